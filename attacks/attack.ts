@@ -1,0 +1,103 @@
+/** The contract of an attack: a search for misclassified inputs inside a threat model. */
+import type { ZodType } from 'zod';
+import type { Linearized } from '../models/classifier.ts';
+import type { Norm } from '../tensor/norms.ts';
+import type { Rng } from '../tensor/rng.ts';
+import type { Shape, tf } from '../tensor/tf.ts';
+
+/** Norm and radius, on inputs in [0,1]. */
+export interface Threat {
+  readonly norm: Norm;
+  readonly eps: number;
+}
+
+/** Examples to attack. The harness owns the tensors. */
+export interface Batch {
+  /** `[n,h,w,c]` float32 in [0,1]. */
+  readonly x: tf.Tensor4D;
+  /** `[n]` int32. */
+  readonly y: tf.Tensor1D;
+  /** The same labels on the host. */
+  readonly labels: Int32Array;
+  /** The index of each example in its data set: the key of its random numbers, `run.rng.fork(id)`. */
+  readonly ids: Int32Array;
+}
+
+/** Passes per example: a forward pass of a batch of 16 counts 16. */
+export interface Passes {
+  forward: number;
+  backward: number;
+}
+
+/** One value per example, differentiable in the logits: `[n,classes] -> [n]`. */
+export type Loss = (logits: tf.Tensor2D) => tf.Tensor1D;
+
+/** A classifier as an attack sees it: it counts passes and may be compiled by the engine. */
+export interface Target {
+  readonly classes: number;
+  readonly inputShape: Shape;
+  readonly randomized: boolean;
+  readonly passes: Passes;
+  /** `[n,classes]`, owned by the caller. One forward pass. NaN logits are an error that names the model. */
+  logits(x: tf.Tensor4D): tf.Tensor2D;
+  /** Loss of every example, logits, and the gradient of the summed loss with respect to `x`. The caller owns all three. One forward and one backward pass. */
+  gradient(x: tf.Tensor4D, loss: Loss): { loss: tf.Tensor1D; logits: tf.Tensor2D; grad: tf.Tensor4D };
+  /** One forward pass with as many pullbacks, each a backward pass, as are asked for. */
+  linearize(x: tf.Tensor4D): Linearized;
+}
+
+export interface AttackRun {
+  /** Seeded by the cell's key. */
+  readonly rng: Rng;
+  readonly signal: AbortSignal;
+  /** How many examples one pass should hold. */
+  readonly batchSize: number;
+  /** Other models of the suite, by name, for transfer attacks. */
+  readonly sources: ReadonlyMap<string, Target>;
+  /** Called after an iteration with the number of examples still classified right, for the survivors plot. */
+  trace?(iteration: number, survivors: number): void;
+}
+
+export interface Attack {
+  /** An adversarial example for every example of the batch, in the box and the budget; the input itself where none was found. The caller owns the result. */
+  perturb(batch: Batch, target: Target, threat: Threat, run: AttackRun): Promise<tf.Tensor4D>;
+}
+
+export interface AttackPlugin<P = unknown> {
+  readonly name: string;
+  readonly title: string;
+  /** Authors, year and arXiv number or venue. */
+  readonly paper: string;
+  /** Raised when the same parameters would give other results. */
+  readonly version: number;
+  /** What the attacker may ask: gradients, scores, decisions, or only other models. */
+  readonly access: 'gradient' | 'scores' | 'decision' | 'transfer';
+  readonly norms: readonly Norm[];
+  readonly params: ZodType<P>;
+  /** Expected passes per example that stays robust, for the plan. */
+  cost(params: P, classes: number): Passes;
+  /** `true`: `perturb` takes more than one batch at a time and keeps its own batches full. */
+  readonly streams?: boolean;
+  create(params: P): Attack;
+}
+
+/** An ensemble is data: members run by the harness in order on the points that are still robust. */
+export interface EnsemblePlugin<P = unknown> {
+  readonly name: string;
+  readonly title: string;
+  readonly paper: string;
+  readonly version: number;
+  readonly access: AttackPlugin['access'];
+  readonly norms: readonly Norm[];
+  readonly params: ZodType<P>;
+  members(params: P, threat: Threat, classes: number): { attack: string; params: Record<string, unknown> }[];
+}
+
+/** Keeps the type of the parameters inside the file of a plug-in, for the tables that hold many. */
+export function defineAttack<P>(plugin: AttackPlugin<P>): AttackPlugin {
+  return plugin as unknown as AttackPlugin;
+}
+
+export function defineEnsemble<P>(plugin: EnsemblePlugin<P>): EnsemblePlugin {
+  return plugin as unknown as EnsemblePlugin;
+}

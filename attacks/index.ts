@@ -1,0 +1,20 @@
+/** The table of attacks and ensembles. */
+import { unknownName } from '../errors.ts';
+import type { AttackPlugin, EnsemblePlugin } from './attack.ts';
+
+export const attacks: readonly AttackPlugin[] = [];
+
+export const ensembles: readonly EnsemblePlugin[] = [];
+
+/** Throws, with the nearest name, when there is none such. */
+export function attack(name: string): AttackPlugin | EnsemblePlugin {
+  const all = [...attacks, ...ensembles];
+  const found = all.find((a) => a.name === name);
+  if (!found)
+    throw unknownName(
+      'attack',
+      name,
+      all.map((a) => a.name),
+    );
+  return found;
+}

@@ -1,0 +1,52 @@
+/** The contract of a data set: images and labels of one split, on the host. */
+import type { ZodType } from 'zod';
+import type { Shape } from '../tensor/tf.ts';
+
+export interface Split {
+  readonly n: number;
+  /** `n * h * w * c` bytes in NHWC order; a pixel is byte / 255. */
+  readonly images: Uint8Array;
+  /** `n` labels, each in [0,classes). */
+  readonly labels: Uint8Array;
+}
+
+export interface Dataset {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly classNames: readonly string[];
+  /** Per-channel mean and standard deviation of the training pixels in [0,1], for the normalisation inside a classifier. */
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+  readonly train: Split;
+  readonly test: Split;
+  /** SHA-256 over both splits: part of a cell's identity. */
+  readonly hash: string;
+}
+
+export interface LoadOptions {
+  /** Folder with the data set's files (`--data`); where a download goes. */
+  readonly dataDir: string;
+  /** At most so many images from the start of each split. */
+  readonly limit?: { train?: number; test?: number };
+  /** False: a missing file is an error and nothing is fetched. */
+  readonly download: boolean;
+  readonly signal?: AbortSignal;
+  onProgress?(message: string, done: number, total: number): void;
+}
+
+export interface DatasetPlugin<P = unknown> {
+  readonly name: string;
+  readonly title: string;
+  readonly source: string;
+  readonly version: number;
+  readonly shape: Shape;
+  readonly classes: number;
+  readonly params: ZodType<P>;
+  load(params: P, options: LoadOptions): Promise<Dataset>;
+  /** Whether it can be used here, and the command that mends it if not. */
+  check(options: LoadOptions): Promise<{ usable: boolean; detail: string; remedy?: string }>;
+}
+
+export function defineDataset<P>(plugin: DatasetPlugin<P>): DatasetPlugin {
+  return plugin as unknown as DatasetPlugin;
+}

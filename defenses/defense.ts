@@ -1,0 +1,79 @@
+/** The contract of a defense: a training objective, or a wrapper around a trained classifier. */
+import type { ZodType } from 'zod';
+import type { Batch, Target, Threat } from '../attacks/attack.ts';
+import type { Classifier } from '../models/classifier.ts';
+import type { Network } from '../models/network.ts';
+import type { Rng } from '../tensor/rng.ts';
+import type { tf } from '../tensor/tf.ts';
+
+/** A batch of training images, with random numbers that are its own. */
+export interface TrainingBatch extends Batch {
+  readonly rng: Rng;
+}
+
+/** What a training objective may use in one step. */
+export interface TrainingContext {
+  /** The network in training: `network.forward(x, { training: true })` gives logits and features and updates batch statistics. */
+  readonly network: Network;
+  /** The network in evaluation mode, as an attack sees it: weights and batch statistics as they are now, passes counted. */
+  readonly target: Target;
+  readonly threat: Threat;
+  /** 0 at the first step, 1 at the last. */
+  readonly progress: number;
+  readonly epoch: number;
+  readonly step: number;
+}
+
+/** The value of the objective, with its named parts (scalars) for the log. Made inside the harness's gradient closure. */
+export interface Objective {
+  readonly loss: tf.Scalar;
+  readonly terms: Record<string, tf.Scalar>;
+}
+
+/** One defense in training. The harness owns the loop: optimizer, schedule, augmentation, averaging, validation, checkpoints, cost. */
+export interface Training {
+  /** Extra trainable parameters by PyTorch-style name (MOREL's embedding head); trained with the model and thrown away afterwards. */
+  readonly extra?: ReadonlyMap<string, tf.Variable>;
+  /** Optimizer steps on one batch, 1 unless the method replays batches (Free AT). */
+  readonly replays?: number;
+  /** Outside the tape: crafts what the loss needs, usually adversarial examples. The tensors returned are disposed by the harness after the step. */
+  craft(batch: TrainingBatch, ctx: TrainingContext): Promise<Record<string, tf.Tensor>>;
+  /** Inside the tape: the objective on the batch and what `craft` returned. Forward passes in training mode, in the order of the paper's code. */
+  objective(batch: TrainingBatch, crafted: Record<string, tf.Tensor>, ctx: TrainingContext): Objective;
+  /** State that must survive a resume, beyond `extra` (Free AT's perturbation). */
+  state?(): Record<string, tf.Tensor>;
+  restore?(state: Record<string, tf.Tensor>): void;
+  dispose?(): void;
+}
+
+interface Common<P> {
+  readonly name: string;
+  readonly title: string;
+  readonly paper: string;
+  /** Raised when the same parameters would train another model. */
+  readonly version: number;
+  readonly params: ZodType<P>;
+}
+
+export interface TrainingDefense<P = unknown> extends Common<P> {
+  readonly kind: 'training';
+  /** Passes per training example, for the plan: forward and backward of crafting and update together. */
+  cost(params: P): { forward: number; backward: number };
+  create(params: P, setup: { network: Network; threat: Threat; rng: Rng }): Training;
+}
+
+export interface WrapperDefense<P = unknown> extends Common<P> {
+  readonly kind: 'wrapper';
+  /** Exact, or the surrogate that `linearize` uses in its place. */
+  readonly gradient: 'exact' | 'straight-through';
+  readonly randomized: boolean;
+  /** The wrapped classifier; it owns `classifier`. */
+  apply(params: P, classifier: Classifier, rng: Rng): Classifier;
+}
+
+export type DefensePlugin<P = unknown> = TrainingDefense<P> | WrapperDefense<P>;
+
+/** Keeps the type of the parameters inside the file of a plug-in, for the tables that hold many. */
+export function defineDefense<P>(plugin: DefensePlugin<P>): DefensePlugin {
+  return plugin as unknown as DefensePlugin;
+}

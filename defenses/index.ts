@@ -1,0 +1,17 @@
+/** The table of defenses. */
+import { unknownName } from '../errors.ts';
+import type { DefensePlugin } from './defense.ts';
+
+export const defenses: readonly DefensePlugin[] = [];
+
+/** Throws, with the nearest name, when there is none such. */
+export function defense(name: string): DefensePlugin {
+  const found = defenses.find((d) => d.name === name);
+  if (!found)
+    throw unknownName(
+      'defense',
+      name,
+      defenses.map((d) => d.name),
+    );
+  return found;
+}

@@ -1,0 +1,37 @@
+/** The contract of an engine: a TensorFlow.js backend plus what Rampart needs of it. */
+export interface EngineOptions {
+  /** Threads for one worker. */
+  readonly threads: number;
+  /** `cpu`, `cuda:0`, ... */
+  readonly device: string;
+}
+
+export interface EngineInfo {
+  readonly name: string;
+  readonly version: string;
+  readonly device: string;
+  readonly threads: number;
+  /** Name and value pairs that `doctor` shows: library path, CPU capability, BLAS, devices. */
+  readonly details: Readonly<Record<string, string>>;
+  readonly warnings: readonly string[];
+}
+
+export interface Availability {
+  readonly usable: boolean;
+  readonly detail: string;
+  /** The command that makes it usable. */
+  readonly remedy?: string;
+}
+
+export interface Engine {
+  readonly name: string;
+  readonly title: string;
+  /** Higher is faster; `auto` tries them in this order. */
+  readonly rank: number;
+  /** Cheap: looks for packages and files, loads nothing that can crash. */
+  probe(): Promise<Availability>;
+  /** Makes it the backend of this process. Once per process. */
+  init(options: EngineOptions): Promise<EngineInfo>;
+  /** Devices that can each run a worker at the same time: `cpu`, or `cuda:0`, `cuda:1`. */
+  devices(): Promise<string[]>;
+}

@@ -1,0 +1,144 @@
+/** The versioned records: what ran, with which parameters, on what, and what came out. Written once, never edited; the site is a function of them. */
+import { z } from 'zod';
+import { NORMS } from '../tensor/norms.ts';
+
+export const RECORD_VERSION = 1;
+
+const passes = z.strictObject({ forward: z.number().nonnegative(), backward: z.number().nonnegative() });
+
+const plugin = z.strictObject({
+  name: z.string(),
+  version: z.number().int(),
+  /** Every parameter, given and defaulted. */
+  params: z.record(z.string(), z.unknown()),
+});
+
+/** Where and with what a job ran. Never part of the comparison of two runs. */
+export const provenanceSchema = z.strictObject({
+  rampart: z.string(),
+  revision: z.string(),
+  node: z.string(),
+  engine: z.strictObject({ name: z.string(), version: z.string(), device: z.string(), threads: z.number().int() }),
+  host: z.strictObject({ cpu: z.string(), cores: z.number().int(), memoryGb: z.number(), platform: z.string() }),
+  startedAt: z.string(),
+});
+
+/** A condition that a reader should know of; `docs/flags.md` explains each name. */
+export const flagSchema = z.strictObject({ name: z.string(), detail: z.string() });
+
+const error = z.strictObject({ message: z.string(), kind: z.enum(['error', 'budget', 'killed', 'timeout', 'memory', 'dependency']) });
+
+export const epochSchema = z.strictObject({
+  epoch: z.number().int(),
+  learningRate: z.number(),
+  loss: z.number(),
+  /** Means over the epoch of the objective's named parts. */
+  terms: z.record(z.string(), z.number()),
+  trainAccuracy: z.number(),
+  /** Accuracies on the validation split in [0,1]; absent when not measured this epoch. */
+  validationClean: z.number().optional(),
+  validationFgsm: z.number().optional(),
+  validationPgd: z.number().optional(),
+  wallMs: z.number(),
+});
+
+/** A trained or pretrained classifier. */
+export const modelRecordSchema = z.strictObject({
+  schema: z.literal(RECORD_VERSION),
+  kind: z.literal('model'),
+  key: z.string(),
+  status: z.enum(['done', 'failed']),
+  error: error.optional(),
+  /** Unique within the suite: `trades`, or `trades beta=3 (seed 1)` where a suite has several. */
+  name: z.string(),
+  dataset: z.strictObject({
+    ...plugin.shape,
+    hash: z.string(),
+    train: z.number().int(),
+    validation: z.number().int(),
+    test: z.number().int(),
+    classNames: z.array(z.string()),
+  }),
+  arch: z.strictObject({ name: z.string(), version: z.number().int(), parameters: z.number().int(), multiplyAdds: z.number() }),
+  /** For a wrapper, what was wrapped around the model `wraps`. */
+  defense: z.strictObject({ ...plugin.shape, title: z.string(), paper: z.string(), kind: z.enum(['training', 'wrapper', 'pretrained']) }),
+  wraps: z.string().optional(),
+  threat: z.strictObject({ norm: z.enum(NORMS), eps: z.number() }).optional(),
+  recipe: z.record(z.string(), z.unknown()),
+  seed: z.number().int(),
+  extraData: z.boolean(),
+  /** SHA-256 of the safetensors file. */
+  weightsHash: z.string(),
+  epochs: z.array(epochSchema),
+  /** The epoch whose weights were kept, by PGD accuracy on the validation split. */
+  bestEpoch: z.number().int().optional(),
+  cost: z.strictObject({
+    passes,
+    optimizerSteps: z.number().int(),
+    examples: z.number(),
+    wallMs: z.number(),
+    imagesPerSecond: z.number(),
+    peakMemoryMb: z.number(),
+    /** Where the wall time went. */
+    split: z.strictObject({ craftMs: z.number(), updateMs: z.number(), validateMs: z.number(), dataMs: z.number() }),
+  }),
+  flags: z.array(flagSchema),
+  provenance: provenanceSchema,
+});
+
+/** One model under one attack in one threat model. The attack `clean` is no attack: the clean accuracy. */
+export const cellRecordSchema = z.strictObject({
+  schema: z.literal(RECORD_VERSION),
+  kind: z.literal('cell'),
+  key: z.string(),
+  status: z.enum(['done', 'failed']),
+  error: error.optional(),
+  /** Key and name of the model record. */
+  model: z.strictObject({ key: z.string(), name: z.string(), weightsHash: z.string() }),
+  attack: z.strictObject({
+    ...plugin.shape,
+    /** Unique within the suite: `pgd`, or `pgd steps=100`. */
+    label: z.string(),
+    title: z.string(),
+    paper: z.string(),
+    access: z.enum(['none', 'gradient', 'scores', 'decision', 'transfer']),
+  }),
+  threat: z.strictObject({ norm: z.enum(NORMS), eps: z.number() }),
+  seed: z.number().int(),
+  dataset: z.strictObject({ name: z.string(), hash: z.string() }),
+  /** Test examples 0..n-1 in order. */
+  n: z.number().int(),
+  /** Robust accuracy in [0,1] and its 95 % Wilson interval. */
+  accuracy: z.number(),
+  interval: z.tuple([z.number(), z.number()]),
+  /** One character per example, in order. */
+  outcomes: z.strictObject({
+    /** `1`: classified right after the attack. */
+    robust: z.string(),
+    labels: z.array(z.number().int()),
+    /** Predicted class on the adversarial example. */
+    predictions: z.array(z.number().int()),
+    /** Norm of each perturbation in the cell's norm, rounded to 6 digits; 0 where the input was returned. */
+    distances: z.array(z.number()),
+  }),
+  /** Summed over examples. */
+  passes,
+  wallMs: z.number(),
+  imagesPerSecond: z.number(),
+  peakMemoryMb: z.number(),
+  /** Per member of an ensemble: examples that came in and left robust. */
+  members: z
+    .array(z.strictObject({ attack: z.string(), entered: z.number().int(), left: z.number().int(), passes, wallMs: z.number() }))
+    .optional(),
+  /** Examples still right after each iteration. */
+  survivors: z.array(z.tuple([z.number().int(), z.number().int()])).optional(),
+  flags: z.array(flagSchema),
+  provenance: provenanceSchema,
+});
+
+export type Provenance = z.infer<typeof provenanceSchema>;
+export type Flag = z.infer<typeof flagSchema>;
+export type Epoch = z.infer<typeof epochSchema>;
+export type ModelRecord = z.infer<typeof modelRecordSchema>;
+export type CellRecord = z.infer<typeof cellRecordSchema>;
+export type RampartRecord = ModelRecord | CellRecord;

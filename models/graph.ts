@@ -1,0 +1,123 @@
+/** A network as data: a list of nodes in topological order, so that training, freezing, counting and engines read the same thing. */
+import type { Shape } from '../tensor/tf.ts';
+
+/** Index of a node in its graph. */
+export type NodeId = number;
+
+/** Convolutions and pools pad symmetrically, as PyTorch does; a linear layer takes `[n,in]`. `name` is PyTorch's module path. */
+export type Node =
+  | { op: 'input' }
+  | { op: 'normalize'; input: NodeId; mean: readonly number[]; std: readonly number[]; name?: string }
+  | { op: 'conv'; input: NodeId; name: string; inC: number; outC: number; kernel: number; stride: number; pad: number; bias: boolean }
+  | { op: 'bn'; input: NodeId; name: string; channels: number }
+  | { op: 'relu'; input: NodeId }
+  | { op: 'add'; inputs: readonly [NodeId, NodeId] }
+  | { op: 'maxPool'; input: NodeId; kernel: number; stride: number }
+  | { op: 'globalAvgPool'; input: NodeId }
+  | { op: 'flatten'; input: NodeId }
+  | { op: 'linear'; input: NodeId; name: string; inC: number; outC: number };
+
+export interface Graph {
+  readonly nodes: readonly Node[];
+  readonly inputShape: Shape;
+  readonly classes: number;
+  /** The logits. */
+  readonly output: NodeId;
+  /** What the last linear layer takes, `[n,d]`. */
+  readonly features: NodeId;
+  /** `normal` draws convolutions from N(0, 2/(k*k*out)) as Wide ResNets do; `torch` is PyTorch's default. */
+  readonly init: 'torch' | 'normal';
+}
+
+/** Appends nodes one after the other; each method returns the new node. */
+export class GraphBuilder {
+  readonly nodes: Node[] = [{ op: 'input' }];
+
+  #push(node: Node): NodeId {
+    return this.nodes.push(node) - 1;
+  }
+  normalize(input: NodeId, mean: readonly number[], std: readonly number[], name?: string): NodeId {
+    return this.#push(name === undefined ? { op: 'normalize', input, mean, std } : { op: 'normalize', input, mean, std, name });
+  }
+  conv(
+    input: NodeId,
+    name: string,
+    inC: number,
+    outC: number,
+    kernel: number,
+    stride = 1,
+    options: { pad?: number; bias?: boolean } = {},
+  ): NodeId {
+    return this.#push({
+      op: 'conv',
+      input,
+      name,
+      inC,
+      outC,
+      kernel,
+      stride,
+      pad: options.pad ?? (kernel - 1) / 2,
+      bias: options.bias ?? false,
+    });
+  }
+  bn(input: NodeId, name: string, channels: number): NodeId {
+    return this.#push({ op: 'bn', input, name, channels });
+  }
+  relu(input: NodeId): NodeId {
+    return this.#push({ op: 'relu', input });
+  }
+  add(a: NodeId, b: NodeId): NodeId {
+    return this.#push({ op: 'add', inputs: [a, b] });
+  }
+  maxPool(input: NodeId, kernel: number, stride = kernel): NodeId {
+    return this.#push({ op: 'maxPool', input, kernel, stride });
+  }
+  globalAvgPool(input: NodeId): NodeId {
+    return this.#push({ op: 'globalAvgPool', input });
+  }
+  flatten(input: NodeId): NodeId {
+    return this.#push({ op: 'flatten', input });
+  }
+  linear(input: NodeId, name: string, inC: number, outC: number): NodeId {
+    return this.#push({ op: 'linear', input, name, inC, outC });
+  }
+  /** The graph whose logits are a linear layer on `features`. */
+  finish(features: NodeId, name: string, width: number, setup: { inputShape: Shape; classes: number; init?: Graph['init'] }): Graph {
+    const output = this.linear(features, name, width, setup.classes);
+    return { nodes: this.nodes, inputShape: setup.inputShape, classes: setup.classes, output, features, init: setup.init ?? 'torch' };
+  }
+}
+
+/** The nodes that a node reads. */
+export function inputsOf(node: Node): readonly NodeId[] {
+  if (node.op === 'input') return [];
+  return node.op === 'add' ? node.inputs : [node.input];
+}
+
+/** Height, width and channels after every node; a flat node is `[1,1,c]`. */
+export function shapesOf(graph: Graph): Shape[] {
+  const shapes: Shape[] = [];
+  for (const node of graph.nodes) {
+    const from = shapes[inputsOf(node)[0] ?? 0] ?? graph.inputShape;
+    const pooled = (size: number, k: number, s: number, p: number) => Math.floor((size + 2 * p - k) / s) + 1;
+    if (node.op === 'conv')
+      shapes.push([pooled(from[0], node.kernel, node.stride, node.pad), pooled(from[1], node.kernel, node.stride, node.pad), node.outC]);
+    else if (node.op === 'maxPool')
+      shapes.push([pooled(from[0], node.kernel, node.stride, 0), pooled(from[1], node.kernel, node.stride, 0), from[2]]);
+    else if (node.op === 'globalAvgPool') shapes.push([1, 1, from[2]]);
+    else if (node.op === 'flatten') shapes.push([1, 1, from[0] * from[1] * from[2]]);
+    else if (node.op === 'linear') shapes.push([1, 1, node.outC]);
+    else shapes.push(from);
+  }
+  return shapes;
+}
+
+/** Multiply-adds of convolutions and linear layers for one image, forward. */
+export function multiplyAdds(graph: Graph): number {
+  const shapes = shapesOf(graph);
+  return graph.nodes.reduce((sum, node, i) => {
+    const [h, w] = shapes[i] as Shape;
+    if (node.op === 'conv') return sum + h * w * node.kernel ** 2 * node.inC * node.outC;
+    return node.op === 'linear' ? sum + node.inC * node.outC : sum;
+  }, 0);
+}

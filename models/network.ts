@@ -1,0 +1,211 @@
+/** A network in training: parameters and batch statistics as variables, forward passes on the tape of TensorFlow.js. */
+import { RampartError } from '../errors.ts';
+import { batchNormTrain, relu } from '../tensor/fused.ts';
+import type { Rng } from '../tensor/rng.ts';
+import { tf } from '../tensor/tf.ts';
+import type { Classifier } from './classifier.ts';
+import { freeze } from './frozen.ts';
+import type { Graph, Node } from './graph.ts';
+import type { Entry } from './safetensors.ts';
+
+export const BN_EPS = 1e-5;
+const BN_MOMENTUM = 0.1;
+
+/** PyTorch's shape of a parameter, and where it lives here. */
+interface Slot {
+  /** As PyTorch stores it: `[out,in,k,k]`, `[out,in]`, `[c]`; `[1,c,1,1]` for a normalisation. */
+  readonly shape: readonly number[];
+  readonly variable: tf.Variable;
+  readonly layout: 'conv' | 'linear' | 'plain';
+}
+
+export class Network implements Classifier {
+  readonly arch: string;
+  readonly graph: Graph;
+  /** Trainable parameters by PyTorch name: convolutions `[k,k,in,out]`, linear weights `[in,out]`, the rest `[c]`. */
+  readonly params = new Map<string, tf.Variable>();
+  /** Running statistics and normalisation by PyTorch name, not trained. */
+  readonly buffers = new Map<string, tf.Variable>();
+  readonly #slots = new Map<string, Slot>();
+  readonly #norms = new Map<Node, readonly [tf.Variable, tf.Variable]>();
+
+  constructor(arch: string, graph: Graph, rng: Rng) {
+    this.arch = arch;
+    this.graph = graph;
+    for (const node of graph.nodes) this.#allocate(node, rng);
+  }
+
+  get classes(): number {
+    return this.graph.classes;
+  }
+  get inputShape() {
+    return this.graph.inputShape;
+  }
+  /** Trainable parameters, counted. */
+  get parameterCount(): number {
+    return [...this.params.values()].reduce((n, v) => n + v.size, 0);
+  }
+
+  #slot(name: string, layout: Slot['layout'], shape: number[], values: Float32Array, trainable: boolean): tf.Variable {
+    const variable = tf.tidy(() => tf.variable(toLocal(values, shape, layout), false));
+    variable.trainable = trainable;
+    this.#slots.set(name, { shape, variable, layout });
+    (trainable ? this.params : this.buffers).set(name, variable);
+    return variable;
+  }
+
+  #allocate(node: Node, rng: Rng): void {
+    if (node.op === 'normalize') {
+      const c = node.mean.length;
+      const shape = [1, c, 1, 1];
+      const named = node.name === undefined ? undefined : node.name;
+      if (named !== undefined) {
+        const mean = this.#slot(`${named}mean`, 'plain', shape, Float32Array.from(node.mean), false);
+        const std = this.#slot(`${named}std`, 'plain', shape, Float32Array.from(node.std), false);
+        this.#norms.set(node, [mean, std]);
+      } else {
+        this.#norms.set(node, [tf.variable(tf.tensor1d([...node.mean]), false), tf.variable(tf.tensor1d([...node.std]), false)]);
+      }
+    } else if (node.op === 'conv' || node.op === 'linear') {
+      const k = node.op === 'conv' ? node.kernel : 1;
+      const fanIn = node.inC * k * k;
+      const size = node.outC * fanIn;
+      const bound = 1 / Math.sqrt(fanIn);
+      const own = rng.fork(node.name);
+      const values =
+        node.op === 'conv' && this.graph.init === 'normal'
+          ? own.normal(size).map((v) => v * Math.sqrt(2 / (k * k * node.outC)))
+          : own.uniform(size, -bound, bound);
+      const shape = node.op === 'conv' ? [node.outC, node.inC, k, k] : [node.outC, node.inC];
+      this.#slot(`${node.name}.weight`, node.op, shape, values, true);
+      if (node.op === 'linear' || node.bias)
+        this.#slot(`${node.name}.bias`, 'plain', [node.outC], own.uniform(node.outC, -bound, bound), true);
+    } else if (node.op === 'bn') {
+      const c = node.channels;
+      this.#slot(`${node.name}.weight`, 'plain', [c], new Float32Array(c).fill(1), true);
+      this.#slot(`${node.name}.bias`, 'plain', [c], new Float32Array(c), true);
+      this.#slot(`${node.name}.running_mean`, 'plain', [c], new Float32Array(c), false);
+      this.#slot(`${node.name}.running_var`, 'plain', [c], new Float32Array(c).fill(1), false);
+    }
+  }
+
+  #v(name: string): tf.Variable {
+    return (this.params.get(name) ?? this.buffers.get(name)) as tf.Variable;
+  }
+
+  /**
+   * Logits `[n,classes]` and features `[n,d]` of `x` `[n,h,w,c]`, on the tape. In training mode batch statistics normalise
+   * and the running ones move as PyTorch's do (momentum 0.1, unbiased variance). Call it in a tidy.
+   */
+  forward(x: tf.Tensor4D, mode: { training: boolean }): { logits: tf.Tensor2D; features: tf.Tensor2D } {
+    const values: tf.Tensor[] = [];
+    for (const node of this.graph.nodes) values.push(this.#apply(node, values, x, mode.training));
+    return { logits: values[this.graph.output] as tf.Tensor2D, features: values[this.graph.features] as tf.Tensor2D };
+  }
+
+  #apply(node: Node, values: readonly tf.Tensor[], x: tf.Tensor4D, training: boolean): tf.Tensor {
+    if (node.op === 'input') return x;
+    if (node.op === 'add') return tf.add(values[node.inputs[0]] as tf.Tensor, values[node.inputs[1]] as tf.Tensor);
+    const input = values[node.input] as tf.Tensor4D;
+    switch (node.op) {
+      case 'normalize': {
+        const [mean, std] = this.#norms.get(node) as [tf.Variable, tf.Variable];
+        return input.sub(mean).div(std);
+      }
+      case 'conv': {
+        const y = tf.conv2d(input, this.#v(`${node.name}.weight`) as tf.Tensor as tf.Tensor4D, node.stride, node.pad, 'NHWC', 1, 'floor');
+        return node.bias ? y.add(this.#v(`${node.name}.bias`)) : y;
+      }
+      case 'bn':
+        return this.#batchNorm(node.name, input, training);
+      case 'relu':
+        return relu(input);
+      case 'maxPool':
+        return tf.maxPool(input, node.kernel, node.stride, 0, 'floor');
+      case 'globalAvgPool':
+        return input.mean([1, 2]);
+      case 'flatten':
+        return input.reshape([input.shape[0], -1]);
+      case 'linear':
+        return tf
+          .matMul(input as tf.Tensor as tf.Tensor2D, this.#v(`${node.name}.weight`) as tf.Tensor as tf.Tensor2D)
+          .add(this.#v(`${node.name}.bias`));
+    }
+  }
+
+  #batchNorm(name: string, x: tf.Tensor4D, training: boolean): tf.Tensor4D {
+    const gamma = this.#v(`${name}.weight`) as tf.Tensor as tf.Tensor1D;
+    const beta = this.#v(`${name}.bias`) as tf.Tensor as tf.Tensor1D;
+    const runningMean = this.#v(`${name}.running_mean`);
+    const runningVar = this.#v(`${name}.running_var`);
+    if (!training) {
+      const scale = gamma.mul(runningVar.add(BN_EPS).rsqrt());
+      return x.mul(scale).add(beta.sub(runningMean.mul(scale))) as tf.Tensor4D;
+    }
+    const m = x.size / (x.shape[3] as number);
+    return batchNormTrain(x, gamma, beta, BN_EPS, (mean, variance) =>
+      tf.tidy(() => {
+        runningMean.assign(runningMean.mul(1 - BN_MOMENTUM).add(mean.mul(BN_MOMENTUM)));
+        runningVar.assign(runningVar.mul(1 - BN_MOMENTUM).add(variance.mul((BN_MOMENTUM * m) / (m - 1))));
+      }),
+    );
+  }
+
+  logits(x: tf.Tensor4D): tf.Tensor2D {
+    return tf.tidy(() => this.forward(x, { training: false }).logits);
+  }
+
+  /** A compiled copy of the network as it is now, for attacks; it does not follow later training. The caller owns it. */
+  freeze(): Classifier {
+    return freeze(
+      this.graph,
+      (name) => this.#v(name),
+      (node) => this.#norms.get(node) as readonly [tf.Variable, tf.Variable],
+    );
+  }
+
+  /** Every parameter and buffer in PyTorch's layout. */
+  async save(): Promise<Map<string, Entry>> {
+    const entries = new Map<string, Entry>();
+    for (const [name, slot] of this.#slots) {
+      const t = tf.tidy(() => toTorch(slot));
+      entries.set(name, { shape: [...slot.shape], data: (await t.data()) as Float32Array });
+      t.dispose();
+    }
+    return entries;
+  }
+
+  /** Takes every parameter and buffer from PyTorch's layout. Missing, extra and misshapen entries are refused, all named. */
+  load(entries: ReadonlyMap<string, Entry>, source: string): void {
+    const ignored = (name: string) => name.endsWith('num_batches_tracked');
+    const problems = [
+      ...[...this.#slots.keys()].filter((n) => !entries.has(n)).map((n) => `missing ${n}`),
+      ...[...entries.keys()].filter((n) => !this.#slots.has(n) && !ignored(n)).map((n) => `extra ${n}`),
+    ];
+    for (const [name, slot] of this.#slots) {
+      const got = entries.get(name);
+      if (got && got.shape.join() !== slot.shape.join())
+        problems.push(`${name} is [${got.shape.join(', ')}], expected [${slot.shape.join(', ')}]`);
+    }
+    if (problems.length > 0) throw new RampartError(`[model ${this.arch}] ${source} does not fit: ${problems.join('; ')}`);
+    for (const [name, slot] of this.#slots)
+      tf.tidy(() => slot.variable.assign(toLocal((entries.get(name) as Entry).data, slot.shape as number[], slot.layout)));
+  }
+
+  dispose(): void {
+    for (const v of [...this.params.values(), ...this.buffers.values()]) v.dispose();
+    for (const pair of this.#norms.values()) for (const v of pair) if (!v.isDisposed) v.dispose();
+  }
+}
+
+/** PyTorch's layout to ours: OIHW to HWIO, `[out,in]` to `[in,out]`, `[1,c,1,1]` to `[c]`. */
+function toLocal(values: Float32Array, shape: number[], layout: Slot['layout']): tf.Tensor {
+  const t = tf.tensor(values, shape);
+  if (layout === 'conv') return t.transpose([2, 3, 1, 0]);
+  return layout === 'linear' ? t.transpose() : t.reshape([t.size]);
+}
+
+function toTorch(slot: Slot): tf.Tensor {
+  if (slot.layout === 'conv') return slot.variable.transpose([3, 2, 0, 1]);
+  return slot.layout === 'linear' ? slot.variable.transpose() : slot.variable.clone();
+}
