@@ -86,7 +86,11 @@ export const modelRecordSchema = z.strictObject({
   provenance: provenanceSchema,
 });
 
-/** One model under one attack in one threat model. The attack `clean` is no attack: the clean accuracy. */
+/**
+ * One model under one attack in one threat model. The attack `clean` is no attack: the clean accuracy.
+ * Beside `<key>.json`, `<key>.examples.safetensors` may hold a few examples that were broken: `ids` [k], `clean` and `adversarial` [k,h,w,c] in [0,1],
+ * and `confidences` [k], the softmax probability of the predicted class on each adversarial example.
+ */
 export const cellRecordSchema = z.strictObject({
   schema: z.literal(RECORD_VERSION),
   kind: z.literal('cell'),
@@ -120,6 +124,8 @@ export const cellRecordSchema = z.strictObject({
     predictions: z.array(z.number().int()),
     /** Norm of each perturbation in the cell's norm, rounded to 6 digits; 0 where the input was returned. */
     distances: z.array(z.number()),
+    /** Softmax probability of the predicted class, rounded to 4 digits; on the cell `clean`. */
+    confidences: z.array(z.number()).optional(),
   }),
   /** Summed over examples. */
   passes,
