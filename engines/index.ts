@@ -2,8 +2,9 @@
 import { unknownName } from '../errors.ts';
 import { cpu } from './cpu.ts';
 import type { Engine } from './engine.ts';
+import { wasm } from './wasm/index.ts';
 
-export const engines: readonly Engine[] = [cpu];
+export const engines: readonly Engine[] = [wasm, cpu];
 
 /** Throws, with the nearest name, when there is none such. */
 export function engine(name: string): Engine {

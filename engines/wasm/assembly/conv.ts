@@ -1,0 +1,246 @@
+/** Direct convolutions of NHWC images: tiles of four pixels by eight output channels held in registers. */
+
+/** Copies `[h,w,c]` into the interior of a wider image whose border is zero already. Strides and `rowBytes` are in bytes. */
+export function copyRows(from: usize, to: usize, rows: i32, rowBytes: usize, toStride: usize): void {
+  for (let r: i32 = 0; r < rows; r++) {
+    memory.copy(to, from, rowBytes);
+    from += rowBytes;
+    to += toStride;
+  }
+}
+
+/** Zeroes `bytes` bytes. */
+export function clear(at: usize, bytes: usize): void {
+  memory.fill(at, 0, bytes);
+}
+
+/** Lays a filter `[k,co]` (rows of `k` in the order given by `order`, byte offsets) out in blocks of eight output channels, `[co/8,k,8]`, the last padded with zeros. `coStride` is the distance in bytes between output channels. */
+export function packFilter(filter: usize, order: usize, k: i32, co: i32, coStride: usize, to: usize): void {
+  for (let block: i32 = 0; block < co; block += 8) {
+    const lanes = min(8, co - block);
+    const base = filter + <usize>block * coStride;
+    for (let i: i32 = 0; i < k; i++) {
+      let from = base + <usize>load<i32>(order + ((<usize>i) << 2));
+      for (let lane: i32 = 0; lane < lanes; lane++) {
+        store<f32>(to + ((<usize>lane) << 2), load<f32>(from));
+        from += coStride;
+      }
+      for (let lane: i32 = lanes; lane < 8; lane++) store<f32>(to + ((<usize>lane) << 2), 0);
+      to += 32;
+    }
+  }
+}
+
+function storeLanes(at: usize, low: v128, high: v128, lanes: i32): void {
+  if (lanes >= 8) {
+    v128.store(at, low);
+    v128.store(at, high, 16);
+    return;
+  }
+  if (lanes >= 4) {
+    v128.store(at, low);
+    at += 16;
+    low = high;
+    lanes -= 4;
+  }
+  if (lanes > 0) v128.store32_lane(at, low, 0);
+  if (lanes > 1) v128.store32_lane(at, low, 1, 4);
+  if (lanes > 2) v128.store32_lane(at, low, 2, 8);
+}
+
+/** Four pixels, eight channels. Pointers may repeat where fewer pixels are left: the same value is then stored twice. */
+function tile4x8(
+  a0: usize,
+  a1: usize,
+  a2: usize,
+  a3: usize,
+  runs: usize,
+  runCount: i32,
+  w: usize,
+  bias: usize,
+  relu: bool,
+  o0: usize,
+  o1: usize,
+  o2: usize,
+  o3: usize,
+  lanes: i32,
+): void {
+  let c00 = f32x4.splat(0);
+  let c01 = f32x4.splat(0);
+  if (bias) {
+    c00 = v128.load(bias);
+    c01 = v128.load(bias, 16);
+  }
+  let c10 = c00,
+    c11 = c01,
+    c20 = c00,
+    c21 = c01,
+    c30 = c00,
+    c31 = c01;
+  for (let r: i32 = 0; r < runCount; r++) {
+    const offset = <usize>load<i32>(runs);
+    let left = load<i32>(runs, 4);
+    runs += 8;
+    let p0 = a0 + offset,
+      p1 = a1 + offset,
+      p2 = a2 + offset,
+      p3 = a3 + offset;
+    while (left >= 4) {
+      let b0 = v128.load(w);
+      let b1 = v128.load(w, 16);
+      let a = v128.load32_splat(p0);
+      c00 = f32x4.add(c00, f32x4.mul(a, b0));
+      c01 = f32x4.add(c01, f32x4.mul(a, b1));
+      a = v128.load32_splat(p1);
+      c10 = f32x4.add(c10, f32x4.mul(a, b0));
+      c11 = f32x4.add(c11, f32x4.mul(a, b1));
+      a = v128.load32_splat(p2);
+      c20 = f32x4.add(c20, f32x4.mul(a, b0));
+      c21 = f32x4.add(c21, f32x4.mul(a, b1));
+      a = v128.load32_splat(p3);
+      c30 = f32x4.add(c30, f32x4.mul(a, b0));
+      c31 = f32x4.add(c31, f32x4.mul(a, b1));
+      b0 = v128.load(w, 32);
+      b1 = v128.load(w, 48);
+      a = v128.load32_splat(p0, 4);
+      c00 = f32x4.add(c00, f32x4.mul(a, b0));
+      c01 = f32x4.add(c01, f32x4.mul(a, b1));
+      a = v128.load32_splat(p1, 4);
+      c10 = f32x4.add(c10, f32x4.mul(a, b0));
+      c11 = f32x4.add(c11, f32x4.mul(a, b1));
+      a = v128.load32_splat(p2, 4);
+      c20 = f32x4.add(c20, f32x4.mul(a, b0));
+      c21 = f32x4.add(c21, f32x4.mul(a, b1));
+      a = v128.load32_splat(p3, 4);
+      c30 = f32x4.add(c30, f32x4.mul(a, b0));
+      c31 = f32x4.add(c31, f32x4.mul(a, b1));
+      b0 = v128.load(w, 64);
+      b1 = v128.load(w, 80);
+      a = v128.load32_splat(p0, 8);
+      c00 = f32x4.add(c00, f32x4.mul(a, b0));
+      c01 = f32x4.add(c01, f32x4.mul(a, b1));
+      a = v128.load32_splat(p1, 8);
+      c10 = f32x4.add(c10, f32x4.mul(a, b0));
+      c11 = f32x4.add(c11, f32x4.mul(a, b1));
+      a = v128.load32_splat(p2, 8);
+      c20 = f32x4.add(c20, f32x4.mul(a, b0));
+      c21 = f32x4.add(c21, f32x4.mul(a, b1));
+      a = v128.load32_splat(p3, 8);
+      c30 = f32x4.add(c30, f32x4.mul(a, b0));
+      c31 = f32x4.add(c31, f32x4.mul(a, b1));
+      b0 = v128.load(w, 96);
+      b1 = v128.load(w, 112);
+      a = v128.load32_splat(p0, 12);
+      c00 = f32x4.add(c00, f32x4.mul(a, b0));
+      c01 = f32x4.add(c01, f32x4.mul(a, b1));
+      a = v128.load32_splat(p1, 12);
+      c10 = f32x4.add(c10, f32x4.mul(a, b0));
+      c11 = f32x4.add(c11, f32x4.mul(a, b1));
+      a = v128.load32_splat(p2, 12);
+      c20 = f32x4.add(c20, f32x4.mul(a, b0));
+      c21 = f32x4.add(c21, f32x4.mul(a, b1));
+      a = v128.load32_splat(p3, 12);
+      c30 = f32x4.add(c30, f32x4.mul(a, b0));
+      c31 = f32x4.add(c31, f32x4.mul(a, b1));
+      p0 += 16;
+      p1 += 16;
+      p2 += 16;
+      p3 += 16;
+      w += 128;
+      left -= 4;
+    }
+    while (left > 0) {
+      const b0 = v128.load(w);
+      const b1 = v128.load(w, 16);
+      let a = v128.load32_splat(p0);
+      c00 = f32x4.add(c00, f32x4.mul(a, b0));
+      c01 = f32x4.add(c01, f32x4.mul(a, b1));
+      a = v128.load32_splat(p1);
+      c10 = f32x4.add(c10, f32x4.mul(a, b0));
+      c11 = f32x4.add(c11, f32x4.mul(a, b1));
+      a = v128.load32_splat(p2);
+      c20 = f32x4.add(c20, f32x4.mul(a, b0));
+      c21 = f32x4.add(c21, f32x4.mul(a, b1));
+      a = v128.load32_splat(p3);
+      c30 = f32x4.add(c30, f32x4.mul(a, b0));
+      c31 = f32x4.add(c31, f32x4.mul(a, b1));
+      p0 += 4;
+      p1 += 4;
+      p2 += 4;
+      p3 += 4;
+      w += 32;
+      left--;
+    }
+  }
+  if (relu) {
+    const zero = f32x4.splat(0);
+    c00 = f32x4.max(c00, zero);
+    c01 = f32x4.max(c01, zero);
+    c10 = f32x4.max(c10, zero);
+    c11 = f32x4.max(c11, zero);
+    c20 = f32x4.max(c20, zero);
+    c21 = f32x4.max(c21, zero);
+    c30 = f32x4.max(c30, zero);
+    c31 = f32x4.max(c31, zero);
+  }
+  storeLanes(o0, c00, c01, lanes);
+  storeLanes(o1, c10, c11, lanes);
+  storeLanes(o2, c20, c21, lanes);
+  storeLanes(o3, c30, c31, lanes);
+}
+
+/**
+ * One image: `out[y,x,:] = bias + sum over runs of input[y,x] . filter`. A run is a pair (byte offset from the pixel, floats)
+ * of inputs that lie side by side; `filter` is packed in the order of the runs, `k` floats in all. Strides are in bytes.
+ */
+export function convolve(
+  input: usize,
+  inRow: usize,
+  inPixel: usize,
+  runs: usize,
+  runCount: i32,
+  k: i32,
+  filter: usize,
+  bias: usize,
+  relu: bool,
+  out: usize,
+  outRow: usize,
+  outPixel: usize,
+  height: i32,
+  width: i32,
+  co: i32,
+): void {
+  for (let block: i32 = 0; block < co; block += 8) {
+    const lanes = min(8, co - block);
+    const w = filter + ((<usize>block * <usize>k) << 2);
+    const b = bias ? bias + ((<usize>block) << 2) : 0;
+    for (let y: i32 = 0; y < height; y++) {
+      const inAt = input + <usize>y * inRow;
+      const outAt = out + <usize>y * outRow + ((<usize>block) << 2);
+      for (let x: i32 = 0; x < width; x += 4) {
+        const last = width - 1 - x;
+        const a0 = inAt + <usize>x * inPixel;
+        const o0 = outAt + <usize>x * outPixel;
+        const i1 = <usize>min(1, last),
+          i2 = <usize>min(2, last),
+          i3 = <usize>min(3, last);
+        tile4x8(
+          a0,
+          a0 + i1 * inPixel,
+          a0 + i2 * inPixel,
+          a0 + i3 * inPixel,
+          runs,
+          runCount,
+          w,
+          b,
+          relu,
+          o0,
+          o0 + i1 * outPixel,
+          o0 + i2 * outPixel,
+          o0 + i3 * outPixel,
+          lanes,
+        );
+      }
+    }
+  }
+}

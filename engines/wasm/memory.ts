@@ -1,0 +1,91 @@
+/** Where tensors live: pointers into the memory of TensorFlow.js's wasm backend, scratch space in it, and our kernels on it. */
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { RampartError } from '../../errors.ts';
+import { tf } from '../../tensor/tf.ts';
+
+/** TypeScript describes it with the browser's types, which this project leaves out. */
+declare const WebAssembly: {
+  instantiate(bytes: Uint8Array, imports: Record<string, Record<string, unknown>>): Promise<{ instance: { exports: unknown } }>;
+};
+
+/** An address in the backend's memory, in bytes. */
+export type Pointer = number;
+
+/** What is used of `@tensorflow/tfjs-backend-wasm`'s backend. */
+export interface WasmBackend {
+  readonly wasm: {
+    readonly asm: { readonly memory: object };
+    readonly HEAPU8: Uint8Array;
+    _malloc(bytes: number): number;
+    _free(at: number): void;
+  };
+  readonly dataIdMap: { get(dataId: object): { memoryOffset: number } };
+  makeOutput(shape: number[], dtype: string): tf.TensorInfo;
+}
+
+/** The functions of `assembly/`, whose arguments they describe. */
+export interface Kernels {
+  clear(at: Pointer, bytes: number): void;
+  copyRows(from: Pointer, to: Pointer, rows: number, rowBytes: number, toStride: number): void;
+  packFilter(filter: Pointer, order: Pointer, k: number, co: number, coStride: number, to: Pointer): void;
+  convolve(...args: (number | boolean)[]): void;
+  filterGrad(...args: number[]): void;
+}
+
+/** The current backend; the kernels below are registered for `wasm` alone. */
+export const backend = (): WasmBackend => tf.backend() as unknown as WasmBackend;
+
+export function pointerOf(b: WasmBackend, t: tf.TensorInfo): Pointer {
+  return b.dataIdMap.get(t.dataId).memoryOffset;
+}
+
+/** A new tensor and its address; the values are whatever was there. */
+export function output(b: WasmBackend, shape: readonly number[], dtype: tf.DataType = 'float32'): { info: tf.TensorInfo; at: Pointer } {
+  const info = b.makeOutput([...shape], dtype);
+  return { info, at: pointerOf(b, info) };
+}
+
+/** Space that a kernel needs while it runs; one block for each name, kept and grown, so that a step allocates nothing. */
+const blocks = new Map<string, { at: Pointer; bytes: number }>();
+
+export function scratch(b: WasmBackend, name: string, bytes: number): Pointer {
+  const held = blocks.get(name);
+  if (held && held.bytes >= bytes) return held.at;
+  if (held) b.wasm._free(held.at);
+  const at = b.wasm._malloc(bytes) >>> 0;
+  if (at === 0) throw new RampartError(`[engine wasm] out of memory: no room for ${bytes} bytes of scratch space (${name})`);
+  blocks.set(name, { at, bytes });
+  return at;
+}
+
+/** Writes 32-bit integers to scratch space. */
+export function scratchInts(b: WasmBackend, name: string, values: readonly number[]): Pointer {
+  const at = scratch(b, name, 4 * values.length);
+  new Int32Array(b.wasm.HEAPU8.buffer, at, values.length).set(values);
+  return at;
+}
+
+let kernels: Kernels | undefined;
+
+/** The compiled kernels. `loadKernels` must have run. */
+export function native(): Kernels {
+  if (!kernels) throw new RampartError('[engine wasm] its kernels are not loaded', { remedy: 'initialise the engine first' });
+  return kernels;
+}
+
+const binary = new URL('./kernels.wasm', import.meta.url);
+export const BUILD_COMMAND = 'npm run build:wasm';
+
+/** True when `npm run build:wasm` has run. */
+export function kernelsBuilt(): boolean {
+  return existsSync(binary);
+}
+
+/** Links `kernels.wasm` to the backend's memory. */
+export async function loadKernels(b: WasmBackend): Promise<void> {
+  if (!kernelsBuilt()) throw new RampartError(`[engine wasm] ${fileURLToPath(binary)} is missing`, { remedy: BUILD_COMMAND });
+  const { instance } = await WebAssembly.instantiate(readFileSync(binary), { env: { memory: b.wasm.asm.memory } });
+  kernels = instance.exports as unknown as Kernels;
+  blocks.clear();
+}
