@@ -1,8 +1,11 @@
 /** The table of attacks and ensembles. */
 import { unknownName } from '../errors.ts';
 import type { AttackPlugin, EnsemblePlugin } from './attack.ts';
+import fgsm from './fgsm.ts';
+import noise from './noise.ts';
+import pgd from './pgd.ts';
 
-export const attacks: readonly AttackPlugin[] = [];
+export const attacks: readonly AttackPlugin[] = [noise, fgsm, pgd];
 
 export const ensembles: readonly EnsemblePlugin[] = [];
 

@@ -1,0 +1,30 @@
+/** FGSM, Goodfellow et al. 2015 (arXiv 1412.6572): one step of full size. */
+import { z } from 'zod';
+import { defineAttack } from './attack.ts';
+import { crossEntropy } from './parts/losses.ts';
+import { search } from './parts/search.ts';
+import { GRADIENT_NORMS, gradientThreat, steepest } from './parts/step.ts';
+
+const params = z.strictObject({});
+
+export default defineAttack<z.infer<typeof params>>({
+  name: 'fgsm',
+  title: 'FGSM',
+  paper: 'Goodfellow, Shlens and Szegedy 2015 (arXiv 1412.6572)',
+  version: 1,
+  access: 'gradient',
+  norms: GRADIENT_NORMS,
+  params,
+  streams: true,
+  cost: () => ({ forward: 2, backward: 1 }),
+  create: () => ({
+    perturb: (batch, target, threat, run) =>
+      search(batch, target, run, {
+        attempts: 1,
+        steps: 1,
+        start: (x) => x.clone(),
+        step: steepest(gradientThreat(threat, 'fgsm'), threat.eps),
+        loss: (_, y) => crossEntropy(y),
+      }),
+  }),
+});

@@ -1,0 +1,71 @@
+/** Which example is tried next: attempts (restarts, targets, draws) of every example in order, until one breaks it. */
+
+export interface Job {
+  /** The example, as its row in the batch. */
+  readonly row: number;
+  readonly attempt: number;
+}
+
+/** Below so many examples in a pass engines lose speed, so that later attempts of one example are tried beside earlier ones. */
+const SPECULATE_BELOW = 16;
+
+/**
+ * Attempts of one example run one after the other, and stop at the first that succeeds. Where passes would be nearly empty, later attempts run beside earlier ones;
+ * the earliest attempt that succeeds still counts, so the outcome does not depend on how the work was cut.
+ */
+export class Board {
+  readonly #attempts: number;
+  readonly #queue: number[];
+  readonly #next: Int32Array;
+  readonly #flying: Int32Array;
+  /** The earliest attempt that broke each example; `attempts` where none has. */
+  readonly #broken: Int32Array;
+
+  constructor(rows: number, attempts: number) {
+    this.#attempts = attempts;
+    this.#queue = Array.from({ length: rows }, (_, i) => i);
+    this.#next = new Int32Array(rows);
+    this.#flying = new Int32Array(rows);
+    this.#broken = new Int32Array(rows).fill(attempts);
+  }
+
+  /** Up to `room` jobs to begin beside `running` others. */
+  take(room: number, running: number): Job[] {
+    const jobs: Job[] = [];
+    while (jobs.length < room) {
+      const row = this.#queue.shift() ?? this.#early(running + jobs.length);
+      if (row === undefined) break;
+      jobs.push({ row, attempt: this.#next[row] as number });
+      this.#next[row] = (this.#next[row] as number) + 1;
+      this.#flying[row] = (this.#flying[row] as number) + 1;
+    }
+    return jobs;
+  }
+
+  /** The example with the fewest attempts begun, when passes would be nearly empty without it. */
+  #early(running: number): number | undefined {
+    if (running >= SPECULATE_BELOW) return undefined;
+    let best: number | undefined;
+    this.#next.forEach((next, row) => {
+      const open = next < (this.#broken[row] as number) && next < this.#attempts;
+      if (open && (best === undefined || next < (this.#next[best] as number))) best = row;
+    });
+    return best;
+  }
+
+  /** Ends a job. True when it broke its example earlier than any other attempt did. */
+  finish({ row, attempt }: Job, broke: boolean): boolean {
+    const flying = (this.#flying[row] as number) - 1;
+    this.#flying[row] = flying;
+    const first = broke && attempt < (this.#broken[row] as number);
+    if (first) this.#broken[row] = attempt;
+    const unbroken = this.#broken[row] === this.#attempts;
+    if (unbroken && flying === 0 && (this.#next[row] as number) < this.#attempts) this.#queue.push(row);
+    return first;
+  }
+
+  /** Whether an earlier attempt has broken the example already, so that this job is of no use. */
+  obsolete({ row, attempt }: Job): boolean {
+    return attempt > (this.#broken[row] as number);
+  }
+}

@@ -1,0 +1,40 @@
+/** PGD, Madry et al. 2018 (arXiv 1706.06083), eq. 1, with random restarts. */
+import { z } from 'zod';
+import { type Attack, defineAttack } from './attack.ts';
+import { climbingSearch, type Starts } from './parts/climb.ts';
+import { lossName } from './parts/losses.ts';
+import { GRADIENT_NORMS, gradientThreat, steepest } from './parts/step.ts';
+
+const params = z.strictObject({
+  steps: z.number().int().min(1).default(20).describe('gradient steps per restart'),
+  stepSize: z.number().positive().optional().describe('in units of the input, such as 2/255; 2.5 eps / steps when absent'),
+  restarts: z.number().int().min(1).default(1).describe('random starts per example; later ones only for examples still right'),
+  randomStart: z.boolean().default(true).describe('whether the first start is random, or the image itself'),
+  loss: lossName.default('ce').describe('ce: cross-entropy; margin: Carlini and Wagner; kl: divergence from the clean prediction'),
+});
+export type PgdParams = z.infer<typeof params>;
+
+/** `starts` replaces the random points where given. */
+export function createPgd(p: PgdParams, starts?: Starts): Attack {
+  return {
+    perturb: (batch, target, threat, run) =>
+      climbingSearch(batch, target, threat, run, {
+        ...p,
+        step: steepest(gradientThreat(threat, 'pgd'), p.stepSize ?? (2.5 * threat.eps) / p.steps),
+        starts,
+      }),
+  };
+}
+
+export default defineAttack<PgdParams>({
+  name: 'pgd',
+  title: 'PGD',
+  paper: 'Madry et al. 2018 (arXiv 1706.06083)',
+  version: 1,
+  access: 'gradient',
+  norms: GRADIENT_NORMS,
+  params,
+  streams: true,
+  cost: ({ steps, restarts, loss }) => ({ forward: restarts * (steps + 1) + (loss === 'kl' ? 1 : 0), backward: restarts * steps }),
+  create: (p) => createPgd(p),
+});
