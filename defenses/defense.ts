@@ -3,6 +3,7 @@ import type { ZodType } from 'zod';
 import type { Batch, Target, Threat } from '../attacks/attack.ts';
 import type { Classifier } from '../models/classifier.ts';
 import type { Network } from '../models/network.ts';
+import type { Norm } from '../tensor/norms.ts';
 import type { Rng } from '../tensor/rng.ts';
 import type { tf } from '../tensor/tf.ts';
 
@@ -17,7 +18,11 @@ export interface TrainingContext {
   readonly network: Network;
   /** The network in evaluation mode, as an attack sees it: weights and batch statistics as they are now, passes counted. */
   readonly target: Target;
+  /** The network in training mode, as an attack sees it: batch statistics normalise and the running ones move, passes counted. For methods whose code crafts so. */
+  readonly trainingTarget: Pick<Target, 'gradient'>;
   readonly threat: Threat;
+  /** Mean cross-entropy of logits `[n,classes]` with labels `[n]`, with the label smoothing of the recipe. */
+  crossEntropy(logits: tf.Tensor2D, y: tf.Tensor1D): tf.Scalar;
   /** 0 at the first step, 1 at the last. */
   readonly progress: number;
   readonly epoch: number;
@@ -28,6 +33,8 @@ export interface TrainingContext {
 export interface Objective {
   readonly loss: tf.Scalar;
   readonly terms: Record<string, tf.Scalar>;
+  /** Logits `[n,classes]` that the loss was taken on, adversarial where it has such, for the log's training accuracy. */
+  readonly logits: tf.Tensor2D;
 }
 
 /** One defense in training. The harness owns the loop: optimizer, schedule, augmentation, averaging, validation, checkpoints, cost. */
@@ -36,10 +43,16 @@ export interface Training {
   readonly extra?: ReadonlyMap<string, tf.Variable>;
   /** Optimizer steps on one batch, 1 unless the method replays batches (Free AT). */
   readonly replays?: number;
+  /** Variables that the objective reads and the optimizer leaves alone; `afterStep` gets their gradients (Free AT's perturbation). */
+  readonly watched?: ReadonlyMap<string, tf.Variable>;
   /** Outside the tape: crafts what the loss needs, usually adversarial examples. The tensors returned are disposed by the harness after the step. */
   craft(batch: TrainingBatch, ctx: TrainingContext): Promise<Record<string, tf.Tensor>>;
   /** Inside the tape: the objective on the batch and what `craft` returned. Forward passes in training mode, in the order of the paper's code. */
   objective(batch: TrainingBatch, crafted: Record<string, tf.Tensor>, ctx: TrainingContext): Objective;
+  /** Outside the tape, just before the gradients are taken: may move the weights (AWP). */
+  beforeGradients?(batch: TrainingBatch, crafted: Record<string, tf.Tensor>, ctx: TrainingContext): void;
+  /** After the optimizer's step, with the gradients of `watched` by name: takes back what `beforeGradients` moved. The harness disposes the gradients. */
+  afterStep?(batch: TrainingBatch, gradients: ReadonlyMap<string, tf.Tensor>, ctx: TrainingContext): void;
   /** State that must survive a resume, beyond `extra` (Free AT's perturbation). */
   state?(): Record<string, tf.Tensor>;
   restore?(state: Record<string, tf.Tensor>): void;
@@ -57,6 +70,10 @@ interface Common<P> {
 
 export interface TrainingDefense<P = unknown> extends Common<P> {
   readonly kind: 'training';
+  /** Norms it can train for; all when absent. */
+  readonly norms?: readonly Norm[];
+  /** The validation accuracy that picks the kept weights: under PGD unless the method does not try to be robust. */
+  readonly selectBy?: 'clean' | 'pgd';
   /** Passes per training example, for the plan: forward and backward of crafting and update together. */
   cost(params: P): { forward: number; backward: number };
   create(params: P, setup: { network: Network; threat: Threat; rng: Rng }): Training;

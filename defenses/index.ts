@@ -1,8 +1,12 @@
 /** The table of defenses. */
 import { unknownName } from '../errors.ts';
 import type { DefensePlugin } from './defense.ts';
+import fgsmRs from './fgsm-rs.ts';
+import pgdAt from './pgd-at.ts';
+import standard from './standard.ts';
+import trades from './trades.ts';
 
-export const defenses: readonly DefensePlugin[] = [];
+export const defenses: readonly DefensePlugin[] = [standard, pgdAt, trades, fgsmRs];
 
 /** Throws, with the nearest name, when there is none such. */
 export function defense(name: string): DefensePlugin {

@@ -26,6 +26,8 @@ export class Network implements Classifier {
   readonly params = new Map<string, tf.Variable>();
   /** Running statistics and normalisation by PyTorch name, not trained. */
   readonly buffers = new Map<string, tf.Variable>();
+  /** Examples that went through `forward` so far, for cost accounting. */
+  forwarded = 0;
   readonly #slots = new Map<string, Slot>();
   readonly #norms = new Map<Node, readonly [tf.Variable, tf.Variable]>();
 
@@ -98,6 +100,7 @@ export class Network implements Classifier {
    * and the running ones move as PyTorch's do (momentum 0.1, unbiased variance). Call it in a tidy.
    */
   forward(x: tf.Tensor4D, mode: { training: boolean }): { logits: tf.Tensor2D; features: tf.Tensor2D } {
+    this.forwarded += x.shape[0];
     const values: tf.Tensor[] = [];
     for (const node of this.graph.nodes) values.push(this.#apply(node, values, x, mode.training));
     return { logits: values[this.graph.output] as tf.Tensor2D, features: values[this.graph.features] as tf.Tensor2D };

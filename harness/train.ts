@@ -1,0 +1,344 @@
+/** Training of one model: epochs, validation, the kept weights, checkpoints, cost. The defense supplies crafting and objective. */
+import type { Passes, Threat } from '../attacks/attack.ts';
+import type { Dataset } from '../datasets/dataset.ts';
+import type { Training, TrainingBatch, TrainingDefense } from '../defenses/defense.ts';
+import { RampartError } from '../errors.ts';
+import { createNetwork } from '../models/index.ts';
+import type { Network } from '../models/network.ts';
+import type { Entry } from '../models/safetensors.ts';
+import type { Rng } from '../tensor/rng.ts';
+import { tf } from '../tensor/tf.ts';
+import { cropFlipImages, labelsOf, plainImages } from './augment.ts';
+import { decodeCheckpoint, encodeCheckpoint, readVariables, restoreVariables } from './checkpoint.ts';
+import { MovingAverage } from './optimizer.ts';
+import { learningRateAt, type Recipe } from './recipe.ts';
+import type { Epoch, Flag, ModelRecord } from './record.ts';
+import { type StepLog, Stepper } from './step.ts';
+import { overfitsCatastrophically, type Validation, validate } from './validate.ts';
+
+export interface TrainingProgress {
+  /** From 0. */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Images of this epoch seen, of how many. */
+  readonly done: number;
+  readonly total: number;
+  readonly loss: number;
+}
+
+export interface TrainingJob {
+  /** The model's, for messages. */
+  readonly name: string;
+  readonly dataset: Dataset;
+  readonly arch: string;
+  readonly defense: TrainingDefense;
+  /** As `defense.params` parsed them. */
+  readonly params: unknown;
+  readonly threat: Threat;
+  readonly recipe: Recipe;
+  readonly seed: number;
+  /** Seeded by the model's key: every random number of the training comes from it. */
+  readonly rng: Rng;
+  /** The state after every epoch; a saved one is continued bit for bit. */
+  readonly checkpoint?: { load(): Promise<Uint8Array | undefined>; save(state: Uint8Array): Promise<void> };
+  readonly signal: AbortSignal;
+  onProgress?(progress: TrainingProgress): void;
+}
+
+export interface TrainingResult {
+  /** With the kept weights. The caller owns it. */
+  readonly network: Network;
+  readonly epochs: Epoch[];
+  /** The epoch whose weights were kept; absent without a validation split. */
+  readonly bestEpoch?: number;
+  readonly cost: Omit<ModelRecord['cost'], 'peakMemoryMb'>;
+  readonly flags: Flag[];
+}
+
+/** What a checkpoint holds beside tensors. */
+interface Facts {
+  epochs: Epoch[];
+  best?: { epoch: number; score: [number, number] };
+  passes: Passes;
+  optimizerSteps: number;
+  examples: number;
+  wallMs: number;
+  split: { craftMs: number; updateMs: number; validateMs: number; dataMs: number };
+  averageUpdates: number;
+  stopped: boolean;
+}
+
+const newFacts = (): Facts => ({
+  epochs: [],
+  passes: { forward: 0, backward: 0 },
+  optimizerSteps: 0,
+  examples: 0,
+  wallMs: 0,
+  split: { craftMs: 0, updateMs: 0, validateMs: 0, dataMs: 0 },
+  averageUpdates: 0,
+  stopped: false,
+});
+
+/** Trains `job.defense` on its data set; everything random comes from `job.rng`. Throws when the loss stops being finite or `signal` aborts. */
+export async function train(job: TrainingJob): Promise<TrainingResult> {
+  const run = new TrainingRun(job);
+  try {
+    await run.resume();
+    while (!run.finished) await run.epoch();
+    return run.result();
+  } catch (error) {
+    run.network.dispose();
+    throw error;
+  } finally {
+    run.dispose();
+  }
+}
+
+class TrainingRun {
+  readonly network: Network;
+  readonly #job: TrainingJob;
+  readonly #training: Training;
+  readonly #stepper: Stepper;
+  readonly #average: MovingAverage | undefined;
+  /** Passes over the data; a batch replayed m times counts m. */
+  readonly #epochs: number;
+  readonly #replays: number;
+  readonly #trainCount: number;
+  readonly #validationIds: Int32Array;
+  #facts = newFacts();
+  #best: Map<string, Entry> | undefined;
+
+  constructor(job: TrainingJob) {
+    const { dataset, recipe, rng, threat } = job;
+    this.#job = job;
+    this.#trainCount = dataset.train.n - recipe.validation;
+    if (this.#trainCount < 2)
+      throw new RampartError(
+        `[train ${job.name}] recipe.validation takes ${recipe.validation} of the ${dataset.train.n} training images of ${dataset.name}: none are left`,
+        { remedy: 'lower recipe.validation or raise the data set limit' },
+      );
+    this.#validationIds = Int32Array.from({ length: recipe.validation }, (_, i) => this.#trainCount + i);
+    const { shape, classNames, mean, std } = dataset;
+    this.network = createNetwork(job.arch, { inputShape: shape, classes: classNames.length, mean, std }, rng.fork('init'));
+    this.#training = job.defense.create(job.params, { network: this.network, threat, rng: rng.fork('defense') });
+    this.#replays = this.#training.replays ?? 1;
+    this.#epochs = Math.ceil(recipe.epochs / this.#replays);
+    this.#stepper = new Stepper({ name: job.name, network: this.network, training: this.#training, threat, recipe });
+    if (recipe.averaging !== 'none')
+      this.#average = new MovingAverage(new Map([...this.network.params, ...this.network.buffers]), recipe.averaging.ema);
+  }
+
+  get finished(): boolean {
+    return this.#facts.stopped || this.#facts.epochs.length >= this.#epochs;
+  }
+
+  /** One pass over the training images, its validation, log and checkpoint. */
+  async epoch(): Promise<void> {
+    const facts = this.#facts;
+    const { recipe } = this.#job;
+    const started = performance.now();
+    const epoch = facts.epochs.length;
+    const sums = await this.#trainEpoch(epoch);
+    const due = epoch + 1 === this.#epochs || (epoch + 1) % recipe.validateEvery === 0;
+    const validation = due && recipe.validation > 0 ? this.#validate() : undefined;
+    const lastStep = facts.optimizerSteps - 1;
+    const wallMs = performance.now() - started;
+    facts.epochs.push({
+      epoch,
+      learningRate: learningRateAt(recipe, lastStep, this.#totalSteps),
+      loss: sums.loss / sums.examples,
+      terms: Object.fromEntries(Object.entries(sums.terms).map(([name, sum]) => [name, sum / sums.examples])),
+      trainAccuracy: sums.correct / sums.examples,
+      ...(validation && { validationClean: validation.clean }),
+      ...(validation?.fgsm !== undefined && { validationFgsm: validation.fgsm }),
+      ...(validation?.pgd !== undefined && { validationPgd: validation.pgd }),
+      wallMs,
+    });
+    facts.wallMs += wallMs;
+    if (validation) await this.#keep(epoch, validation);
+    await this.#save();
+  }
+
+  get #stepsPerEpoch(): number {
+    return Math.ceil(this.#trainCount / this.#job.recipe.batchSize) * this.#replays;
+  }
+  get #totalSteps(): number {
+    return this.#stepsPerEpoch * this.#epochs;
+  }
+
+  /** Sums over the examples of one epoch. */
+  async #trainEpoch(epoch: number) {
+    const { recipe, rng, signal } = this.#job;
+    const order = rng.fork('order').fork(epoch).permutation(this.#trainCount);
+    const sums = { examples: 0, loss: 0, correct: 0, terms: {} as Record<string, number> };
+    for (let from = 0; from < order.length; from += recipe.batchSize) {
+      const ids = order.subarray(from, from + recipe.batchSize);
+      const batch = this.#batch(ids, epoch, from / recipe.batchSize);
+      for (let replay = 0; replay < this.#replays; replay++) {
+        signal.throwIfAborted();
+        const log = await this.#step(batch, epoch);
+        add(sums, log, ids.length);
+      }
+      tf.dispose([batch.x, batch.y]);
+      const done = Math.min(order.length, from + recipe.batchSize);
+      this.#job.onProgress?.({ epoch, epochs: this.#epochs, done, total: order.length, loss: sums.loss / sums.examples });
+      // lets messages and signals through: the work itself never waits
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return sums;
+  }
+
+  async #step(batch: TrainingBatch, epoch: number): Promise<StepLog> {
+    const step = this.#facts.optimizerSteps;
+    const total = this.#totalSteps;
+    const learningRate = learningRateAt(this.#job.recipe, step, total);
+    const log = await this.#stepper.step(batch, { epoch, step, progress: step / Math.max(1, total - 1), learningRate });
+    this.#facts.optimizerSteps++;
+    this.#facts.examples += batch.x.shape[0];
+    this.#average?.update();
+    return log;
+  }
+
+  #batch(ids: Int32Array, epoch: number, index: number): TrainingBatch {
+    const started = performance.now();
+    const { dataset, recipe, rng } = this.#job;
+    const own = rng.fork('batch').fork(epoch).fork(index);
+    const { train: split, shape } = dataset;
+    const pixels = recipe.augment === 'none' ? plainImages(split, shape, ids) : cropFlipImages(split, shape, ids, own.fork('augment'));
+    const labels = labelsOf(split, ids);
+    const x = tf.tensor4d(pixels, [ids.length, ...shape]);
+    const batch = { x, y: tf.tensor1d(labels, 'int32'), labels, ids, rng: own.fork('defense') };
+    this.#facts.split.dataMs += performance.now() - started;
+    return batch;
+  }
+
+  #validate(): Validation {
+    const started = performance.now();
+    const { dataset, threat, recipe, rng } = this.#job;
+    this.#average?.swap();
+    const found = validate(this.network, dataset, this.#validationIds, threat, recipe.batchSize, rng.fork('validation'));
+    this.#average?.swap();
+    this.#facts.split.validateMs += performance.now() - started;
+    return found;
+  }
+
+  /** Keeps the weights when this validation is the best, and decides on an early stop. A tie is broken by clean accuracy, then the earlier epoch stays. */
+  async #keep(epoch: number, { clean, pgd = 0 }: Validation): Promise<void> {
+    const { recipe, defense } = this.#job;
+    const score: [number, number] = defense.selectBy === 'clean' ? [clean, pgd] : [pgd, clean];
+    const best = this.#facts.best;
+    if (!best || score[0] > best.score[0] || (score[0] === best.score[0] && score[1] > best.score[1])) {
+      this.#facts.best = { epoch, score };
+      if (recipe.keep === 'best') this.#best = await this.#weights();
+    } else if (recipe.earlyStop !== 'none' && epoch - best.epoch >= recipe.earlyStop * recipe.validateEvery) this.#facts.stopped = true;
+  }
+
+  /** Weights as they would be kept now: the average where there is one. */
+  async #weights(): Promise<Map<string, Entry>> {
+    this.#average?.swap();
+    const entries = await this.network.save();
+    this.#average?.swap();
+    return entries;
+  }
+
+  get #groups(): [string, ReadonlyMap<string, tf.Variable>][] {
+    const groups: [string, ReadonlyMap<string, tf.Variable>][] = [
+      ['param/', this.#stepper.params],
+      ['buffer/', this.network.buffers],
+      ['velocity/', this.#stepper.optimizer.velocities],
+    ];
+    if (this.#average) groups.push(['average/', this.#average.averages]);
+    if (this.#training.watched) groups.push(['watched/', this.#training.watched]);
+    return groups;
+  }
+
+  async #save(): Promise<void> {
+    const { checkpoint } = this.#job;
+    if (!checkpoint) return;
+    const entries: [string, Entry][] = [...(this.#best ?? [])].map(([name, entry]) => [`best/${name}`, entry]);
+    for (const [prefix, variables] of this.#groups) entries.push(...(await readVariables(variables, prefix)));
+    const state = this.#training.state?.() ?? {};
+    entries.push(...(await readVariables(new Map(Object.entries(state)), 'state/')));
+    this.#settle();
+    await checkpoint.save(encodeCheckpoint(entries, this.#facts));
+  }
+
+  /** Continues from the saved checkpoint, if there is one. */
+  async resume(): Promise<void> {
+    const bytes = await this.#job.checkpoint?.load();
+    if (!bytes) return;
+    const { entries, facts } = decodeCheckpoint(bytes);
+    this.#facts = facts as Facts;
+    for (const [prefix, variables] of this.#groups) restoreVariables(variables, entries, prefix);
+    const under = (prefix: string) =>
+      [...entries].flatMap(([k, v]) => (k.startsWith(prefix) ? [[k.slice(prefix.length), v] as const] : []));
+    const best = under('best/');
+    if (best.length > 0) this.#best = new Map(best);
+    const state = under('state/').map(([name, { data, shape }]) => [name, tf.tensor(data, shape)] as const);
+    this.#training.restore?.(Object.fromEntries(state));
+    if (this.#average) this.#average.updates = this.#facts.averageUpdates;
+  }
+
+  /** Moves counts that live in the parts of the run into the facts. */
+  #settle(): void {
+    const facts = this.#facts;
+    const { passes, times } = this.#stepper;
+    facts.passes = { forward: facts.passes.forward + passes.forward, backward: facts.passes.backward + passes.backward };
+    facts.split.craftMs += times.craftMs;
+    facts.split.updateMs += times.updateMs;
+    Object.assign(passes, { forward: 0, backward: 0 });
+    Object.assign(times, { craftMs: 0, updateMs: 0 });
+    facts.averageUpdates = this.#average?.updates ?? 0;
+  }
+
+  /** Loads the kept weights into the network and sums up. */
+  result(): TrainingResult {
+    this.#settle();
+    const { epochs, best, passes, optimizerSteps, examples, wallMs, split } = this.#facts;
+    const { recipe, name } = this.#job;
+    if (this.#best) this.network.load(this.#best, `best epoch of ${name}`);
+    else this.#average?.swap();
+    const seconds = (wallMs - split.validateMs) / 1000;
+    const bestEpoch = recipe.keep === 'best' ? best?.epoch : undefined;
+    return {
+      network: this.network,
+      epochs,
+      ...(bestEpoch !== undefined && { bestEpoch }),
+      cost: { passes, optimizerSteps, examples, wallMs, imagesPerSecond: examples / seconds, split },
+      flags: this.#flags(),
+    };
+  }
+
+  #flags(): Flag[] {
+    const { epochs, stopped } = this.#facts;
+    const flags: Flag[] = [];
+    const collapsed = epochs.findIndex((_, i) => overfitsCatastrophically(epochs.slice(0, i + 1)));
+    if (collapsed >= 0)
+      flags.push({
+        name: 'catastrophic-overfitting',
+        detail: `at epoch ${collapsed} accuracy under PGD-10 on the validation split fell below half its best while that under FGSM did not fall`,
+      });
+    if (stopped)
+      flags.push({ name: 'early-stop', detail: `stopped after epoch ${epochs.length - 1} of ${this.#epochs}: no better validation` });
+    return flags;
+  }
+
+  dispose(): void {
+    this.#stepper.dispose();
+    this.#average?.dispose();
+    tf.dispose([...(this.#training.extra?.values() ?? []), ...(this.#training.watched?.values() ?? [])]);
+    this.#training.dispose?.();
+  }
+}
+
+/** Adds the log of one step on `examples` examples. */
+function add(
+  sums: { examples: number; loss: number; correct: number; terms: Record<string, number> },
+  log: StepLog,
+  examples: number,
+): void {
+  sums.examples += examples;
+  sums.loss += log.loss * examples;
+  sums.correct += log.correct;
+  for (const [name, value] of Object.entries(log.terms)) sums.terms[name] = (sums.terms[name] ?? 0) + value * examples;
+}
