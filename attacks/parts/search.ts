@@ -64,6 +64,7 @@ function release(lanes: Lanes | undefined): void {
  * Returns what `Attack.perturb` must. Passes per attempt that fails: `steps + 1` forward, `steps` backward.
  */
 export async function search(batch: Batch, target: Target, run: AttackRun, plan: Search): Promise<tf.Tensor4D> {
+  if (target.classes < 2) return batch.x.clone(); // there is no wrong class
   const work = new Work(batch, target, run, plan);
   try {
     for (;;) {

@@ -1,0 +1,215 @@
+/** What every attack must do, whatever it searches: called by the test of each. */
+import fc from 'fast-check';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { AttackPlugin, AttackRun, Batch, Target, Threat } from '../../attacks/attack.ts';
+import { createTarget } from '../../attacks/target.ts';
+import type { Classifier } from '../../models/classifier.ts';
+import { type Norm, normOf } from '../../tensor/norms.ts';
+import { Rng } from '../../tensor/rng.ts';
+import { type Shape, tf } from '../../tensor/tf.ts';
+import { constantClassifier, randomLinear } from './linear.ts';
+
+export interface AttackContract {
+  /** False for attacks too weak to break a linear model when eps spans the box. */
+  readonly strong?: boolean;
+  /** Fewest classes the attack is defined for. */
+  readonly fewestClasses?: number;
+}
+
+const SHAPE: Shape = [8, 8, 3];
+const D = 192;
+const CLASSES = 5;
+/** Rounding of a sum of 192 squares or absolute values in float32. */
+const slack = (eps: number) => eps * 1e-5 + 1e-6;
+/** A radius that reaches every corner of the box from everywhere. */
+const WHOLE_BOX: Record<Norm, number> = { Linf: 1, L2: Math.sqrt(D), L1: D };
+
+/** `n` random images; labels are what `classifier` says unless `right` is false. The caller owns the tensors. */
+function images(n: number, classifier: Classifier, rng: Rng, right = true): Batch {
+  const x = tf.tensor4d(rng.uniform(n * D), [n, ...SHAPE]);
+  const predicted = tf.tidy(() => classifier.logits(x).argMax(1).dataSync());
+  const labels = Int32Array.from(predicted, (p) => (right ? p : (p + 1) % classifier.classes));
+  return { x, y: tf.tensor1d(labels, 'int32'), labels, ids: Int32Array.from({ length: n }, (_, i) => 100 + i) };
+}
+
+/** The examples of `batch` at `rows`, in that order. */
+function part(batch: Batch, rows: readonly number[]): Batch {
+  const pick = (from: Int32Array) => Int32Array.from(rows, (r) => from[r] as number);
+  const labels = pick(batch.labels);
+  return { x: tf.gather(batch.x, [...rows]), y: tf.tensor1d(labels, 'int32'), labels, ids: pick(batch.ids) };
+}
+
+const release = (batch: Batch) => tf.dispose([batch.x, batch.y]);
+
+function runWith(source: Target, batchSize = 16, signal = new AbortController().signal): AttackRun {
+  return { rng: new Rng('contract'), signal, batchSize, sources: new Map([['source', source]]) };
+}
+
+/** The largest norm of a perturbation less the radius, and how far the result leaves the box. */
+function excess(adversarial: tf.Tensor4D, x: tf.Tensor4D, { norm, eps }: Threat): { budget: number; box: number } {
+  return tf.tidy(() => {
+    const size = normOf(adversarial.sub(x) as tf.Tensor4D, norm)
+      .max()
+      .dataSync()[0] as number;
+    const out = tf.maximum(adversarial.neg(), adversarial.sub(1)).max().dataSync()[0] as number;
+    return { budget: size - eps, box: out };
+  });
+}
+
+/**
+ * The contract suite. `params` are given as in a suite file and parsed by the plug-in; give few steps, it runs many cases.
+ * A transfer attack finds the attacked model under the name `source`.
+ */
+export function testAttack(plugin: AttackPlugin, params: Record<string, unknown>, contract: AttackContract = {}): void {
+  const parsed = plugin.params.parse(params);
+  const attack = plugin.create(parsed);
+
+  /** Attacks `batch` on a target of its own. */
+  async function perturb(classifier: Classifier, batch: Batch, threat: Threat, batchSize?: number): Promise<tf.Tensor4D> {
+    return attack.perturb(batch, createTarget(classifier, 'victim'), threat, runWith(createTarget(classifier, 'source'), batchSize));
+  }
+
+  describe(`contract of ${plugin.name}`, () => {
+    beforeAll(async () => {
+      await tf.setBackend('cpu');
+    });
+
+    describe.each(plugin.norms.map((norm) => ({ norm })))('$norm', ({ norm }) => {
+      test('stays inside box and budget', async () => {
+        const cases = fc.record({ seed: fc.nat(1e6), eps: fc.double({ min: 0, max: 1, noNaN: true }), n: fc.integer({ min: 1, max: 5 }) });
+        await fc.assert(
+          fc.asyncProperty(cases, async ({ seed, eps, n }) => {
+            const rng = new Rng(`case ${seed}`);
+            const classifier = randomLinear(SHAPE, CLASSES, rng);
+            const batch = images(n, classifier, rng);
+            // from radii that change nothing to those that span half the box
+            const threat = { norm, eps: eps ** 3 * 0.5 * WHOLE_BOX[norm] };
+            const adversarial = await perturb(classifier, batch, threat);
+            expect(adversarial.shape).toEqual(batch.x.shape);
+            const { budget, box } = excess(adversarial, batch.x, threat);
+            expect(budget).toBeLessThanOrEqual(slack(threat.eps));
+            expect(box).toBeLessThanOrEqual(0);
+            adversarial.dispose();
+            release(batch);
+            classifier.dispose();
+          }),
+          { numRuns: 12, seed: 7 },
+        );
+      });
+
+      test('changes nothing at eps 0', async () => {
+        const rng = new Rng('zero');
+        const classifier = randomLinear(SHAPE, CLASSES, rng);
+        const batch = images(4, classifier, rng);
+        const adversarial = await perturb(classifier, batch, { norm, eps: 0 });
+        expect(adversarial.dataSync()).toEqual(batch.x.dataSync());
+      });
+
+      test.skipIf(contract.strong === false)('breaks every image of a linear model when eps spans the box', async () => {
+        const rng = new Rng('large');
+        const classifier = randomLinear(SHAPE, CLASSES, rng);
+        const batch = images(8, classifier, rng);
+        const adversarial = await perturb(classifier, batch, { norm, eps: WHOLE_BOX[norm] });
+        const predicted = classifier.logits(adversarial).argMax(1).dataSync();
+        expect(batch.labels.filter((label, i) => label === predicted[i])).toHaveLength(0);
+      });
+
+      test('gives the same bits however the examples are split, ordered and batched', async () => {
+        const rng = new Rng('split');
+        const classifier = randomLinear(SHAPE, CLASSES, rng);
+        const batch = images(9, classifier, rng);
+        // a radius at which some images break and some do not
+        const threat = { norm, eps: { Linf: 0.02, L2: 0.25, L1: 3 }[norm] };
+        const whole = (await perturb(classifier, batch, threat)).arraySync();
+        for (const [rows, batchSize] of [
+          [[8, 3, 5, 0], 3],
+          [[1, 2, 7, 6, 4], 2],
+        ] as const) {
+          const piece = part(batch, rows);
+          const got = (await perturb(classifier, piece, threat, batchSize)).arraySync();
+          rows.forEach((row, i) => {
+            expect(got[i]).toEqual(whole[row]);
+          });
+        }
+      });
+
+      test('leaks no tensors', async () => {
+        const rng = new Rng('leak');
+        const classifier = randomLinear(SHAPE, CLASSES, rng);
+        const batch = images(4, classifier, rng);
+        const before = tf.memory().numTensors;
+        const adversarial = await perturb(classifier, batch, { norm, eps: 0.05 * WHOLE_BOX[norm] });
+        expect(tf.memory().numTensors - before).toBe(1);
+        adversarial.dispose();
+      });
+
+      test('returns an image that is misclassified already inside the budget', async () => {
+        const rng = new Rng('wrong');
+        const classifier = randomLinear(SHAPE, CLASSES, rng);
+        const batch = images(2, classifier, rng, false);
+        const threat = { norm, eps: 0.01 * WHOLE_BOX[norm] };
+        const { budget, box } = excess(await perturb(classifier, batch, threat), batch.x, threat);
+        expect(budget).toBeLessThanOrEqual(slack(threat.eps));
+        expect(box).toBeLessThanOrEqual(0);
+      });
+
+      test('takes constant logits, whose gradient is zero', async () => {
+        const rng = new Rng('constant');
+        const classifier = constantClassifier(SHAPE, CLASSES, 1);
+        const batch = images(2, classifier, rng);
+        const threat = { norm, eps: 0.05 * WHOLE_BOX[norm] };
+        const { budget, box } = excess(await perturb(classifier, batch, threat), batch.x, threat);
+        expect(budget).toBeLessThanOrEqual(slack(threat.eps));
+        expect(box).toBeLessThanOrEqual(0);
+      });
+
+      test.skipIf((contract.fewestClasses ?? 1) > 1)('returns the images of a model with one class', async () => {
+        const rng = new Rng('one class');
+        const classifier = randomLinear(SHAPE, 1, rng);
+        const batch = images(2, classifier, rng);
+        const adversarial = await perturb(classifier, batch, { norm, eps: 0.05 * WHOLE_BOX[norm] });
+        expect(adversarial.dataSync()).toEqual(batch.x.dataSync());
+      });
+
+      test('says which model gave NaN', async () => {
+        const rng = new Rng('nan');
+        const healthy = randomLinear(SHAPE, CLASSES, rng);
+        const batch = images(2, healthy, rng);
+        const broken = constantClassifier(SHAPE, CLASSES, Number.NaN);
+        const run = runWith(createTarget(healthy, 'source'));
+        const attempt = attack.perturb(batch, createTarget(broken, 'trades beta=6'), { norm, eps: 0.05 * WHOLE_BOX[norm] }, run);
+        await expect(attempt).rejects.toThrow('[model trades beta=6]');
+      });
+    });
+
+    test('stops when the run is aborted', async () => {
+      const rng = new Rng('abort');
+      const classifier = randomLinear(SHAPE, CLASSES, rng);
+      const batch = images(2, classifier, rng);
+      const target = createTarget(classifier, 'victim');
+      const run = runWith(createTarget(classifier, 'source'), 16, AbortSignal.abort(new Error('stopped by the user')));
+      const attempt = attack.perturb(batch, target, { norm: plugin.norms[0] as Norm, eps: 0.01 }, run);
+      await expect(attempt).rejects.toThrow('stopped by the user');
+    });
+
+    test('spends no more passes than the plan expects', async () => {
+      const rng = new Rng('passes');
+      const classifier = randomLinear(SHAPE, CLASSES, rng);
+      const batch = images(4, classifier, rng);
+      const target = createTarget(classifier, 'victim');
+      const source = createTarget(classifier, 'source');
+      // at a radius this small nothing breaks, so that every pass is spent
+      await attack.perturb(batch, target, { norm: plugin.norms[0] as Norm, eps: 1e-6 }, runWith(source));
+      const cost = plugin.cost(parsed, CLASSES);
+      const forward = (target.passes.forward + source.passes.forward) / 4;
+      const backward = (target.passes.backward + source.passes.backward) / 4;
+      expect(forward).toBeLessThanOrEqual(cost.forward);
+      expect(backward).toBeLessThanOrEqual(cost.backward);
+      expect(forward).toBeGreaterThan(0);
+    });
+
+    test('refuses unknown parameters', () => {
+      expect(plugin.params.safeParse({ ...params, stepz: 3 }).success).toBe(false);
+    });
+  });
+}

@@ -1,0 +1,41 @@
+/** Classifiers for tests whose best perturbations are known in closed form. */
+import type { Classifier } from '../../models/classifier.ts';
+import type { Rng } from '../../tensor/rng.ts';
+import { type Shape, tf } from '../../tensor/tf.ts';
+
+export interface Linear extends Classifier {
+  /** `[d,classes]`, row by row. */
+  readonly weights: Float32Array;
+}
+
+/** `logits = flatten(x) W + b`; `bias` is 0 where absent. */
+export function linearClassifier(shape: Shape, classes: number, weights: Float32Array, bias = new Float32Array(classes)): Linear {
+  const d = shape[0] * shape[1] * shape[2];
+  const w = tf.tensor2d(weights, [d, classes]);
+  const b = tf.tensor1d(bias);
+  return {
+    classes,
+    inputShape: shape,
+    weights,
+    logits: (x) => tf.tidy(() => tf.matMul(x.reshape([-1, d]) as tf.Tensor2D, w).add(b)) as tf.Tensor2D,
+    dispose: () => tf.dispose([w, b]),
+  };
+}
+
+/** Normal weights; biases that make a grey image (0.5 everywhere) a tie of all classes, so that every class can be left inside the box. */
+export function randomLinear(shape: Shape, classes: number, rng: Rng): Linear {
+  const d = shape[0] * shape[1] * shape[2];
+  const weights = rng.normal(d * classes);
+  const bias = new Float32Array(classes);
+  weights.forEach((w, i) => {
+    const k = i % classes;
+    bias[k] = (bias[k] as number) - 0.5 * w;
+  });
+  return linearClassifier(shape, classes, weights, bias);
+}
+
+/** The same logits `value` whatever the input. */
+export function constantClassifier(shape: Shape, classes: number, value: number): Classifier {
+  const d = shape[0] * shape[1] * shape[2];
+  return linearClassifier(shape, classes, new Float32Array(d * classes), new Float32Array(classes).fill(value));
+}
