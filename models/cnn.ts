@@ -2,14 +2,14 @@
 import { type Graph, GraphBuilder } from './graph.ts';
 import type { ArchSetup } from './index.ts';
 
-/** Three 3x3 convolutions of widths 16, 32, 64, the last two with stride 2, each with batch normalisation and ReLU; mean over space; linear. */
+/** Three 3x3 convolutions of widths 16, 32, 64 and stride 2, each with batch normalisation and ReLU; flattened; linear. */
 export function cnnSmall({ inputShape, classes, mean, std }: ArchSetup): Graph {
   const g = new GraphBuilder();
   let x = g.normalize(0, mean, std, '');
-  let inC = inputShape[2];
-  for (const [i, width] of [16, 32, 64].entries()) {
-    x = g.relu(g.bn(g.conv(x, `conv${i + 1}`, inC, width, 3, i === 0 ? 1 : 2), `bn${i + 1}`, width));
-    inC = width;
+  let [height, width, channels] = inputShape;
+  for (const [i, outC] of [16, 32, 64].entries()) {
+    x = g.relu(g.bn(g.conv(x, `conv${i + 1}`, channels, outC, 3, 2), `bn${i + 1}`, outC));
+    [height, width, channels] = [Math.ceil(height / 2), Math.ceil(width / 2), outC];
   }
-  return g.finish(g.globalAvgPool(x), 'linear', inC, { inputShape, classes });
+  return g.finish(g.flatten(x), 'linear', height * width * channels, { inputShape, classes });
 }

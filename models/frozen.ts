@@ -2,11 +2,14 @@
 import { reluGrad } from '../tensor/fused.ts';
 import { type Shape, tf } from '../tensor/tf.ts';
 import type { Classifier, Linearized } from './classifier.ts';
-import { type Graph, inputsOf, type Node, type NodeId } from './graph.ts';
+import { type Graph, inputsOf, type Node, type NodeId, shapesOf } from './graph.ts';
 
 const BN_EPS = 1e-5;
 
-/** Nodes of a folded graph. `relu` is fused into the node when it alone reads it. Tensors are owned by the graph. */
+/**
+ * Nodes of a folded graph. `relu` is fused into the node when it alone reads it. `flatten` is in the order of memory (row, column,
+ * channel); the linear layer behind it has its rows to match. Tensors are owned by the graph.
+ */
 export type FrozenNode =
   | { op: 'input' }
   | { op: 'affine'; input: NodeId; scale: tf.Tensor1D; shift: tf.Tensor1D; relu: boolean }
@@ -51,6 +54,7 @@ function affineOf(name: string, value: Value): [scale: tf.Tensor1D, shift: tf.Te
 function fold(graph: Graph, value: Value, normalization: (node: Node) => readonly [tf.Tensor, tf.Tensor]): FrozenGraph {
   const readers = graph.nodes.map(() => 0);
   for (const node of graph.nodes) for (const i of inputsOf(node)) readers[i] = (readers[i] as number) + 1;
+  const shapes = shapesOf(graph);
   const nodes: FrozenNode[] = [];
   const at: NodeId[] = []; // where each node of `graph` ended up
   const emit = (node: FrozenNode) => nodes.push(node) - 1;
@@ -84,13 +88,22 @@ function fold(graph: Graph, value: Value, normalization: (node: Node) => readonl
       } else if (node.op === 'add')
         at[i] = emit({ op: 'add', inputs: [at[node.inputs[0]] as NodeId, at[node.inputs[1]] as NodeId], relu: false });
       else if (node.op === 'linear') {
-        const weight = value(`${node.name}.weight`).clone() as tf.Tensor2D;
+        const flat = before?.op === 'flatten' ? shapes[inputsOf(graph.nodes[source as NodeId] as Node)[0] as NodeId] : undefined;
+        const weight = inMemoryOrder(value(`${node.name}.weight`) as tf.Tensor2D, flat);
         at[i] = emit({ op: 'linear', input: from, weight, bias: value(`${node.name}.bias`).clone() as tf.Tensor1D });
       } else at[i] = emit({ ...node, input: from });
     });
     for (const node of nodes) for (const t of tensorsOf(node)) tf.keep(t);
   });
   return { nodes, output: at[graph.output] as NodeId, inputShape: graph.inputShape, classes: graph.classes };
+}
+
+/** Linear weights `[c*h*w,out]`, whose rows follow a flattened `[h,w,c]` image in PyTorch's order, with their rows as `[h*w*c]`. */
+function inMemoryOrder(weight: tf.Tensor2D, flat: Shape | undefined): tf.Tensor2D {
+  if (!flat) return weight.clone();
+  const [h, w, c] = flat;
+  const byPixel = weight.reshape([c, h, w, -1]).transpose([1, 2, 0, 3]);
+  return byPixel.reshape(weight.shape);
 }
 
 function tensorsOf(node: FrozenNode): tf.Tensor[] {

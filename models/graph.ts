@@ -4,7 +4,10 @@ import type { Shape } from '../tensor/tf.ts';
 /** Index of a node in its graph. */
 export type NodeId = number;
 
-/** Convolutions and pools pad symmetrically, as PyTorch does; a linear layer takes `[n,in]`. `name` is PyTorch's module path. */
+/**
+ * Convolutions and pools pad symmetrically, as PyTorch does; `flatten` puts channels before rows and columns, as PyTorch does;
+ * a linear layer takes `[n,in]`. `name` is PyTorch's module path.
+ */
 export type Node =
   | { op: 'input' }
   | { op: 'normalize'; input: NodeId; mean: readonly number[]; std: readonly number[]; name?: string }

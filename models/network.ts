@@ -128,7 +128,7 @@ export class Network implements Classifier {
       case 'globalAvgPool':
         return input.mean([1, 2]);
       case 'flatten':
-        return input.reshape([input.shape[0], -1]);
+        return input.transpose([0, 3, 1, 2]).reshape([input.shape[0], -1]);
       case 'linear':
         return tf
           .matMul(input as tf.Tensor as tf.Tensor2D, this.#v(`${node.name}.weight`) as tf.Tensor as tf.Tensor2D)

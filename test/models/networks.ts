@@ -1,0 +1,53 @@
+/** Networks for tests: every family small enough for the cpu backend, with weights and batch statistics that are not the initial ones. */
+import { cnnSmall } from '../../models/cnn.ts';
+import { type Graph, GraphBuilder } from '../../models/graph.ts';
+import type { ArchSetup } from '../../models/index.ts';
+import { Network } from '../../models/network.ts';
+import { preActResnet18, resnet, resnetTiny, wideResnet } from '../../models/resnet.ts';
+import type { Entry } from '../../models/safetensors.ts';
+import { Rng } from '../../tensor/rng.ts';
+
+/** Convolutions with bias, a max pool and a hidden linear layer after a flattened image that is not square: nodes that no family has. */
+function pooled({ inputShape, classes, mean, std }: ArchSetup): Graph {
+  const g = new GraphBuilder();
+  const a = g.relu(g.conv(g.normalize(0, mean, std, 'norm.'), 'a', inputShape[2], 5, 3, 1, { bias: true }));
+  const b = g.bn(g.conv(g.maxPool(a, 2), 'b', 5, 6, 3, 2, { bias: true }), 'b_bn', 6);
+  const [h, w] = [Math.ceil(inputShape[0] / 4), Math.ceil(inputShape[1] / 4)];
+  return g.finish(g.relu(g.linear(g.flatten(b), 'hidden', 6 * h * w, 7)), 'linear', 7, { inputShape, classes });
+}
+
+const small = (inputShape: ArchSetup['inputShape']): ArchSetup => ({
+  inputShape,
+  classes: 10,
+  mean: [0.5, 0.4, 0.3],
+  std: [0.2, 0.25, 0.3],
+});
+
+export const FAMILIES: readonly (readonly [name: string, graph: () => Graph])[] = [
+  ['cnn-small', () => cnnSmall(small([12, 16, 3]))],
+  ['resnet-tiny', () => resnetTiny(small([12, 12, 3]))],
+  ['resnet-18', () => resnet([2, 1, 1, 1], 'basic')(small([8, 8, 3]))],
+  ['resnet-50', () => resnet([1, 1, 1, 1], 'bottleneck')(small([8, 8, 3]))],
+  ['preact-resnet-18', () => preActResnet18(small([8, 8, 3]))],
+  ['wide', () => wideResnet(16, 2)(small([12, 12, 3]))],
+  ['pooled', () => pooled(small([12, 16, 3]))],
+];
+
+/** Entries of the same names and shapes with normal values; variances and scales between 0.5 and 1.5. */
+export function randomEntries(like: ReadonlyMap<string, Entry>, rng: Rng): Map<string, Entry> {
+  const entries = new Map<string, Entry>();
+  for (const [name, { shape, data }] of like) {
+    const own = rng.fork(name);
+    const positive = name.endsWith('running_var') || name.endsWith('std') || (shape.length === 1 && name.endsWith('weight'));
+    const scale = shape.length > 1 ? Math.sqrt(2 / (data.length / (shape[0] as number))) : 0.3;
+    entries.set(name, { shape, data: positive ? own.uniform(data.length, 0.5, 1.5) : own.normal(data.length).map((v) => v * scale) });
+  }
+  return entries;
+}
+
+/** A network of `graph` with random weights and batch statistics. The caller owns it. */
+export async function randomNetwork(name: string, graph: Graph): Promise<Network> {
+  const network = new Network(name, graph, new Rng('initial'));
+  network.load(randomEntries(await network.save(), new Rng(name)), 'random');
+  return network;
+}
