@@ -13,6 +13,12 @@ const images = (n: number, [h, w, c]: readonly [number, number, number]) =>
   tf.tensor4d(new Rng('images').uniform(n * h * w * c), [n, h, w, c]);
 const largest = (t: tf.Tensor) => tf.tidy(() => t.abs().max().dataSync()[0] as number);
 
+function linearized(frozen: Classifier, x: tf.Tensor4D): Linearized {
+  const lin = frozen.linearize?.(x);
+  if (!lin) throw new Error('a frozen network offers linearize');
+  return lin;
+}
+
 test.each(FAMILIES)(
   '%s frozen gives the logits of evaluation mode to 1e-5 and the input gradient to 1e-4 relative',
   async (name, graph) => {
