@@ -4,8 +4,9 @@ import type { AttackPlugin, EnsemblePlugin } from './attack.ts';
 import fgsm from './fgsm.ts';
 import noise from './noise.ts';
 import pgd from './pgd.ts';
+import square from './square.ts';
 
-export const attacks: readonly AttackPlugin[] = [noise, fgsm, pgd];
+export const attacks: readonly AttackPlugin[] = [noise, fgsm, pgd, square];
 
 export const ensembles: readonly EnsemblePlugin[] = [];
 
