@@ -1,13 +1,8 @@
 /** Gradients of convolutions on our own kernels: TensorFlow.js's wasm backend has no filter gradient and a slow input gradient. */
 import { tf } from '../../tensor/tf.ts';
-import { native, output, type Pointer, pointerOf, scratch, scratchInts, type WasmBackend } from './memory.ts';
+import { type KernelArgs, native, output, type Pointer, pointerOf, scratch, scratchInts, type WasmBackend } from './memory.ts';
 
 type Info = tf.backend_util.Conv2DInfo;
-interface KernelArgs {
-  readonly inputs: Record<string, tf.TensorInfo>;
-  readonly attrs: Record<string, unknown>;
-  readonly backend: WasmBackend;
-}
 type Attrs = {
   strides: [number, number] | number;
   pad: 'valid' | 'same' | number;

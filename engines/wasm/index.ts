@@ -2,11 +2,13 @@
 import { tf } from '../../tensor/tf.ts';
 import type { Engine } from '../engine.ts';
 import { conv2DBackpropFilter, conv2DBackpropInput } from './convolution.ts';
+import { fusedKernels } from './fused.ts';
 import { BUILD_COMMAND, backend, kernelsBuilt, loadKernels } from './memory.ts';
 
 const KERNELS: Record<string, unknown> = {
   Conv2DBackpropFilter: conv2DBackpropFilter,
   Conv2DBackpropInput: conv2DBackpropInput,
+  ...fusedKernels,
 };
 
 /** Ours replace the backend's own. */

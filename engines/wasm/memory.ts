@@ -31,6 +31,20 @@ export interface Kernels {
   packFilter(filter: Pointer, order: Pointer, k: number, co: number, coStride: number, to: Pointer): void;
   convolve(...args: (number | boolean)[]): void;
   filterGrad(...args: number[]): void;
+  moments(x: Pointer, m: number, c: number, totals: Pointer, mean: Pointer, variance: Pointer): void;
+  affine(x: Pointer, m: number, c: number, scale: Pointer, shift: Pointer, relu: boolean, out: Pointer): void;
+  gradSums(x: Pointer, dy: Pointer, m: number, c: number, mean: Pointer, totals: Pointer): void;
+  gradInput(...args: number[]): void;
+  reluGrad(dy: Pointer, y: Pointer, n: number, out: Pointer): void;
+  sgdMomentum(...args: number[]): void;
+  signStep(...args: number[]): void;
+}
+
+/** What TensorFlow.js calls a kernel with. */
+export interface KernelArgs {
+  readonly inputs: Record<string, tf.TensorInfo>;
+  readonly attrs: Record<string, unknown>;
+  readonly backend: WasmBackend;
 }
 
 /** The current backend; the kernels below are registered for `wasm` alone. */
@@ -44,6 +58,11 @@ export function pointerOf(b: WasmBackend, t: tf.TensorInfo): Pointer {
 export function output(b: WasmBackend, shape: readonly number[], dtype: tf.DataType = 'float32'): { info: tf.TensorInfo; at: Pointer } {
   const info = b.makeOutput([...shape], dtype);
   return { info, at: pointerOf(b, info) };
+}
+
+/** `n` floats of the backend's memory; stale after the next allocation, which may move the memory. */
+export function floats(b: WasmBackend, at: Pointer, n: number): Float32Array {
+  return new Float32Array(b.wasm.HEAPU8.buffer, at, n);
 }
 
 /** Space that a kernel needs while it runs; one block for each name, kept and grown, so that a step allocates nothing. */
