@@ -91,6 +91,8 @@ export interface WrapperDefense<P = unknown> extends Common<P> {
 export type DefensePlugin<P = unknown> = TrainingDefense<P> | WrapperDefense<P>;
 
 /** Keeps the type of the parameters inside the file of a plug-in, for the tables that hold many. */
+export function defineDefense<P>(plugin: TrainingDefense<P>): TrainingDefense;
+export function defineDefense<P>(plugin: WrapperDefense<P>): WrapperDefense;
 export function defineDefense<P>(plugin: DefensePlugin<P>): DefensePlugin {
   return plugin as unknown as DefensePlugin;
 }

@@ -13,10 +13,11 @@ export interface Ascent {
   readonly steps: number;
 }
 
+/** Noise in the shape of `x`. The caller owns it. */
+export type Noise = (x: tf.Tensor4D, rng: Rng) => tf.Tensor4D;
+
 /** Standard normal noise in the shape of `x`. The caller owns it. */
-export function gaussianNoise(x: tf.Tensor4D, rng: Rng): tf.Tensor4D {
-  return tf.tensor4d(rng.normal(x.size), x.shape);
-}
+export const gaussianNoise: Noise = (x, rng) => tf.tensor4d(rng.normal(x.size), x.shape);
 
 /** Every pixel uniform in [-eps,eps] (Linf), or a uniform point of the ball (L2); not clipped to the box. The caller owns it. */
 export function uniformNoise(x: tf.Tensor4D, { norm, eps }: Threat, rng: Rng): tf.Tensor4D {

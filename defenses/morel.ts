@@ -1,0 +1,80 @@
+/** MOREL, Hotegni and Peitz 2024 (arXiv 2410.01697), as the authors' code computes it: a conic scalarisation of accuracy and of feature robustness. */
+import { z } from 'zod';
+import type { Network } from '../models/network.ts';
+import type { tf } from '../tensor/tf.ts';
+import { defineDefense, type Training, type TrainingDefense } from './defense.ts';
+import { cosineLoss, EmbeddingHead, multiPositiveContrastive, sameLabel } from './parts/embedding.ts';
+
+const weight = z.number().min(0);
+
+const params = z.strictObject({
+  /** The loss for accuracy, and the attack in training. */
+  base: z.enum(['trades', 'mart']).default('trades'),
+  beta: weight.default(6),
+  steps: z.number().int().min(1).default(10),
+  /** Radius; that of the threat model when absent. */
+  eps: z.number().positive().optional(),
+  /** Step size; 0.007 / 0.031 of the radius when absent. */
+  step: z.number().positive().optional(),
+  /** Preference for feature robustness and for accuracy. */
+  k: z.tuple([weight, weight]).default([0.1, 0.9]),
+  /** Reference point of the two objectives. */
+  reference: z.tuple([z.number(), z.number()]).default([0, 0]),
+  /** Augmentation of the cone. */
+  gamma: weight.default(2e-5),
+  /** Of the contrastive loss within feature robustness. */
+  alpha: weight.default(1e-5),
+  temperature: z.number().positive().default(0.1),
+  embedding: z.number().int().min(2).default(128),
+  heads: z.number().int().min(1).default(2),
+});
+type Params = z.infer<typeof params>;
+
+/** Width of what the last linear layer takes. */
+export function featureWidth({ graph }: Network): number {
+  const last = graph.nodes[graph.output];
+  return last?.op === 'linear' ? last.inC : 0;
+}
+
+/** `base` with the embedding terms of `head` on top. */
+export function createMorel(p: Params, base: Training, head: EmbeddingHead): Training {
+  return {
+    ...base,
+    extra: head.params,
+    objective(batch, crafted, ctx) {
+      const accuracy = base.objective(batch, crafted, ctx);
+      const natural = head.project(ctx.network.forward(batch.x, { training: true }).features);
+      const adversarial = head.project(ctx.network.forward(crafted.adversarial as tf.Tensor4D, { training: true }).features);
+      const sameClass = sameLabel(batch.y);
+      const cosine = cosineLoss(natural, adversarial);
+      const contrastive = multiPositiveContrastive(head.attend(natural, sameClass), sameClass, p.temperature);
+      const robustness = cosine.add(contrastive.mul(p.alpha)) as tf.Scalar;
+      const f = robustness.sub(p.reference[0]);
+      const a = accuracy.loss.sub(p.reference[1]);
+      const loss = f.mul(p.k[0]).add(a.mul(p.k[1])).add(f.add(a).mul(p.gamma)) as tf.Scalar;
+      return { loss, logits: accuracy.logits, terms: { ...accuracy.terms, accuracy: accuracy.loss, robustness, cosine, contrastive } };
+    },
+  };
+}
+
+/** MOREL over the defenses that can be its base. */
+export function morel(bases: Record<Params['base'], TrainingDefense>) {
+  const baseParams = ({ beta, steps, eps, step }: Params) => ({ beta, steps, eps, step });
+  return defineDefense<Params>({
+    name: 'morel',
+    title: 'MOREL',
+    paper: 'Hotegni and Peitz 2024 (arXiv 2410.01697)',
+    version: 1,
+    kind: 'training',
+    norms: ['Linf'],
+    params: params.refine((p) => p.embedding % p.heads === 0, 'expected `embedding` to be a multiple of `heads`'),
+    cost(p) {
+      const { forward, backward } = bases[p.base].cost(baseParams(p));
+      return { forward: forward + 2, backward: backward + 2 };
+    },
+    create(p, setup) {
+      const head = new EmbeddingHead(featureWidth(setup.network), p.embedding, p.heads, setup.rng.fork('head'));
+      return createMorel(p, bases[p.base].create(baseParams(p), setup), head);
+    },
+  });
+}
