@@ -1,12 +1,16 @@
 /** The table of attacks and ensembles. */
 import { unknownName } from '../errors.ts';
 import type { AttackPlugin, EnsemblePlugin } from './attack.ts';
+import cw from './cw.ts';
 import fgsm from './fgsm.ts';
+import mim from './mim.ts';
+import multiTargeted from './multi-targeted.ts';
 import noise from './noise.ts';
 import pgd from './pgd.ts';
 import square from './square.ts';
+import transfer from './transfer.ts';
 
-export const attacks: readonly AttackPlugin[] = [noise, fgsm, pgd, square];
+export const attacks: readonly AttackPlugin[] = [noise, fgsm, pgd, mim, cw, multiTargeted, square, transfer];
 
 export const ensembles: readonly EnsemblePlugin[] = [];
 

@@ -14,8 +14,8 @@ const params = z.strictObject({
   restarts: z.number().int().min(1).default(1).describe('random starts per example; later ones only for examples still right'),
   rescale: z
     .boolean()
-    .default(true)
-    .describe('true: the published schedule of window sizes, stretched to the queries; false: as AutoAttack runs it, for 10,000 queries'),
+    .default(false)
+    .describe('whether the schedule of window sizes, made for 10,000 queries, is squeezed into `queries`; AutoAttack leaves it as it is'),
 });
 export type SquareParams = z.infer<typeof params>;
 

@@ -22,12 +22,12 @@ interface Golden extends Threat {
 }
 
 /** Runs one entry of `attacks.json`, such as `square_Linf_200`, for `seeds` seeds. */
-export async function compareSquare(entry: string, seeds: number, rescale = true): Promise<Comparison> {
+export async function compareSquare(entry: string, seeds: number): Promise<Comparison> {
   const golden = goldenJson('attacks')[entry] as unknown as Golden;
   const { x, y, labels, ids } = goldenBatch(64);
   const classifier = goldenNetwork().freeze();
   const target = createTarget(classifier, 'reference');
-  const attack = square.create(square.params.parse({ queries: golden.n_queries, rescale }));
+  const attack = square.create(square.params.parse({ queries: golden.n_queries }));
   const right = tf.tidy(() => target.logits(x).argMax(1).dataSync());
   const rows = Array.from(labels.keys()).filter((i) => right[i] === labels[i]);
   const pick = (from: Int32Array) => Int32Array.from(rows, (r) => from[r] as number);

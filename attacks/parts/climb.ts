@@ -72,7 +72,7 @@ export async function cleanLogits(batch: Batch, target: Target, run: AttackRun):
 
 /** The point after exactly `steps` steps from `start` `[n,h,w,c]`, which stays the caller's, as does the result. */
 export async function climb(
-  target: Target,
+  target: Pick<Target, 'gradient'>,
   loss: Loss,
   origin: tf.Tensor4D,
   start: tf.Tensor4D,

@@ -1,0 +1,153 @@
+/** Transfer: adversarial examples made on other models of the suite, then tried on this one. Liu et al. 2017 (arXiv 1611.02770), ensemble in logits. */
+import { z } from 'zod';
+import { RampartError, unknownName } from '../errors.ts';
+import type { Classifier } from '../models/classifier.ts';
+import { tf } from '../tensor/tf.ts';
+import { type AttackRun, type Batch, defineAttack, type Target, type Threat } from './attack.ts';
+import { climb, randomStarts } from './parts/climb.ts';
+import { diverse } from './parts/diversity.ts';
+import { crossEntropy, margin } from './parts/losses.ts';
+import { Outcome, predictedClasses, rowsOf } from './parts/outcome.ts';
+import { GRADIENT_NORMS, gradientThreat, momentum } from './parts/step.ts';
+import { createTarget } from './target.ts';
+
+const params = z.strictObject({
+  sources: z
+    .array(z.string())
+    .min(1)
+    .describe('names of the models of the suite to make the examples on; the logits of several are averaged'),
+  steps: z.number().int().min(1).default(20).describe('gradient steps per restart'),
+  stepSize: z.number().positive().optional().describe('in units of the input, such as 2/255; 2.5 eps / steps when absent'),
+  momentum: z.number().min(0).default(1).describe('share of the accumulated gradient that is kept at each step; 0 is PGD'),
+  diversity: z.number().min(0).max(1).default(0).describe('chance that a step looks through random resizing and padding (DI-FGSM)'),
+  smallest: z.number().positive().max(1).default(0.9).describe('smallest side under that resizing, relative to the image'),
+  restarts: z.number().int().min(1).default(1).describe('random starts per example; later ones only for examples still right'),
+  loss: z.enum(['ce', 'margin']).default('ce').describe('ce: cross-entropy; margin: Carlini and Wagner'),
+});
+
+type Params = z.infer<typeof params>;
+
+/** The models to make the examples on, as one target. */
+function sourceTarget(names: readonly string[], target: Target, run: AttackRun): Target {
+  const sources = names.map((name) => {
+    const source = run.sources.get(name);
+    if (!source) throw unknownName('transfer source', name, [...run.sources.keys()]);
+    if (source.classes !== target.classes || source.inputShape.join() !== target.inputShape.join())
+      throw new RampartError(
+        `[attack transfer] expected source "${name}" to take [${target.inputShape}] and give ${target.classes} classes, ` +
+          `got [${source.inputShape}] and ${source.classes}`,
+      );
+    return source;
+  });
+  return sources.length === 1 ? (sources[0] as Target) : createTarget(averaged(sources), names.join(' + '));
+}
+
+/** The mean of the logits of several models. */
+function averaged(sources: readonly Target[]): Classifier {
+  const { classes, inputShape } = sources[0] as Target;
+  const mean = (logits: tf.Tensor2D[]) => tf.tidy(() => tf.addN(logits).div(sources.length) as tf.Tensor2D);
+  return {
+    classes,
+    inputShape,
+    logits: (x) => tf.tidy(() => mean(sources.map((s) => s.logits(x)))),
+    linearize(x) {
+      const parts = sources.map((s) => s.linearize(x));
+      const logits = mean(parts.map((p) => p.logits));
+      return {
+        logits,
+        pullback: (dlogits) =>
+          tf.tidy(() => {
+            const share = dlogits.div(sources.length) as tf.Tensor2D;
+            return tf.addN(parts.map((p) => p.pullback(share)));
+          }),
+        dispose() {
+          logits.dispose();
+          for (const p of parts) p.dispose();
+        },
+      };
+    },
+    dispose() {},
+  };
+}
+
+export default defineAttack<Params>({
+  name: 'transfer',
+  title: 'Transfer',
+  paper: 'Liu et al. 2017 (arXiv 1611.02770); Dong et al. 2018 (arXiv 1710.06081); Xie et al. 2019 (arXiv 1803.06978)',
+  version: 1,
+  access: 'transfer',
+  norms: GRADIENT_NORMS,
+  params,
+  streams: true,
+  cost: ({ sources, steps, restarts }) => ({
+    forward: restarts * (steps * sources.length + 1),
+    backward: restarts * steps * sources.length,
+  }),
+  create: (p) => ({
+    async perturb(batch, target, threat, run) {
+      if (target.classes < 2) return batch.x.clone(); // there is no wrong class
+      const source = sourceTarget(p.sources, target, run);
+      const outcome = new Outcome(batch);
+      try {
+        let left = Array.from(batch.ids.keys());
+        for (let attempt = 0; attempt < p.restarts; attempt++) {
+          const robust: number[] = [];
+          for (let at = 0; at < left.length; at += run.batchSize)
+            robust.push(...(await tryOn(left.slice(at, at + run.batchSize), attempt)));
+          left = robust;
+        }
+        return outcome.finish(run, p.restarts - 1);
+      } finally {
+        outcome.dispose();
+      }
+
+      /** Makes examples of the rows on the source and tries them on the target; returns the rows that stay right. */
+      async function tryOn(rows: readonly number[], attempt: number): Promise<number[]> {
+        const adversarial = await craft(p, rows, attempt, source, batch, threat, run);
+        const logits = target.logits(adversarial);
+        const predicted = await predictedClasses(logits);
+        const broken = rows.flatMap((row, i) => (predicted[i] === batch.labels[row] ? [] : [i]));
+        outcome.found(
+          adversarial,
+          broken,
+          broken.map((i) => rows[i] as number),
+          broken.map(() => attempt),
+        );
+        tf.dispose([adversarial, logits]);
+        return rows.filter((_, i) => !broken.includes(i));
+      }
+    },
+  }),
+});
+
+/** Adversarial examples of the rows on `source`, `[k,h,w,c]`, owned by the caller. The last point counts: what breaks the source says little of the target. */
+async function craft(
+  p: Params,
+  rows: readonly number[],
+  attempt: number,
+  source: Target,
+  batch: Batch,
+  threat: Threat,
+  run: AttackRun,
+): Promise<tf.Tensor4D> {
+  const jobs = rows.map((row) => ({ row, attempt }));
+  const origin = rowsOf(batch.x, rows);
+  const start = randomStarts(batch, threat, run, true)(origin, jobs);
+  const y = rowsOf(batch.y, rows);
+  const rngs = rows.map((row) => run.rng.fork(batch.ids[row] as number).fork(`diversity ${attempt}`));
+  try {
+    return await climb(
+      p.diversity > 0 ? diverse(source, rngs, { probability: p.diversity, smallest: p.smallest }) : source,
+      p.loss === 'ce' ? crossEntropy(y) : margin(y),
+      origin,
+      start,
+      {
+        steps: p.steps,
+        step: momentum(gradientThreat(threat, 'transfer'), p.stepSize ?? (2.5 * threat.eps) / p.steps, p.momentum),
+        signal: run.signal,
+      },
+    );
+  } finally {
+    tf.dispose([origin, start, y]);
+  }
+}
