@@ -1,23 +1,23 @@
 /** The embedded engine: TensorFlow.js's wasm backend on one thread, with the kernels that training needs and it lacks. */
 import { tf } from '../../tensor/tf.ts';
 import type { Engine } from '../engine.ts';
+import { borrowedKernels } from './borrowed.ts';
 import { conv2DBackpropFilter, conv2DBackpropInput } from './convolution.ts';
 import { fusedKernels } from './fused.ts';
-import { BUILD_COMMAND, backend, kernelsBuilt, loadKernels } from './memory.ts';
+import { BUILD_COMMAND, backend, type KernelArgs, kernelsBuilt, loadKernels } from './memory.ts';
+import { movementKernels } from './movement.ts';
 
-const KERNELS: Record<string, unknown> = {
-  Conv2DBackpropFilter: conv2DBackpropFilter,
-  Conv2DBackpropInput: conv2DBackpropInput,
-  ...fusedKernels,
-};
+/** A kernel of ours; undefined hands the call on to the backend's own. */
+type Ours = (args: KernelArgs) => tf.TensorInfo | tf.TensorInfo[] | undefined;
 
-/** Ours replace the backend's own. */
-function registerKernels(): void {
-  for (const [kernelName, kernelFunc] of Object.entries(KERNELS)) {
-    if (tf.getKernel(kernelName, 'wasm')) tf.unregisterKernel(kernelName, 'wasm');
-    tf.registerKernel({ kernelName, backendName: 'wasm', kernelFunc: kernelFunc as tf.KernelFunc });
-  }
+function register(kernelName: string, ours: Ours): void {
+  const own = tf.getKernel(kernelName, 'wasm');
+  const kernelFunc = (args: unknown) => ours(args as KernelArgs) ?? own?.kernelFunc(args as Parameters<tf.KernelFunc>[0]);
+  if (own) tf.unregisterKernel(kernelName, 'wasm');
+  tf.registerKernel({ ...own, kernelName, backendName: 'wasm', kernelFunc: kernelFunc as tf.KernelFunc });
 }
+
+let started = false;
 
 export const wasm: Engine = {
   name: 'wasm',
@@ -31,9 +31,18 @@ export const wasm: Engine = {
     const { version_wasm } = await import('@tensorflow/tfjs-backend-wasm');
     await tf.setBackend('wasm');
     await tf.ready();
-    await loadKernels(backend());
-    registerKernels();
-    return { name: 'wasm', version: version_wasm, device, threads: 1, details: {}, warnings: [] };
+    if (!started) {
+      await loadKernels(backend());
+      const kernels: Record<string, Ours> = {
+        Conv2DBackpropFilter: conv2DBackpropFilter,
+        Conv2DBackpropInput: conv2DBackpropInput,
+        ...fusedKernels,
+        ...movementKernels,
+      };
+      for (const [name, kernel] of Object.entries({ ...borrowedKernels(), ...kernels })) register(name, kernel);
+      started = true;
+    }
+    return { name: 'wasm', version: version_wasm, device, threads: 1, details: { simd: 'yes' }, warnings: [] };
   },
   async devices() {
     return ['cpu'];

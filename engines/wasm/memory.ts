@@ -21,7 +21,9 @@ export interface WasmBackend {
     _free(at: number): void;
   };
   readonly dataIdMap: { get(dataId: object): { memoryOffset: number } };
-  makeOutput(shape: number[], dtype: string): tf.TensorInfo;
+  makeOutput(shape: number[], dtype: string, at?: Pointer, values?: tf.TypedArray): tf.TensorInfo;
+  readSync(dataId: object): tf.TypedArray;
+  incRef(dataId: object): void;
 }
 
 /** The functions of `assembly/`, whose arguments they describe. */
@@ -38,6 +40,12 @@ export interface Kernels {
   reluGrad(dy: Pointer, y: Pointer, n: number, out: Pointer): void;
   sgdMomentum(...args: number[]): void;
   signStep(...args: number[]): void;
+  maximum(a: Pointer, b: Pointer, n: number, scalar: boolean, out: Pointer): void;
+  minimum(a: Pointer, b: Pointer, n: number, scalar: boolean, out: Pointer): void;
+  select(condition: Pointer, a: Pointer, b: Pointer, n: number, out: Pointer): void;
+  gather(...args: number[]): void;
+  reverse(from: Pointer, outer: number, count: number, blockBytes: number, to: Pointer): void;
+  repeat(from: Pointer, outer: number, blockBytes: number, times: number, to: Pointer): void;
 }
 
 /** What TensorFlow.js calls a kernel with. */
@@ -79,7 +87,7 @@ export function scratch(b: WasmBackend, name: string, bytes: number): Pointer {
 }
 
 /** Writes 32-bit integers to scratch space. */
-export function scratchInts(b: WasmBackend, name: string, values: readonly number[]): Pointer {
+export function scratchInts(b: WasmBackend, name: string, values: ArrayLike<number>): Pointer {
   const at = scratch(b, name, 4 * values.length);
   new Int32Array(b.wasm.HEAPU8.buffer, at, values.length).set(values);
   return at;

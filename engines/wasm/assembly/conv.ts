@@ -189,6 +189,80 @@ function tile4x8(
   storeLanes(o3, c30, c31, lanes);
 }
 
+/** Four lanes of eight pixels: for a block with at most four output channels, such as the gradient of an RGB image. */
+function tile8x4(
+  a: usize,
+  inPixel: usize,
+  last: i32,
+  runs: usize,
+  runCount: i32,
+  w: usize,
+  bias: usize,
+  relu: bool,
+  out: usize,
+  outPixel: usize,
+  lanes: i32,
+): void {
+  let c0 = f32x4.splat(0);
+  if (bias) c0 = v128.load(bias);
+  let c1 = c0,
+    c2 = c0,
+    c3 = c0,
+    c4 = c0,
+    c5 = c0,
+    c6 = c0,
+    c7 = c0;
+  const i1 = <usize>min(1, last),
+    i2 = <usize>min(2, last),
+    i3 = <usize>min(3, last),
+    i4 = <usize>min(4, last),
+    i5 = <usize>min(5, last),
+    i6 = <usize>min(6, last),
+    i7 = <usize>min(7, last);
+  for (let r: i32 = 0; r < runCount; r++) {
+    let p0 = a + <usize>load<i32>(runs);
+    let left = load<i32>(runs, 4);
+    runs += 8;
+    let p1 = p0 + i1 * inPixel,
+      p2 = p0 + i2 * inPixel,
+      p3 = p0 + i3 * inPixel,
+      p4 = p0 + i4 * inPixel,
+      p5 = p0 + i5 * inPixel,
+      p6 = p0 + i6 * inPixel,
+      p7 = p0 + i7 * inPixel;
+    while (left > 0) {
+      const b = v128.load(w);
+      c0 = f32x4.add(c0, f32x4.mul(v128.load32_splat(p0), b));
+      c1 = f32x4.add(c1, f32x4.mul(v128.load32_splat(p1), b));
+      c2 = f32x4.add(c2, f32x4.mul(v128.load32_splat(p2), b));
+      c3 = f32x4.add(c3, f32x4.mul(v128.load32_splat(p3), b));
+      c4 = f32x4.add(c4, f32x4.mul(v128.load32_splat(p4), b));
+      c5 = f32x4.add(c5, f32x4.mul(v128.load32_splat(p5), b));
+      c6 = f32x4.add(c6, f32x4.mul(v128.load32_splat(p6), b));
+      c7 = f32x4.add(c7, f32x4.mul(v128.load32_splat(p7), b));
+      p0 += 4;
+      p1 += 4;
+      p2 += 4;
+      p3 += 4;
+      p4 += 4;
+      p5 += 4;
+      p6 += 4;
+      p7 += 4;
+      w += 32;
+      left--;
+    }
+  }
+  const floor = f32x4.splat(relu ? 0 : -Infinity);
+  storeLanes(out, f32x4.max(c0, floor), floor, lanes);
+  storeLanes(out + i1 * outPixel, f32x4.max(c1, floor), floor, lanes);
+  storeLanes(out + i2 * outPixel, f32x4.max(c2, floor), floor, lanes);
+  storeLanes(out + i3 * outPixel, f32x4.max(c3, floor), floor, lanes);
+  storeLanes(out + i4 * outPixel, f32x4.max(c4, floor), floor, lanes);
+  storeLanes(out + i5 * outPixel, f32x4.max(c5, floor), floor, lanes);
+  storeLanes(out + i6 * outPixel, f32x4.max(c6, floor), floor, lanes);
+  storeLanes(out + i7 * outPixel, f32x4.max(c7, floor), floor, lanes);
+}
+
 /**
  * One image: `out[y,x,:] = bias + sum over runs of input[y,x] . filter`. A run is a pair (byte offset from the pixel, floats)
  * of inputs that lie side by side; `filter` is packed in the order of the runs, `k` floats in all. Strides are in bytes.
@@ -217,6 +291,13 @@ export function convolve(
     for (let y: i32 = 0; y < height; y++) {
       const inAt = input + <usize>y * inRow;
       const outAt = out + <usize>y * outRow + ((<usize>block) << 2);
+      if (lanes <= 4) {
+        for (let x: i32 = 0; x < width; x += 8) {
+          const at = outAt + <usize>x * outPixel;
+          tile8x4(inAt + <usize>x * inPixel, inPixel, width - 1 - x, runs, runCount, w, b, relu, at, outPixel, lanes);
+        }
+        continue;
+      }
       for (let x: i32 = 0; x < width; x += 4) {
         const last = width - 1 - x;
         const a0 = inAt + <usize>x * inPixel;

@@ -72,3 +72,39 @@ export function signStep(x: usize, grad: usize, origin: usize, n: i32, step: f32
     store<f32>(out + o, min<f32>(max<f32>(min<f32>(max<f32>(moved, centre - eps), centre + eps), 0), 1));
   }
 }
+
+/** The larger of each pair, or of each number and the one at `b` when `scalar`; NaN wins. */
+export function maximum(a: usize, b: usize, n: i32, scalar: bool, out: usize): void {
+  const only = v128.load32_splat(b);
+  let i: i32 = 0;
+  for (; i + 4 <= n; i += 4) {
+    const o = (<usize>i) << 2;
+    v128.store(out + o, f32x4.max(v128.load(a + o), scalar ? only : v128.load(b + o)));
+  }
+  for (; i < n; i++) {
+    const o = (<usize>i) << 2;
+    store<f32>(out + o, max<f32>(load<f32>(a + o), load<f32>(scalar ? b : b + o)));
+  }
+}
+
+/** The smaller of each pair, or of each number and the one at `b` when `scalar`; NaN wins. */
+export function minimum(a: usize, b: usize, n: i32, scalar: bool, out: usize): void {
+  const only = v128.load32_splat(b);
+  let i: i32 = 0;
+  for (; i + 4 <= n; i += 4) {
+    const o = (<usize>i) << 2;
+    v128.store(out + o, f32x4.min(v128.load(a + o), scalar ? only : v128.load(b + o)));
+  }
+  for (; i < n; i++) {
+    const o = (<usize>i) << 2;
+    store<f32>(out + o, min<f32>(load<f32>(a + o), load<f32>(scalar ? b : b + o)));
+  }
+}
+
+/** `a` where the byte of `condition` is not 0, else `b`. */
+export function select(condition: usize, a: usize, b: usize, n: i32, out: usize): void {
+  for (let i: i32 = 0; i < n; i++) {
+    const o = (<usize>i) << 2;
+    store<u32>(out + o, load<u8>(condition + i) ? load<u32>(a + o) : load<u32>(b + o));
+  }
+}

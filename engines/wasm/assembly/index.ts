@@ -1,5 +1,6 @@
 /** What the WebAssembly module exports: pure functions on pointers into the memory of TensorFlow.js's wasm backend. */
 export { clear, convolve, copyRows, packFilter } from './conv';
-export { reluGrad, sgdMomentum, signStep } from './elementwise';
+export { maximum, minimum, reluGrad, select, sgdMomentum, signStep } from './elementwise';
 export { filterGrad } from './filter-grad';
+export { gather, repeat, reverse } from './movement';
 export { affine, gradInput, gradSums, moments } from './norm';
