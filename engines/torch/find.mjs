@@ -1,0 +1,80 @@
+/** Finds libtorch: the folder of `LIBTORCH`, the PyTorch of `PYTHON` or of `python3` on the path, the system's. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Version as its own header gives it, or undefined. */
+function versionOf(includes) {
+  for (const include of includes)
+    for (const header of ['torch/version.h', 'torch/csrc/api/include/torch/version.h']) {
+      const path = join(include, header);
+      if (!existsSync(path)) continue;
+      const text = readFileSync(path, 'utf8');
+      const part = (name) => text.match(new RegExp(`define TORCH_VERSION_${name} (\\d+)`))?.[1];
+      if (part('MAJOR')) return `${part('MAJOR')}.${part('MINOR')}.${part('PATCH')}`;
+    }
+  return undefined;
+}
+
+/** A folder with `include` and `lib`, as libtorch comes and as the Python package is laid out. */
+function inFolder(root, source, abi) {
+  const include = [join(root, 'include'), join(root, 'include/torch/csrc/api/include')].filter(existsSync);
+  const lib = join(root, 'lib');
+  const library = join(lib, 'libtorch_cpu.so');
+  if (!existsSync(library)) return { outcome: `no ${library}` };
+  if (!existsSync(join(root, 'include/ATen/ATen.h'))) return { outcome: `no headers in ${join(root, 'include')}` };
+  const config = join(root, 'share/cmake/Torch/TorchConfig.cmake');
+  const fromConfig = existsSync(config) ? readFileSync(config, 'utf8').match(/_GLIBCXX_USE_CXX11_ABI=(\d)/)?.[1] : undefined;
+  const cuda = existsSync(join(lib, 'libtorch_cuda.so'));
+  const headers = ['/usr/local/cuda/include', process.env.CUDA_HOME && join(process.env.CUDA_HOME, 'include')].find(
+    (path) => path && existsSync(join(path, 'cuda_runtime_api.h')),
+  );
+  return {
+    found: {
+      source,
+      version: versionOf(include) ?? 'unknown',
+      include: cuda && headers ? [...include, headers] : include,
+      lib,
+      abi: abi ?? fromConfig ?? '1',
+      cuda,
+      cudaHeaders: cuda && headers !== undefined,
+    },
+  };
+}
+
+/** The PyTorch of a Python, which also says which ABI it was built with. */
+function inPython(python, source) {
+  const script = 'import torch, os; print(os.path.dirname(torch.__file__)); print(int(torch.compiled_with_cxx11_abi()))';
+  const run = spawnSync(python, ['-c', script], { encoding: 'utf8' });
+  if (run.error) return { outcome: `${python} does not start` };
+  if (run.status !== 0) return { outcome: `${python} has no torch` };
+  const [root, abi] = run.stdout.trim().split('\n');
+  return inFolder(root, source, abi);
+}
+
+function inSystem() {
+  const include = ['/usr/include', '/usr/include/torch/csrc/api/include'].filter(existsSync);
+  if (!existsSync('/usr/include/ATen/ATen.h')) return { outcome: 'no /usr/include/ATen/ATen.h' };
+  const folders = readdirSync('/usr/lib').map((name) => join('/usr/lib', name));
+  const lib = ['/usr/lib', ...folders].find((folder) => existsSync(join(folder, 'libtorch_cpu.so')));
+  if (!lib) return { outcome: 'headers, but no libtorch_cpu.so under /usr/lib' };
+  const version = versionOf(include) ?? 'unknown';
+  return { found: { source: 'system', version, include, lib, abi: '1', cuda: false, cudaHeaders: false } };
+}
+
+/** `{ found }`, or `{ tried }` with what each place lacked. Debian's PyTorch has its libraries with the system's, so it is found there. */
+export function findLibtorch(env) {
+  const tried = [];
+  const attempts = [
+    env.LIBTORCH && ['LIBTORCH', () => inFolder(env.LIBTORCH, 'LIBTORCH')],
+    env.PYTHON && ['the PyTorch of PYTHON', () => inPython(env.PYTHON, 'PYTHON')],
+    !env.PYTHON && ['the PyTorch of python3', () => inPython('python3', 'python3')],
+    ['the system libtorch', inSystem],
+  ].filter(Boolean);
+  for (const [what, attempt] of attempts) {
+    const { found, outcome } = attempt();
+    if (found) return { found, tried };
+    tried.push({ what, outcome });
+  }
+  return { tried };
+}

@@ -1,0 +1,63 @@
+/** The torch engine: TensorFlow.js on libtorch, on the CPU through oneDNN and on NVIDIA GPUs through cuDNN. */
+import { RampartError } from '../../errors.ts';
+import { tf } from '../../tensor/tf.ts';
+import type { Engine } from '../engine.ts';
+import { BACKEND, TorchBackend } from './backend.ts';
+import type { Library } from './binding.ts';
+import { kernels } from './kernels/index.ts';
+import { type Built, findBuilt, loadBinding, loadedBlas, REMEDY } from './load.ts';
+
+function detailsOf(library: Library, built: Built, blas: string): Record<string, string> {
+  return {
+    libtorch: `${library.version} (${built.source})`,
+    path: built.lib,
+    'CPU capability': library.config.match(/CPU capability usage: (\S+)/)?.[1] ?? 'unknown',
+    oneDNN: library.config.match(/MKL-DNN v(\S+)/)?.[1] ?? (library.onednn ? 'yes' : 'no'),
+    BLAS: blas,
+    'CUDA devices': String(library.cudaDevices),
+  };
+}
+
+function warningsOf(library: Library, blas: { name: string; reference: boolean }): string[] {
+  const warnings: string[] = [];
+  if (blas.reference)
+    warnings.push(`the BLAS is the reference one (${blas.name}), 25 times slower than OpenBLAS: apt-get install -y libopenblas0-pthread`);
+  if (!library.onednn) warnings.push('this libtorch has no oneDNN: convolutions are slow');
+  return warnings;
+}
+
+export const torch: Engine = {
+  name: 'torch',
+  title: 'libtorch (oneDNN on the CPU, cuDNN on NVIDIA GPUs)',
+  rank: 100,
+  async probe() {
+    const built = findBuilt();
+    if (!built) return { usable: false, detail: 'the native addon is not built', remedy: REMEDY };
+    return { usable: true, detail: `libtorch ${built.version} (${built.source}) in ${built.lib}` };
+  },
+  async init({ threads, device }) {
+    const { binding, built } = loadBinding(threads);
+    if (device !== 'cpu' && !/^cuda:\d+$/.test(device))
+      throw new RampartError(`[engine torch] device "${device}" is neither cpu nor cuda:N`);
+    binding.start(threads, device);
+    const library = binding.describe();
+    tf.registerBackend(BACKEND, () => new TorchBackend(binding, device !== 'cpu'), 10);
+    for (const kernel of kernels) tf.registerKernel(kernel);
+    await tf.setBackend(BACKEND);
+    await tf.ready();
+    const blas = loadedBlas(library.config);
+    return {
+      name: 'torch',
+      version: library.version,
+      device,
+      threads: library.threads,
+      details: detailsOf(library, built, blas.name),
+      warnings: warningsOf(library, blas),
+    };
+  },
+  async devices() {
+    if (!findBuilt()) return [];
+    const { cudaDevices } = loadBinding(1).binding.describe();
+    return cudaDevices > 0 ? Array.from({ length: cudaDevices }, (_, i) => `cuda:${i}`) : ['cpu'];
+  },
+};

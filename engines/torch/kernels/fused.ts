@@ -1,0 +1,23 @@
+/** The kernels of `tensor/fused.ts`, and batch normalisation in evaluation. */
+import { FUSED } from '../../../tensor/fused.ts';
+import type { tf } from '../../../tensor/tf.ts';
+import { kernel } from '../kernel.ts';
+
+export const fused: tf.KernelConfig[] = [
+  kernel<{ eps: number }>(FUSED.batchNormTrain, ({ ops, slot, attrs }) => ops.batchNorm(slot('x'), slot('gamma'), slot('beta'), attrs.eps)),
+  kernel<{ eps: number }>(FUSED.batchNormTrainGrad, ({ ops, slot, attrs }) =>
+    ops.batchNormGrad(slot('x'), slot('dy'), slot('gamma'), slot('mean'), slot('variance'), attrs.eps),
+  ),
+  kernel(FUSED.reluGrad, ({ ops, slot }) => ops.reluGrad(slot('dy'), slot('y'))),
+  kernel(FUSED.softmaxCrossEntropy, ({ ops, slot }) => ops.crossEntropy(slot('logits'), slot('labels'))),
+  kernel(FUSED.softmaxCrossEntropyGrad, ({ ops, slot }) => ops.crossEntropyGrad(slot('logits'), slot('labels'), slot('dy'))),
+  kernel<{ lr: number; momentum: number; weightDecay: number }>(FUSED.sgdMomentum, ({ ops, slot, attrs: a }) =>
+    ops.sgdMomentum(slot('w'), slot('grad'), slot('m'), a.lr, a.momentum, a.weightDecay),
+  ),
+  kernel<{ step: number; eps: number }>(FUSED.signStep, ({ ops, slot, attrs }) =>
+    ops.signStep(slot('x'), slot('grad'), slot('origin'), attrs.step, attrs.eps),
+  ),
+  kernel<{ varianceEpsilon: number }>('FusedBatchNorm', ({ ops, slot, optional, attrs }) =>
+    ops.batchNormInference(slot('x'), slot('mean'), slot('variance'), optional('offset'), optional('scale'), attrs.varianceEpsilon),
+  ),
+];

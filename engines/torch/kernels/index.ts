@@ -1,0 +1,55 @@
+/** Every kernel of the torch engine. */
+import type { tf } from '../../../tensor/tf.ts';
+import { hostKernel } from '../host.ts';
+import { convolutions } from './conv.ts';
+import { elementwise } from './elementwise.ts';
+import { fused } from './fused.ts';
+import { images } from './image.ts';
+import { indexing } from './indexing.ts';
+import { linear } from './linear.ts';
+import { pools } from './pool.ts';
+import { reductions } from './reduce.ts';
+import { shapes } from './shape.ts';
+
+const onHost = [
+  'Bincount',
+  'BroadcastArgs',
+  'CropAndResize',
+  'DenseBincount',
+  'Dilation2D',
+  'Dilation2DBackpropFilter',
+  'Dilation2DBackpropInput',
+  'MaxPoolWithArgmax',
+  'Multinomial',
+  'NonMaxSuppressionV3',
+  'NonMaxSuppressionV4',
+  'NonMaxSuppressionV5',
+  'RaggedGather',
+  'RaggedRange',
+  'RaggedTensorToTensor',
+  'RotateWithOffset',
+  'SparseFillEmptyRows',
+  'SparseReshape',
+  'SparseSegmentMean',
+  'SparseSegmentSum',
+  'SparseToDense',
+  'StaticRegexReplace',
+  'StringNGrams',
+  'StringSplit',
+  'StringToHashBucketFast',
+  'Transform',
+  'Unique',
+];
+
+export const kernels: readonly tf.KernelConfig[] = [
+  ...elementwise,
+  ...reductions,
+  ...shapes,
+  ...indexing,
+  ...convolutions,
+  ...pools,
+  ...linear,
+  ...images,
+  ...fused,
+  ...onHost.map(hostKernel),
+];

@@ -1,0 +1,18 @@
+/** Gather, scatter, one-hot and segment sums. */
+import { tf } from '../../../tensor/tf.ts';
+import { kernel } from '../kernel.ts';
+
+export const indexing: tf.KernelConfig[] = [
+  kernel<{ axis: number; batchDims: number }>('GatherV2', ({ ops, slot, shape, attrs }) =>
+    ops.gather(slot('x'), slot('indices'), tf.util.parseAxisParam(attrs.axis, shape('x'))[0] as number, attrs.batchDims ?? 0),
+  ),
+  kernel('GatherNd', ({ ops, slot }) => ops.gatherNd(slot('params'), slot('indices'))),
+  kernel<{ shape: number[] }>('ScatterNd', ({ ops, slot, attrs }) => ops.scatterNd(slot('indices'), slot('updates'), attrs.shape)),
+  kernel('TensorScatterUpdate', ({ ops, slot }) => ops.scatterUpdate(slot('tensor'), slot('indices'), slot('updates'))),
+  kernel<{ depth: number; onValue: number; offValue: number; dtype?: string }>('OneHot', ({ ops, slot, attrs }) =>
+    ops.oneHot(slot('indices'), attrs.depth, attrs.onValue, attrs.offValue, attrs.dtype ?? 'int32'),
+  ),
+  kernel<{ numSegments: number }>('UnsortedSegmentSum', ({ ops, slot, attrs }) =>
+    ops.segmentSum(slot('x'), slot('segmentIds'), attrs.numSegments),
+  ),
+];

@@ -1,0 +1,79 @@
+/** Finds and loads the addon; threads wait passively, so that workers can share a machine. */
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { RampartError } from '../../errors.ts';
+import type { Binding } from './binding.ts';
+
+export const REMEDY = 'apt-get install -y libtorch-dev libopenblas0-pthread && npm run engine:torch';
+
+/** What the build found and used. */
+export interface Built {
+  readonly addon: string;
+  readonly version: string;
+  readonly source: string;
+  /** The folder of its libraries. */
+  readonly lib: string;
+}
+
+/** The package's root: the nearest folder above that has the addon's sources, whether this runs from source or from `dist`. */
+function packageRoot(): string {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+    if (existsSync(join(folder, 'engines/torch/native/binding.gyp'))) return folder;
+    if (folder === dirname(folder)) throw new RampartError('[engine torch] the addon sources engines/torch/native are not in this package');
+  }
+}
+
+/** The folder of the build; `RAMPART_TORCH_BUILD` names another one, such as a build with a sanitizer. */
+function buildFolder(): string {
+  return join(packageRoot(), 'engines/torch/native', process.env.RAMPART_TORCH_BUILD ?? 'build');
+}
+
+/** The addon that was built, or undefined. Loads nothing. */
+export function findBuilt(): Built | undefined {
+  const folder = buildFolder();
+  const addon = join(folder, 'Release/rampart_torch.node');
+  const stamp = join(folder, 'stamp.json');
+  if (!existsSync(addon) || !existsSync(stamp)) return undefined;
+  const { found } = JSON.parse(readFileSync(stamp, 'utf8')) as { found: Omit<Built, 'addon'> };
+  return { addon, version: found.version, source: found.source, lib: found.lib };
+}
+
+/** Loads the addon. Throws with the paths tried and the remedy. */
+export function loadBinding(threads: number): { binding: Binding; built: Built } {
+  const built = findBuilt();
+  if (!built) {
+    throw new RampartError(`[engine torch] the addon is not built (no ${join(buildFolder(), 'Release/rampart_torch.node')})`, {
+      remedy: REMEDY,
+    });
+  }
+  // read once, when the libraries load
+  process.env.OMP_WAIT_POLICY ??= 'passive';
+  process.env.GOMP_SPINCOUNT ??= '0';
+  process.env.OMP_NUM_THREADS = String(threads);
+  process.env.OPENBLAS_NUM_THREADS = String(threads);
+  process.env.MKL_NUM_THREADS = String(threads);
+  try {
+    return { binding: createRequire(import.meta.url)(built.addon) as Binding, built };
+  } catch (cause) {
+    const what = cause instanceof Error ? cause.message : String(cause);
+    throw new RampartError(`[engine torch] ${built.addon} does not load against libtorch in ${built.lib}: ${what}`, {
+      remedy: REMEDY,
+      cause,
+    });
+  }
+}
+
+const SLOW_BLAS = /(^|\/)blas\/|libblas\.so/;
+
+/** The BLAS that the dynamic linker gave this process, by its real path; what libtorch was built with when it is part of it. */
+export function loadedBlas(config: string): { name: string; reference: boolean } {
+  const maps = existsSync('/proc/self/maps') ? readFileSync('/proc/self/maps', 'utf8') : '';
+  const paths = [...new Set([...maps.matchAll(/\s(\/\S*(?:blas|mkl)\S*\.so\S*)/g)].map((m) => realpathSync(m[1] as string)))];
+  const good = paths.find((p) => /openblas|mkl|blis|atlas/.test(p));
+  if (good) return { name: good, reference: false };
+  const reference = paths.find((p) => SLOW_BLAS.test(p));
+  if (reference) return { name: reference, reference: true };
+  return { name: config.match(/BLAS_INFO=(\w+)/)?.[1] ?? 'unknown', reference: false };
+}

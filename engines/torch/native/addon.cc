@@ -1,0 +1,238 @@
+// The addon: start, data in and out, and the table of operations.
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#if __has_include(<torch/version.h>)
+#include <torch/version.h>
+#else
+#include <torch/csrc/api/include/torch/version.h>
+#endif
+
+#include <cstring>
+#include <memory>
+
+#include "bind.h"
+
+namespace rampart {
+namespace {
+
+at::Device& device() {
+  static at::Device chosen(at::kCPU);
+  return chosen;
+}
+
+const char* dtypeName(at::ScalarType type) {
+  switch (type) {
+    case at::kFloat: return "float32";
+    case at::kInt: return "int32";
+    case at::kBool: return "bool";
+    case at::kComplexFloat: return "complex64";
+    default: return at::toString(type);
+  }
+}
+
+at::ScalarType dtypeOf(const std::string& name) {
+  if (name == "float32") return at::kFloat;
+  if (name == "int32") return at::kInt;
+  if (name == "bool") return at::kBool;
+  if (name == "complex64") return at::kComplexFloat;
+  throw std::invalid_argument("dtype " + name + " is none of float32, int32, bool, complex64");
+}
+
+// The dtypes that TensorFlow.js knows, dense in memory.
+Tensor canonical(const Tensor& tensor) {
+  Tensor t = tensor;
+  switch (t.scalar_type()) {
+    case at::kLong: case at::kShort: case at::kByte: case at::kChar: t = t.to(at::kInt); break;
+    case at::kDouble: case at::kHalf: case at::kBFloat16: t = t.to(at::kFloat); break;
+    case at::kComplexDouble: t = t.to(at::kComplexFloat); break;
+    default: break;
+  }
+  return t.resolve_conj().resolve_neg().contiguous();
+}
+
+// upload(bytes: TypedArray, shape, dtype): complex64 comes as real and imaginary parts in turn.
+Napi::Value upload(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  const auto array = info[0].As<Napi::TypedArray>();
+  const auto shape = From<Ints>::of(info[1]);
+  const auto dtype = info[2].As<Napi::String>().Utf8Value();
+  try {
+    const c10::InferenceMode guard;
+    Tensor host = at::empty(shape, dtypeOf(dtype));
+    if (array.ByteLength() != host.nbytes())
+      throw std::invalid_argument("got " + std::to_string(array.ByteLength()) + " bytes for " + describe(host));
+    const auto* bytes = static_cast<const uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset();
+    if (host.nbytes() > 0) std::memcpy(host.data_ptr(), bytes, host.nbytes());
+    return Napi::Number::New(env, slots().put(host.to(device())));
+  } catch (const std::exception& error) {
+    rethrow(env, "upload", dtype + " [" + info[1].ToString().Utf8Value() + "]", error);
+  }
+}
+
+// The bytes of a host tensor as a typed array of its dtype.
+Napi::Value toTypedArray(Napi::Env env, const Tensor& tensor) {
+  const auto host = tensor.contiguous();
+  auto buffer = Napi::ArrayBuffer::New(env, host.nbytes());
+  if (host.nbytes() > 0) std::memcpy(buffer.Data(), host.data_ptr(), host.nbytes());
+  const auto n = static_cast<size_t>(host.numel());
+  switch (host.scalar_type()) {
+    case at::kInt: return Napi::Int32Array::New(env, n, buffer, 0);
+    case at::kBool: return Napi::Uint8Array::New(env, n, buffer, 0);
+    case at::kComplexFloat: return Napi::Float32Array::New(env, 2 * n, buffer, 0);
+    default: return Napi::Float32Array::New(env, n, buffer, 0);
+  }
+}
+
+Napi::Value read(const Napi::CallbackInfo& info) {
+  try {
+    const c10::InferenceMode guard;
+    return toTypedArray(info.Env(), slots().get(info[0].As<Napi::Number>().Int32Value()).to(at::kCPU));
+  } catch (const std::exception& error) {
+    rethrow(info.Env(), "read", info[0].ToString().Utf8Value(), error);
+  }
+}
+
+// Waits for the device on a thread of the pool, so that JavaScript goes on meanwhile.
+class Reader : public Napi::AsyncWorker {
+ public:
+  Reader(Napi::Env env, Tensor tensor) : AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), tensor_(std::move(tensor)) {}
+  Napi::Promise promise() const { return deferred_.Promise(); }
+  void Execute() override {
+    const c10::InferenceMode guard;
+    tensor_ = tensor_.to(at::kCPU);
+  }
+  void OnOK() override { deferred_.Resolve(toTypedArray(Env(), tensor_)); }
+  void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
+
+ private:
+  Napi::Promise::Deferred deferred_;
+  Tensor tensor_;
+};
+
+Napi::Value readAsync(const Napi::CallbackInfo& info) {
+  try {
+    auto* reader = new Reader(info.Env(), slots().get(info[0].As<Napi::Number>().Int32Value()));
+    const auto promise = reader->promise();
+    reader->Queue();
+    return promise;
+  } catch (const std::exception& error) {
+    rethrow(info.Env(), "readAsync", info[0].ToString().Utf8Value(), error);
+  }
+}
+
+Napi::Value release(const Napi::CallbackInfo& info) {
+  try {
+    slots().release(info[0].As<Napi::Number>().Int32Value());
+    return info.Env().Undefined();
+  } catch (const std::exception& error) {
+    rethrow(info.Env(), "release", info[0].ToString().Utf8Value(), error);
+  }
+}
+
+Napi::Value memory(const Napi::CallbackInfo& info) {
+  auto out = Napi::Object::New(info.Env());
+  out.Set("slots", static_cast<double>(slots().count()));
+  out.Set("bytes", static_cast<double>(slots().bytes()));
+  return out;
+}
+
+// start(threads, device): sets both for this process.
+Napi::Value start(const Napi::CallbackInfo& info) {
+  const auto name = info[1].As<Napi::String>().Utf8Value();
+  try {
+    at::set_num_threads(info[0].As<Napi::Number>().Int32Value());
+    at::Device wanted(name);
+    if (wanted.is_cuda()) {
+      const int found = at::hasCUDA() ? at::detail::getCUDAHooks().getNumGPUs() : 0;
+      if (wanted.index() >= found)
+        throw std::invalid_argument("this libtorch sees " + std::to_string(found) + " CUDA devices");
+      // PyTorch's own defaults: TF32 in convolutions, not in matrix products
+      at::globalContext().setAllowTF32CuDNN(true);
+      at::globalContext().setBenchmarkCuDNN(true);
+    }
+    device() = wanted;
+    return info.Env().Undefined();
+  } catch (const std::exception& error) {
+    rethrow(info.Env(), "start", name, error);
+  }
+}
+
+Napi::Value describeLibrary(const Napi::CallbackInfo& info) {
+  auto out = Napi::Object::New(info.Env());
+  const bool cuda = at::hasCUDA();
+  out.Set("version", TORCH_VERSION);
+  out.Set("onednn", at::hasMKLDNN());
+  out.Set("mkl", at::hasMKL());
+  out.Set("threads", at::get_num_threads());
+  out.Set("cudaDevices", cuda ? at::detail::getCUDAHooks().getNumGPUs() : 0);
+  out.Set("config", at::show_config());
+  return out;
+}
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  const auto add = [&](const char* name, Napi::Value (*fn)(const Napi::CallbackInfo&)) {
+    exports.Set(name, Napi::Function::New(env, fn, name));
+  };
+  add("start", start);
+  add("describe", describeLibrary);
+  add("upload", upload);
+  add("read", read);
+  add("readAsync", readAsync);
+  add("release", release);
+  add("memory", memory);
+  auto table = Napi::Object::New(env);
+  Exports ops(table);
+  addElementwise(ops);
+  addReductions(ops);
+  addShapes(ops);
+  addIndexing(ops);
+  addConvolutions(ops);
+  addPools(ops);
+  addLinear(ops);
+  addImages(ops);
+  addFused(ops);
+  addGraph(ops);
+  exports.Set("ops", table);
+  return exports;
+}
+
+}  // namespace
+
+at::TensorOptions onDevice(const std::string& dtype) { return at::TensorOptions().device(device()).dtype(dtypeOf(dtype)); }
+
+std::string describe(const Tensor& tensor) {
+  std::string out = std::string(dtypeName(tensor.scalar_type())) + " [";
+  for (int64_t i = 0; i < tensor.dim(); ++i) out += (i ? ", " : "") + std::to_string(tensor.size(i));
+  return out + "]";
+}
+
+Napi::Value toJs(Napi::Env env, const Tensor& tensor) {
+  const Tensor t = canonical(tensor);
+  auto shape = Napi::Array::New(env, t.dim());
+  for (int64_t i = 0; i < t.dim(); ++i) shape.Set(static_cast<uint32_t>(i), static_cast<double>(t.size(i)));
+  auto out = Napi::Object::New(env);
+  out.Set("shape", shape);
+  out.Set("dtype", dtypeName(t.scalar_type()));
+  out.Set("slot", slots().put(t));
+  return out;
+}
+
+Napi::Value toJs(Napi::Env env, const Tensors& tensors) {
+  auto out = Napi::Array::New(env, tensors.size());
+  for (size_t i = 0; i < tensors.size(); ++i) out.Set(static_cast<uint32_t>(i), toJs(env, tensors[i]));
+  return out;
+}
+
+void rethrow(Napi::Env env, const char* op, const std::string& arguments, const std::exception& error) {
+  const auto* torchError = dynamic_cast<const c10::Error*>(&error);
+  std::string what = torchError ? torchError->what_without_backtrace() : error.what();
+  what = what.substr(0, what.find('\n'));
+  throw Napi::Error::New(env, std::string("[torch] ") + op + "(" + arguments + "): " + what);
+}
+
+}  // namespace rampart
+
+static Napi::Object Init(Napi::Env env, Napi::Object exports) { return rampart::initialize(env, exports); }
+NODE_API_MODULE(rampart_torch, Init)

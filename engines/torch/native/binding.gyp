@@ -1,0 +1,31 @@
+{
+  "variables": {
+    "torch_include%": "",
+    "torch_lib%": "",
+    "torch_libs%": "-ltorch -ltorch_cpu -lc10",
+    "torch_abi%": "1",
+    "sanitize%": "",
+    "cuda_graphs%": "0"
+  },
+  "targets": [
+    {
+      "target_name": "rampart_torch",
+      "sources": [
+        "addon.cc", "slots.cc", "elementwise.cc", "reduce.cc", "shape.cc", "indexing.cc", "window.cc",
+        "conv.cc", "pool.cc", "linear.cc", "image.cc", "fused.cc", "graph.cc"
+      ],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")", "<@(torch_include)"],
+      "defines": ["NAPI_CPP_EXCEPTIONS", "_GLIBCXX_USE_CXX11_ABI=<(torch_abi)"],
+      "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17", "-std=gnu++20", "-O3"],
+      "cflags!": ["-O3", "-fno-omit-frame-pointer"],
+      "cflags_cc": ["-std=c++17", "-fexceptions", "-frtti", "-O2", "-Wno-deprecated-declarations", "-Wno-unused-parameter"],
+      "libraries": ["-L<(torch_lib)", "-Wl,--no-as-needed <(torch_libs)", "-Wl,-rpath,<(torch_lib)"],
+      "conditions": [
+        ["sanitize!=''", {
+          "cflags_cc": ["-fsanitize=<(sanitize)", "-fno-omit-frame-pointer", "-g"],
+          "ldflags": ["-fsanitize=<(sanitize)"]
+        }]
+      ]
+    }
+  ]
+}

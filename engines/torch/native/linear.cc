@@ -1,0 +1,31 @@
+// Matrix products and Fourier transforms.
+#include "activation.h"
+
+namespace rampart {
+namespace {
+
+Tensor matMul(const Tensor& a, const Tensor& b, bool transposeA, bool transposeB, const MaybeTensor& bias, const std::string& activation,
+              const MaybeTensor& prelu, double alpha) {
+  const Tensor left = transposeA ? a.transpose(-1, -2) : a;
+  const Tensor right = transposeB ? b.transpose(-1, -2) : b;
+  if (bias && left.dim() == 2 && right.dim() == 2 && bias->dim() == 1)
+    return activate(at::addmm(*bias, left, right), activation, prelu, alpha);
+  Tensor y = at::matmul(left, right);
+  if (bias) y = y.add(*bias);
+  return activate(y, activation, prelu, alpha);
+}
+
+Tensor einsum(const std::string& equation, const Tensors& operands) { return at::einsum(equation, operands); }
+Tensor fft(const Tensor& x) { return at::fft_fft(x); }
+Tensor ifft(const Tensor& x) { return at::fft_ifft(x); }
+
+}  // namespace
+
+void addLinear(Exports& ops) {
+  ops.add<matMul>("matMul");
+  ops.add<einsum>("einsum");
+  ops.add<fft>("fft");
+  ops.add<ifft>("ifft");
+}
+
+}  // namespace rampart
