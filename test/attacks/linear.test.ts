@@ -1,0 +1,84 @@
+/** On a linear model the distance to the nearest wrong class is known: an attack must break the images nearer than eps, and only those. */
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { AttackPlugin } from '../../attacks/attack.ts';
+import cw from '../../attacks/cw.ts';
+import fgsm from '../../attacks/fgsm.ts';
+import mim from '../../attacks/mim.ts';
+import multiTargeted from '../../attacks/multi-targeted.ts';
+import pgd from '../../attacks/pgd.ts';
+import { createTarget } from '../../attacks/target.ts';
+import transfer from '../../attacks/transfer.ts';
+import { Rng } from '../../tensor/rng.ts';
+import { type Shape, tf } from '../../tensor/tf.ts';
+import { type Linear, randomLinear } from '../contract/linear.ts';
+
+const SHAPE: Shape = [8, 8, 3];
+const D = 192;
+const N = 24;
+
+/** The distance of `x` to the plane where class `k` draws level with `label`: the margin over the dual norm of the difference of their weights. */
+function distance({ weights, classes }: Linear, logits: readonly number[], label: number, k: number, norm: 'Linf' | 'L2'): number {
+  let dual = 0;
+  for (let i = 0; i < D; i++) {
+    const w = (weights[i * classes + label] as number) - (weights[i * classes + k] as number);
+    dual += norm === 'Linf' ? Math.abs(w) : w * w;
+  }
+  return ((logits[label] as number) - (logits[k] as number)) / (norm === 'Linf' ? dual : Math.sqrt(dual));
+}
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+const TWO: [AttackPlugin, Record<string, unknown>][] = [
+  [fgsm, {}],
+  [pgd, { steps: 60 }],
+  [pgd, { steps: 60, loss: 'margin' }],
+  [mim, { steps: 20 }],
+  [cw, { steps: 60 }],
+  [transfer, { sources: ['same'], steps: 60, momentum: 0 }],
+];
+
+async function expectExact(plugin: AttackPlugin, params: Record<string, unknown>, norm: 'Linf' | 'L2', classes: number, seed: string) {
+  const rng = new Rng(seed);
+  const classifier = randomLinear(SHAPE, classes, rng);
+  // far enough from the borders of the box that it cuts nothing off
+  const x = tf.tensor4d(rng.uniform(N * D, 0.3, 0.7), [N, ...SHAPE]);
+  const logits = tf.tidy(() => classifier.logits(x).arraySync()) as number[][];
+  const labels = Int32Array.from(logits, (z) => z.indexOf(Math.max(...z)));
+  const nearest = logits.map((z, i) => {
+    const label = labels[i] as number;
+    return Math.min(...z.flatMap((_, k) => (k === label ? [] : [distance(classifier, z, label, k, norm)])));
+  });
+  const sorted = [...nearest].sort((a, b) => a - b);
+  const eps = ((sorted[N / 2 - 1] as number) + (sorted[N / 2] as number)) / 2;
+  const adversarial = await plugin.create(plugin.params.parse(params)).perturb(
+    { x, y: tf.tensor1d(labels, 'int32'), labels, ids: Int32Array.from(labels.keys()) },
+    createTarget(classifier, 'linear'),
+    { norm, eps },
+    {
+      rng: rng.fork('run'),
+      signal: new AbortController().signal,
+      batchSize: 7,
+      sources: new Map([['same', createTarget(classifier, 'same')]]),
+    },
+  );
+  const predicted = tf.tidy(() => classifier.logits(adversarial).argMax(1).dataSync());
+  const broken = Array.from(labels, (label, i) => predicted[i] !== label);
+  expect(broken).toEqual(nearest.map((r) => r < eps));
+}
+
+describe.each(TWO.map(([plugin, params]) => ({ name: plugin.name, plugin, params })))(
+  '$name on two classes, $params',
+  ({ plugin, params }) => {
+    test.each(['Linf', 'L2'] as const)('breaks exactly the images nearer than eps in %s', async (norm) => {
+      for (const seed of ['a', 'b', 'c']) await expectExact(plugin, params, norm, 2, seed);
+    });
+  },
+);
+
+describe('multi-targeted on six classes', () => {
+  test.each(['Linf', 'L2'] as const)('breaks exactly the images nearer than eps in %s', async (norm) => {
+    for (const seed of ['a', 'b']) await expectExact(multiTargeted, { steps: 60 }, norm, 6, seed);
+  });
+});
