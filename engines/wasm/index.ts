@@ -6,6 +6,7 @@ import { conv2DBackpropFilter, conv2DBackpropInput } from './convolution.ts';
 import { fusedKernels } from './fused.ts';
 import { BUILD_COMMAND, backend, type KernelArgs, kernelsBuilt, loadKernels } from './memory.ts';
 import { movementKernels } from './movement.ts';
+import { sign } from './sign.ts';
 
 /** A kernel of ours; undefined hands the call on to the backend's own. */
 type Ours = (args: KernelArgs) => tf.TensorInfo | tf.TensorInfo[] | undefined;
@@ -38,6 +39,7 @@ export const wasm: Engine = {
         Conv2DBackpropInput: conv2DBackpropInput,
         ...fusedKernels,
         ...movementKernels,
+        Sign: sign,
       };
       for (const [name, kernel] of Object.entries({ ...borrowedKernels(), ...kernels })) register(name, kernel);
       started = true;
