@@ -25,8 +25,9 @@ function borrow(kernel: tf.KernelFunc): (args: KernelArgs) => tf.TensorInfo | tf
       copies.push(made);
       return made;
     };
-    const copied = Object.entries(inputs).map(([name, t]) => [name, Array.isArray(t) ? t.map(copy) : copy(t)]);
-    const args = { inputs: Object.fromEntries(copied), attrs, backend: plain };
+    // lists of tensors come as arrays
+    const copied = Object.entries(inputs).map(([name, t]) => [name, Array.isArray(t) ? t.map(copy) : copy(t)] as const);
+    const args = { inputs: Array.isArray(inputs) ? copied.map(([, t]) => t) : Object.fromEntries(copied), attrs, backend: plain };
     const result = kernel(args as unknown as Parameters<tf.KernelFunc>[0]);
     const back = (t: tf.TensorInfo) => b.makeOutput([...t.shape], t.dtype, undefined, plain.readSync(t.dataId));
     const outputs = Array.isArray(result) ? result : [result];

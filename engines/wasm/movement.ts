@@ -1,4 +1,4 @@
-/** Kernels that the wasm backend has and does slowly: reversing, tiling, gathering, selecting, extremes, and the copy that need not be. */
+/** Kernels that the wasm backend has and does slowly: reversing, tiling, gathering, selecting, extremes, casts to bool, and the copy that need not be. */
 import { tf } from '../../tensor/tf.ts';
 import { type KernelArgs, native, output, pointerOf, scratch, scratchInts } from './memory.ts';
 
@@ -14,6 +14,19 @@ const identity: Kernel = ({ inputs, backend: b }) => {
   if (x.dtype === 'string') return undefined;
   b.incRef(x.dataId);
   return { dataId: x.dataId, shape: x.shape, dtype: x.dtype };
+};
+
+/** To bool, what is not zero is true; the backend's own kernel keeps the lowest byte of the whole part. */
+const cast: Kernel = ({ inputs, attrs, backend: b }) => {
+  const { x } = inputs as { x: tf.TensorInfo };
+  if (attrs.dtype !== 'bool' || (x.dtype !== 'float32' && x.dtype !== 'int32')) return undefined;
+  const out = output(b, x.shape, 'bool');
+  const n = product(x.shape);
+  const View = x.dtype === 'int32' ? Int32Array : Float32Array;
+  const values = new View(b.wasm.HEAPU8.buffer, pointerOf(b, x), n);
+  const flags = new Uint8Array(b.wasm.HEAPU8.buffer, out.at, n);
+  for (let i = 0; i < n; i++) flags[i] = values[i] === 0 ? 0 : 1;
+  return out.info;
 };
 
 const reverse: Kernel = ({ inputs, attrs, backend: b }) => {
@@ -92,6 +105,7 @@ function extreme(which: 'maximum' | 'minimum'): Kernel {
 
 export const movementKernels: Record<string, Kernel> = {
   Identity: identity,
+  Cast: cast,
   Reverse: reverse,
   Tile: tile,
   GatherV2: gather,

@@ -1,0 +1,77 @@
+import fc from 'fast-check';
+import { beforeAll, expect, test } from 'vitest';
+import { wasm } from '../../engines/wasm/index.ts';
+import type { tf } from '../../tensor/tf.ts';
+import { differences, drawn, runKernel } from './compare.ts';
+
+beforeAll(async () => {
+  await wasm.init({ threads: 1, device: 'cpu' });
+});
+
+/** Shapes of a convolution in which at least one output pixel exists. */
+const convolutions = fc
+  .record({
+    n: fc.integer({ min: 1, max: 3 }),
+    h: fc.integer({ min: 1, max: 11 }),
+    w: fc.integer({ min: 1, max: 11 }),
+    ci: fc.integer({ min: 1, max: 17 }),
+    co: fc.integer({ min: 1, max: 17 }),
+    kernel: fc.constantFrom(1, 2, 3, 5),
+    stride: fc.constantFrom(1, 2, 3),
+    pad: fc.integer({ min: 0, max: 2 }),
+  })
+  .filter(({ h, w, kernel, pad }) => Math.min(h, w) + 2 * pad >= kernel && pad < kernel);
+type Convolution = typeof convolutions extends fc.Arbitrary<infer T> ? T : never;
+
+const outputSize = (size: number, { kernel, stride, pad }: Convolution) => Math.floor((size + 2 * pad - kernel) / stride) + 1;
+const attrsOf = ({ stride, pad }: Convolution) => ({ strides: [stride, stride], pad, dataFormat: 'NHWC', dimRoundingMode: 'floor' });
+const dyOf = (c: Convolution) => drawn([c.n, outputSize(c.h, c), outputSize(c.w, c), c.co], 'dy');
+
+async function check(arbitrary: fc.Arbitrary<Convolution>, numRuns: number, compute: (c: Convolution) => tf.Tensor[]): Promise<void> {
+  await fc.assert(
+    fc.asyncProperty(arbitrary, async (c) => {
+      for (const difference of await differences(() => compute(c))) expect(difference).toBeLessThan(2e-6);
+    }),
+    { seed: 11, numRuns },
+  );
+}
+
+const filterGradient = (c: Convolution) =>
+  runKernel(
+    'Conv2DBackpropFilter',
+    { x: drawn([c.n, c.h, c.w, c.ci]), dy: dyOf(c) },
+    { ...attrsOf(c), filterShape: [c.kernel, c.kernel, c.ci, c.co] },
+  );
+const inputGradient = (c: Convolution) =>
+  runKernel(
+    'Conv2DBackpropInput',
+    { dy: dyOf(c), filter: drawn([c.kernel, c.kernel, c.ci, c.co]) },
+    { ...attrsOf(c), inputShape: [c.n, c.h, c.w, c.ci] },
+  );
+
+test('the filter gradient is that of the plain backend', () => check(convolutions, 120, filterGradient));
+
+test('the input gradient is that of the plain backend', () => check(convolutions, 120, inputGradient));
+
+/** Every convolution of `resnet-tiny`, at a batch of two. */
+const ofResnetTiny = fc.constantFrom<Convolution>(
+  { n: 2, h: 32, w: 32, ci: 3, co: 16, kernel: 3, stride: 1, pad: 1 },
+  { n: 2, h: 32, w: 32, ci: 16, co: 16, kernel: 3, stride: 1, pad: 1 },
+  { n: 2, h: 32, w: 32, ci: 16, co: 32, kernel: 3, stride: 2, pad: 1 },
+  { n: 2, h: 32, w: 32, ci: 16, co: 32, kernel: 1, stride: 2, pad: 0 },
+  { n: 2, h: 16, w: 16, ci: 32, co: 32, kernel: 3, stride: 1, pad: 1 },
+  { n: 2, h: 8, w: 8, ci: 64, co: 64, kernel: 3, stride: 1, pad: 1 },
+);
+
+test('the convolutions of resnet-tiny have the gradients of the plain backend', () =>
+  check(ofResnetTiny, 12, (c) => [...filterGradient(c), ...inputGradient(c)]));
+
+test('padding named as TensorFlow does, more on the right than on the left, has the gradients of the plain backend', async () => {
+  const attrs = { strides: [2, 2], pad: 'same', dataFormat: 'NHWC' };
+  const [x, dy, filter] = [() => drawn([2, 6, 7, 3]), () => drawn([2, 3, 4, 5], 'dy'), () => drawn([3, 3, 3, 5])];
+  const apart = await differences(() => [
+    ...runKernel('Conv2DBackpropFilter', { x: x(), dy: dy() }, { ...attrs, filterShape: [3, 3, 3, 5] }),
+    ...runKernel('Conv2DBackpropInput', { dy: dy(), filter: filter() }, { ...attrs, inputShape: [2, 6, 7, 3] }),
+  ]);
+  for (const difference of apart) expect(difference).toBeLessThan(2e-6);
+});
