@@ -1,0 +1,205 @@
+/** Records and artifacts in a folder, found by key; every write is atomic, and what cannot be written says why. */
+import { randomBytes } from 'node:crypto';
+import { access, constants, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { RampartError } from '../errors.ts';
+import { type Entry, readSafetensors, writeSafetensors } from '../models/safetensors.ts';
+import { type CellRecord, cellRecordSchema, type ModelRecord, modelRecordSchema, type RampartRecord } from './record.ts';
+
+/** A failure of the store is one of the whole run: no later job could keep its result either. */
+export class StoreError extends RampartError {}
+
+const REASONS: Record<string, [what: string, remedy: string]> = {
+  ENOSPC: ['no space left on the disk', 'free some space and run again; what is finished is kept and reused'],
+  EDQUOT: ['the disk quota is used up', 'free some space and run again; what is finished is kept and reused'],
+  EROFS: ['the folder is on a read-only file system', 'choose a folder that can be written with --out DIR'],
+  EACCES: ['permission denied', 'choose a folder that can be written with --out DIR'],
+  EPERM: ['operation not permitted', 'choose a folder that can be written with --out DIR'],
+  ENOTDIR: ['a part of the path is a file', 'choose another folder with --out DIR'],
+  EEXIST: ['a file is in the way of a folder', 'choose another folder with --out DIR'],
+};
+
+function storeError(cause: unknown, doing: string): StoreError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const [what, remedy] = REASONS[code ?? ''] ?? [message, 'see the system error'];
+  return new StoreError(`[store] cannot ${doing}: ${what}${code ? ` (${code})` : ''}`, { remedy, cause });
+}
+
+/** Writes all of `bytes` or nothing: temporary file beside the target, fsync, rename, fsync of the folder. */
+export async function writeAtomic(file: string, bytes: Uint8Array | string): Promise<void> {
+  const temporary = `${file}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+  try {
+    await mkdir(dirname(file), { recursive: true });
+    const handle = await open(temporary, 'w');
+    try {
+      await handle.writeFile(bytes);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+    const folder = await open(dirname(file), 'r');
+    await folder.sync().finally(() => folder.close());
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw storeError(cause, `write ${file} (${Buffer.byteLength(bytes)} bytes)`);
+  }
+}
+
+/** The bytes of a file, or undefined where there is none. */
+async function readIfThere(file: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(file);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw storeError(cause, `read ${file}`);
+  }
+}
+
+/** Where a job keeps the state that it resumes from. */
+export interface Checkpoint {
+  load(): Promise<Uint8Array | undefined>;
+  save(state: Uint8Array): Promise<void>;
+}
+
+export class Store {
+  readonly dir: string;
+
+  constructor(dir: string) {
+    this.dir = dir;
+  }
+
+  /** Makes the folder and tries to write in it, so that a run fails before it has worked. */
+  async prepare(): Promise<void> {
+    try {
+      await mkdir(this.dir, { recursive: true });
+      await access(this.dir, constants.W_OK);
+    } catch (cause) {
+      throw storeError(cause, `write to the output folder ${this.dir}`);
+    }
+    const probe = join(this.dir, '.writable');
+    await writeAtomic(probe, '');
+    await rm(probe, { force: true });
+  }
+
+  #model(key: string, file: string): string {
+    return join(this.dir, 'models', key, file);
+  }
+  #cell(key: string, suffix: string): string {
+    return join(this.dir, 'cells', `${key}${suffix}`);
+  }
+  #recordFile(kind: RampartRecord['kind'], key: string): string {
+    return kind === 'model' ? this.#model(key, 'record.json') : this.#cell(key, '.json');
+  }
+
+  async modelRecord(key: string): Promise<ModelRecord | undefined> {
+    return readRecord(this.#recordFile('model', key), modelRecordSchema);
+  }
+  async cellRecord(key: string): Promise<CellRecord | undefined> {
+    return readRecord(this.#recordFile('cell', key), cellRecordSchema);
+  }
+  async record(kind: RampartRecord['kind'], key: string): Promise<RampartRecord | undefined> {
+    return kind === 'model' ? this.modelRecord(key) : this.cellRecord(key);
+  }
+
+  /** Checks the record against its schema, writes it, and drops the checkpoint that led to it. */
+  async writeRecord(record: RampartRecord): Promise<void> {
+    const checked = record.kind === 'model' ? modelRecordSchema.parse(record) : cellRecordSchema.parse(record);
+    await writeAtomic(this.#recordFile(record.kind, record.key), `${JSON.stringify(checked, null, 1)}\n`);
+    if (record.status === 'done') await rm(this.#checkpointFile(record.kind, record.key), { force: true });
+  }
+
+  /** Forgets a failed record, which is tried again. */
+  async removeRecord(kind: RampartRecord['kind'], key: string): Promise<void> {
+    await rm(this.#recordFile(kind, key), { force: true });
+  }
+
+  async writeWeights(key: string, bytes: Uint8Array): Promise<void> {
+    await writeAtomic(this.#model(key, 'weights.safetensors'), bytes);
+  }
+  /** The weights file of a model, whole. */
+  async weights(key: string): Promise<Buffer> {
+    const bytes = await readIfThere(this.#model(key, 'weights.safetensors'));
+    if (!bytes)
+      throw new RampartError(`[store] ${this.#model(key, 'weights.safetensors')} is missing`, {
+        remedy: 'delete its folder and run again',
+      });
+    return bytes;
+  }
+
+  /** `adversarial` is `[k,h,w,c]`, of the test examples `ids`. */
+  async writeExamples(key: string, entries: ReadonlyMap<string, Entry>): Promise<void> {
+    await writeAtomic(this.#cell(key, '.examples.safetensors'), writeSafetensors(entries));
+  }
+  async examples(key: string): Promise<Map<string, Entry> | undefined> {
+    const file = this.#cell(key, '.examples.safetensors');
+    const bytes = await readIfThere(file);
+    return bytes && readSafetensors(bytes, file).entries;
+  }
+
+  #checkpointFile(kind: RampartRecord['kind'], key: string): string {
+    return kind === 'model' ? this.#model(key, 'checkpoint.bin') : this.#cell(key, '.checkpoint.bin');
+  }
+  checkpoint(kind: RampartRecord['kind'], key: string): Checkpoint {
+    const file = this.#checkpointFile(kind, key);
+    return { load: () => readIfThere(file), save: (state) => writeAtomic(file, state) };
+  }
+}
+
+async function readRecord<T>(file: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  const bytes = await readIfThere(file);
+  if (!bytes) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString('utf8'));
+  } catch (cause) {
+    throw new RampartError(`[store] ${file} is not JSON: ${(cause as Error).message}`, { remedy: 'delete it and run again', cause });
+  }
+  const parsed = schema.safeParse(value);
+  if (!parsed.success)
+    throw new RampartError(`[store] ${file} is not a record of this version: ${z.prettifyError(parsed.error)}`, {
+      remedy: 'delete it and run again',
+    });
+  return parsed.data;
+}
+
+/** Names in a folder in order; none where the folder is not there. */
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).sort();
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw storeError(cause, `read ${folder}`);
+  }
+}
+
+/** Every record under an output folder, models first, each in the order of keys; checked against the schema. */
+export async function readRecords(dir: string): Promise<RampartRecord[]> {
+  const records: RampartRecord[] = [];
+  for (const key of await namesIn(join(dir, 'models'))) {
+    const record = await readRecord(join(dir, 'models', key, 'record.json'), modelRecordSchema);
+    if (record) records.push(record);
+  }
+  for (const file of await namesIn(join(dir, 'cells'))) {
+    if (!file.endsWith('.json')) continue;
+    const record = await readRecord(join(dir, 'cells', file), cellRecordSchema);
+    if (record) records.push(record);
+  }
+  return records;
+}
+
+/** What two runs of the same suite must agree on: the record without times, speeds, memory and provenance. */
+export function comparable(record: RampartRecord): unknown {
+  const timed = new Set(['wallMs', 'imagesPerSecond', 'peakMemoryMb', 'split', 'provenance']);
+  const strip = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(strip);
+    if (value === null || typeof value !== 'object') return value;
+    return Object.fromEntries(
+      Object.entries(value)
+        .filter(([key]) => !timed.has(key))
+        .map(([key, member]) => [key, strip(member)]),
+    );
+  };
+  return strip(record);
+}

@@ -1,0 +1,24 @@
+/** What a job has at hand while it runs in its process. */
+import type { EngineInfo } from '../engines/engine.ts';
+import type { RunSettings } from './jobs.ts';
+import type { Registry } from './registry.ts';
+import type { Store } from './store.ts';
+
+/** How far a job is. */
+export interface JobProgress {
+  /** In [0,1]. */
+  readonly fraction: number;
+  /** `epoch 3/12, loss 1.52`, or `120 of 500, 61 still right`. */
+  readonly detail: string;
+}
+
+export interface WorkContext {
+  readonly settings: RunSettings;
+  readonly registry: Registry;
+  readonly store: Store;
+  /** The engine as it started in this process. */
+  readonly engine: EngineInfo;
+  readonly signal: AbortSignal;
+  /** A sign of life, and how far the job is. Cheap enough for every batch. */
+  report(progress?: JobProgress): void;
+}
