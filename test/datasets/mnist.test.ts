@@ -1,0 +1,128 @@
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { FASHION_MNIST, fashionMnist, MNIST, type MnistFormat, mnist, mnistPlugin } from '../../datasets/mnist.ts';
+import { gzipped, idx, md5, mnistFiles, temporaryFolder, writeFiles } from './files.ts';
+import { serveFiles } from './server.ts';
+
+const FOUR = ['train-images-idx3-ubyte', 'train-labels-idx1-ubyte', 't10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte'];
+
+/** A folder with `files` where mnist looks for them. */
+function folderWith(files: Record<string, Uint8Array>, under = 'mnist'): string {
+  const folder = temporaryFolder();
+  writeFiles(join(folder, under), files);
+  return folder;
+}
+
+const load = (dataDir: string, limit?: { train?: number; test?: number }) =>
+  mnist.load({}, { dataDir, download: false, ...(limit && { limit }) });
+
+test.each([
+  ['plain', mnistFiles(), 'mnist'],
+  ['gzipped', gzipped(mnistFiles()), 'mnist'],
+  ['in the folder torchvision makes', mnistFiles(), 'MNIST/raw'],
+])('IDX files are read: %s', async (_case, files, under) => {
+  const data = await load(folderWith(files, under));
+  expect(data.shape).toEqual([28, 28, 1]);
+  expect([data.train.n, data.test.n]).toEqual([6, 4]);
+  expect([...data.train.labels]).toEqual([9, 8, 7, 6, 5, 4]);
+  expect([...data.train.images.subarray(784, 790)]).toEqual([784, 785, 786, 787, 788, 789].map((v) => v % 256));
+  expect([...data.test.labels]).toEqual([0, 1, 2, 3]);
+});
+
+test('gzipped or not, the data set is the same', async () => {
+  const [a, b] = [await load(folderWith(mnistFiles())), await load(folderWith(gzipped(mnistFiles())))];
+  expect(a.hash).toBe(b.hash);
+});
+
+test('a limit takes images from the start', async () => {
+  const data = await load(folderWith(mnistFiles()), { train: 2, test: 3 });
+  expect([data.train.n, data.train.images.length, data.test.n, data.test.labels.length]).toEqual([2, 2 * 784, 3, 3]);
+});
+
+test('Fashion-MNIST is not looked for among the files of MNIST', async () => {
+  const folder = folderWith(mnistFiles());
+  await expect(fashionMnist.load({}, { dataDir: folder, download: false })).rejects.toThrow(
+    `${join(folder, 'fashion-mnist')} lacks train-images`,
+  );
+});
+
+test('the missing files are downloaded and checked; those that are there stay', async () => {
+  const files = gzipped(mnistFiles());
+  const server = await serveFiles(files);
+  onTestFinished(() => server.close());
+  const md5s = Object.fromEntries(Object.entries(files).map(([name, bytes]) => [name, md5(bytes)]));
+  const format: MnistFormat = { ...MNIST, bases: [server.url], md5: md5s };
+  const folder = folderWith({ 't10k-labels-idx1-ubyte': idx([4], () => 5) });
+  const data = await mnistPlugin(format).load({}, { dataDir: folder, download: true });
+  expect([...data.test.labels]).toEqual([5, 5, 5, 5]);
+  expect(server.requests.map((r) => r.path)).toEqual(FOUR.slice(0, 3).map((f) => `${f}.gz`));
+  expect(readdirSync(join(folder, 'mnist')).sort()).toEqual([...FOUR.slice(0, 3).map((f) => `${f}.gz`), 't10k-labels-idx1-ubyte'].sort());
+});
+
+test('both name a checksum for each of their four files', () => {
+  for (const format of [MNIST, FASHION_MNIST]) {
+    expect(Object.keys(format.md5).sort()).toEqual(FOUR.map((f) => `${f}.gz`).sort());
+    expect(new Set(Object.values(format.md5)).size).toBe(4);
+    for (const sum of Object.values(format.md5)) expect(sum).toMatch(/^[0-9a-f]{32}$/);
+  }
+});
+
+test('check says what is missing and which command brings it', async () => {
+  const folder = temporaryFolder();
+  const state = await mnist.check({ dataDir: folder, download: false });
+  expect(state.usable).toBe(false);
+  expect(state.remedy).toContain(
+    `curl -L --create-dirs -o ${join(folder, 'mnist')}/$f.gz https://ossci-datasets.s3.amazonaws.com/mnist/$f.gz`,
+  );
+  writeFiles(join(folder, 'mnist'), mnistFiles());
+  expect((await mnist.check({ dataDir: folder, download: false })).usable).toBe(true);
+});
+
+test.each<[string, Record<string, Uint8Array>, string]>([
+  [
+    'truncated images',
+    { 'train-images-idx3-ubyte': idx([6, 28, 28], () => 0).subarray(0, 1000) },
+    'train-images-idx3-ubyte: truncated: it ends at byte 1000, expected 4720 (6 items)',
+  ],
+  [
+    'a header cut short',
+    { 't10k-labels-idx1-ubyte': new Uint8Array(5) },
+    't10k-labels-idx1-ubyte: truncated: it ends at byte 5, inside its header of 8 bytes',
+  ],
+  [
+    'the wrong kind',
+    { 'train-labels-idx1-ubyte': idx([6, 28, 28], () => 0) },
+    'train-labels-idx1-ubyte: the number at byte 0 is 0x803, expected 0x801 (IDX labels)',
+  ],
+  [
+    'images of another size',
+    { 't10k-images-idx3-ubyte': idx([4, 32, 28], () => 0) },
+    't10k-images-idx3-ubyte: the size at byte 8 is 32, expected 28',
+  ],
+  [
+    'bytes after the end',
+    { 't10k-labels-idx1-ubyte': new Uint8Array([...idx([4], () => 0), 1]) },
+    't10k-labels-idx1-ubyte: too long: it ends at byte 13, expected 12',
+  ],
+  [
+    'more images than labels',
+    { 'train-labels-idx1-ubyte': idx([5], () => 0) },
+    'train-images-idx3-ubyte has 6 images but train-labels-idx1-ubyte 5 labels',
+  ],
+  [
+    'a label out of range',
+    { 'train-labels-idx1-ubyte': idx([6], (i) => (i === 4 ? 10 : 1)) },
+    'train-labels-idx1-ubyte: label 10 at byte 12 (image 4) is out of range 0..9',
+  ],
+])('%s are refused', async (_case, change, message) => {
+  await expect(load(folderWith({ ...mnistFiles(), ...change }))).rejects.toThrow(message);
+});
+
+test('a truncated gzip file is refused', async () => {
+  const files = gzipped(mnistFiles());
+  const folder = folderWith(files);
+  const name = 't10k-images-idx3-ubyte.gz';
+  writeFileSync(join(folder, 'mnist', name), (files[name] as Uint8Array).subarray(0, 100));
+  await expect(load(folder)).rejects.toThrow(/t10k-images-idx3-ubyte\.gz ends at byte 100 but is no whole gzip file/);
+});
