@@ -22,9 +22,9 @@ const cast: Kernel = ({ inputs, attrs, backend: b }) => {
   if (attrs.dtype !== 'bool' || (x.dtype !== 'float32' && x.dtype !== 'int32')) return undefined;
   const out = output(b, x.shape, 'bool');
   const n = product(x.shape);
-  const View = x.dtype === 'int32' ? Int32Array : Float32Array;
-  const values = new View(b.wasm.HEAPU8.buffer, pointerOf(b, x), n);
-  const flags = new Uint8Array(b.wasm.HEAPU8.buffer, out.at, n);
+  const [memory, from] = [b.wasm.HEAPU8.buffer, pointerOf(b, x)];
+  const values = x.dtype === 'int32' ? new Int32Array(memory, from, n) : new Float32Array(memory, from, n);
+  const flags = new Uint8Array(memory, out.at, n);
   for (let i = 0; i < n; i++) flags[i] = values[i] === 0 ? 0 : 1;
   return out.info;
 };
