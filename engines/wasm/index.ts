@@ -7,6 +7,7 @@ import { fusedKernels } from './fused.ts';
 import { BUILD_COMMAND, backend, type KernelArgs, kernelsBuilt, loadKernels } from './memory.ts';
 import { movementKernels } from './movement.ts';
 import { sign } from './sign.ts';
+import { spreadKernels } from './spread.ts';
 
 /** A kernel of ours; undefined hands the call on to the backend's own. */
 type Ours = (args: KernelArgs) => tf.TensorInfo | tf.TensorInfo[] | undefined;
@@ -42,6 +43,7 @@ export const wasm: Engine = {
         Sign: sign,
       };
       for (const [name, kernel] of Object.entries({ ...borrowedKernels(), ...kernels })) register(name, kernel);
+      for (const [name, kernel] of Object.entries(spreadKernels)) register(name, kernel);
       started = true;
     }
     return { name: 'wasm', version: version_wasm, device, threads: 1, details: { simd: 'yes' }, warnings: [] };

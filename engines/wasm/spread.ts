@@ -1,0 +1,32 @@
+/** Comparisons and extremes of tensors that must be broadcast: the backend walks them index by index, so that tiling first is far faster. */
+import { tf } from '../../tensor/tf.ts';
+import type { KernelArgs } from './memory.ts';
+import { movementKernels } from './movement.ts';
+
+const NAMES = ['Minimum', 'Maximum', 'Greater', 'GreaterEqual', 'Less', 'LessEqual', 'Equal', 'NotEqual'];
+
+/** `t` tiled to `shape`; undefined when it has it already. */
+function tiled(t: tf.TensorInfo, shape: readonly number[], backend: KernelArgs['backend']): tf.TensorInfo | undefined {
+  if (tf.util.arraysEqual(t.shape, [...shape])) return undefined;
+  const padded = [...new Array<number>(shape.length - t.shape.length).fill(1), ...t.shape];
+  const reps = shape.map((size, i) => size / (padded[i] as number));
+  return movementKernels.Tile?.({ inputs: { x: { ...t, shape: padded } }, attrs: { reps }, backend });
+}
+
+function spread(name: string): (args: KernelArgs) => tf.TensorInfo | undefined {
+  return ({ inputs, attrs, backend }) => {
+    const [a, b] = [inputs.a as tf.TensorInfo, inputs.b as tf.TensorInfo];
+    const shape = tf.backend_util.assertAndGetBroadcastShape(a.shape, b.shape);
+    const scalar = a.shape.length === 0 || b.shape.length === 0;
+    if (scalar || shape.includes(0) || (tf.util.arraysEqual(a.shape, shape) && tf.util.arraysEqual(b.shape, shape))) return undefined;
+    const [wideA, wideB] = [tiled(a, shape, backend), tiled(b, shape, backend)];
+    const kernel = tf.getKernel(name, 'wasm') as tf.KernelConfig;
+    const out = kernel.kernelFunc({ inputs: { a: wideA ?? a, b: wideB ?? b }, attrs: attrs as tf.NamedAttrMap, backend });
+    for (const wide of [wideA, wideB]) if (wide) (tf.backend() as tf.KernelBackend).disposeData(wide.dataId);
+    return out as tf.TensorInfo;
+  };
+}
+
+export const spreadKernels: Record<string, (args: KernelArgs) => tf.TensorInfo | undefined> = Object.fromEntries(
+  NAMES.map((name) => [name, spread(name)]),
+);
