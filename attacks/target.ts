@@ -4,7 +4,11 @@ import type { Classifier, Linearized } from '../models/classifier.ts';
 import { tf } from '../tensor/tf.ts';
 import type { Loss, Passes, Target } from './attack.ts';
 
-/** Without `linearize`, each pullback runs the classifier again on the tape. */
+/** The classifier's own `linearize`, or the tape, where each pullback runs the classifier again. */
+export function linearizeClassifier(classifier: Classifier, x: tf.Tensor4D): Linearized {
+  return classifier.linearize?.(x) ?? onTape(classifier, x);
+}
+
 function onTape(classifier: Classifier, x: tf.Tensor4D): Linearized {
   const logits = classifier.logits(x);
   const pullback = (dlogits: tf.Tensor2D) =>
@@ -24,7 +28,7 @@ export function createTarget(classifier: Classifier, name: string): Target {
   };
   const linearize = (x: tf.Tensor4D): Linearized => {
     passes.forward += x.shape[0];
-    const lin = classifier.linearize?.(x) ?? onTape(classifier, x);
+    const lin = linearizeClassifier(classifier, x);
     checked(lin.logits);
     const pullback = (dlogits: tf.Tensor2D) => {
       passes.backward += x.shape[0];

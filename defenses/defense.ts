@@ -14,8 +14,12 @@ export interface TrainingBatch extends Batch {
 
 /** What a training objective may use in one step. */
 export interface TrainingContext {
-  /** The network in training: `network.forward(x, { training: true })` gives logits and features and updates batch statistics. */
   readonly network: Network;
+  /**
+   * Logits `[n,classes]` and features `[n,d]` of `x` in training mode, on the tape; the running batch statistics move. Asked again for
+   * the same tensor in one objective it gives the same result and moves the statistics again, without a second pass.
+   */
+  forward(x: tf.Tensor4D): { logits: tf.Tensor2D; features: tf.Tensor2D };
   /** The network in evaluation mode, as an attack sees it: weights and batch statistics as they are now, passes counted. */
   readonly target: Target;
   /** The network in training mode, as an attack sees it: batch statistics normalise and the running ones move, passes counted. For methods whose code crafts so. */
@@ -47,7 +51,7 @@ export interface Training {
   readonly watched?: ReadonlyMap<string, tf.Variable>;
   /** Outside the tape: crafts what the loss needs, usually adversarial examples. The tensors returned are disposed by the harness after the step. */
   craft(batch: TrainingBatch, ctx: TrainingContext): Promise<Record<string, tf.Tensor>>;
-  /** Inside the tape: the objective on the batch and what `craft` returned. Forward passes in training mode, in the order of the paper's code. */
+  /** Inside the tape: the objective on the batch and what `craft` returned. Calls `ctx.forward` in the order and number of the paper's code, for the batch statistics. */
   objective(batch: TrainingBatch, crafted: Record<string, tf.Tensor>, ctx: TrainingContext): Objective;
   /** Outside the tape, just before the gradients are taken: may move the weights (AWP). */
   beforeGradients?(batch: TrainingBatch, crafted: Record<string, tf.Tensor>, ctx: TrainingContext): void;
@@ -74,9 +78,23 @@ export interface TrainingDefense<P = unknown> extends Common<P> {
   readonly norms?: readonly Norm[];
   /** The validation accuracy that picks the kept weights: under PGD unless the method does not try to be robust. */
   readonly selectBy?: 'clean' | 'pgd';
-  /** Passes per training example, for the plan: forward and backward of crafting and update together. */
-  cost(params: P): { forward: number; backward: number };
-  create(params: P, setup: { network: Network; threat: Threat; rng: Rng }): Training;
+  /** A training defense whose model, of the same architecture and recipe, is trained first: `create` gets it as `helper`, and its cost counts (HAT). */
+  readonly helper?: string;
+  /** Passes per training example, for the plan: forward and backward of crafting and update together, the helper's training included; `update` is the objective alone, 1 when absent. */
+  cost(params: P): { forward: number; backward: number; update?: number };
+  create(params: P, setup: TrainingSetup): Training;
+}
+
+/** What a training is made of. The harness owns network and helper. */
+export interface TrainingSetup {
+  readonly network: Network;
+  readonly threat: Threat;
+  /** For what is drawn once, such as initial values; a batch brings its own. */
+  readonly rng: Rng;
+  /** Images of a full batch; the last one of an epoch may have fewer. */
+  readonly batchSize: number;
+  /** The trained helper in evaluation mode, where the defense asks for one; passes are counted. */
+  readonly helper?: Pick<Target, 'logits'>;
 }
 
 export interface WrapperDefense<P = unknown> extends Common<P> {

@@ -30,7 +30,7 @@ export default defineDefense<z.infer<typeof params>>({
         return { adversarial: ascend(trainingTarget, x, start, crossEntropy(y), { norm: 'Linf', eps, step: alpha * eps, steps: 1 }) };
       },
       objective({ y }, { adversarial }, ctx) {
-        const { logits } = ctx.network.forward(adversarial as tf.Tensor4D, { training: true });
+        const { logits } = ctx.forward(adversarial as tf.Tensor4D);
         return { loss: ctx.crossEntropy(logits, y), logits, terms: {} };
       },
     };

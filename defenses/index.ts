@@ -1,14 +1,31 @@
 /** The table of defenses. */
 import { unknownName } from '../errors.ts';
+import { awp } from './awp.ts';
 import type { DefensePlugin } from './defense.ts';
 import fgsmRs from './fgsm-rs.ts';
+import freeAt from './free-at.ts';
+import { hat } from './hat.ts';
 import mart from './mart.ts';
 import { morel } from './morel.ts';
+import nFgsm from './n-fgsm.ts';
 import pgdAt from './pgd-at.ts';
 import standard from './standard.ts';
 import trades from './trades.ts';
 
-export const defenses: readonly DefensePlugin[] = [standard, pgdAt, trades, mart, morel({ trades, mart }), fgsmRs];
+const morelDefense = morel({ trades, mart });
+
+export const defenses: readonly DefensePlugin[] = [
+  standard,
+  pgdAt,
+  trades,
+  mart,
+  morelDefense,
+  hat(trades),
+  awp([pgdAt, trades, mart, morelDefense, fgsmRs, nFgsm, freeAt, standard]),
+  fgsmRs,
+  nFgsm,
+  freeAt,
+];
 
 /** Throws, with the nearest name, when there is none such. */
 export function defense(name: string): DefensePlugin {

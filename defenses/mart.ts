@@ -27,8 +27,8 @@ export function createMart({ beta, steps, ...p }: Params, threat: Threat, noise:
       return { adversarial: ascend(target, x, start, crossEntropy(y), ascent) };
     },
     objective({ x, y }, { adversarial }, ctx) {
-      const natural = ctx.network.forward(x, { training: true }).logits;
-      const logits = ctx.network.forward(adversarial as tf.Tensor4D, { training: true }).logits;
+      const natural = ctx.forward(x).logits;
+      const logits = ctx.forward(adversarial as tf.Tensor4D).logits;
       const advProbs = tf.softmax(logits);
       // the most probable wrong class
       const wrong = advProbs.sub(tf.oneHot(y, logits.shape[1]).mul(2)).argMax(1) as tf.Tensor1D;
@@ -53,6 +53,6 @@ export default defineDefense<Params>({
   kind: 'training',
   norms: ['Linf'],
   params,
-  cost: ({ steps }) => ({ forward: steps + 2, backward: steps + 2 }),
+  cost: ({ steps }) => ({ forward: steps + 2, backward: steps + 2, update: 2 }),
   create: (p, { threat }) => createMart(p, threat, gaussianNoise),
 });

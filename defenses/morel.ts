@@ -43,8 +43,8 @@ export function createMorel(p: Params, base: Training, head: EmbeddingHead): Tra
     extra: head.params,
     objective(batch, crafted, ctx) {
       const accuracy = base.objective(batch, crafted, ctx);
-      const natural = head.project(ctx.network.forward(batch.x, { training: true }).features);
-      const adversarial = head.project(ctx.network.forward(crafted.adversarial as tf.Tensor4D, { training: true }).features);
+      const natural = head.project(ctx.forward(batch.x).features);
+      const adversarial = head.project(ctx.forward(crafted.adversarial as tf.Tensor4D).features);
       const sameClass = sameLabel(batch.y);
       const cosine = cosineLoss(natural, adversarial);
       const contrastive = multiPositiveContrastive(head.attend(natural, sameClass), sameClass, p.temperature);
@@ -68,10 +68,8 @@ export function morel(bases: Record<Params['base'], TrainingDefense>) {
     kind: 'training',
     norms: ['Linf'],
     params: params.refine((p) => p.embedding % p.heads === 0, 'expected `embedding` to be a multiple of `heads`'),
-    cost(p) {
-      const { forward, backward } = bases[p.base].cost(baseParams(p));
-      return { forward: forward + 2, backward: backward + 2 };
-    },
+    // the features come out of passes that the base makes
+    cost: (p) => bases[p.base].cost(baseParams(p)),
     create(p, setup) {
       const head = new EmbeddingHead(featureWidth(setup.network), p.embedding, p.heads, setup.rng.fork('head'));
       return createMorel(p, bases[p.base].create(baseParams(p), setup), head);

@@ -31,7 +31,7 @@ export default defineDefense<z.infer<typeof params>>({
         return { adversarial: ascend(target, x, start, crossEntropy(y), ascent) };
       },
       objective({ y }, { adversarial }, ctx) {
-        const { logits } = ctx.network.forward(adversarial as tf.Tensor4D, { training: true });
+        const { logits } = ctx.forward(adversarial as tf.Tensor4D);
         return { loss: ctx.crossEntropy(logits, y), logits, terms: {} };
       },
     };

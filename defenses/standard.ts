@@ -18,7 +18,7 @@ export default defineDefense<z.infer<typeof params>>({
       return {};
     },
     objective(batch, _crafted, ctx) {
-      const { logits } = ctx.network.forward(batch.x, { training: true });
+      const { logits } = ctx.forward(batch.x);
       const loss = ctx.crossEntropy(logits, batch.y);
       return { loss, logits, terms: {} };
     },

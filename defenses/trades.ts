@@ -36,10 +36,10 @@ export function createTrades({ beta, steps, ...p }: Params, { norm, eps: radius 
       return { adversarial };
     },
     objective({ x, y }, { adversarial }, ctx) {
-      const first = ctx.network.forward(x, { training: true }).logits;
+      const first = ctx.forward(x).logits;
       const natural = ctx.crossEntropy(first, y);
-      const logits = ctx.network.forward(adversarial as tf.Tensor4D, { training: true }).logits;
-      const second = ctx.network.forward(x, { training: true }).logits;
+      const logits = ctx.forward(adversarial as tf.Tensor4D).logits;
+      const second = ctx.forward(x).logits;
       const robust = kl(second, logits).mean() as tf.Scalar;
       return { loss: natural.add(robust.mul(beta)) as tf.Scalar, logits, terms: { natural, robust } };
     },
@@ -54,6 +54,7 @@ export default defineDefense<Params>({
   kind: 'training',
   norms: ['Linf', 'L2'],
   params,
-  cost: ({ steps }) => ({ forward: steps + 4, backward: steps + 3 }),
+  // the authors run the natural images through the network twice
+  cost: ({ steps }) => ({ forward: steps + 3, backward: steps + 2, update: 2 }),
   create: (p, { threat }) => createTrades(p, threat, gaussianNoise),
 });

@@ -4,7 +4,7 @@ import { createTarget } from '../attacks/target.ts';
 import type { Objective, Training, TrainingBatch, TrainingContext } from '../defenses/defense.ts';
 import { RampartError } from '../errors.ts';
 import type { Classifier } from '../models/classifier.ts';
-import type { Network } from '../models/network.ts';
+import type { Moments, Network } from '../models/network.ts';
 import { softmaxCrossEntropy } from '../tensor/fused.ts';
 import { tf } from '../tensor/tf.ts';
 import { clipGradients, Sgd } from './optimizer.ts';
@@ -34,6 +34,38 @@ export function smoothedCrossEntropy(logits: tf.Tensor2D, y: tf.Tensor1D, smooth
   return hard.mul(1 - smoothing).add(uniform.mul(smoothing)) as tf.Scalar;
 }
 
+/** Forward passes in training mode; the same tensor again costs no pass while its result is alive. */
+class TrainingPasses {
+  readonly #network: Network;
+  readonly #done = new Map<tf.Tensor, { out: { logits: tf.Tensor2D; features: tf.Tensor2D }; moments: Moments[] }>();
+
+  constructor(network: Network) {
+    this.#network = network;
+  }
+
+  forward(x: tf.Tensor4D): { logits: tf.Tensor2D; features: tf.Tensor2D } {
+    const known = this.#done.get(x);
+    if (known && !known.out.logits.isDisposed) {
+      for (const moments of known.moments) this.#network.moveStatistics(moments);
+      return known.out;
+    }
+    this.#forget(x);
+    const moments: Moments[] = [];
+    const out = this.#network.forward(x, { training: true, record: moments });
+    this.#done.set(x, { out, moments });
+    return out;
+  }
+
+  #forget(x: tf.Tensor): void {
+    for (const { mean, variance } of this.#done.get(x)?.moments ?? []) tf.dispose([mean, variance]);
+    this.#done.delete(x);
+  }
+
+  dispose(): void {
+    for (const x of [...this.#done.keys()]) this.#forget(x);
+  }
+}
+
 /** Input gradients in training mode, on the tape: batch statistics normalise and the running ones move. */
 function trainingTarget(network: Network, passes: Passes): Pick<Target, 'gradient'> {
   return {
@@ -50,6 +82,30 @@ function trainingTarget(network: Network, passes: Passes): Pick<Target, 'gradien
       return { loss: kept.loss as tf.Tensor1D, logits: kept.logits as tf.Tensor2D, grad };
     },
   };
+}
+
+/** A trained helper as a defense sees it: frozen at its first use, passes counted. */
+export class Helper {
+  readonly #network: Network;
+  #classifier: Classifier | undefined;
+  #target: Target | undefined;
+
+  /** `network` stays the caller's. */
+  constructor(network: Network) {
+    this.#network = network;
+  }
+  get passes(): Passes {
+    return this.#target?.passes ?? { forward: 0, backward: 0 };
+  }
+  /** `[n,classes]`, owned by the caller. */
+  logits(x: tf.Tensor4D): tf.Tensor2D {
+    this.#classifier ??= this.#network.freeze();
+    this.#target ??= createTarget(this.#classifier, 'helper');
+    return this.#target.logits(x);
+  }
+  dispose(): void {
+    this.#classifier?.dispose();
+  }
 }
 
 interface Gradients {
@@ -71,9 +127,11 @@ export class Stepper {
   readonly #training: Training;
   readonly #threat: Threat;
   readonly #recipe: Recipe;
+  readonly #helper: Helper | undefined;
 
-  /** `name` is the model's, for messages. Network and training stay the caller's. */
-  constructor(setup: { name: string; network: Network; training: Training; threat: Threat; recipe: Recipe }) {
+  /** `name` is the model's, for messages. Network, training and helper stay the caller's. */
+  constructor(setup: { name: string; network: Network; training: Training; threat: Threat; recipe: Recipe; helper?: Helper }) {
+    this.#helper = setup.helper;
     this.#name = setup.name;
     this.#network = setup.network;
     this.#training = setup.training;
@@ -89,8 +147,11 @@ export class Stepper {
     const frozen: { classifier?: Classifier; target?: Target } = {};
     const network = this.#network;
     const before = network.forwarded;
+    const helped = this.#helper?.passes.forward ?? 0;
+    const passes = new TrainingPasses(network);
     const ctx: TrainingContext = {
       network,
+      forward: (x) => passes.forward(x),
       get target() {
         frozen.classifier ??= network.freeze();
         frozen.target ??= createTarget(frozen.classifier, 'in training');
@@ -113,9 +174,11 @@ export class Stepper {
       this.times.updateMs += performance.now() - crafting;
       return log;
     } finally {
-      this.passes.forward += network.forwarded - before + (frozen.target?.passes.forward ?? 0);
+      const byHelper = (this.#helper?.passes.forward ?? 0) - helped;
+      this.passes.forward += network.forwarded - before + (frozen.target?.passes.forward ?? 0) + byHelper;
       this.passes.backward += frozen.target?.passes.backward ?? 0;
       frozen.classifier?.dispose();
+      passes.dispose();
     }
   }
 
@@ -138,8 +201,11 @@ export class Stepper {
   }
 
   #update(batch: TrainingBatch, crafted: Record<string, tf.Tensor>, ctx: TrainingContext, at: StepPosition): StepLog {
+    const before = this.#network.forwarded;
     this.#training.beforeGradients?.(batch, crafted, ctx);
     const { loss, terms, correct, params, watched } = this.#gradients(batch, crafted, ctx);
+    // every forward pass of an update is differentiated
+    this.passes.backward += this.#network.forwarded - before;
     if (!Number.isFinite(loss)) throw this.#diverged(`the loss is ${loss},`, at);
     const limit = this.#recipe.gradientClip;
     const clipped = limit === 'none' ? params : clipGradients(params, limit);
@@ -151,7 +217,6 @@ export class Stepper {
 
   #gradients(batch: TrainingBatch, crafted: Record<string, tf.Tensor>, ctx: TrainingContext): Gradients {
     const watched = this.#training.watched ?? new Map<string, tf.Variable>();
-    const before = this.#network.forwarded;
     const kept: { names: string[]; numbers?: tf.Tensor } = { names: [] };
     const closure = () => {
       const objective: Objective = this.#training.objective(batch, crafted, ctx);
@@ -161,7 +226,6 @@ export class Stepper {
       return objective.loss;
     };
     const { value, grads } = tf.variableGrads(closure, [...this.params.values(), ...watched.values()]);
-    this.passes.backward += this.#network.forwarded - before;
     const [loss, correct, ...terms] = (kept.numbers as tf.Tensor).dataSync();
     tf.dispose([value, kept.numbers as tf.Tensor]);
     const named = (variables: ReadonlyMap<string, tf.Variable>) =>

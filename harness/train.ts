@@ -1,9 +1,10 @@
 /** Training of one model: epochs, validation, the kept weights, checkpoints, cost. The defense supplies crafting and objective. */
-import type { Passes, Threat } from '../attacks/attack.ts';
+import type { Threat } from '../attacks/attack.ts';
 import type { Dataset } from '../datasets/dataset.ts';
 import type { Training, TrainingBatch, TrainingDefense } from '../defenses/defense.ts';
+import { defense } from '../defenses/index.ts';
 import { RampartError } from '../errors.ts';
-import { createNetwork } from '../models/index.ts';
+import { type ArchSetup, createNetwork } from '../models/index.ts';
 import type { Network } from '../models/network.ts';
 import type { Entry } from '../models/safetensors.ts';
 import type { Rng } from '../tensor/rng.ts';
@@ -12,8 +13,9 @@ import { cropFlipImages, labelsOf, plainImages } from './augment.ts';
 import { decodeCheckpoint, encodeCheckpoint, readVariables, restoreVariables } from './checkpoint.ts';
 import { MovingAverage } from './optimizer.ts';
 import { learningRateAt, type Recipe } from './recipe.ts';
-import type { Epoch, Flag, ModelRecord } from './record.ts';
-import { type StepLog, Stepper } from './step.ts';
+import type { Epoch, Flag } from './record.ts';
+import { Helper, type StepLog, Stepper } from './step.ts';
+import { type Cost, type Facts, newFacts, totalCost } from './training-facts.ts';
 import { overfitsCatastrophically, type Validation, validate } from './validate.ts';
 
 export interface TrainingProgress {
@@ -51,39 +53,50 @@ export interface TrainingResult {
   readonly epochs: Epoch[];
   /** The epoch whose weights were kept; absent without a validation split. */
   readonly bestEpoch?: number;
-  readonly cost: Omit<ModelRecord['cost'], 'peakMemoryMb'>;
+  readonly cost: Cost;
   readonly flags: Flag[];
 }
 
-/** What a checkpoint holds beside tensors. */
-interface Facts {
-  epochs: Epoch[];
-  best?: { epoch: number; score: [number, number] };
-  passes: Passes;
-  optimizerSteps: number;
-  examples: number;
-  wallMs: number;
-  split: { craftMs: number; updateMs: number; validateMs: number; dataMs: number };
-  averageUpdates: number;
-  stopped: boolean;
-}
-
-const newFacts = (): Facts => ({
-  epochs: [],
-  passes: { forward: 0, backward: 0 },
-  optimizerSteps: 0,
-  examples: 0,
-  wallMs: 0,
-  split: { craftMs: 0, updateMs: 0, validateMs: 0, dataMs: 0 },
-  averageUpdates: 0,
-  stopped: false,
-});
-
 /** Trains `job.defense` on its data set; everything random comes from `job.rng`. Throws when the loss stops being finite or `signal` aborts. */
 export async function train(job: TrainingJob): Promise<TrainingResult> {
-  const run = new TrainingRun(job);
+  const saved = await job.checkpoint?.load();
+  const name = job.defense.helper;
+  if (name === undefined) return runTraining(new TrainingRun(job, {}), saved);
+  const network = createNetwork(job.arch, archSetup(job.dataset), job.rng.fork('helper'));
+  let cost: Cost | undefined;
+  // a checkpoint of the main training brings the helper's weights
+  if (!saved || isOfHelper(saved)) {
+    const trained = await runTraining(helperRun(job, name), saved);
+    network.load(await trained.network.save(), `helper of ${job.name}`);
+    trained.network.dispose();
+    cost = trained.cost;
+  }
   try {
-    await run.resume();
+    return await runTraining(new TrainingRun(job, { network, cost }), saved && !isOfHelper(saved) ? saved : undefined);
+  } finally {
+    network.dispose();
+  }
+}
+
+function archSetup({ shape, classNames, mean, std }: Dataset): ArchSetup {
+  return { inputShape: shape, classes: classNames.length, mean, std };
+}
+
+function isOfHelper(checkpoint: Uint8Array): boolean {
+  return (decodeCheckpoint(checkpoint).facts as Facts).helper;
+}
+
+/** The training of the helper `name` with the job's recipe, in the first half of the job's progress. */
+function helperRun(job: TrainingJob, name: string): TrainingRun {
+  const plugin = defense(name);
+  if (plugin.kind !== 'training') throw new RampartError(`[train ${job.name}] the helper ${name} is no training defense`);
+  const own = { name: `${job.name}: helper`, defense: plugin, params: plugin.params.parse({}), rng: job.rng.fork('helper training') };
+  return new TrainingRun({ ...job, ...own }, { isHelper: true });
+}
+
+async function runTraining(run: TrainingRun, saved: Uint8Array | undefined): Promise<TrainingResult> {
+  try {
+    if (saved) run.resume(saved);
     while (!run.finished) await run.epoch();
     return run.result();
   } catch (error) {
@@ -92,6 +105,13 @@ export async function train(job: TrainingJob): Promise<TrainingResult> {
   } finally {
     run.dispose();
   }
+}
+
+/** What a training has to do with a helper: it is one, or it has one, with the cost of its training where that was just done. */
+interface HelperRole {
+  isHelper?: boolean;
+  network?: Network;
+  cost?: Cost | undefined;
 }
 
 class TrainingRun {
@@ -105,12 +125,17 @@ class TrainingRun {
   readonly #replays: number;
   readonly #trainCount: number;
   readonly #validationIds: Int32Array;
-  #facts = newFacts();
+  readonly #helper: Helper | undefined;
+  readonly #role: HelperRole;
+  #facts: Facts;
   #best: Map<string, Entry> | undefined;
 
-  constructor(job: TrainingJob) {
+  constructor(job: TrainingJob, role: HelperRole) {
     const { dataset, recipe, rng, threat } = job;
     this.#job = job;
+    this.#role = role;
+    this.#facts = newFacts(role.isHelper ?? false, role.cost);
+    this.#helper = role.network && new Helper(role.network);
     this.#trainCount = dataset.train.n - recipe.validation;
     if (this.#trainCount < 2)
       throw new RampartError(
@@ -118,12 +143,13 @@ class TrainingRun {
         { remedy: 'lower recipe.validation or raise the data set limit' },
       );
     this.#validationIds = Int32Array.from({ length: recipe.validation }, (_, i) => this.#trainCount + i);
-    const { shape, classNames, mean, std } = dataset;
-    this.network = createNetwork(job.arch, { inputShape: shape, classes: classNames.length, mean, std }, rng.fork('init'));
-    this.#training = job.defense.create(job.params, { network: this.network, threat, rng: rng.fork('defense') });
+    this.network = createNetwork(job.arch, archSetup(dataset), rng.fork('init'));
+    const { network } = this;
+    const { batchSize } = recipe;
+    this.#training = job.defense.create(job.params, { network, threat, rng: rng.fork('defense'), batchSize, helper: this.#helper });
     this.#replays = this.#training.replays ?? 1;
     this.#epochs = Math.ceil(recipe.epochs / this.#replays);
-    this.#stepper = new Stepper({ name: job.name, network: this.network, training: this.#training, threat, recipe });
+    this.#stepper = new Stepper({ name: job.name, network, training: this.#training, threat, recipe, helper: this.#helper });
     if (recipe.averaging !== 'none')
       this.#average = new MovingAverage(new Map([...this.network.params, ...this.network.buffers]), recipe.averaging.ema);
   }
@@ -181,11 +207,18 @@ class TrainingRun {
       }
       tf.dispose([batch.x, batch.y]);
       const done = Math.min(order.length, from + recipe.batchSize);
-      this.#job.onProgress?.({ epoch, epochs: this.#epochs, done, total: order.length, loss: sums.loss / sums.examples });
+      this.#progress(epoch, done, order.length, sums.loss / sums.examples);
       // lets messages and signals through: the work itself never waits
       await new Promise((resolve) => setImmediate(resolve));
     }
     return sums;
+  }
+
+  /** The epochs of a helper and of the training that it is for are counted as one. */
+  #progress(epoch: number, done: number, total: number, loss: number): void {
+    const { isHelper, network } = this.#role;
+    const epochs = this.#epochs * (isHelper || network ? 2 : 1);
+    this.#job.onProgress?.({ epoch: network ? this.#epochs + epoch : epoch, epochs, done, total, loss });
   }
 
   async #step(batch: TrainingBatch, epoch: number): Promise<StepLog> {
@@ -249,6 +282,8 @@ class TrainingRun {
     ];
     if (this.#average) groups.push(['average/', this.#average.averages]);
     if (this.#training.watched) groups.push(['watched/', this.#training.watched]);
+    const helper = this.#role.network;
+    if (helper) groups.push(['helper/', new Map([...helper.params, ...helper.buffers])]);
     return groups;
   }
 
@@ -263,10 +298,8 @@ class TrainingRun {
     await checkpoint.save(encodeCheckpoint(entries, this.#facts));
   }
 
-  /** Continues from the saved checkpoint, if there is one. */
-  async resume(): Promise<void> {
-    const bytes = await this.#job.checkpoint?.load();
-    if (!bytes) return;
+  /** Continues from a saved checkpoint. */
+  resume(bytes: Uint8Array): void {
     const { entries, facts } = decodeCheckpoint(bytes);
     this.#facts = facts as Facts;
     for (const [prefix, variables] of this.#groups) restoreVariables(variables, entries, prefix);
@@ -294,17 +327,16 @@ class TrainingRun {
   /** Loads the kept weights into the network and sums up. */
   result(): TrainingResult {
     this.#settle();
-    const { epochs, best, passes, optimizerSteps, examples, wallMs, split } = this.#facts;
+    const { epochs, best } = this.#facts;
     const { recipe, name } = this.#job;
     if (this.#best) this.network.load(this.#best, `best epoch of ${name}`);
     else this.#average?.swap();
-    const seconds = (wallMs - split.validateMs) / 1000;
     const bestEpoch = recipe.keep === 'best' ? best?.epoch : undefined;
     return {
       network: this.network,
       epochs,
       ...(bestEpoch !== undefined && { bestEpoch }),
-      cost: { passes, optimizerSteps, examples, wallMs, imagesPerSecond: examples / seconds, split },
+      cost: totalCost(this.#facts),
       flags: this.#flags(),
     };
   }
@@ -325,6 +357,7 @@ class TrainingRun {
 
   dispose(): void {
     this.#stepper.dispose();
+    this.#helper?.dispose();
     this.#average?.dispose();
     tf.dispose([...(this.#training.extra?.values() ?? []), ...(this.#training.watched?.values() ?? [])]);
     this.#training.dispose?.();

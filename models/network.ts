@@ -19,6 +19,17 @@ interface Slot {
   readonly layout: 'conv' | 'linear' | 'plain';
 }
 
+/** Batch statistics of one normalisation in one forward pass, kept by whoever asked for them. */
+export interface Moments {
+  readonly name: string;
+  /** `[c]`. */
+  readonly mean: tf.Tensor1D;
+  /** Biased, `[c]`. */
+  readonly variance: tf.Tensor1D;
+  /** Values per channel. */
+  readonly count: number;
+}
+
 export class Network implements Classifier {
   readonly arch: string;
   readonly graph: Graph;
@@ -97,16 +108,17 @@ export class Network implements Classifier {
 
   /**
    * Logits `[n,classes]` and features `[n,d]` of `x` `[n,h,w,c]`, on the tape. In training mode batch statistics normalise
-   * and the running ones move as PyTorch's do (momentum 0.1, unbiased variance). Call it in a tidy.
+   * and the running ones move as PyTorch's do (momentum 0.1, unbiased variance); `record` gets those of every layer, for `moveStatistics`.
+   * Call it in a tidy.
    */
-  forward(x: tf.Tensor4D, mode: { training: boolean }): { logits: tf.Tensor2D; features: tf.Tensor2D } {
+  forward(x: tf.Tensor4D, mode: { training: boolean; record?: Moments[] }): { logits: tf.Tensor2D; features: tf.Tensor2D } {
     this.forwarded += x.shape[0];
     const values: tf.Tensor[] = [];
-    for (const node of this.graph.nodes) values.push(this.#apply(node, values, x, mode.training));
+    for (const node of this.graph.nodes) values.push(this.#apply(node, values, x, mode));
     return { logits: values[this.graph.output] as tf.Tensor2D, features: values[this.graph.features] as tf.Tensor2D };
   }
 
-  #apply(node: Node, values: readonly tf.Tensor[], x: tf.Tensor4D, training: boolean): tf.Tensor {
+  #apply(node: Node, values: readonly tf.Tensor[], x: tf.Tensor4D, mode: { training: boolean; record?: Moments[] }): tf.Tensor {
     if (node.op === 'input') return x;
     if (node.op === 'add') return tf.add(values[node.inputs[0]] as tf.Tensor, values[node.inputs[1]] as tf.Tensor);
     const input = values[node.input] as tf.Tensor4D;
@@ -120,7 +132,7 @@ export class Network implements Classifier {
         return node.bias ? y.add(this.#v(`${node.name}.bias`)) : y;
       }
       case 'bn':
-        return this.#batchNorm(node.name, input, training);
+        return this.#batchNorm(node.name, input, mode);
       case 'relu':
         return relu(input);
       case 'maxPool':
@@ -136,22 +148,28 @@ export class Network implements Classifier {
     }
   }
 
-  #batchNorm(name: string, x: tf.Tensor4D, training: boolean): tf.Tensor4D {
+  #batchNorm(name: string, x: tf.Tensor4D, mode: { training: boolean; record?: Moments[] }): tf.Tensor4D {
     const gamma = this.#v(`${name}.weight`) as tf.Tensor as tf.Tensor1D;
     const beta = this.#v(`${name}.bias`) as tf.Tensor as tf.Tensor1D;
+    if (!mode.training) {
+      const scale = gamma.mul(this.#v(`${name}.running_var`).add(BN_EPS).rsqrt());
+      return x.mul(scale).add(beta.sub(this.#v(`${name}.running_mean`).mul(scale))) as tf.Tensor4D;
+    }
+    const count = x.size / (x.shape[3] as number);
+    return batchNormTrain(x, gamma, beta, BN_EPS, (mean, variance) => {
+      this.moveStatistics({ name, mean, variance, count });
+      mode.record?.push({ name, mean: tf.keep(mean.clone()), variance: tf.keep(variance.clone()), count });
+    });
+  }
+
+  /** Moves the running statistics of one normalisation as a forward pass with these batch statistics does. */
+  moveStatistics({ name, mean, variance, count }: Moments): void {
     const runningMean = this.#v(`${name}.running_mean`);
     const runningVar = this.#v(`${name}.running_var`);
-    if (!training) {
-      const scale = gamma.mul(runningVar.add(BN_EPS).rsqrt());
-      return x.mul(scale).add(beta.sub(runningMean.mul(scale))) as tf.Tensor4D;
-    }
-    const m = x.size / (x.shape[3] as number);
-    return batchNormTrain(x, gamma, beta, BN_EPS, (mean, variance) =>
-      tf.tidy(() => {
-        runningMean.assign(runningMean.mul(1 - BN_MOMENTUM).add(mean.mul(BN_MOMENTUM)));
-        runningVar.assign(runningVar.mul(1 - BN_MOMENTUM).add(variance.mul((BN_MOMENTUM * m) / (m - 1))));
-      }),
-    );
+    tf.tidy(() => {
+      runningMean.assign(runningMean.mul(1 - BN_MOMENTUM).add(mean.mul(BN_MOMENTUM)));
+      runningVar.assign(runningVar.mul(1 - BN_MOMENTUM).add(variance.mul((BN_MOMENTUM * count) / (count - 1))));
+    });
   }
 
   logits(x: tf.Tensor4D): tf.Tensor2D {

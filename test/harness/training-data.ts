@@ -1,8 +1,10 @@
 /** A small problem for training tests: 8x8 images whose class is the brighter half. */
 import type { Dataset, Split } from '../../datasets/dataset.ts';
+import type { TrainingDefense } from '../../defenses/defense.ts';
 import { defense } from '../../defenses/index.ts';
 import { type Recipe, recipeSchema } from '../../harness/recipe.ts';
 import type { TrainingJob } from '../../harness/train.ts';
+import type { Entry } from '../../models/safetensors.ts';
 import { Rng } from '../../tensor/rng.ts';
 
 function split(n: number, rng: Rng): Split {
@@ -30,12 +32,12 @@ export function halves(train = 48, test = 16): Dataset {
   };
 }
 
+type Rest = Partial<TrainingJob> & { params?: unknown };
+
 /** A training of `cnn-small` on `halves`: 2 epochs in batches of 16 unless told otherwise. */
-export function job(name: string, recipe: Partial<Recipe> = {}, rest: Partial<TrainingJob> & { params?: unknown } = {}): TrainingJob {
-  const plugin = defense(name);
-  if (plugin.kind !== 'training') throw new Error(`${name} does not train`);
+export function trainingJob(plugin: TrainingDefense, recipe: Partial<Recipe> = {}, rest: Rest = {}): TrainingJob {
   return {
-    name,
+    name: plugin.name,
     dataset: halves(),
     arch: 'cnn-small',
     defense: plugin,
@@ -47,4 +49,28 @@ export function job(name: string, recipe: Partial<Recipe> = {}, rest: Partial<Tr
     ...rest,
     params: plugin.params.parse(rest.params ?? {}),
   };
+}
+
+/** The same for a defense by name. */
+export function job(name: string, recipe: Partial<Recipe> = {}, rest: Rest = {}): TrainingJob {
+  const plugin = defense(name);
+  if (plugin.kind !== 'training') throw new Error(`${name} does not train`);
+  return trainingJob(plugin, recipe, rest);
+}
+
+/** A store of checkpoints that starts with `at` and keeps all that are saved. */
+export function memory(at?: Uint8Array) {
+  const saved: Uint8Array[] = [];
+  return {
+    saved,
+    load: async () => at,
+    save: async (state: Uint8Array) => {
+      saved.push(state);
+    },
+  };
+}
+
+/** Weights as plain numbers. */
+export function plain(entries: Map<string, Entry>): Record<string, number[]> {
+  return Object.fromEntries([...entries].map(([name, { data }]) => [name, [...data]]));
 }

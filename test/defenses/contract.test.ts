@@ -1,0 +1,20 @@
+import { beforeAll, describe } from 'vitest';
+import { defenses } from '../../defenses/index.ts';
+import { engine } from '../../engines/index.ts';
+import { contract } from '../contract/defense.ts';
+
+beforeAll(async () => {
+  await engine('wasm').init({ threads: 1, device: 'cpu' });
+});
+
+/** Beside the defaults: the other bases. */
+const variants: Record<string, Record<string, unknown>[]> = {
+  morel: [{ base: 'trades' }, { base: 'mart' }],
+  awp: [{}, { base: 'trades', gamma: 0.005 }, { base: 'free-at', params: { replays: 2 } }],
+  'free-at': [{ replays: 2 }],
+};
+
+for (const plugin of defenses)
+  if (plugin.kind === 'training')
+    for (const params of variants[plugin.name] ?? [{}])
+      describe(`${plugin.name} ${JSON.stringify(params)}`, () => contract(plugin, params));
