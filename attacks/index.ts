@@ -1,5 +1,8 @@
 /** The table of attacks and ensembles. */
 import { unknownName } from '../errors.ts';
+import apgdCe from './apgd-ce.ts';
+import apgdDlr from './apgd-dlr.ts';
+import apgdT from './apgd-t.ts';
 import type { AttackPlugin, EnsemblePlugin } from './attack.ts';
 import cw from './cw.ts';
 import fgsm from './fgsm.ts';
@@ -10,7 +13,7 @@ import pgd from './pgd.ts';
 import square from './square.ts';
 import transfer from './transfer.ts';
 
-export const attacks: readonly AttackPlugin[] = [noise, fgsm, pgd, mim, cw, multiTargeted, square, transfer];
+export const attacks: readonly AttackPlugin[] = [noise, fgsm, pgd, mim, cw, multiTargeted, square, transfer, apgdCe, apgdDlr, apgdT];
 
 export const ensembles: readonly EnsemblePlugin[] = [];
 

@@ -1,0 +1,21 @@
+/** APGD on the cross-entropy, Croce and Hein 2020 (arXiv 2003.01690). */
+import { defineAttack } from './attack.ts';
+import { apgdSearch } from './parts/apgd.ts';
+import { type ApgdParams, apgdCost, apgdParams } from './parts/apgd-params.ts';
+import { crossEntropy } from './parts/losses.ts';
+
+export default defineAttack<ApgdParams>({
+  name: 'apgd-ce',
+  title: 'APGD-CE',
+  paper: 'Croce and Hein 2020 (arXiv 2003.01690)',
+  version: 1,
+  access: 'gradient',
+  norms: ['Linf', 'L2', 'L1'],
+  params: apgdParams,
+  streams: true,
+  cost: (p) => apgdCost(p, p.restarts),
+  create: (p) => ({
+    perturb: (batch, target, threat, run) =>
+      apgdSearch(batch, target, threat, run, { ...p, attempts: p.restarts, loss: (_, y) => crossEntropy(y) }),
+  }),
+});

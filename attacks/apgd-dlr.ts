@@ -1,0 +1,27 @@
+/** APGD on the difference of logits ratio, Croce and Hein 2020 (arXiv 2003.01690). */
+import { RampartError } from '../errors.ts';
+import { defineAttack } from './attack.ts';
+import { apgdSearch } from './parts/apgd.ts';
+import { type ApgdParams, apgdCost, apgdParams } from './parts/apgd-params.ts';
+import { dlr } from './parts/dlr.ts';
+
+export default defineAttack<ApgdParams>({
+  name: 'apgd-dlr',
+  title: 'APGD-DLR',
+  paper: 'Croce and Hein 2020 (arXiv 2003.01690)',
+  version: 1,
+  access: 'gradient',
+  norms: ['Linf', 'L2', 'L1'],
+  params: apgdParams,
+  streams: true,
+  cost: (p) => apgdCost(p, p.restarts),
+  create: (p) => ({
+    async perturb(batch, target, threat, run) {
+      if (target.classes < 3)
+        throw new RampartError(`[attack apgd-dlr] expected at least 3 classes, got ${target.classes}: the ratio needs a third logit`, {
+          remedy: 'use apgd-ce',
+        });
+      return apgdSearch(batch, target, threat, run, { ...p, attempts: p.restarts, loss: (_, y) => dlr(y) });
+    },
+  }),
+});

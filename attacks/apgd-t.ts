@@ -1,0 +1,49 @@
+/** Targeted APGD on the targeted difference of logits ratio, Croce and Hein 2020 (arXiv 2003.01690). */
+import { z } from 'zod';
+import { RampartError } from '../errors.ts';
+import { defineAttack } from './attack.ts';
+import { apgdSearch } from './parts/apgd.ts';
+import { apgdCost, apgdParams } from './parts/apgd-params.ts';
+import { targetedDlr } from './parts/dlr.ts';
+import { classesByRank } from './parts/ranks.ts';
+
+const params = apgdParams.extend({
+  targets: z.number().int().min(1).default(9).describe('classes tried per example, in the order of the clean logits'),
+});
+export type ApgdTargetedParams = z.infer<typeof params>;
+
+export default defineAttack<ApgdTargetedParams>({
+  name: 'apgd-t',
+  title: 'APGD-T',
+  paper: 'Croce and Hein 2020 (arXiv 2003.01690)',
+  version: 1,
+  access: 'gradient',
+  norms: ['Linf', 'L2', 'L1'],
+  params,
+  streams: true,
+  cost: (p, classes) => {
+    const { forward, backward } = apgdCost(p, p.restarts * Math.min(p.targets, classes - 1));
+    return { forward: forward + 1, backward };
+  },
+  create: (p) => ({
+    async perturb(batch, target, threat, run) {
+      if (target.classes < 4)
+        throw new RampartError(`[attack apgd-t] expected at least 4 classes, got ${target.classes}: the ratio needs a fourth logit`, {
+          remedy: 'use apgd-ce or apgd-dlr',
+        });
+      if (batch.ids.length === 0 || threat.eps === 0) return batch.x.clone();
+      const targets = Math.min(p.targets, target.classes - 1);
+      const ranked = await classesByRank(batch, target, run);
+      return apgdSearch(batch, target, threat, run, {
+        ...p,
+        attempts: targets * p.restarts,
+        // restarts of one target come before the next target, and rank 0 is the class the model predicts
+        loss: (jobs, y) => (logits) =>
+          targetedDlr(
+            y,
+            ranked.tensor(jobs, (job) => 1 + Math.floor(job.attempt / p.restarts)),
+          )(logits),
+      });
+    },
+  }),
+});

@@ -1,0 +1,302 @@
+/** APGD over a queue of examples, as the authors run it: Croce and Hein 2020 (arXiv 2003.01690), 2021 (arXiv 2103.01208) for L1. */
+import type { Norm } from '../../tensor/norms.ts';
+import type { Rng } from '../../tensor/rng.ts';
+import { tf } from '../../tensor/tf.ts';
+import type { AttackRun, Batch, Loss, Target, Threat } from '../attack.ts';
+import { Ascent, type Looks, type Run } from './ascent.ts';
+import { Board, type Job } from './board.ts';
+import { stepIntoL1Ball } from './l1-projection.ts';
+import { Outcome, rowsOf, turn } from './outcome.ts';
+import { HalvingSchedule, type Schedule, SparseSchedule } from './schedule.ts';
+import { randomDirection } from './start.ts';
+
+export interface ApgdOptions {
+  readonly iterations: number;
+  readonly rho: number;
+  readonly eotIterations: number;
+  /** L1: three runs one after the other, in balls of three, two and one times the radius. */
+  readonly largerEps: boolean;
+}
+
+/** A part of a run with its own radius; only what the last one finds counts. */
+interface Stage {
+  readonly eps: number;
+  readonly iterations: number;
+}
+
+export function stagesOf({ iterations, largerEps }: ApgdOptions, { norm, eps }: Threat): Stage[] {
+  if (norm !== 'L1' || !largerEps) return [{ eps, iterations }];
+  const part = Math.ceil(0.3 * iterations);
+  return [
+    { eps: 3 * eps, iterations: part },
+    { eps: 2 * eps, iterations: part },
+    { eps, iterations: iterations - 2 * part },
+  ];
+}
+
+function scheduleOf(norm: Norm, iterations: number, rho: number, size: number, warm: boolean): Schedule {
+  return norm === 'L1' ? new SparseSchedule(iterations, size, warm) : new HalvingSchedule(iterations, rho);
+}
+
+/** Random starts around `x` `[k,h,w,c]` at radius `eps`, in the box, one generator per example. The caller owns the result. */
+export function apgdStart(norm: Norm, x: tf.Tensor4D, eps: number, rngs: readonly Rng[]): tf.Tensor4D {
+  const d = x.size / x.shape[0];
+  const noise = new Float32Array(x.size);
+  rngs.forEach((rng, i) => {
+    noise.set(norm === 'L1' ? rng.normal(d) : norm === 'L2' ? randomDirection('L2', rng, d) : cubeDirection(rng, d), i * d);
+  });
+  return startFrom(norm, x, eps, tf.tensor4d(noise, x.shape));
+}
+
+/** Uniform numbers in [-1,1) scaled so that the largest is 1. */
+function cubeDirection(rng: Rng, d: number): Float32Array {
+  const t = rng.uniform(d, -1, 1);
+  let largest = 1e-12;
+  for (const v of t) largest = Math.max(largest, Math.abs(v));
+  return t.map((v) => v / largest);
+}
+
+/** `x + eps * noise` cut to the box, or for L1 the projection of `x + noise`. Disposes `noise` `[k,h,w,c]`. */
+export function startFrom(norm: Norm, x: tf.Tensor4D, eps: number, noise: tf.Tensor4D): tf.Tensor4D {
+  const start = tf.tidy(() => {
+    if (norm !== 'L1') return tf.clipByValue(x.add(noise.mul(eps)), 0, 1);
+    return intoBall(
+      x,
+      x.add(noise),
+      Float32Array.from({ length: x.shape[0] }, () => eps),
+    );
+  });
+  noise.dispose();
+  return start as tf.Tensor4D;
+}
+
+/** The nearest points to `z` in the box and the L1 balls around `x`, both `[k,h,w,c]`. */
+function intoBall(x: tf.Tensor4D, z: tf.Tensor4D, eps: Float32Array): tf.Tensor4D {
+  return tf.tidy(() => {
+    const [n, d] = [x.shape[0], x.size / x.shape[0]];
+    const flat = x.reshape([n, d]) as tf.Tensor2D;
+    const delta = z.reshape([n, d]).sub(flat) as tf.Tensor2D;
+    const step = stepIntoL1Ball(flat, delta, tf.tensor2d(eps, [n, 1]));
+    return tf.clipByValue(flat.add(delta).add(step).reshape(x.shape), 0, 1) as tf.Tensor4D;
+  });
+}
+
+/** What a run to the end found, one entry per example. */
+export interface ApgdResult {
+  /** The points of highest loss `[n,h,w,c]`, owned by the caller. */
+  readonly best: tf.Tensor4D;
+  readonly bestLoss: Float32Array;
+  /** False where any point on the way was misclassified. */
+  readonly robust: readonly boolean[];
+}
+
+/** One run of every example from `start` to the last iteration, whatever the target says on the way; `x` and `start` stay the caller's. */
+export async function runToEnd(
+  target: Target,
+  loss: Loss,
+  batch: Pick<Batch, 'x' | 'y'>,
+  start: tf.Tensor4D,
+  threat: Threat,
+  options: ApgdOptions & { signal: AbortSignal },
+): Promise<ApgdResult> {
+  const { x, y } = batch;
+  const [n, d] = [x.shape[0], x.size / x.shape[0]];
+  const ascent = new Ascent<number>(threat.norm, options.eotIterations);
+  const { iterations, rho, signal } = options;
+  try {
+    const schedule = () => scheduleOf(threat.norm, iterations, rho, d, true);
+    const runs = Array.from({ length: n }, (_, i): Run<number> => ({ of: i, schedule: schedule(), eps: threat.eps, looks: 0 }));
+    ascent.begin(runs, x.clone(), start.clone());
+    const robust = new Array<boolean>(n).fill(true);
+    for (let i = 0; i <= iterations; i++) {
+      await turn(signal);
+      if (i > 0) ascent.step();
+      const { right } = await ascent.look(target, loss, y);
+      right.forEach((r, k) => {
+        robust[k] = (robust[k] as boolean) && r;
+      });
+    }
+    return { best: ascent.rows.best.clone(), bestLoss: Float32Array.from(runs, (r) => r.schedule.best), robust };
+  } finally {
+    ascent.dispose();
+  }
+}
+
+/** The loss of the jobs in a pass; `y` and `rows` are `[k]` int32: their labels and their rows in the batch. */
+export type JobLoss = (jobs: readonly Job[], y: tf.Tensor1D, rows: tf.Tensor1D) => Loss;
+
+/** A job on its way: which of its stages it is in, and at which point of the trace the stage began. */
+interface Place {
+  readonly job: Job;
+  readonly stage: number;
+}
+
+/**
+ * APGD with `attempts` restarts or targets per example. An example leaves at its first misclassified point, which the authors' code would
+ * keep as well, and the next of the queue takes its place in the pass. Returns what `Attack.perturb` must.
+ * Passes per attempt that fails: `iterations + 1` of each kind (`+ 3` with larger radii), times `eotIterations`.
+ */
+export async function apgdSearch(
+  batch: Batch,
+  target: Target,
+  threat: Threat,
+  run: AttackRun,
+  options: ApgdOptions & { attempts: number; loss: JobLoss },
+): Promise<tf.Tensor4D> {
+  if (batch.ids.length === 0 || threat.eps === 0) return batch.x.clone();
+  const work = new ApgdWork(batch, target, threat, run, options);
+  try {
+    for (;;) {
+      await turn(run.signal);
+      work.refill();
+      if (!work.running) return work.finish();
+      await work.advance();
+    }
+  } finally {
+    work.dispose();
+  }
+}
+
+class ApgdWork {
+  readonly #batch: Batch;
+  readonly #target: Target;
+  readonly #run: AttackRun;
+  readonly #norm: Norm;
+  readonly #options: ApgdOptions & { attempts: number; loss: JobLoss };
+  readonly #stages: readonly Stage[];
+  readonly #board: Board;
+  readonly #outcome: Outcome;
+  readonly #ascent: Ascent<Place>;
+
+  constructor(batch: Batch, target: Target, threat: Threat, run: AttackRun, options: ApgdOptions & { attempts: number; loss: JobLoss }) {
+    this.#batch = batch;
+    this.#target = target;
+    this.#run = run;
+    this.#norm = threat.norm;
+    this.#options = options;
+    this.#stages = stagesOf(options, threat);
+    this.#board = new Board(batch.ids.length, options.attempts);
+    this.#outcome = new Outcome(batch);
+    this.#ascent = new Ascent(threat.norm, options.eotIterations);
+  }
+
+  get running(): boolean {
+    return this.#ascent.runs.length > 0;
+  }
+
+  #newRun(job: Job, stage: number): Run<Place> {
+    const { eps, iterations } = this.#stages[stage] as Stage;
+    const size = this.#batch.x.size / this.#batch.ids.length;
+    const schedule = scheduleOf(this.#norm, iterations, this.#options.rho, size, this.#stages.length > 1);
+    return { of: { job, stage }, schedule, eps, looks: 0 };
+  }
+
+  /** Begins jobs until the pass is full. */
+  refill(): void {
+    const running = this.#ascent.runs.length;
+    const jobs = this.#board.take(this.#run.batchSize - running, running);
+    if (jobs.length === 0) return;
+    const rows = jobs.map((j) => j.row);
+    const origin = rowsOf(this.#batch.x, rows);
+    const rngs = jobs.map((j) => this.#run.rng.fork(this.#batch.ids[j.row] as number).fork(j.attempt));
+    const start = apgdStart(this.#norm, origin, (this.#stages[0] as Stage).eps, rngs);
+    this.#ascent.begin(
+      jobs.map((job) => this.#newRun(job, 0)),
+      origin,
+      start,
+    );
+  }
+
+  /** One evaluation and one step of every run. */
+  async advance(): Promise<void> {
+    const runs = [...this.#ascent.runs];
+    const jobs = runs.map((r) => r.of.job);
+    const y = tf.tensor1d(
+      Int32Array.from(jobs, (j) => this.#batch.labels[j.row] as number),
+      'int32',
+    );
+    const rows = tf.tensor1d(
+      Int32Array.from(jobs, (j) => j.row),
+      'int32',
+    );
+    // a restart replaces points, so that misclassified ones are taken from a copy that shares their memory
+    const points = this.#ascent.rows.x.clone();
+    const looks = await this.#ascent.look(this.#target, this.#options.loss(jobs, y, rows), y);
+    tf.dispose([y, rows]);
+    this.#collect(points, runs, looks);
+    points.dispose();
+    this.#sort(runs, looks);
+  }
+
+  #counts(run: Run<Place>): boolean {
+    return run.of.stage === this.#stages.length - 1;
+  }
+
+  #collect(points: tf.Tensor4D, runs: readonly Run<Place>[], { right }: Looks): void {
+    const first = runs.flatMap((r, i) => (!right[i] && this.#counts(r) && this.#board.finish(r.of.job, true) ? [i] : []));
+    const found = first.map((i) => runs[i] as Run<Place>);
+    this.#outcome.found(
+      points,
+      first,
+      found.map((r) => r.of.job.row),
+      found.map((r) => this.#traceOf(r)),
+    );
+  }
+
+  /** Evaluations that this run's attempt and those before it took, less one: the iteration on the trace. */
+  #traceOf({ of: { job, stage }, looks }: Run<Place>): number {
+    const before = this.#stages.slice(0, stage).reduce((sum, s) => sum + s.iterations + 1, 0);
+    return job.attempt * this.#perAttempt + before + looks - 1;
+  }
+
+  get #perAttempt(): number {
+    return this.#stages.reduce((sum, s) => sum + s.iterations + 1, 0);
+  }
+
+  /** Runs that go on take their step; those that are through go to their next stage or leave. */
+  #sort(runs: readonly Run<Place>[], { right }: Looks): void {
+    const on: number[] = [];
+    const through: number[] = [];
+    runs.forEach((run, i) => {
+      if (!right[i] && this.#counts(run)) return;
+      if (this.#board.obsolete(run.of.job)) this.#board.finish(run.of.job, false);
+      else if (run.looks <= (this.#stages[run.of.stage] as Stage).iterations) on.push(i);
+      else if (this.#counts(run)) this.#board.finish(run.of.job, false);
+      else through.push(i);
+    });
+    const next = this.#nextStage(runs, through);
+    this.#ascent.step();
+    this.#ascent.keep(on);
+    if (next) this.#ascent.begin(next.runs, next.origin, next.x);
+  }
+
+  /** The next stage of the runs at these places: it starts at their best points, drawn into its smaller ball. */
+  #nextStage(
+    all: readonly Run<Place>[],
+    places: readonly number[],
+  ): { runs: Run<Place>[]; origin: tf.Tensor4D; x: tf.Tensor4D } | undefined {
+    if (places.length === 0) return undefined;
+    const runs = places.map((i) => {
+      const { job, stage } = (all[i] as Run<Place>).of;
+      return this.#newRun(job, stage + 1);
+    });
+    const origin = rowsOf(this.#ascent.rows.origin, places);
+    const best = rowsOf(this.#ascent.rows.best, places);
+    const x = intoBall(
+      origin,
+      best,
+      Float32Array.from(runs, (r) => r.eps),
+    );
+    best.dispose();
+    return { runs, origin, x };
+  }
+
+  finish(): tf.Tensor4D {
+    return this.#outcome.finish(this.#run, this.#options.attempts * this.#perAttempt - 1);
+  }
+
+  dispose(): void {
+    this.#ascent.dispose();
+    this.#outcome.dispose();
+  }
+}

@@ -1,0 +1,29 @@
+/** The classes of every example in the order of its clean logits, for targeted attacks. */
+import { tf } from '../../tensor/tf.ts';
+import type { AttackRun, Batch, Target } from '../attack.ts';
+import type { Job } from './board.ts';
+import { cleanLogits } from './climb.ts';
+
+export interface Ranks {
+  /** The class of rank `rank(job)` of every job's example, 0 being the largest logit: `[k]` int32, inside a tidy or the caller's. */
+  tensor(jobs: readonly Job[], rank: (job: Job) => number): tf.Tensor1D;
+  /** The class of rank `rank` of the example in this row of the batch. */
+  at(row: number, rank: number): number;
+}
+
+/** One forward pass per example. */
+export async function classesByRank(batch: Batch, target: Target, run: AttackRun): Promise<Ranks> {
+  const logits = await cleanLogits(batch, target, run);
+  const sorted = tf.topk(logits, target.classes, true);
+  const classes = (await sorted.indices.data()) as Int32Array;
+  tf.dispose([logits, sorted.values, sorted.indices]);
+  const at = (row: number, rank: number) => classes[row * target.classes + rank] as number;
+  return {
+    at,
+    tensor: (jobs, rank) =>
+      tf.tensor1d(
+        Int32Array.from(jobs, (job) => at(job.row, rank(job))),
+        'int32',
+      ),
+  };
+}
