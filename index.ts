@@ -1,0 +1,36 @@
+/** What plug-ins import as `rampart`: contracts, parts to build from, and TensorFlow.js. */
+export type {
+  Attack,
+  AttackPlugin,
+  AttackRun,
+  Batch,
+  EnsemblePlugin,
+  Loss,
+  Passes,
+  Target,
+  Threat,
+} from './attacks/attack.ts';
+export { defineAttack, defineEnsemble } from './attacks/attack.ts';
+export { crossEntropy, klDivergence, margin, targetedMargin } from './attacks/parts/losses.ts';
+export { project } from './attacks/parts/project.ts';
+export { type Search, search } from './attacks/parts/search.ts';
+export { randomStart } from './attacks/parts/start.ts';
+export { GRADIENT_NORMS, gradientThreat, momentum, type Step, steepest } from './attacks/parts/step.ts';
+export { type Dataset, type DatasetPlugin, defineDataset, type Split } from './datasets/dataset.ts';
+export {
+  type DefensePlugin,
+  defineDefense,
+  type Objective,
+  type Training,
+  type TrainingBatch,
+  type TrainingContext,
+  type TrainingDefense,
+  type WrapperDefense,
+} from './defenses/defense.ts';
+export { type Ascent, ascend, gaussianNoise, uniformNoise } from './defenses/parts/craft.ts';
+export { kl } from './defenses/parts/losses.ts';
+export { RampartError } from './errors.ts';
+export type { Classifier, Linearized } from './models/classifier.ts';
+export { type Norm, normOf } from './tensor/norms.ts';
+export { Rng } from './tensor/rng.ts';
+export { type Shape, tf } from './tensor/tf.ts';

@@ -1,0 +1,49 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, test } from 'vitest';
+import { readRecords } from '../../harness/store.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+mkdirSync(join(root, 'build'), { recursive: true });
+// inside the package, so that `import ... from 'rampart'` finds it
+const scratch = mkdtempSync(join(root, 'build', 'guides-'));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+/** Writes the named code blocks of a page, ```` ```ts name.ts ````, and returns their names with their texts. */
+function unpack(page: string): Map<string, string> {
+  const text = readFileSync(join(root, page), 'utf8');
+  const files = new Map<string, string>();
+  for (const [, name, body] of text.matchAll(/^```(?:ts|yaml) (\S+)\n([\s\S]*?)^```$/gm)) files.set(name as string, body as string);
+  for (const [name, body] of files) writeFileSync(join(scratch, name), body);
+  return files;
+}
+
+async function run(suite: string) {
+  const out = join(scratch, 'out', suite);
+  mkdirSync(dirname(out), { recursive: true });
+  const ended = spawnSync(
+    process.execPath,
+    [join(root, 'dist/cli/main.js'), 'run', join(scratch, suite), '--out', out, '--engine', 'wasm'],
+    {
+      encoding: 'utf8',
+    },
+  );
+  return { status: ended.status, output: ended.stdout + ended.stderr, records: ended.status === 0 ? await readRecords(out) : [] };
+}
+
+const guides = [
+  { page: 'docs/adding-a-defense.md', file: 'smooth-pgd-at.ts', suite: 'smooth.yml', plugin: 'smooth-pgd-at' },
+  { page: 'docs/adding-an-attack.md', file: 'r-fgsm.ts', suite: 'r-fgsm.yml', plugin: 'r-fgsm' },
+];
+
+for (const { page, file, suite, plugin } of guides)
+  test(`the file in ${page} is under 40 lines and runs from the command line as the page says`, { timeout: 120_000 }, async () => {
+    const files = unpack(page);
+    expect((files.get(file) as string).trimEnd().split('\n').length).toBeLessThan(40);
+    const { status, output, records } = await run(suite);
+    expect(status, output).toBe(0);
+    const used = records.filter((r) => (r.kind === 'model' ? r.defense.name : r.attack.name) === plugin);
+    expect(used.map((r) => r.status)).toContain('done');
+  });
