@@ -1,0 +1,133 @@
+/** Pictures of one model: where its training time went, and which images each attack broke. */
+import type { ModelRecord } from '../../harness/record.ts';
+import { duration } from '../format.ts';
+import { type Board, boardTitle, type Row } from '../leaderboard.ts';
+import { element, picture } from '../svg.ts';
+import { type Chart, series, short } from './frame.ts';
+
+/** The wall time of training by what it was spent on; nothing for a model that was not trained here. */
+export function costSplitChart(record: ModelRecord, name: string, id: string): Chart[] {
+  const { split } = record.cost;
+  const parts = [
+    { what: 'crafting adversarial examples', ms: split.craftMs },
+    { what: 'updating the weights', ms: split.updateMs },
+    { what: 'validating', ms: split.validateMs },
+    { what: 'reading data', ms: split.dataMs },
+  ];
+  const total = parts.reduce((sum, p) => sum + p.ms, 0);
+  if (total <= 0) return [];
+  const width = 720;
+  const height = 108;
+  let at = 10;
+  const bars = parts.map((p, i) => {
+    const w = (p.ms / total) * (width - 20);
+    const bar = element(
+      'g',
+      { class: `mark ${series(i)}` },
+      element('title', {}, `${p.what}: ${duration(p.ms)}, ${Math.round((100 * p.ms) / total)} %`),
+      element('rect', { x: at, y: 12, width: w, height: 36 }),
+    );
+    at += w;
+    return bar;
+  });
+  const legend = parts.map((p, i) =>
+    element(
+      'g',
+      { class: `mark ${series(i)}`, 'aria-hidden': 'true' },
+      element('rect', { x: 10 + (i % 2) * 350, y: 60 + Math.floor(i / 2) * 20, width: 12, height: 12 }),
+      element(
+        'text',
+        { x: 28 + (i % 2) * 350, y: 70 + Math.floor(i / 2) * 20 },
+        `${p.what}: ${duration(p.ms)} (${Math.round((100 * p.ms) / total)} %)`,
+      ),
+    ),
+  );
+  const title = `Where the training time went: ${name}`;
+  const description = `${duration(total)} of training, by what it was spent on.`;
+  const chartId = `${id}-split`;
+  return [
+    {
+      id: chartId,
+      title,
+      description,
+      svg: picture({ id: chartId, title, description, width, height }, bars, legend),
+      table: {
+        name: chartId,
+        caption: title,
+        columns: [
+          { key: 'part', title: 'Part', kind: 'text' },
+          { key: 'ms', title: 'Time, ms', kind: 'count' },
+          { key: 'share', title: 'Share', kind: 'accuracy' },
+        ],
+        rows: parts.map((p) => [p.what, Math.round(p.ms), p.ms / total]),
+      },
+    },
+  ];
+}
+
+/** Images drawn in the outcomes picture; the file has all. */
+const MOST_IMAGES = 512;
+
+/** One line per attack, one column per test image, ink where the image was broken. */
+export function outcomesChart(board: Board, row: Row, id: string): Chart | undefined {
+  const lines = board.attacks.flatMap((a) => {
+    const cell = row.cells.get(a.id);
+    return cell?.status === 'done' && cell.n > 0
+      ? [{ name: a.label, robust: cell.outcomes.robust, predictions: cell.outcomes.predictions }]
+      : [];
+  });
+  const first = [...row.cells.values()].find((c) => c.status === 'done' && c.n > 0);
+  if (lines.length === 0 || !first) return undefined;
+  const n = Math.max(...lines.map((l) => l.robust.length));
+  const shown = Math.min(n, MOST_IMAGES);
+  const left = 118;
+  const width = 720;
+  const step = (width - left - 8) / shown;
+  const lineHeight = 18;
+  const height = 10 + lineHeight * lines.length + 24;
+  const title = `What each attack broke: ${row.model.name}, ${boardTitle(board)}`;
+  const description = `One column per test image (the first ${shown} of ${n}), ink where the prediction is wrong after the attack. Columns without ink are robust.`;
+  const chartId = `${id}-outcomes`;
+  const drawn = lines.map((l, i) => [
+    element('text', { x: left - 6, y: 21 + i * lineHeight, 'text-anchor': 'end', 'aria-hidden': 'true' }, short(l.name, 16)),
+    element('path', { class: 'bits', d: runs(l.robust.slice(0, shown), left, 9 + i * lineHeight, step, lineHeight - 3) }),
+  ]);
+  const svg = picture(
+    { id: chartId, title, description, width, height },
+    drawn,
+    element('text', { class: 'axis-title', x: left, y: height - 6 }, 'test image 0'),
+    element('text', { class: 'axis-title', x: width - 8, y: height - 6, 'text-anchor': 'end' }, String(shown - 1)),
+  );
+  return {
+    id: chartId,
+    title,
+    description,
+    svg,
+    bulk: true,
+    table: {
+      name: chartId,
+      caption: title,
+      columns: [
+        { key: 'image', title: 'Image', kind: 'count' },
+        { key: 'class', title: 'Class', kind: 'text' },
+        ...lines.map((l) => ({ key: l.name, title: l.name, kind: 'count' as const })),
+      ],
+      rows: Array.from({ length: n }, (_, i) => [
+        i,
+        board.dataset.classNames[first.outcomes.labels[i] ?? -1] ?? null,
+        ...lines.map((l) => (i < l.robust.length ? Number(l.robust[i]) : null)),
+      ]),
+    },
+  };
+}
+
+/** A path of rectangles, one per run of broken images. */
+function runs(robust: string, left: number, top: number, step: number, height: number): string {
+  let path = '';
+  for (const match of robust.matchAll(/0+/g)) {
+    const x = Math.round((left + match.index * step) * 100) / 100;
+    const w = Math.round(match[0].length * step * 100) / 100;
+    path += `M${x} ${top}h${w}v${height}h-${w}z`;
+  }
+  return path;
+}

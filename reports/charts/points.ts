@@ -1,0 +1,136 @@
+/** Point charts: clean against robust accuracy, and the spread over seeds. */
+import { interval, percent } from '../format.ts';
+import { type Board, boardTitle, type Row } from '../leaderboard.ts';
+import { element, picture } from '../svg.ts';
+import { areaOf, axes, type Chart, linear, placeLabels, series, short } from './frame.ts';
+
+/** Worst-case robust accuracy against clean accuracy; the diagonal is a model that no attack harms. */
+export function accuracyChart(board: Board, colours: ReadonlyMap<string, number>): Chart | undefined {
+  const points = board.rows.flatMap((row) =>
+    row.worst && row.clean ? [{ row, clean: row.clean.accuracy, robust: row.worst.accuracy }] : [],
+  );
+  if (points.length < 2) return undefined;
+  const width = 720;
+  const height = 380;
+  const area = areaOf(width, height);
+  const x = linear([0, Math.max(...points.map((p) => p.clean))], [area.left, area.right]);
+  const y = linear([0, Math.max(...points.map((p) => p.robust), 0.1)], [area.bottom, area.top]);
+  const end = Math.min(x.domain()[1] as number, y.domain()[1] as number);
+  const id = `${board.id}-accuracy`;
+  const title = `Robust against clean accuracy: ${boardTitle(board)}`;
+  const description =
+    'Worst-case robust accuracy against clean accuracy, one point per model. Up and to the right is better; nothing lies above the diagonal.';
+  const svg = picture(
+    { id, title, description, width, height },
+    axes(
+      area,
+      { scale: x, title: 'clean accuracy, %', format: (v) => String(Math.round(v * 100)) },
+      { scale: y, title: 'worst-case robust accuracy, %', format: (v) => String(Math.round(v * 100)) },
+    ),
+    element('line', { class: 'grid', x1: x(0), y1: y(0), x2: x(end), y2: y(end) }),
+    points.map((p) =>
+      element(
+        'g',
+        { class: `mark ${series(colours.get(p.row.model.record.defense.name) ?? 0)}` },
+        element('title', {}, `${p.row.model.name}: clean ${percent(p.clean)} %, worst case ${percent(p.robust)} %`),
+        element('circle', { cx: x(p.clean), cy: y(p.robust), r: points.length > 60 ? 3 : 5 }),
+      ),
+    ),
+    placeLabels(points.length <= 24 ? points.map((p) => ({ x: x(p.clean), y: y(p.robust), text: p.row.model.name })) : [], area),
+  );
+  return {
+    id,
+    title,
+    description,
+    svg,
+    table: {
+      name: id,
+      caption: title,
+      columns: [
+        { key: 'model', title: 'Model', kind: 'text' },
+        { key: 'clean', title: 'Clean', kind: 'accuracy' },
+        { key: 'worst_case', title: 'Worst case', kind: 'accuracy' },
+      ],
+      rows: points.map((p) => [p.row.model.name, p.clean, p.robust]),
+    },
+  };
+}
+
+/** The name that the seeds of a configuration share. */
+const configuration = (row: Row) => row.model.name.replace(/ *[([]?seed \d+[)\]]?/i, '').trim() || row.model.name;
+
+/** Worst-case accuracy of every seed of the configurations that have several, with the mean. */
+export function seedChart(board: Board, colours: ReadonlyMap<string, number>): Chart | undefined {
+  const groups = new Map<unknown, Row[]>();
+  for (const row of board.rows.filter((r) => r.seeds && r.worst)) {
+    const list = groups.get(row.model.siblings) ?? [];
+    groups.set(row.model.siblings, [...list, row]);
+  }
+  const configurations = [...groups.values()];
+  if (configurations.length === 0) return undefined;
+  const shown = configurations.slice(0, 30);
+  const width = 720;
+  const height = 64 + 26 * shown.length;
+  const area = { left: 190, right: width - 16, top: 10, bottom: height - 44 };
+  const highest = Math.max(...shown.flat().map((r) => r.worst?.interval[1] ?? 0));
+  const x = linear([0, highest], [area.left, area.right]);
+  const y = linear([0, 1], [area.bottom, area.top]);
+  const id = `${board.id}-seeds`;
+  const title = `Spread over seeds: ${boardTitle(board)}`;
+  const description =
+    'Worst-case robust accuracy of every seed (points, with their 95 % intervals) and their mean (bar). A difference between defenses that is smaller than the spread is not one.';
+  const svg = picture(
+    { id, title, description, width, height },
+    axes(
+      area,
+      { scale: x, title: 'worst-case robust accuracy, %', format: (v) => String(Math.round(v * 100)) },
+      { scale: y, title: '', format: () => '' },
+    ),
+    shown.map((rows, i) => {
+      const at = area.top + 18 + i * 26;
+      const first = rows[0] as Row;
+      const centre = first.seeds?.mean ?? 0;
+      return element(
+        'g',
+        { class: `mark ${series(colours.get(first.model.record.defense.name) ?? 0)}` },
+        element('text', { x: area.left - 8, y: at + 4, 'text-anchor': 'end' }, short(configuration(first), 26)),
+        element('line', { class: 'mean', x1: x(centre), x2: x(centre), y1: at - 9, y2: at + 9 }),
+        rows.map((r) =>
+          element(
+            'g',
+            {},
+            element('title', {}, `${r.model.name}: ${percent(r.worst?.accuracy ?? 0)} % [${interval(r.worst?.interval ?? [0, 1])}]`),
+            element('line', { x1: x(r.worst?.interval[0] ?? 0), x2: x(r.worst?.interval[1] ?? 0), y1: at, y2: at, class: 'faint' }),
+            element('circle', { cx: x(r.worst?.accuracy ?? 0), cy: at, r: 4 }),
+          ),
+        ),
+      );
+    }),
+  );
+  return {
+    id,
+    title,
+    description,
+    svg,
+    table: {
+      name: id,
+      caption: title,
+      columns: [
+        { key: 'configuration', title: 'Configuration', kind: 'text' },
+        { key: 'seed', title: 'Seed', kind: 'count' },
+        { key: 'worst_case', title: 'Worst case', kind: 'accuracy' },
+        { key: 'mean', title: 'Mean', kind: 'accuracy' },
+        { key: 'standard_deviation', title: 'Standard deviation', kind: 'accuracy' },
+      ],
+      rows: configurations.flatMap((rows) =>
+        rows.map((r) => [
+          configuration(r),
+          r.model.record.seed,
+          r.worst?.accuracy ?? null,
+          r.seeds?.mean ?? null,
+          r.seeds?.deviation ?? null,
+        ]),
+      ),
+    },
+  };
+}

@@ -1,0 +1,45 @@
+/** What every flag means, for the methods page and `docs/flags.md`: what was seen, what it may mean, what to do. */
+
+export interface FlagMeaning {
+  readonly title: string;
+  readonly text: string;
+}
+
+export const FLAGS: Readonly<Record<string, FlagMeaning>> = {
+  'attack-failed': {
+    title: 'An attack failed',
+    text: 'The cell has no result: the attack raised an error, left its budget, or its worker was killed or ran out of time or memory. The reason is in the record. The model is not ranked, because its worst case lacks this attack. Run the suite again to retry the cell.',
+  },
+  'catastrophic-overfitting': {
+    title: 'Catastrophic overfitting',
+    text: 'During training the accuracy under PGD on the validation split collapsed while that under FGSM did not fall: the model learned to answer the single step of its training attack and nothing else (Wong et al. 2020). Its robust accuracy is near 0 under any iterated attack. Other parameters, more steps or early stopping on PGD accuracy prevent it.',
+  },
+  'early-stop': {
+    title: 'Stopped early',
+    text: 'Training ended before its last epoch because the accuracy on the validation split had stopped improving, as the recipe allows. Passes and time are those of the epochs that ran.',
+  },
+  incomplete: {
+    title: 'Not ranked',
+    text: 'At least one attack that most models of the table passed has no result for this model. A worst case over fewer attacks is too good, so the model is listed below the ranked ones.',
+  },
+  'leaked-tensors': {
+    title: 'Leaked tensors',
+    text: 'An attack left tensors allocated when it was done. The result stands; the memory figure is too high, and a long run may fail for lack of memory. It is a mistake of the plug-in: every tensor it makes must be disposed or returned.',
+  },
+  'model-failed': {
+    title: 'The model was not made',
+    text: 'Training or loading failed; the reason is in the record. Nothing was attacked.',
+  },
+  probabilities: {
+    title: 'Probabilities instead of logits',
+    text: 'The classifier returns a distribution that sums to one. Cross-entropy on top of it saturates, gradients vanish, and attacks look weaker than they are. Attack the logits before the softmax. One of the checks of AutoAttack (Croce and Hein 2020).',
+  },
+  randomized: {
+    title: 'A randomised classifier',
+    text: 'The same input gives different answers, and the attack did not average over them. Its robust accuracy is an overestimate. Use expectation over transformation (eotIterations) or the version "rand" of AutoAttack.',
+  },
+  'square-beats-gradients': {
+    title: 'A query attack beats the gradient attacks',
+    text: 'Square, which sees only scores, broke images that every gradient attack before it left. The gradients probably mislead (gradient masking), and the true robust accuracy may be lower still. Adaptive attacks are needed to know.',
+  },
+};

@@ -1,0 +1,124 @@
+/** Writes the site: a pure function of the records and of the examples kept beside them. No date, no path, no network. */
+import { readdirSync, readFileSync } from 'node:fs';
+import type { RampartRecord } from '../harness/record.ts';
+import { writeAttackPage } from './attack-page.ts';
+import { bibtexOf } from './bibtex.ts';
+import { writeBoardPage } from './board-page.ts';
+import { boardColumns, boardTable } from './board-table.ts';
+import { writeComparePage } from './compare-page.ts';
+import { csvOf } from './csv.ts';
+import { Files } from './files.ts';
+import { galleryOf } from './gallery.ts';
+import { pageRenderer, templatesFolder } from './html.ts';
+import { jsonOf } from './json.ts';
+import { boardTitle, buildView, type View } from './leaderboard.ts';
+import { writeMethodsPage } from './methods-page.ts';
+import { writeModelPage } from './model-page.ts';
+import { outcomeArrays, outcomeTable } from './outcomes.ts';
+import type { Table } from './table.ts';
+import { frame, type Site } from './views.ts';
+
+export interface SiteOptions {
+  /** The heading of every page; `Rampart` unless given. */
+  readonly title?: string;
+  /** The folder of the run, for `cells/<key>.examples.safetensors`. */
+  readonly artifacts?: string;
+}
+
+/** Builds all pages and files in memory: for tests, and to weigh a site. */
+export async function buildSite(records: readonly RampartRecord[], options: SiteOptions = {}): Promise<Files> {
+  const view = buildView(records);
+  const folder = templatesFolder();
+  const css = readFileSync(`${folder}/assets/site.css`, 'utf8');
+  const site: Site = {
+    view,
+    files: new Files(),
+    render: pageRenderer(folder),
+    title: options.title ?? 'Rampart',
+    version: [...new Set(records.map((r) => r.provenance.rampart))].sort().join(', '),
+    chartStyle: chartStyle(css),
+    colours: coloursOf(view),
+  };
+  const { files } = site;
+  for (const asset of readdirSync(`${folder}/assets`).sort()) files.add(`assets/${asset}`, readFileSync(`${folder}/assets/${asset}`));
+  for (const record of records) {
+    files.add(`records/${record.kind}s/${record.key}.json`, `${JSON.stringify(record)}\n`);
+  }
+  for (const board of view.boards) {
+    writeBoardPage(site, board);
+    files.add(`downloads/${board.id}/outcomes.csv`, csvOf(outcomeTable(board)));
+    files.add(`downloads/${board.id}/outcomes.npz`, outcomeArrays(board));
+  }
+  for (const model of view.models) writeModelPage(site, model, await galleryOf(model, options.artifacts, files));
+  for (const attack of view.attacks) writeAttackPage(site, attack);
+  writeComparePage(site);
+  writeMethodsPage(site);
+  writeDownloads(site);
+  if (view.boards.length === 0) files.add('index.html', site.render('empty', frame(site, '', site.title, 'No records yet')));
+  return files;
+}
+
+/** Builds the site and writes it to the folder `out`, taking away what an earlier site left there. Throws where `out` cannot be written. */
+export async function writeSite(records: readonly RampartRecord[], out: string, options: SiteOptions = {}): Promise<void> {
+  const files = await buildSite(records, options);
+  await files.write(out);
+}
+
+/** Charts alone need their colours and the names of both themes. */
+function chartStyle(css: string): string {
+  const rules = css.slice(css.indexOf('/* charts */'), css.indexOf('/* end of charts */'));
+  const light = 'svg{--ink:#1c2430;--muted:#55606f;--line:#d5dae1;--paper:#fff;font:12px system-ui,sans-serif;background:var(--paper)}';
+  const dark = '@media(prefers-color-scheme:dark){svg{--ink:#e6e9ee;--muted:#a3adba;--line:#39424f;--paper:#12161c}}';
+  return `${light}${dark}${rules.replace(/\s+/g, ' ')}`;
+}
+
+/** A colour for every defense, by name; grey for the undefended model. */
+function coloursOf(view: View): Map<string, number> {
+  const names = [...new Set(view.models.map((m) => m.record.defense.name))].filter((n) => n !== 'standard').sort();
+  return new Map([...names.map((n, i) => [n, i % 7] as const), ['standard', 7]]);
+}
+
+/** The whole leaderboard in one file each, the references, and a page that lists what there is. */
+function writeDownloads(site: Site): void {
+  const { view, files } = site;
+  const all = allBoards(view);
+  files.add('leaderboard.csv', csvOf(all));
+  files.add('leaderboard.json', jsonOf(all));
+  files.add('downloads/references.bib', bibtexOf(view));
+  const page = site.render('downloads', {
+    ...frame(site, '../', 'Records and downloads', 'Every record, outcome and table of this site as files'),
+    boards: view.boards.map((b) => ({ id: b.id, title: boardTitle(b) })),
+    models: view.models.map((m) => ({
+      name: m.name,
+      href: `../models/${m.slug}.html`,
+      key: m.record.key,
+      cells: m.cells.map((c) => ({ key: c.key, label: c.attack.label })),
+    })),
+  });
+  files.add('downloads/index.html', page);
+}
+
+/** The boards below each other; a column that a board lacks is empty there. */
+function allBoards(view: View): Table {
+  const tables = view.boards.map((board, i) => ({ board, table: boardTable(board, boardColumns(board, i === 0)) }));
+  const columns = new Map(tables.flatMap(({ table }) => table.columns.map((c) => [c.key, c] as const)));
+  return {
+    name: 'leaderboard',
+    caption: 'All tables of the site',
+    columns: [
+      { key: 'dataset', title: 'Data set', kind: 'text' },
+      { key: 'norm', title: 'Norm', kind: 'text' },
+      { key: 'eps', title: 'eps', kind: 'number' },
+      ...columns.values(),
+    ],
+    rows: tables.flatMap(({ board, table }) => {
+      const place = new Map(table.columns.map((c, i) => [c.key, i]));
+      return table.rows.map((row) => [
+        board.dataset.name,
+        board.threat.norm,
+        board.threat.eps,
+        ...[...columns.keys()].map((key) => row[place.get(key) ?? -1] ?? null),
+      ]);
+    }),
+  };
+}
