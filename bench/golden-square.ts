@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { Threat } from '../attacks/attack.ts';
 import square from '../attacks/square.ts';
 import { createTarget } from '../attacks/target.ts';
-import { engine } from '../engines/index.ts';
+import { chooseEngine } from '../engines/choose.ts';
 import { Rng } from '../tensor/rng.ts';
 import { tf } from '../tensor/tf.ts';
 import { goldenBatch, goldenJson, goldenNetwork } from '../test/golden.ts';
@@ -46,8 +46,8 @@ export async function compareSquare(entry: string, seeds: number): Promise<Compa
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [name = 'wasm', ...only] = process.argv.slice(2);
-  await engine(name).init({ threads: 1, device: 'cpu' });
+  const [name = 'auto', ...only] = process.argv.slice(2);
+  console.log((await chooseEngine(name, { threads: 1 })).why);
   const entries = Object.keys(goldenJson('attacks')).filter((k) => k.startsWith('square_'));
   for (const entry of entries.filter((e) => only.length === 0 || only.some((o) => e.endsWith(o)))) {
     const began = performance.now();

@@ -1,6 +1,10 @@
-/** The engine of the attack tests: the one that is built everywhere. */
+/** The engine of the attack tests: torch where it is built, else the one that is everywhere. */
+import { torch } from '../../engines/torch/index.ts';
 import { wasm } from '../../engines/wasm/index.ts';
 
+/** Whether the tests run on torch, and so can afford more. */
+export const native = (await torch.probe()).usable;
+
 export async function startEngine(): Promise<void> {
-  await wasm.init({ threads: 1, device: 'cpu' });
+  await (native ? torch : wasm).init({ threads: 1, device: 'cpu' });
 }
