@@ -1,0 +1,113 @@
+/** `rampart plan` and `rampart validate`: what a suite would do, without doing it. */
+import { relative } from 'node:path';
+import { RampartError } from '../../errors.ts';
+import { prepareData } from '../../harness/data.ts';
+import type { DataRef, Job } from '../../harness/jobs.ts';
+import { type Plan, type Planned, planRun } from '../../harness/plan.ts';
+import { Calibration } from '../../harness/progress.ts';
+import type { Registry } from '../../harness/registry.ts';
+import { chooseSlots } from '../../harness/run.ts';
+import { Store } from '../../harness/store.ts';
+import { loadSuite, type Suite } from '../../harness/suite.ts';
+import { compact, duration } from '../../reports/format.ts';
+import { countOption, dataDirOf, engineOf, outOf, type RawOptions, suiteFile } from '../options.ts';
+import { bold, dim, jobName, print, printJson, table } from '../output.ts';
+
+export async function validateCommand(file: string | undefined, options: RawOptions): Promise<number> {
+  const { suite } = await loadSuite(suiteFile(file));
+  const trained = suite.defenses.filter((d) => d.kind === 'training').length;
+  const counts = {
+    models: trained * suite.architectures.length * suite.seeds.length * suite.datasets.length,
+    attacks: suite.attacks.length,
+  };
+  if (options.json) printJson({ valid: true, suite: suite.name, ...counts });
+  else
+    print(
+      `${relative('.', suite.file)} is valid: ${counts.models} models to train, ${suite.models.length} pretrained, ${counts.attacks} attacks`,
+    );
+  return 0;
+}
+
+export async function planCommand(file: string | undefined, options: RawOptions, signal: AbortSignal): Promise<number> {
+  const { suite, registry } = await loadSuite(suiteFile(file));
+  const request = {
+    engine: engineOf(options),
+    workers: countOption('workers', options.workers),
+    threads: countOption('threads', options.threads),
+    signal,
+  };
+  const { engine, slots, probe } = await chooseSlots(suite, request);
+  const { data, known } = await dataFor(suite, registry, options, signal);
+  const plan = planRun(suite, registry, data, engine);
+  const store = new Store(outOf(options, suite));
+  const calibration = new Calibration(engine);
+  const done = await alreadyDone(plan, store, calibration);
+  const jobs = [...plan.models, ...plan.cells].map((planned) => ({
+    job: jobName(planned),
+    state: done.has(planned.id) ? 'done' : 'to do',
+    forward: planned.work.passes.forward,
+    backward: planned.work.passes.backward,
+    seconds: done.has(planned.id) ? 0 : calibration.seconds(planned),
+  }));
+  const seconds = jobs.reduce((sum, j) => sum + j.seconds, 0) / slots.length;
+  if (options.json) {
+    printJson({ suite: suite.name, engine, workers: slots.length, dataIsHere: known, seconds, jobs, omitted: plan.omitted });
+    return 0;
+  }
+  print(`${bold(suite.title)}  ${dim(probe.why)}`);
+  const rows = jobs.map((j) => [j.job, j.state, compact(j.forward), compact(j.backward), j.seconds > 0 ? duration(j.seconds * 1000) : '-']);
+  print(table(['job', 'state', 'forward', 'backward', 'time'], rows, new Set([2, 3, 4])));
+  for (const text of plan.omitted) print(dim(`left out: ${text}`));
+  if (!known) print('data is not here yet: what is done cannot be told before it is');
+  const left = jobs.filter((j) => j.state === 'to do').length;
+  print(
+    `${left} of ${jobs.length} jobs to do, about ${duration(seconds * 1000)} with ${slots.length} workers; passes are over all examples, at most`,
+  );
+  return 0;
+}
+
+/** Data sets that are here; for one that is not, its limits stand in and nothing can be known to be done. */
+async function dataFor(
+  suite: Suite,
+  registry: Registry,
+  options: RawOptions,
+  signal: AbortSignal,
+): Promise<{ data: DataRef[]; known: boolean }> {
+  try {
+    return { data: await prepareData(suite, registry, { dataDir: dataDirOf(options), download: false, signal }), known: true };
+  } catch (error) {
+    if (!(error instanceof RampartError)) throw error;
+    print(dim(error.message));
+  }
+  const data = suite.datasets.map(({ label, ref: plugin, limit }) => {
+    const hash = 'not here';
+    return { label, plugin, limit, hash, trainHash: hash, testHash: hash, train: limit.train ?? 50_000, test: limit.test ?? 10_000 };
+  });
+  return { data, known: false };
+}
+
+/** Ids of the jobs whose records are there, and what their times teach about the rest. */
+async function alreadyDone(plan: Plan, store: Store, calibration: Calibration): Promise<Set<string>> {
+  const weights = new Map<string, string>();
+  const keys = new Map<string, string>();
+  const done = new Set<string>();
+  const check = async (planned: Planned, job: Job) => {
+    const record = await store.record(job.kind, job.key);
+    if (record?.status !== 'done') return;
+    done.add(planned.id);
+    keys.set(planned.id, record.key);
+    if (record.kind === 'model') weights.set(record.key, record.weightsHash);
+    calibration.learn(planned, record);
+  };
+  for (const model of plan.models) await check(model, model.job);
+  for (const cell of plan.cells)
+    if (cell.needs.every((id) => done.has(id)))
+      await check(
+        cell,
+        cell.job(
+          (key) => weights.get(key) ?? '',
+          (id) => keys.get(id) ?? '',
+        ),
+      );
+  return done;
+}

@@ -1,0 +1,51 @@
+/** `rampart run`: trains, attacks, and writes the site. */
+import { relative } from 'node:path';
+import { type RunResult, runSuite } from '../../harness/run.ts';
+import { loadSuite } from '../../harness/suite.ts';
+import { countOption, dataDirOf, engineOf, outOf, type RawOptions, suiteFile } from '../options.ts';
+import { bold, dim, isTerminal, jobName, print, printJson, red } from '../output.ts';
+import { siteOf } from '../site.ts';
+import { summary } from '../summary.ts';
+import { Display } from '../terminal.ts';
+
+/** Resolves with the exit code: 0 when every cell is done, else 1. */
+export async function runCommand(file: string | undefined, options: RawOptions, signal: AbortSignal): Promise<number> {
+  const { suite, registry } = await loadSuite(suiteFile(file));
+  const out = outOf(options, suite);
+  const display = new Display();
+  print(`${bold(suite.title)}  ${dim(`${relative('.', suite.file)} -> ${relative('.', out)}`)}`);
+  let result: RunResult;
+  try {
+    result = await runSuite(suite, registry, {
+      out,
+      dataDir: dataDirOf(options),
+      engine: engineOf(options),
+      workers: countOption('workers', options.workers),
+      threads: countOption('threads', options.threads),
+      download: options.download !== false,
+      signal,
+      listener: display,
+      onData: dataLine(),
+      onOutput: options.verbose ? (text) => process.stderr.write(text) : undefined,
+    });
+  } finally {
+    display.stop();
+  }
+  const site = await siteOf(out);
+  if (options.json) printJson(result.records);
+  else print(`\n${summary(result.records)}\n\nsite ${relative('.', site)}`);
+  for (const { planned, record } of result.failed) print(`${red('failed')} ${jobName(planned)}: ${record.error?.message ?? ''}`);
+  return result.failed.length === 0 ? 0 : 1;
+}
+
+/** One line per tenth of what is loaded or downloaded: enough to see that it moves. */
+function dataLine(): (message: string, done: number, total: number) => void {
+  let last = '';
+  return (message, done, total) => {
+    const line = `${message} ${total > 0 ? `${Math.floor((10 * done) / total) * 10} %` : ''}`;
+    if (line === last) return;
+    last = line;
+    if (isTerminal) process.stdout.write(`\r\x1b[K${dim(line)}${done >= total ? '\n' : ''}`);
+    else if (done >= total) print(line);
+  };
+}

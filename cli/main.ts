@@ -1,0 +1,140 @@
+#!/usr/bin/env node
+/** `rampart`: the command line. Exit codes: 0 all done, 1 something failed, 2 bad usage or suite. */
+import { cac } from 'cac';
+import { RampartError } from '../errors.ts';
+import { packageVersion } from '../harness/provenance.ts';
+import { StoreError } from '../harness/store.ts';
+import { SuiteError } from '../harness/suite-problems.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { lsCommand } from './commands/ls.ts';
+import { newCommand } from './commands/new.ts';
+import { planCommand, validateCommand } from './commands/plan.ts';
+import { reportCommand } from './commands/report.ts';
+import { runCommand } from './commands/run.ts';
+import { serveCommand } from './commands/serve.ts';
+import { type TimeOptions, timeCommand } from './commands/time.ts';
+import { countOption, type RawOptions, UsageError } from './options.ts';
+import { print, printError } from './output.ts';
+
+const interrupt = new AbortController();
+const signal = interrupt.signal;
+
+/** The first Ctrl-C ends the run in order; a second one at once. */
+function onInterrupt(): void {
+  if (signal.aborted) process.exit(1);
+  interrupt.abort(new RampartError('interrupted; what is finished is kept, and the same command goes on from there'));
+}
+process.on('SIGINT', onInterrupt);
+process.on('SIGTERM', onInterrupt);
+
+const cli = cac('rampart');
+let outcome: Promise<number> | number | undefined;
+
+/** A command with the options that concern running. */
+function runnable(command: ReturnType<typeof cli.command>) {
+  return command
+    .option('--data <dir>', 'Folder of the data sets', { default: 'data' })
+    .option('--out <dir>', 'Output folder (default: runs/<suite>)')
+    .option('--engine <name>', 'auto, or one of `rampart ls engines`, with a device: torch:cuda:0')
+    .option('--workers <n>', 'Jobs at the same time')
+    .option('--threads <n>', 'Threads of each worker')
+    .option('--json', 'Print JSON');
+}
+
+runnable(cli.command('run [suite]', 'Train, attack, and write the site (suite: a file, or the name of one of ours; default: quick)'))
+  .option('--no-download', 'Fail where data is missing')
+  .option('--verbose', 'Show what workers print')
+  .action((suite: string | undefined, options: RawOptions) => {
+    outcome = runCommand(suite, options, signal);
+  });
+
+runnable(cli.command('plan [suite]', 'What would run, with passes and estimated time')).action(
+  (suite: string | undefined, options: RawOptions) => {
+    outcome = planCommand(suite, options, signal);
+  },
+);
+
+cli
+  .command('validate [suite]', 'Check a suite')
+  .option('--json', 'Print JSON')
+  .action((suite: string | undefined, options: RawOptions) => {
+    outcome = validateCommand(suite, options);
+  });
+
+cli
+  .command('ls [kind]', 'Defenses, attacks, models, datasets, engines, recipe: with parameters and defaults')
+  .option('--json', 'Print JSON')
+  .action((kind: string | undefined, options: RawOptions) => {
+    outcome = lsCommand(kind, options);
+  });
+
+cli
+  .command('report [dir]', 'Write the site again from the records of an output folder (default: runs/quick)')
+  .option('--out <dir>', 'Where to (default: DIR/site)')
+  .action((dir: string | undefined, options: RawOptions) => {
+    outcome = reportCommand(dir, options);
+  });
+
+cli
+  .command('serve [dir]', 'Serve the site of an output folder on localhost (default: runs/quick)')
+  .option('--port <n>', 'Port', { default: 8080 })
+  .action((dir: string | undefined, options: { port?: unknown }) => {
+    outcome = serveCommand(dir ?? 'runs/quick', countOption('port', options.port) ?? 8080, signal);
+  });
+
+cli
+  .command('doctor', 'What is usable here, and the command that mends what is not')
+  .option('--data <dir>', 'Folder of the data sets', { default: 'data' })
+  .option('--no-download', 'Do not ask whether downloads answer')
+  .option('--json', 'Print JSON')
+  .action((options: RawOptions) => {
+    outcome = doctorCommand(options, signal);
+  });
+
+cli
+  .command('time', 'A training step of every defense and a step of every attack, as ratios to a standard training step')
+  .option('--arch <name>', 'Architecture', { default: 'resnet-tiny' })
+  .option('--batch <n>', 'Batch size', { default: 128 })
+  .option('--rounds <n>', 'Times each is measured', { default: 10 })
+  .option('--engine <name>', 'auto, or one of `rampart ls engines`')
+  .option('--threads <n>', 'Threads')
+  .option('--json', 'Print JSON')
+  .action((options: TimeOptions) => {
+    outcome = timeCommand(options, signal);
+  });
+
+cli
+  .command('new <family> <name>', 'A defense or an attack to start from: plug-in, test and row in the table')
+  .action((family: string, name: string) => {
+    outcome = newCommand(family, name);
+  });
+
+cli.help();
+cli.version(packageVersion());
+
+/** An error that a user can mend is its message; any other is a fault of ours and shows where. */
+function complain(error: unknown): number {
+  if (error instanceof RampartError) printError(error.message);
+  else if (error instanceof Error && error.name === 'CACError') printError(`${error.message}; see rampart --help`);
+  else printError(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  const usage = error instanceof SuiteError || error instanceof UsageError || (error instanceof Error && error.name === 'CACError');
+  return usage ? 2 : error instanceof StoreError || signal.aborted ? 1 : error instanceof RampartError ? 2 : 1;
+}
+
+async function main(): Promise<number> {
+  cli.parse(process.argv, { run: false });
+  if (cli.matchedCommand) {
+    cli.runMatchedCommand();
+    return (await outcome) ?? 0;
+  }
+  const { help, version } = cli.options as { help?: boolean; version?: boolean };
+  if (help || version) return 0;
+  if (cli.args.length > 0) throw new UsageError(`unknown command "${cli.args[0]}"; see rampart --help`);
+  cli.outputHelp();
+  print();
+  return 2;
+}
+
+process.exitCode = await main().catch(complain);
+// a lent timer or socket must not keep a finished command
+process.exit();

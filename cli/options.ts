@@ -1,0 +1,57 @@
+/** Options that several commands share, checked: cac gives what the shell gave. */
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { RampartError } from '../errors.ts';
+import { packageRoot } from '../harness/provenance.ts';
+import type { Suite } from '../harness/suite.ts';
+
+export interface RawOptions {
+  data?: string;
+  out?: string;
+  engine?: string;
+  workers?: unknown;
+  threads?: unknown;
+  download?: boolean;
+  json?: boolean;
+  verbose?: boolean;
+}
+
+/** What a user mistyped: exit code 2. */
+export class UsageError extends RampartError {}
+
+/** A positive whole number, or undefined where the option is not given. */
+export function countOption(name: string, value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === 'number' && Number.isInteger(value) && value > 0) return value;
+  throw new UsageError(`[--${name}] expected a positive whole number, got ${JSON.stringify(value)}`);
+}
+
+/** cac makes numbers of what looks like one, so a folder named `2026` is one. */
+function textOption(name: string, value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === 'string' && value !== '') return value;
+  if (typeof value === 'number') return String(value);
+  throw new UsageError(`[--${name}] expected one value, got ${JSON.stringify(value)}`);
+}
+
+export function dataDirOf(options: RawOptions): string {
+  return resolve(textOption('data', options.data) ?? 'data');
+}
+
+/** `--out`, else `runs/<name of the suite>`. */
+export function outOf(options: RawOptions, suite: Pick<Suite, 'name'>): string {
+  return resolve(textOption('out', options.out) ?? join('runs', suite.name));
+}
+
+export function engineOf(options: RawOptions): string | undefined {
+  return textOption('engine', options.engine);
+}
+
+/** The suite file of the command line; `suites/quick.yml` of this package when none is given. A bare name is looked up in the package's suites. */
+export function suiteFile(given: string | undefined): string {
+  const own = (name: string) => join(packageRoot(), 'suites', name);
+  if (given === undefined) return own('quick.yml');
+  if (existsSync(given)) return given;
+  const named = own(given.endsWith('.yml') ? given : `${given}.yml`);
+  return existsSync(named) && !given.includes('/') ? named : given;
+}

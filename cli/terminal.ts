@@ -1,0 +1,114 @@
+/** Live progress: lines that move on a terminal, a plain line per event elsewhere. */
+
+import type { EngineRef } from '../harness/jobs.ts';
+import type { EngineProbe } from '../harness/messages.ts';
+import type { Plan, Planned } from '../harness/plan.ts';
+import { Progress } from '../harness/progress.ts';
+import type { RampartRecord } from '../harness/record.ts';
+import type { State } from '../harness/scheduler.ts';
+import type { JobProgress } from '../harness/work-context.ts';
+import { duration, percent } from '../reports/format.ts';
+import { dim, green, isTerminal, jobName, print, red } from './output.ts';
+
+const REDRAW_MS = 250;
+const PLAIN_EVERY_MS = 30_000;
+
+/** Shows a run. `stop` before anything else is printed. */
+export class Display {
+  #progress: Progress | undefined;
+  #engine: EngineRef | undefined;
+  #slots = 1;
+  #timer: NodeJS.Timeout | undefined;
+  #drawn = 0;
+  #reused = 0;
+
+  engine({ info, why }: EngineProbe, slots: number): void {
+    this.#engine = { name: info.name, device: info.device, threads: info.threads };
+    this.#slots = slots;
+    print(`engine ${why}; ${slots} ${slots === 1 ? 'worker' : 'workers'} of ${info.threads} ${info.threads === 1 ? 'thread' : 'threads'}`);
+    for (const warning of info.warnings) print(dim(`  ${warning}`));
+  }
+
+  planned(plan: Plan): void {
+    if (!this.#engine) return;
+    this.#progress = new Progress(plan, this.#engine, this.#slots);
+    print(`${plan.models.length} models, ${plan.cells.length} cells`);
+    for (const text of plan.omitted) print(dim(`  left out: ${text}`));
+    this.#timer = setInterval(() => this.#tick(), isTerminal ? REDRAW_MS : PLAIN_EVERY_MS);
+    this.#timer.unref();
+  }
+
+  started(planned: Planned): void {
+    this.#progress?.started(planned, performance.now());
+  }
+
+  progress(planned: Planned, progress: JobProgress): void {
+    this.#progress?.reported(planned, progress);
+  }
+
+  finished(planned: Planned, state: State, record: RampartRecord): void {
+    this.#progress?.ended(planned, record);
+    if (state === 'reused') {
+      this.#reused++;
+      return;
+    }
+    this.#clear();
+    const mark = state === 'done' ? green('done  ') : red('failed');
+    print(`${mark} ${this.#count()} ${jobName(planned)}  ${dim(result(record))}`);
+    if (isTerminal) this.#draw();
+  }
+
+  /** Ends the moving lines. */
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#clear();
+    if (this.#reused > 0) print(`${this.#reused} of ${this.#progress?.total ?? 0} jobs were there already`);
+  }
+
+  #count(): string {
+    const total = String(this.#progress?.total ?? 0);
+    return dim(`${String(this.#progress?.finished ?? 0).padStart(total.length)}/${total}`);
+  }
+
+  #tick(): void {
+    if (isTerminal) {
+      this.#clear();
+      this.#draw();
+    } else for (const line of this.#lines()) print(line);
+  }
+
+  #lines(): string[] {
+    const progress = this.#progress;
+    if (!progress || progress.running.size === 0) return [];
+    const left = duration(progress.timeLeft(performance.now()));
+    const lines = [`       ${this.#count()} about ${left} left`];
+    for (const { planned, progress: job } of progress.running.values())
+      lines.push(`  ${jobName(planned)}  ${dim(job ? `${percent(job.fraction)} %, ${job.detail}` : 'starting')}`);
+    return lines;
+  }
+
+  #draw(): void {
+    const width = (process.stdout.columns ?? 80) - 1;
+    const lines = this.#lines().map((line) => clip(line, width));
+    for (const line of lines) print(line);
+    this.#drawn = lines.length;
+  }
+
+  #clear(): void {
+    if (this.#drawn > 0) process.stdout.write(`\x1b[${this.#drawn}A\x1b[J`);
+    this.#drawn = 0;
+  }
+}
+
+/** At most `width` visible characters: a line that wraps would not be cleared. */
+function clip(line: string, width: number): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are escape sequences
+  const visible = line.replace(/\x1b\[\d+m/g, '');
+  return visible.length <= width ? line : visible.slice(0, Math.max(0, width));
+}
+
+function result(record: RampartRecord): string {
+  if (record.status === 'failed') return record.error?.message ?? '';
+  if (record.kind === 'cell') return `${percent(record.accuracy)} % of ${record.n} in ${duration(record.wallMs)}`;
+  return record.epochs.length > 0 ? `${record.epochs.length} epochs in ${duration(record.cost.wallMs)}` : '';
+}
