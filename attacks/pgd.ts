@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { type Attack, defineAttack } from './attack.ts';
 import { climbingSearch, type Starts } from './parts/climb.ts';
+import { averagedTarget } from './parts/expectation.ts';
 import { lossName } from './parts/losses.ts';
 import { GRADIENT_NORMS, gradientThreat, steepest } from './parts/step.ts';
 
@@ -11,6 +12,7 @@ const params = z.strictObject({
   restarts: z.number().int().min(1).default(1).describe('random starts per example; later ones only for examples still right'),
   randomStart: z.boolean().default(true).describe('whether the first start is random, or the image itself'),
   loss: lossName.default('ce').describe('ce: cross-entropy; margin: Carlini and Wagner; kl: divergence from the clean prediction'),
+  eotIterations: z.number().int().min(1).default(1).describe('passes over which each gradient is averaged, for random classifiers'),
 });
 export type PgdParams = z.infer<typeof params>;
 
@@ -18,7 +20,7 @@ export type PgdParams = z.infer<typeof params>;
 export function createPgd(p: PgdParams, starts?: Starts): Attack {
   return {
     perturb: (batch, target, threat, run) =>
-      climbingSearch(batch, target, threat, run, {
+      climbingSearch(batch, averagedTarget(target, p.eotIterations), threat, run, {
         ...p,
         step: steepest(gradientThreat(threat, 'pgd'), p.stepSize ?? (2.5 * threat.eps) / p.steps),
         starts,
@@ -35,6 +37,9 @@ export default defineAttack<PgdParams>({
   norms: GRADIENT_NORMS,
   params,
   streams: true,
-  cost: ({ steps, restarts, loss }) => ({ forward: restarts * (steps + 1) + (loss === 'kl' ? 1 : 0), backward: restarts * steps }),
+  cost: ({ steps, restarts, loss, eotIterations }) => ({
+    forward: eotIterations * (restarts * (steps + 1) + (loss === 'kl' ? 1 : 0)),
+    backward: eotIterations * restarts * steps,
+  }),
   create: (p) => createPgd(p),
 });

@@ -46,7 +46,7 @@ test('twenty steps from the given start leave the images of the reference, at th
   expect(off.filter((o) => o < 1e-3).length).toBeGreaterThanOrEqual(60);
   expect(Math.max(...off)).toBeLessThan(0.02);
 
-  const pgd = createPgd({ steps: 20, stepSize, restarts: 1, randomStart: true, loss: 'ce' }, (_, jobs) =>
+  const pgd = createPgd({ steps: 20, stepSize, restarts: 1, randomStart: true, loss: 'ce', eotIterations: 1 }, (_, jobs) =>
     rowsOf(
       goldenStart(x),
       jobs.map((j) => j.row),

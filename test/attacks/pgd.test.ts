@@ -7,6 +7,7 @@ import { testAttack } from '../contract/attack.ts';
 import { randomLinear } from '../contract/linear.ts';
 
 testAttack(pgd, { steps: 8, restarts: 2 });
+testAttack(pgd, { steps: 8, eotIterations: 2 });
 // away from the clean prediction is not always across the nearest border
 testAttack(pgd, { steps: 8, loss: 'kl' }, { strong: false });
 
