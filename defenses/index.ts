@@ -1,14 +1,17 @@
 /** The table of defenses. */
 import { unknownName } from '../errors.ts';
 import { awp } from './awp.ts';
+import bitDepth from './bit-depth.ts';
 import type { DefensePlugin } from './defense.ts';
 import fgsmRs from './fgsm-rs.ts';
 import freeAt from './free-at.ts';
 import { hat } from './hat.ts';
+import jpeg from './jpeg.ts';
 import mart from './mart.ts';
 import { morel } from './morel.ts';
 import nFgsm from './n-fgsm.ts';
 import pgdAt from './pgd-at.ts';
+import randomResizePad from './random-resize-pad.ts';
 import standard from './standard.ts';
 import trades from './trades.ts';
 
@@ -25,6 +28,9 @@ export const defenses: readonly DefensePlugin[] = [
   fgsmRs,
   nFgsm,
   freeAt,
+  jpeg,
+  bitDepth,
+  randomResizePad,
 ];
 
 /** Throws, with the nearest name, when there is none such. */

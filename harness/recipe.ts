@@ -22,8 +22,8 @@ const oneCycle = z.strictObject({
   kind: z.literal('one-cycle'),
   /** Fraction of the training in which the rate grows. */
   warmup: fraction.default(0.25),
-  /** Shape of both halves. */
-  anneal: z.enum(['cosine', 'linear']).default('cosine'),
+  /** Shape of both halves: straight lines as in fast adversarial training (Wong et al. 2020), or PyTorch's default. */
+  anneal: z.enum(['linear', 'cosine']).default('linear'),
   /** The first rate is `learningRate / initialDivisor`, the last one that over `finalDivisor`: PyTorch's OneCycleLR. */
   initialDivisor: z.number().min(1).default(25),
   finalDivisor: z.number().min(1).default(1e4),

@@ -1,0 +1,115 @@
+import { readFileSync } from 'node:fs';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { crossEntropy } from '../../attacks/parts/losses.ts';
+import { createTarget } from '../../attacks/target.ts';
+import type { WrapperDefense } from '../../defenses/defense.ts';
+import { defense, defenses } from '../../defenses/index.ts';
+import { JpegCodec } from '../../defenses/parts/jpeg-codec.ts';
+import { resizeRows } from '../../defenses/random-resize-pad.ts';
+import { engine } from '../../engines/index.ts';
+import type { Classifier } from '../../models/classifier.ts';
+import { createNetwork } from '../../models/index.ts';
+import { readSafetensors } from '../../models/safetensors.ts';
+import { Rng } from '../../tensor/rng.ts';
+import { type Shape, tf } from '../../tensor/tf.ts';
+import { goldenBatch, largestDifference } from '../golden.ts';
+
+const SHAPE: Shape = [16, 16, 3];
+
+beforeAll(async () => {
+  await engine('wasm').init({ threads: 1, device: 'cpu' });
+});
+
+const network = () =>
+  createNetwork('cnn-small', { inputShape: SHAPE, classes: 4, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] }, new Rng('wrapped'));
+const images = (n: number) => tf.tensor4d(new Rng('images').uniform(n * 16 * 16 * 3), [n, ...SHAPE]);
+const wrapper = (name: string) => defense(name) as WrapperDefense;
+const wrap = (name: string, inner: Classifier = network().freeze()) =>
+  wrapper(name).apply(wrapper(name).params.parse({}), inner, new Rng('wrapper'));
+
+describe.each(defenses.filter((d) => d.kind === 'wrapper').map((d) => d.name))('%s', (name) => {
+  test('leaves no tensor behind', () => {
+    const wrapped = wrap(name);
+    const target = createTarget(wrapped, name);
+    const x = images(3);
+    const y = tf.tensor1d([0, 1, 2], 'int32');
+    const before = tf.memory().numTensors;
+    const { loss, logits, grad } = target.gradient(x, crossEntropy(y));
+    tf.dispose([loss, logits, grad, target.logits(x)]);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  test('frees all that it owns', () => {
+    const inner = network();
+    const before = tf.memory().numTensors;
+    wrap(name, inner.freeze()).dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  test('takes a classifier that has no gradient of its own', () => {
+    const inner = network();
+    const plain: Classifier = { classes: 4, inputShape: SHAPE, logits: (x) => inner.logits(x), dispose: () => {} };
+    const x = images(2);
+    const y = tf.tensor1d([0, 1], 'int32');
+    const gradient = (classifier: Classifier) => createTarget(wrap(name, classifier), name).gradient(x, crossEntropy(y)).grad;
+    expect(largestDifference(gradient(plain), gradient(inner.freeze()))).toBeLessThan(1e-5);
+  });
+
+  test('says whether two passes differ', () => {
+    const wrapped = wrap(name);
+    const x = images(2);
+    const difference = largestDifference(wrapped.logits(x), wrapped.logits(x));
+    expect(wrapped.randomized ?? false).toBe(wrapper(name).randomized);
+    expect(difference > 0).toBe(wrapper(name).randomized);
+  });
+});
+
+test('a straight-through gradient is that of the classifier at the transformed image', () => {
+  const inner = network().freeze();
+  const x = images(2);
+  const y = tf.tensor1d([0, 1], 'int32');
+  const squeezed = tf.round(x.mul(15)).div(15) as tf.Tensor4D;
+  const want = createTarget(inner, 'inner').gradient(squeezed, crossEntropy(y)).grad;
+  const got = createTarget(wrap('bit-depth', inner), 'bit-depth').gradient(x, crossEntropy(y)).grad;
+  expect(largestDifference(got, want)).toBeLessThan(1e-6);
+});
+
+test('the gradient through random resizing is the derivative of the loss with the same draw', () => {
+  const x = images(1);
+  const y = tf.tensor1d([1], 'int32');
+  const loss = (input: tf.Tensor4D) => crossEntropy(y)(wrap('random-resize-pad').logits(input)).dataSync()[0] as number;
+  const { grad } = createTarget(wrap('random-resize-pad'), 'wrapped').gradient(x, crossEntropy(y));
+  const direction = grad.div(grad.norm()) as tf.Tensor4D;
+  const h = 0.02;
+  const slope = (loss(x.add(direction.mul(h))) - loss(x.sub(direction.mul(h)))) / (2 * h);
+  const want = grad.norm().dataSync()[0] as number;
+  expect(Math.abs(slope / want - 1)).toBeLessThan(0.02);
+});
+
+test('a line of 4 shrunk to 2 and moved by 1 averages its pairs', () => {
+  expect([...resizeRows(4, 2, 1)]).toEqual([0, 0, 0, 0, 0.5, 0.5, 0, 0, 0, 0, 0.5, 0.5, 0, 0, 0, 0]);
+});
+
+test('resizing to the same size changes nothing', () => {
+  expect([...resizeRows(3, 3, 0)]).toEqual([1, 0, 0, 0, 1, 0, 0, 0, 1]);
+});
+
+/** `jpeg.safetensors`: the first reference images through libjpeg-turbo (Pillow 9.4, 4:2:0), whole, cut to 26 x 30, and as grey 28 x 28. */
+describe('the JPEG codec against libjpeg', () => {
+  const decoded = readSafetensors(readFileSync(new URL('./jpeg.safetensors', import.meta.url)), 'jpeg.safetensors').entries;
+  test.each([
+    { name: 'rgb_75', quality: 75, size: [32, 32, 3] },
+    { name: 'rgb_30', quality: 30, size: [32, 32, 3] },
+    { name: 'crop_75', quality: 75, size: [26, 30, 3] },
+    { name: 'grey_75', quality: 75, size: [28, 28, 1] },
+  ])('$name: 99 % of values within 1/255, all within 2/255', ({ name, quality, size }) => {
+    const { x } = goldenBatch(4);
+    const [h, w, c] = size as [number, number, number];
+    const input = (c === 1 ? x.slice([0, 0, 0, 1], [4, h, w, 1]) : x.slice([0, 0, 0, 0], [4, h, w, c])) as tf.Tensor4D;
+    const entry = decoded.get(name);
+    const want = tf.tensor(entry?.data ?? [], entry?.shape);
+    const error = new JpegCodec([h, w, c], quality).apply(input).mul(255).sub(want).abs();
+    expect(error.lessEqual(1.01).cast('float32').mean().dataSync()[0]).toBeGreaterThan(0.99);
+    expect(error.max().dataSync()[0]).toBeLessThanOrEqual(2.01);
+  });
+});
