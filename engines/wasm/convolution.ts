@@ -1,76 +1,76 @@
-/** Gradients of convolutions on our own kernels: TensorFlow.js's wasm backend has no filter gradient and a slow input gradient. */
-import { tf } from '../../tensor/tf.ts';
+/** Convolutions of NHWC images and their gradients on our own kernels: TensorFlow.js's wasm backend has no filter gradient, a slow input gradient, and turns NaN into -Infinity going forward. */
+import type { tf } from '../../tensor/tf.ts';
+import { type Attrs, type Border, FLOAT, forwardBorder, geometry, type Info, type Padded, padded, unsupported } from './images.ts';
 import { type KernelArgs, native, output, type Pointer, pointerOf, scratch, scratchInts, type WasmBackend } from './memory.ts';
 
-type Info = tf.backend_util.Conv2DInfo;
-type Attrs = {
-  strides: [number, number] | number;
-  pad: 'valid' | 'same' | number;
-  dataFormat: 'NHWC' | 'NCHW';
-  dimRoundingMode?: 'floor' | 'round' | 'ceil';
-  dilations?: [number, number] | number;
-};
+/** The bias `[co]`, readable eight at a time. */
+function paddedBias(b: WasmBackend, bias: tf.TensorInfo | undefined, co: number): Pointer {
+  if (!bias) return 0;
+  if (co % 8 === 0) return pointerOf(b, bias);
+  const space = scratch(b, 'bias', Math.ceil(co / 8) * 8 * FLOAT);
+  native().copyRows(pointerOf(b, bias), space, 1, co * FLOAT, 0);
+  return space;
+}
 
-const FLOAT = 4;
-
-function geometry(xShape: readonly number[], filterShape: readonly number[], attrs: Attrs): Info {
-  return tf.backend_util.computeConv2DInfo(
-    xShape as [number, number, number, number],
-    filterShape as [number, number, number, number],
-    attrs.strides,
-    attrs.dilations ?? 1,
-    attrs.pad,
-    attrs.dimRoundingMode,
-    false,
-    tf.backend_util.convertConv2DDataFormat(attrs.dataFormat),
+function forward(b: WasmBackend, info: Info, x: Pointer, filter: Pointer, bias: Pointer, relu: boolean): tf.TensorInfo {
+  const { info: y, at: out } = output(b, info.outShape);
+  const k = native();
+  const { inChannels: ci, outChannels: co, outHeight, outWidth } = info;
+  const image = padded(b, x, [info.inHeight, info.inWidth, ci], forwardBorder(info));
+  const depth = info.filterHeight * info.filterWidth * ci;
+  const order = scratchInts(
+    b,
+    'order',
+    Int32Array.from({ length: depth }, (_, i) => i * co * FLOAT),
   );
-}
-
-/** A batch of images with a border of zeros, one image at a time in scratch space, or where they are when no border is needed. */
-interface Padded {
-  readonly row: number;
-  readonly pixel: number;
-  at(image: number): Pointer;
-}
-
-interface Border {
-  readonly top: number;
-  readonly left: number;
-  readonly height: number;
-  readonly width: number;
-}
-
-function padded(b: WasmBackend, images: Pointer, [h, w, c]: readonly [number, number, number], border: Border): Padded {
-  const pixel = c * FLOAT;
-  const size = h * w * pixel;
-  if (border.top === 0 && border.left === 0 && border.height <= h && border.width <= w) {
-    return { row: w * pixel, pixel, at: (image) => images + image * size };
+  const packed = scratch(b, 'filter', Math.ceil(co / 8) * 8 * depth * FLOAT);
+  k.packFilter(filter, order, depth, co, FLOAT, packed);
+  // a row of the filter reads inputs that lie side by side
+  const runs: number[] = [];
+  for (let row = 0; row < info.filterHeight; row++) runs.push(row * image.row, info.filterWidth * ci);
+  const runsAt = scratchInts(b, 'runs', runs);
+  const [rowStep, pixelStep] = [image.row * info.strideHeight, image.pixel * info.strideWidth];
+  const outRow = outWidth * co * FLOAT;
+  for (let n = 0; n < info.batchSize; n++) {
+    const to = out + n * outHeight * outRow;
+    const from = image.at(n);
+    k.convolve(
+      from,
+      rowStep,
+      pixelStep,
+      runsAt,
+      info.filterHeight,
+      depth,
+      packed,
+      bias,
+      relu,
+      to,
+      outRow,
+      co * FLOAT,
+      outHeight,
+      outWidth,
+      co,
+    );
   }
-  const width = Math.max(border.width, border.left + w);
-  const height = Math.max(border.height, border.top + h);
-  const row = width * pixel;
-  const space = scratch(b, 'padded', height * row);
-  native().clear(space, height * row);
-  const interior = space + border.top * row + border.left * pixel;
-  const at = (image: number) => {
-    native().copyRows(images + image * size, interior, h, w * pixel, row);
-    return space;
-  };
-  return { row, pixel, at };
+  return y;
 }
 
-/** What the input must look like for every tap of every output pixel to lie inside it. */
-function forwardBorder(info: Info): Border {
-  return {
-    top: info.padInfo.top,
-    left: info.padInfo.left,
-    height: (info.outHeight - 1) * info.strideHeight + info.filterHeight,
-    width: (info.outWidth - 1) * info.strideWidth + info.filterWidth,
-  };
+/** `[n,oh,ow,co]` of `x` `[n,h,w,ci]` and `filter` `[kh,kw,ci,co]`. */
+export function conv2D({ inputs, attrs, backend: b }: KernelArgs): tf.TensorInfo | undefined {
+  const { x, filter } = inputs as { x: tf.TensorInfo; filter: tf.TensorInfo };
+  const info = geometry(x.shape, filter.shape, attrs as unknown as Attrs);
+  if (unsupported(info)) return undefined;
+  return forward(b, info, pointerOf(b, x), pointerOf(b, filter), 0, false);
 }
 
-function unsupported(info: Info): boolean {
-  return info.dataFormat !== 'channelsLast' || info.dilationHeight !== 1 || info.dilationWidth !== 1;
+/** The same with a bias `[co]` and ReLU. */
+export function fusedConv2D({ inputs, attrs, backend: b }: KernelArgs): tf.TensorInfo | undefined {
+  const { x, filter, bias } = inputs as { x: tf.TensorInfo; filter: tf.TensorInfo; bias?: tf.TensorInfo };
+  const info = geometry(x.shape, filter.shape, attrs as unknown as Attrs);
+  if (unsupported(info) || (attrs.activation !== 'linear' && attrs.activation !== 'relu')) return undefined;
+  if (bias && (bias.shape.length !== 1 || bias.shape[0] !== info.outChannels)) return undefined;
+  const biasAt = paddedBias(b, bias, info.outChannels);
+  return forward(b, info, pointerOf(b, x), pointerOf(b, filter), biasAt, attrs.activation === 'relu');
 }
 
 /** `dL/dfilter`, `[kh,kw,ci,co]`, of `x` `[n,h,w,ci]` and `dy` `[n,oh,ow,co]`. */

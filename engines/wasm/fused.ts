@@ -1,9 +1,7 @@
 /** The operations of `tensor/fused.ts` as one kernel each. */
 import { FUSED } from '../../tensor/fused.ts';
 import type { tf } from '../../tensor/tf.ts';
-import { floats, type KernelArgs, native, output, type Pointer, pointerOf, scratch, type WasmBackend } from './memory.ts';
-
-const size = (t: tf.TensorInfo): number => t.shape.reduce((a, b) => a * b, 1);
+import { floats, type KernelArgs, native, output, type Pointer, pointerOf, scratch, sizeOf, type WasmBackend } from './memory.ts';
 
 /** Writes float32 values to scratch space. */
 function scratchFloats(b: WasmBackend, name: string, values: Float32Array): Pointer {
@@ -14,7 +12,7 @@ function scratchFloats(b: WasmBackend, name: string, values: Float32Array): Poin
 
 function rowsOf(x: tf.TensorInfo): [m: number, c: number] {
   const c = x.shape[x.shape.length - 1] as number;
-  return [size(x) / c, c];
+  return [sizeOf(x) / c, c];
 }
 
 function batchNormTrain({ inputs, attrs, backend: b }: KernelArgs): tf.TensorInfo[] {
@@ -70,7 +68,7 @@ function batchNormTrainGrad({ inputs, attrs, backend: b }: KernelArgs): tf.Tenso
 function reluGrad({ inputs, backend: b }: KernelArgs): tf.TensorInfo {
   const { dy, y } = inputs as Record<'dy' | 'y', tf.TensorInfo>;
   const out = output(b, dy.shape);
-  native().reluGrad(pointerOf(b, dy), pointerOf(b, y), size(dy), out.at);
+  native().reluGrad(pointerOf(b, dy), pointerOf(b, y), sizeOf(dy), out.at);
   return out.info;
 }
 
@@ -121,7 +119,7 @@ function sgdMomentum({ inputs, attrs, backend: b }: KernelArgs): tf.TensorInfo[]
   const { lr, momentum, weightDecay } = attrs as Record<'lr' | 'momentum' | 'weightDecay', number>;
   const newW = output(b, w.shape);
   const newM = output(b, w.shape);
-  native().sgdMomentum(pointerOf(b, w), pointerOf(b, grad), pointerOf(b, m), size(w), lr, momentum, weightDecay, newW.at, newM.at);
+  native().sgdMomentum(pointerOf(b, w), pointerOf(b, grad), pointerOf(b, m), sizeOf(w), lr, momentum, weightDecay, newW.at, newM.at);
   return [newW.info, newM.info];
 }
 
@@ -129,7 +127,7 @@ function signStep({ inputs, attrs, backend: b }: KernelArgs): tf.TensorInfo {
   const { x, grad, origin } = inputs as Record<'x' | 'grad' | 'origin', tf.TensorInfo>;
   const { step, eps } = attrs as Record<'step' | 'eps', number>;
   const out = output(b, x.shape);
-  native().signStep(pointerOf(b, x), pointerOf(b, grad), pointerOf(b, origin), size(x), step, eps, out.at);
+  native().signStep(pointerOf(b, x), pointerOf(b, grad), pointerOf(b, origin), sizeOf(x), step, eps, out.at);
   return out.info;
 }
 

@@ -2,11 +2,11 @@
 import { tf } from '../../tensor/tf.ts';
 import type { Engine } from '../engine.ts';
 import { borrowedKernels } from './borrowed.ts';
-import { conv2DBackpropFilter, conv2DBackpropInput } from './convolution.ts';
+import { conv2D, conv2DBackpropFilter, conv2DBackpropInput, fusedConv2D } from './convolution.ts';
+import { exactKernels } from './exact.ts';
 import { fusedKernels } from './fused.ts';
 import { BUILD_COMMAND, backend, type KernelArgs, kernelsBuilt, loadKernels } from './memory.ts';
 import { movementKernels } from './movement.ts';
-import { sign } from './sign.ts';
 import { spreadKernels } from './spread.ts';
 
 /** A kernel of ours; undefined hands the call on to the backend's own. */
@@ -36,11 +36,13 @@ export const wasm: Engine = {
     if (!started) {
       await loadKernels(backend());
       const kernels: Record<string, Ours> = {
+        Conv2D: conv2D,
+        FusedConv2D: fusedConv2D,
         Conv2DBackpropFilter: conv2DBackpropFilter,
         Conv2DBackpropInput: conv2DBackpropInput,
+        ...exactKernels,
         ...fusedKernels,
         ...movementKernels,
-        Sign: sign,
       };
       for (const [name, kernel] of Object.entries({ ...borrowedKernels(), ...kernels })) register(name, kernel);
       for (const [name, kernel] of Object.entries(spreadKernels)) register(name, kernel);

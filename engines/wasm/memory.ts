@@ -40,6 +40,10 @@ export interface Kernels {
   reluGrad(dy: Pointer, y: Pointer, n: number, out: Pointer): void;
   sgdMomentum(...args: number[]): void;
   signStep(...args: number[]): void;
+  clip(x: Pointer, n: number, low: number, high: number, out: Pointer): void;
+  sign(x: Pointer, n: number, out: Pointer): void;
+  sum(x: Pointer, outer: number, middle: number, inner: number, scale: number, totals: Pointer, out: Pointer): void;
+  maxPoolGrad(...args: number[]): void;
   maximum(a: Pointer, b: Pointer, n: number, scalar: boolean, out: Pointer): void;
   minimum(a: Pointer, b: Pointer, n: number, scalar: boolean, out: Pointer): void;
   select(condition: Pointer, a: Pointer, b: Pointer, n: number, out: Pointer): void;
@@ -60,6 +64,15 @@ export const backend = (): WasmBackend => tf.backend() as unknown as WasmBackend
 
 export function pointerOf(b: WasmBackend, t: tf.TensorInfo): Pointer {
   return b.dataIdMap.get(t.dataId).memoryOffset;
+}
+
+/** Numbers in a tensor. */
+export function sizeOf(t: tf.TensorInfo): number {
+  return product(t.shape);
+}
+
+export function product(numbers: readonly number[]): number {
+  return numbers.reduce((a, b) => a * b, 1);
 }
 
 /** A new tensor and its address; the values are whatever was there. */

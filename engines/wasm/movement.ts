@@ -1,11 +1,10 @@
 /** Kernels that the wasm backend has and does slowly: reversing, tiling, gathering, selecting, extremes, casts to bool, and the copy that need not be. */
 import { tf } from '../../tensor/tf.ts';
-import { type KernelArgs, native, output, pointerOf, scratch, scratchInts } from './memory.ts';
+import { type KernelArgs, native, output, pointerOf, product, scratch, scratchInts } from './memory.ts';
 
 /** Returns undefined where the backend's own kernel must do it. */
 type Kernel = (args: KernelArgs) => tf.TensorInfo | undefined;
 
-const product = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 const bytesOf = (t: tf.TensorInfo): number => tf.util.bytesPerElement(t.dtype as 'float32');
 
 /** Another handle on the same values: tensors are never written after they are made. */

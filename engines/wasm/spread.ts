@@ -5,12 +5,13 @@ import { movementKernels } from './movement.ts';
 
 const NAMES = ['Minimum', 'Maximum', 'Greater', 'GreaterEqual', 'Less', 'LessEqual', 'Equal', 'NotEqual'];
 
-/** `t` tiled to `shape`; undefined when it has it already. */
-function tiled(t: tf.TensorInfo, shape: readonly number[], backend: KernelArgs['backend']): tf.TensorInfo | undefined {
-  if (tf.util.arraysEqual(t.shape, [...shape])) return undefined;
+/** `t` tiled to `shape`, and whether that made a tensor: where only axes of size one are missing, the values stay where they are. */
+function tiled(t: tf.TensorInfo, shape: readonly number[], backend: KernelArgs['backend']): { info: tf.TensorInfo; made: boolean } {
   const padded = [...new Array<number>(shape.length - t.shape.length).fill(1), ...t.shape];
   const reps = shape.map((size, i) => size / (padded[i] as number));
-  return movementKernels.Tile?.({ inputs: { x: { ...t, shape: padded } }, attrs: { reps }, backend });
+  const x = { ...t, shape: padded };
+  const info = reps.every((r) => r === 1) ? undefined : movementKernels.Tile?.({ inputs: { x }, attrs: { reps }, backend });
+  return { info: info ?? x, made: info !== undefined };
 }
 
 function spread(name: string): (args: KernelArgs) => tf.TensorInfo | undefined {
@@ -21,8 +22,8 @@ function spread(name: string): (args: KernelArgs) => tf.TensorInfo | undefined {
     if (scalar || shape.includes(0) || (tf.util.arraysEqual(a.shape, shape) && tf.util.arraysEqual(b.shape, shape))) return undefined;
     const [wideA, wideB] = [tiled(a, shape, backend), tiled(b, shape, backend)];
     const kernel = tf.getKernel(name, 'wasm') as tf.KernelConfig;
-    const out = kernel.kernelFunc({ inputs: { a: wideA ?? a, b: wideB ?? b }, attrs: attrs as tf.NamedAttrMap, backend });
-    for (const wide of [wideA, wideB]) if (wide) (tf.backend() as tf.KernelBackend).disposeData(wide.dataId);
+    const out = kernel.kernelFunc({ inputs: { a: wideA.info, b: wideB.info }, attrs: attrs as tf.NamedAttrMap, backend });
+    for (const { info, made } of [wideA, wideB]) if (made) (tf.backend() as tf.KernelBackend).disposeData(info.dataId);
     return out as tf.TensorInfo;
   };
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
 import { wasm } from '../../engines/wasm/index.ts';
-import type { tf } from '../../tensor/tf.ts';
+import { tf } from '../../tensor/tf.ts';
 import { differences, drawn, runKernel } from './compare.ts';
 
 beforeAll(async () => {
@@ -49,6 +49,25 @@ const inputGradient = (c: Convolution) =>
     { ...attrsOf(c), inputShape: [c.n, c.h, c.w, c.ci] },
   );
 
+const forward = (c: Convolution) => {
+  const [x, filter, bias] = [drawn([c.n, c.h, c.w, c.ci]), drawn([c.kernel, c.kernel, c.ci, c.co]), drawn([c.co], 'bias')];
+  return [
+    ...runKernel('Conv2D', { x, filter }, { ...attrsOf(c), dilations: 1 }),
+    ...runKernel('FusedConv2D', { x, filter, bias }, { ...attrsOf(c), dilations: 1, activation: 'relu' }),
+    ...runKernel('FusedConv2D', { x, filter, bias }, { ...attrsOf(c), dilations: 1, activation: 'linear' }),
+  ];
+};
+
+test('the convolution is that of the plain backend, with and without bias and ReLU', () => check(convolutions, 120, forward));
+
+test('NaN in an image comes out as NaN, also past a ReLU', async () => {
+  await tf.setBackend('wasm');
+  const x = tf.tensor4d([Number.NaN, 1, 2, 3], [1, 2, 2, 1]);
+  const conv = { x, filter: tf.ones<tf.Rank.R4>([1, 1, 1, 1]), strides: 1, pad: 0 as const };
+  expect([...tf.fused.conv2d({ ...conv, bias: tf.zeros([1]), activation: 'relu' }).dataSync()]).toEqual([Number.NaN, 1, 2, 3]);
+  expect([...tf.conv2d(x, conv.filter, 1, 0).relu().dataSync()]).toEqual([Number.NaN, 1, 2, 3]);
+});
+
 test('the filter gradient is that of the plain backend', () => check(convolutions, 120, filterGradient));
 
 test('the input gradient is that of the plain backend', () => check(convolutions, 120, inputGradient));
@@ -63,8 +82,8 @@ const ofResnetTiny = fc.constantFrom<Convolution>(
   { n: 2, h: 8, w: 8, ci: 64, co: 64, kernel: 3, stride: 1, pad: 1 },
 );
 
-test('the convolutions of resnet-tiny have the gradients of the plain backend', () =>
-  check(ofResnetTiny, 12, (c) => [...filterGradient(c), ...inputGradient(c)]));
+test('the convolutions of resnet-tiny and their gradients are those of the plain backend', () =>
+  check(ofResnetTiny, 12, (c) => [...forward(c), ...filterGradient(c), ...inputGradient(c)]));
 
 test('padding named as TensorFlow does, more on the right than on the left, has the gradients of the plain backend', async () => {
   const attrs = { strides: [2, 2], pad: 'same', dataFormat: 'NHWC' };

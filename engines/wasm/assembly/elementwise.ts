@@ -108,3 +108,26 @@ export function select(condition: usize, a: usize, b: usize, n: i32, out: usize)
     store<u32>(out + o, load<u8>(condition + i) ? load<u32>(a + o) : load<u32>(b + o));
   }
 }
+
+/** Not below `low`, not above `high`; NaN stays NaN. */
+export function clip(x: usize, n: i32, low: f32, high: f32, out: usize): void {
+  const floor = f32x4.splat(low);
+  const ceiling = f32x4.splat(high);
+  let i: i32 = 0;
+  for (; i + 4 <= n; i += 4) {
+    const o = (<usize>i) << 2;
+    v128.store(out + o, f32x4.min(f32x4.max(v128.load(x + o), floor), ceiling));
+  }
+  for (; i < n; i++) {
+    const o = (<usize>i) << 2;
+    store<f32>(out + o, min<f32>(max<f32>(load<f32>(x + o), low), high));
+  }
+}
+
+/** -1, 0 or 1; NaN stays NaN. */
+export function sign(x: usize, n: i32, out: usize): void {
+  for (let i: i32 = 0; i < n; i++) {
+    const v = load<f32>(x + ((<usize>i) << 2));
+    store<f32>(out + ((<usize>i) << 2), v > 0 ? 1 : v < 0 ? -1 : v);
+  }
+}

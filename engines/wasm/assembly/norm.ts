@@ -4,7 +4,7 @@
 const CHUNK: i32 = 128;
 
 /** Sums four neighbouring channels over `rows` rows. */
-function sum4(x: usize, rows: i32, stride: usize): v128 {
+export function sum4(x: usize, rows: i32, stride: usize): v128 {
   let s0 = f32x4.splat(0);
   let s1 = s0,
     s2 = s0,
