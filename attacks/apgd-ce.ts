@@ -15,7 +15,10 @@ export default defineAttack<ApgdParams>({
   streams: true,
   cost: (p) => apgdCost(p, p.restarts),
   create: (p) => ({
-    perturb: (batch, target, threat, run) =>
-      apgdSearch(batch, target, threat, run, { ...p, attempts: p.restarts, loss: (_, y) => crossEntropy(y) }),
+    async perturb(batch, target, threat, run) {
+      // a single class cannot be confused
+      if (target.classes < 2) return batch.x.clone();
+      return apgdSearch(batch, target, threat, run, { ...p, attempts: p.restarts, loss: (_, y) => crossEntropy(y) });
+    },
   }),
 });

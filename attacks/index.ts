@@ -4,7 +4,10 @@ import apgdCe from './apgd-ce.ts';
 import apgdDlr from './apgd-dlr.ts';
 import apgdT from './apgd-t.ts';
 import type { AttackPlugin, EnsemblePlugin } from './attack.ts';
+import autoattack from './autoattack.ts';
 import cw from './cw.ts';
+import fab from './fab.ts';
+import fabT from './fab-t.ts';
 import fgsm from './fgsm.ts';
 import mim from './mim.ts';
 import multiTargeted from './multi-targeted.ts';
@@ -13,9 +16,23 @@ import pgd from './pgd.ts';
 import square from './square.ts';
 import transfer from './transfer.ts';
 
-export const attacks: readonly AttackPlugin[] = [noise, fgsm, pgd, mim, cw, multiTargeted, square, transfer, apgdCe, apgdDlr, apgdT];
+export const attacks: readonly AttackPlugin[] = [
+  noise,
+  fgsm,
+  pgd,
+  mim,
+  cw,
+  multiTargeted,
+  square,
+  transfer,
+  apgdCe,
+  apgdDlr,
+  apgdT,
+  fab,
+  fabT,
+];
 
-export const ensembles: readonly EnsemblePlugin[] = [];
+export const ensembles: readonly EnsemblePlugin[] = [autoattack];
 
 /** Throws, with the nearest name, when there is none such. */
 export function attack(name: string): AttackPlugin | EnsemblePlugin {

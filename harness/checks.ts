@@ -87,3 +87,10 @@ export function squareFlags(members: readonly { attack: string; entered: number;
   const detail = `Square broke ${found.entered - found.left} points that the gradient attacks before it left; gradients may be masked`;
   return [{ name: 'square-beats-gradients', detail }];
 }
+
+/** Members of an ensemble that `classes` are too few for, by their labels: `all` those for many classes, `run` those that ran. */
+export function classFlags(all: readonly string[], run: readonly string[], classes: number): Flag[] {
+  const left = all.filter((label) => !run.includes(label));
+  if (left.length === 0) return [];
+  return [{ name: 'few-classes', detail: `${left.join(', ')} left out: ${classes} classes are too few for the loss` }];
+}

@@ -5,7 +5,7 @@ import { RampartError } from '../errors.ts';
 import type { Classifier } from '../models/classifier.ts';
 import type { Rng } from '../tensor/rng.ts';
 import { type Shape, tf } from '../tensor/tf.ts';
-import { checkBudget, leakedTensors, logitFlags, squareFlags } from './checks.ts';
+import { checkBudget, classFlags, leakedTensors, logitFlags, squareFlags } from './checks.ts';
 import { isEnsemble, type Member, membersOf } from './ensemble.ts';
 import { decodeState, type EvaluationState, encodeState, initialState } from './evaluation-state.ts';
 import type { CellRecord, Flag } from './record.ts';
@@ -72,6 +72,9 @@ export interface Evaluation {
 
 /** Random classifiers answer differently every time: their prediction is the class with the largest probability averaged over so many answers. */
 export const RANDOMIZED_DRAWS = 5;
+
+/** Classes enough for any loss. */
+const MANY = 1000;
 
 /** An attack that fills its own batches gets this many at once: enough that its last, emptying one weighs little. */
 const STREAMED_BATCHES = 8;
@@ -150,7 +153,8 @@ interface Context {
 export async function evaluate(input: EvaluationInput): Promise<Evaluation> {
   const { data, clean, classifier } = input;
   if (clean.length !== data.n) throw new RampartError(`[evaluation] expected ${data.n} clean outcomes, got ${clean.length}`);
-  const members = membersOf(input.attack, input.params, input.threat, classifier.classes, input.lookup?.bind(input));
+  const forClasses = (classes: number) => membersOf(input.attack, input.params, input.threat, classes, input.lookup?.bind(input));
+  const members = forClasses(classifier.classes);
   const saved = await input.checkpoint?.load();
   const state = saved ? decodeState(saved, data.n) : initialState(clean);
   const context: Context = {
@@ -159,7 +163,11 @@ export async function evaluate(input: EvaluationInput): Promise<Evaluation> {
     target: createTarget(classifier, input.name),
     judge: createTarget(classifier, input.name),
   };
-  if (!saved) await settleKnown(context, members);
+  if (!saved) {
+    await settleKnown(context, members);
+    const labels = (all: Member[]) => all.map((m) => m.label);
+    state.flags.push(...classFlags(labels(forClasses(MANY)), labels(members), classifier.classes));
+  }
   for (const member of members.slice(state.members.length - (state.queue ? 1 : 0))) await runMember(context, member, members.length);
   return resultOf(context, members);
 }
