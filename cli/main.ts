@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** `rampart`: the command line. Exit codes: 0 all done, 1 something failed, 2 bad usage or suite. */
 import { cac } from 'cac';
+import { silenceBanner } from '../engines/choose.ts';
 import { RampartError } from '../errors.ts';
 import { packageVersion } from '../harness/provenance.ts';
 import { StoreError } from '../harness/store.ts';
@@ -56,8 +57,9 @@ runnable(cli.command('plan [suite]', 'What would run, with passes and estimated 
 
 cli
   .command('validate [suite]', 'Check a suite')
+  .option('--schema', 'Print the JSON Schema of suites instead, for editors')
   .option('--json', 'Print JSON')
-  .action((suite: string | undefined, options: RawOptions) => {
+  .action((suite: string | undefined, options: RawOptions & { schema?: boolean }) => {
     outcome = validateCommand(suite, options);
   });
 
@@ -135,6 +137,7 @@ async function main(): Promise<number> {
   return 2;
 }
 
+silenceBanner();
 process.exitCode = await main().catch(complain);
 // a lent timer or socket must not keep a finished command
 process.exit();

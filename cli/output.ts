@@ -1,4 +1,5 @@
 /** Text for the terminal: tables, messages, names of jobs. */
+import { relative } from 'node:path';
 import type { Planned } from '../harness/plan.ts';
 
 /** Whether colours and moving lines are wanted. */
@@ -20,6 +21,12 @@ export function printError(text: string): void {
 
 export function printJson(value: unknown): void {
   print(JSON.stringify(value, null, 2));
+}
+
+/** A path as the reader can use it: relative where it is below the current folder. */
+export function shownPath(path: string): string {
+  const short = relative('.', path);
+  return short === '' || short.startsWith('..') ? path : short;
 }
 
 /** Columns as wide as their widest cell; those whose index is in `right` are set to the right. */

@@ -108,7 +108,7 @@ export async function selfCheck(): Promise<string | undefined> {
 }
 
 /** The plain backend greets whoever uses it first in Node with advice to install another. */
-function silenceBanner(): void {
+export function silenceBanner(): void {
   const plain = tf.findBackend('cpu') as { firstUse?: boolean } | null;
   if (plain) plain.firstUse = false;
 }

@@ -61,7 +61,7 @@ function sourceProblems(suite: Suite): Problem[] {
     attack.sources
       .filter((source) => !known.includes(source))
       .map((source) => ({
-        path: ['attacks', i],
+        path: ['attacks', i, 'sources'],
         message: `transfer source: ${unknownName('model of this suite', source, known).message}`,
       })),
   );

@@ -65,7 +65,16 @@ type Issue = z.core.$ZodIssue;
 function expected(issue: Issue): string {
   switch (issue.code) {
     case 'invalid_type':
-      return issue.expected;
+      return (
+        { int: 'a whole number', number: 'a number', string: 'text', array: 'a list', object: 'keys with values' }[
+          issue.expected as string
+        ] ?? issue.expected
+      );
+    case 'invalid_union':
+      return issue.message
+        .replace(/^Invalid discriminator value. Expected /, 'one of ')
+        .replaceAll("'", '"')
+        .replaceAll(' | ', ', ');
     case 'invalid_value':
       return issue.values.length === 1 ? shown(issue.values[0]) : `one of ${issue.values.map(shown).join(', ')}`;
     case 'too_small':
@@ -79,6 +88,12 @@ function expected(issue: Issue): string {
   }
 }
 
+/** The values that would have been right, where they are few enough to name. */
+function choices(issue: Issue): string[] {
+  if (issue.code === 'invalid_value') return issue.values.map(String);
+  return issue.code === 'invalid_union' ? [...issue.message.matchAll(/'([^']*)'/g)].map((match) => match[1] as string) : [];
+}
+
 /** Problems of a value that did not fit its schema. `keysAt` names the keys that an object may have. */
 export function problemsOf(issues: readonly Issue[], data: unknown, base: Path, keysAt: (path: Path) => readonly string[]): Problem[] {
   return issues.flatMap((issue): Problem[] => {
@@ -88,7 +103,7 @@ export function problemsOf(issues: readonly Issue[], data: unknown, base: Path, 
     if (issue.code === 'unrecognized_keys')
       return issue.keys.map((key) => ({ path: [...path, key], message: unknownKey(key, keysAt(local)) }));
     if (issue.code === 'invalid_union' && issue.errors.length > 0) return unionProblems(issue.errors, data, base, local, keysAt);
-    const near = issue.code === 'invalid_value' && typeof got === 'string' ? nearest(got, issue.values.map(String)) : undefined;
+    const near = typeof got === 'string' ? nearest(got, choices(issue)) : undefined;
     if (got === undefined && issue.code !== 'custom') return [{ path, message: `is missing, expected ${expected(issue)}` }];
     return [{ path, message: `expected ${expected(issue)}, got ${shown(got)}${near ? `; did you mean ${JSON.stringify(near)}?` : ''}` }];
   });

@@ -257,7 +257,7 @@ class Reader {
       }
       const label = labels[i] as string;
       if (labels.indexOf(label) !== i)
-        this.problems.push({ path, message: `"${label}" is there twice; give one of them a label: of its own` });
+        this.problems.push({ path, message: `"${label}" is there twice; give one of them a label of its own` });
       return [{ entry, label, plugin, params: params.data, path }];
     });
   }

@@ -1,19 +1,23 @@
 /** `rampart plan` and `rampart validate`: what a suite would do, without doing it. */
-import { relative } from 'node:path';
 import { RampartError } from '../../errors.ts';
 import { prepareData } from '../../harness/data.ts';
 import type { DataRef, Job } from '../../harness/jobs.ts';
 import { type Plan, type Planned, planRun } from '../../harness/plan.ts';
 import { Calibration } from '../../harness/progress.ts';
-import type { Registry } from '../../harness/registry.ts';
+import { Registry } from '../../harness/registry.ts';
 import { chooseSlots } from '../../harness/run.ts';
 import { Store } from '../../harness/store.ts';
 import { loadSuite, type Suite } from '../../harness/suite.ts';
+import { suiteJsonSchema } from '../../harness/suite-json-schema.ts';
 import { compact, duration } from '../../reports/format.ts';
 import { countOption, dataDirOf, engineOf, outOf, type RawOptions, suiteFile } from '../options.ts';
-import { bold, dim, jobName, print, printJson, table } from '../output.ts';
+import { bold, dim, jobName, print, printJson, shownPath, table } from '../output.ts';
 
-export async function validateCommand(file: string | undefined, options: RawOptions): Promise<number> {
+export async function validateCommand(file: string | undefined, options: RawOptions & { schema?: boolean }): Promise<number> {
+  if (options.schema) {
+    printJson(suiteJsonSchema(new Registry()));
+    return 0;
+  }
   const { suite } = await loadSuite(suiteFile(file));
   const trained = suite.defenses.filter((d) => d.kind === 'training').length;
   const counts = {
@@ -23,7 +27,7 @@ export async function validateCommand(file: string | undefined, options: RawOpti
   if (options.json) printJson({ valid: true, suite: suite.name, ...counts });
   else
     print(
-      `${relative('.', suite.file)} is valid: ${counts.models} models to train, ${suite.models.length} pretrained, ${counts.attacks} attacks`,
+      `${shownPath(suite.file)} is valid: ${counts.models} models to train, ${suite.models.length} pretrained, ${counts.attacks} attacks`,
     );
   return 0;
 }

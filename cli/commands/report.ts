@@ -1,8 +1,8 @@
 /** `rampart report`: the site again from the records of an output folder, or of a folder of records. */
-import { relative, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { readRun } from '../../harness/run.ts';
 import { type RawOptions, UsageError } from '../options.ts';
-import { print } from '../output.ts';
+import { print, shownPath } from '../output.ts';
 import { siteOf } from '../site.ts';
 
 export async function reportCommand(dir: string | undefined, options: RawOptions): Promise<number> {
@@ -10,6 +10,6 @@ export async function reportCommand(dir: string | undefined, options: RawOptions
   if ((await readRun(from)).length === 0)
     throw new UsageError(`[report] ${from} holds no records`, { remedy: 'make some with rampart run' });
   const page = await siteOf(from, options.out === undefined ? undefined : resolve(String(options.out)));
-  print(relative('.', page));
+  print(shownPath(page));
   return 0;
 }

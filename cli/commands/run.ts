@@ -1,9 +1,8 @@
 /** `rampart run`: trains, attacks, and writes the site. */
-import { relative } from 'node:path';
 import { type RunResult, runSuite } from '../../harness/run.ts';
 import { loadSuite } from '../../harness/suite.ts';
 import { countOption, dataDirOf, engineOf, outOf, type RawOptions, suiteFile } from '../options.ts';
-import { bold, dim, isTerminal, jobName, print, printJson, red } from '../output.ts';
+import { bold, dim, isTerminal, jobName, print, printJson, red, shownPath } from '../output.ts';
 import { siteOf } from '../site.ts';
 import { summary } from '../summary.ts';
 import { Display } from '../terminal.ts';
@@ -13,7 +12,7 @@ export async function runCommand(file: string | undefined, options: RawOptions, 
   const { suite, registry } = await loadSuite(suiteFile(file));
   const out = outOf(options, suite);
   const display = new Display();
-  print(`${bold(suite.title)}  ${dim(`${relative('.', suite.file)} -> ${relative('.', out)}`)}`);
+  print(`${bold(suite.title)}  ${dim(`${shownPath(suite.file)} -> ${shownPath(out)}`)}`);
   let result: RunResult;
   try {
     result = await runSuite(suite, registry, {
@@ -33,7 +32,7 @@ export async function runCommand(file: string | undefined, options: RawOptions, 
   }
   const site = await siteOf(out);
   if (options.json) printJson(result.records);
-  else print(`\n${summary(result.records)}\n\nsite ${relative('.', site)}`);
+  else print(`\n${summary(result.records)}\n\nsite ${shownPath(site)}`);
   for (const { planned, record } of result.failed) print(`${red('failed')} ${jobName(planned)}: ${record.error?.message ?? ''}`);
   return result.failed.length === 0 ? 0 : 1;
 }
