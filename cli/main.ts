@@ -14,6 +14,7 @@ import { reportCommand } from './commands/report.ts';
 import { runCommand } from './commands/run.ts';
 import { serveCommand } from './commands/serve.ts';
 import { type TimeOptions, timeCommand } from './commands/time.ts';
+import { validateResultsCommand } from './commands/validate-results.ts';
 import { countOption, type RawOptions, UsageError } from './options.ts';
 import { print, printError } from './output.ts';
 
@@ -75,6 +76,13 @@ cli
   .option('--out <dir>', 'Where to (default: DIR/site)')
   .action((dir: string | undefined, options: RawOptions) => {
     outcome = reportCommand(dir, options);
+  });
+
+cli
+  .command('validate-results [dir]', 'Check a folder of records that several people add to (default: results)')
+  .option('--json', 'Print JSON')
+  .action((dir: string | undefined, options: RawOptions) => {
+    outcome = validateResultsCommand(dir, options);
   });
 
 cli

@@ -21,9 +21,10 @@ interface PageCell {
 export function writeBoardPage(site: Site, board: Board): void {
   const { view, files } = site;
   const first = view.boards[0] === board;
-  const columns = boardColumns(board, first).filter(
-    (c) => !['worst_case_low', 'worst_case_high', 'seeds', 'seeds_deviation'].includes(c.key),
-  );
+  const sameImages = new Set(board.rows.map((r) => r.worst?.n)).size === 1;
+  // Intervals and spreads stand beside their values; a number of images that is the same everywhere stands above the table.
+  const hidden = new Set(['worst_case_low', 'worst_case_high', 'seeds', 'seeds_deviation', ...(sameImages ? ['n'] : [])]);
+  const columns = boardColumns(board, first).filter((c) => !hidden.has(c.key));
   const table = boardTable(board, boardColumns(board, first));
   const dir = `downloads/${board.id}`;
   const links = downloads(site, dir, table, '');
@@ -145,7 +146,12 @@ function pageCell(board: Board, row: Row, column: BoardColumn): PageCell {
   const value = column.value(row);
   const base = `models/${row.model.slug}.html`;
   const cell: PageCell = {
-    href: value === null || value === '' ? undefined : column.anchor ? `${base}#${column.anchor}` : base,
+    href:
+      value === null || value === '' || (column.group === 'more' && column.kind === 'text')
+        ? undefined
+        : column.anchor
+          ? `${base}#${column.anchor}`
+          : base,
     text: '–',
     sort: undefined,
     note: undefined,
@@ -153,14 +159,14 @@ function pageCell(board: Board, row: Row, column: BoardColumn): PageCell {
     mark: undefined,
   };
   if (column.group === 'attack') return attackCell(board, row, column, cell, base);
-  if (column.key === 'flags') return { ...cell, text: String(value) };
+  if (column.key === 'flags') return { ...cell, text: String(value), href: value === '' ? undefined : `${base}#flags` };
   if (value === null) return cell;
   if (column.key === 'rank') return { ...cell, text: row.tied ? `${value}=` : String(value) };
   if (column.key === 'worst_case' && row.worst) {
     return { ...cell, text: percent(row.worst.accuracy), note: interval(row.worst.interval), bar: percent(row.worst.accuracy) };
   }
   if (column.key === 'seeds_mean' && row.seeds)
-    return { ...cell, text: `${percent(row.seeds.mean)} ± ${percent(row.seeds.deviation)}`, note: `n=${row.seeds.count}` };
+    return { ...cell, text: `${percent(row.seeds.mean)} ± ${percent(row.seeds.deviation)}`, note: `of ${row.seeds.count}` };
   if (typeof value === 'string' || typeof value === 'boolean')
     return { ...cell, text: typeof value === 'string' ? value : value ? 'yes' : 'no' };
   if (column.key.endsWith('_ms')) return { ...cell, text: duration(value), sort: String(value) };

@@ -123,7 +123,7 @@ export function boardColumns(board: Board, first: boolean): BoardColumn[] {
       anchor: 'cost',
       shown: hasRatio,
       group: 'cost',
-      help: 'Passes of training against the standard model of the same architecture and recipe.',
+      help: 'Passes of training over those of the standard model of the same architecture and data.',
       value: (r) => r.ratio?.passes ?? null,
     },
     {
@@ -223,7 +223,7 @@ export function boardColumns(board: Board, first: boolean): BoardColumn[] {
       shown: false,
       group: 'more',
       help: 'Trainable numbers of the network.',
-      value: (r) => r.model.record.arch.parameters,
+      value: (r) => r.model.record.arch.parameters || null,
     },
     {
       key: 'extra_data',

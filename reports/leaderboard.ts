@@ -51,7 +51,7 @@ export interface Row {
   readonly missing: string[];
   /** Strongest PGD minus AutoAttack on the examples that both saw, in accuracy. */
   readonly gap: number | undefined;
-  /** Against the standard model of the same architecture and recipe: passes and wall time. */
+  /** Against the standard model of the same architecture and data, and the same recipe where there is one: passes and wall time. */
   readonly ratio: { passes: number; time: number | undefined } | undefined;
   readonly attackCost: { forward: number; backward: number; wallMs: number };
   readonly seeds: { count: number; mean: number; deviation: number } | undefined;
@@ -198,7 +198,9 @@ function viewBoards(models: ReadonlyMap<string, ModelView>, cells: readonly Cell
   const groups = boardCells(cells);
   const drafts = [...groups].map(([identity, list]) => {
     const first = list[0] as CellRecord; // a clean cell is never first where an attack is
-    const view = models.get(first.model.key) as ModelView;
+    const view =
+      list.map((c) => models.get(c.model.key) as ModelView).find((m) => m.record.status === 'done') ??
+      (models.get(first.model.key) as ModelView);
     const name = `${first.dataset.name} ${first.threat.norm} ${radius(first.threat.eps)}`;
     const main = list.filter((c) => c.attack.name === 'clean' && boardId(c) === identity).length;
     return { identity, list, name, main, dataset: view.record.dataset, threat: first.threat };
@@ -339,7 +341,8 @@ function costRatio(model: ModelView, models: ReadonlyMap<string, ModelView>): Ro
     r.dataset.train === record.dataset.train &&
     r.arch.name === record.arch.name &&
     trainingPasses(r) > 0;
-  const base = [...models.values()].map((m) => m.record).find((r) => same(r) && canonical(r.recipe) === canonical(record.recipe));
+  const bases = [...models.values()].map((m) => m.record).filter(same);
+  const base = bases.find((r) => canonical(r.recipe) === canonical(record.recipe)) ?? bases[0];
   if (!base || record.status !== 'done' || trainingPasses(record) === 0) return undefined;
   return {
     passes: trainingPasses(record) / trainingPasses(base),

@@ -79,7 +79,7 @@ function summary(site: Site, model: ModelView, row: Row | undefined) {
     },
     {
       key: 'Data',
-      value: `${dataset.name}: ${dataset.train} training, ${dataset.validation} validation, ${dataset.test} test images${record.extraData ? ', and extra data' : ''}`,
+      value: `${dataset.name}: ${dataset.train} training images${dataset.validation > 0 ? ` (${dataset.validation} of them for validation)` : ''}, ${dataset.test} test images${record.extraData ? ', and extra data' : ''}`,
     },
     ...(threat ? [{ key: 'Trained against', value: `${threat.norm} ${radius(threat.eps)}` }] : []),
     { key: 'Seed', value: String(record.seed) },

@@ -12,7 +12,7 @@ export function npy(array: NpyArray): Uint8Array {
   const dtype = array.kind === 'int8' ? '|i1' : array.kind === 'int32' ? '<i4' : `<U${width}`;
   const shape = `(${array.shape.join(', ')}${array.shape.length === 1 ? ',' : ''})`;
   const text = `{'descr': '${dtype}', 'fortran_order': False, 'shape': ${shape}, }`;
-  const header = text.padEnd(Math.ceil((10 + text.length + 1) / 64) * 64 - 11) + '\n';
+  const header = `${text.padEnd(Math.ceil((10 + text.length + 1) / 64) * 64 - 11)}\n`;
   const body = values(array, width);
   const out = Buffer.alloc(10 + header.length + body.length);
   out.write('\x93NUMPY\x01\x00', 0, 'latin1');

@@ -31,15 +31,15 @@ export interface Link {
   readonly text: string;
 }
 
-/** Writes a table in every format under `dir`, `bulk` data as CSV and JSON only; the links are relative to a page `root` below the top (`''` or `'../'`). */
-export function downloads(site: Site, dir: string, table: Table, root: string, bulk = false): Link[] {
+/** Writes a table under `dir` in every format, the data of charts as CSV and JSON, a line per image as CSV only; the links are relative to a page `root` below the top (`''` or `'../'`). */
+export function downloads(site: Site, dir: string, table: Table, root: string, data: 'table' | 'chart' | 'outcomes' = 'table'): Link[] {
   const formats = [
     ['csv', 'CSV', csvOf],
     ['json', 'JSON', jsonOf],
     ['tex', 'LaTeX', latexOf],
     ['md', 'Markdown', markdownOf],
   ] as const;
-  const links = formats.slice(0, bulk ? 2 : 4).map(([extension, text, write]) => {
+  const links = formats.slice(0, data === 'table' ? 4 : data === 'chart' ? 2 : 1).map(([extension, text, write]) => {
     const path = `${dir}/${table.name}.${extension}`;
     site.files.add(path, write(table));
     return { href: root + path, text };
@@ -101,7 +101,7 @@ export interface ChartView {
 export function chartView(site: Site, chart: Chart, root: string): ChartView {
   const { id, title, description, svg, table } = chart;
   site.files.add(`charts/${id}.svg`, standalone(svg, site.chartStyle));
-  const files = downloads(site, 'charts', table, root, chart.bulk).slice(0, -1);
+  const files = downloads(site, 'charts', table, root, chart.bulk ? 'outcomes' : 'chart').slice(0, -1);
   const inline = table.rows.length <= INLINE_ROWS;
   const paged = !inline && !chart.bulk;
   if (paged) {

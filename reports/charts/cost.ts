@@ -59,7 +59,9 @@ export function costChart(board: Board, colours: ReadonlyMap<string, number>): C
         {},
         `${p.row.model.name}: ${percent(p.accuracy)} % [${interval(p.row.worst?.interval ?? [0, 1])}], ${compact(p.cost)} training passes`,
       ),
-      element('line', { x1: x(p.cost), x2: x(p.cost), y1: y(p.row.worst?.interval[0] ?? 0), y2: y(p.row.worst?.interval[1] ?? 0) }),
+      points.length > 60
+        ? undefined
+        : element('line', { x1: x(p.cost), x2: x(p.cost), y1: y(p.row.worst?.interval[0] ?? 0), y2: y(p.row.worst?.interval[1] ?? 0) }),
       element('circle', { cx: x(p.cost), cy: y(p.accuracy), r: points.length > 60 ? 3 : 5 }),
     );
   const labelled = [...front, ...(points.length <= 24 ? points.filter((p) => !front.includes(p)) : [])];

@@ -11,7 +11,7 @@ export interface Chart {
   readonly description: string;
   readonly svg: Svg;
   readonly table: Table;
-  /** A line per test image: written as CSV and JSON, not as a page. */
+  /** A line per test image: written as CSV, not as a page. */
   readonly bulk?: boolean;
 }
 
@@ -50,7 +50,7 @@ export function axes(
   const middleY = (area.top + area.bottom) / 2;
   return element(
     'g',
-    { class: 'axes', 'aria-hidden': 'true' },
+    { class: 'axes' },
     y.scale.ticks(5).map((v) => {
       const at = y.scale(v);
       return [

@@ -20,7 +20,7 @@ export interface Grid {
 }
 
 /** Most rows that a heat map shows; the rest are in its file. */
-export const HEATMAP_ROWS = 40;
+export const HEATMAP_ROWS = 25;
 
 export function gridChart(grid: Grid): Chart {
   const rows = grid.rows.slice(0, HEATMAP_ROWS);
@@ -35,14 +35,18 @@ export function gridChart(grid: Grid): Chart {
     grid.columns.map((name, j) =>
       element(
         'text',
-        { x: 0, y: 0, transform: `translate(${Math.round(left + (j + 0.5) * cellWidth)} ${top - 8}) rotate(-35)`, 'aria-hidden': 'true' },
+        { x: 0, y: 0, transform: `translate(${Math.round(left + (j + 0.5) * cellWidth)} ${top - 8}) rotate(-35)` },
         short(name, 14),
       ),
     ),
     rows.map((name, i) => [
-      element('text', { x: left - 6, y: top + i * cellHeight + 16, 'text-anchor': 'end', 'aria-hidden': 'true' }, short(name, 24)),
-      grid.columns.map((column, j) =>
-        heatCell(grid.values[i]?.[j] ?? null, `${name}, ${column}`, left + j * cellWidth, top + i * cellHeight, cellWidth, cellHeight),
+      element('text', { x: left - 6, y: top + i * cellHeight + 16, 'text-anchor': 'end' }, short(name, 24)),
+      element(
+        'g',
+        { class: 'heat' },
+        grid.columns.map((column, j) =>
+          heatCell(grid.values[i]?.[j] ?? null, `${name}, ${column}`, left + j * cellWidth, top + i * cellHeight, cellWidth, cellHeight),
+        ),
       ),
     ]),
   );
@@ -65,23 +69,19 @@ export function gridChart(grid: Grid): Chart {
 
 function heatCell(value: number | null, what: string, x: number, y: number, w: number, h: number): Svg {
   const text = value === null ? '–' : percent(value);
+  const ink = value === null ? undefined : value > 0.5 ? 'on-dark' : 'on-light';
   return element(
     'g',
-    { class: 'heat' },
+    {},
     element('title', {}, value === null ? `${what}: no result` : `${what}: ${text} %`),
-    element('rect', { x, y, width: w - 1, height: h - 1, fill: value === null ? 'none' : ramp(value) }),
-    element(
-      'text',
-      {
-        x: x + (w - 1) / 2,
-        y: y + 16,
-        'text-anchor': 'middle',
-        'aria-hidden': 'true',
-        class: value === null ? undefined : value > 0.5 ? 'on-dark' : 'on-light',
-      },
-      text,
-    ),
+    element('rect', { x, y, width: w - 1, height: h - 1, fill: value === null ? 'none' : hex(ramp(value)) }),
+    element('text', { x: x + (w - 1) / 2, y: y + 16, class: ink }, text),
   );
+}
+
+/** `rgb(1, 2, 3)` as `#010203`. */
+function hex(rgb: string): string {
+  return `#${(rgb.match(/\d+/g) ?? []).map((v) => Number(v).toString(16).padStart(2, '0')).join('')}`;
 }
 
 /** Robust accuracy of every model under every attack. */

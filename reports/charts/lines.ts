@@ -21,7 +21,7 @@ interface Plot {
   readonly id: string;
   readonly title: string;
   readonly description: string;
-  readonly x: { title: string; key: string; format?: (v: number) => string };
+  readonly x: { title: string; key: string; format?: (v: number) => string; ticks?: readonly number[] };
   readonly y: { title: string; key: string; percent: boolean };
   readonly lines: readonly Line[];
 }
@@ -43,14 +43,14 @@ export function lineChart(plot: Plot): Chart {
     { id: plot.id, title: plot.title, description: plot.description + omitted, width, height },
     axes(
       area,
-      { scale: x, title: plot.x.title, format },
+      { scale: x, title: plot.x.title, format, ...(plot.x.ticks ? { ticks: plot.x.ticks } : {}) },
       { scale: y, title: plot.y.title, format: (v) => (plot.y.percent ? String(Math.round(v * 100)) : String(v)) },
     ),
     shown.map((l) => drawn(l, x, y, (px, py) => `${l.name}: ${value(py)} at ${plot.x.title} ${format(px)}`)),
     shown.map((l, i) =>
       element(
         'g',
-        { class: `mark ${series(l.colour)}`, 'aria-hidden': 'true' },
+        { class: `mark ${series(l.colour)}` },
         element('line', {
           class: l.dashed ? 'dashed' : undefined,
           x1: area.right + 12,
@@ -118,10 +118,11 @@ export function securityCurves(view: View, board: Board, colours: ReadonlyMap<st
       lineChart({
         id: `${board.id}-security-${attack.slug}`,
         title: `Security curve under ${attack.label}: ${board.dataset.name}, ${board.threat.norm}`,
-        description: `Robust accuracy under ${attack.label} as the radius grows, from the clean accuracy at 0. A curve that does not fall to 0 at a large radius hides its gradients.`,
+        description: `Robust accuracy under ${attack.label} as the radius grows, from the clean accuracy at 0. A curve that stays up at a radius that no classifier can resist is a sign of hidden gradients.`,
         x: {
           title: `eps (${board.threat.norm})`,
           key: 'eps',
+          ticks: [...new Set(lines.flatMap((l) => l.points.map((p) => p[0])))].sort((a, b) => a - b),
           format: (v) => (board.threat.norm === 'Linf' ? `${Number((v * 255).toFixed(2))}/255` : radius(v)),
         },
         y: { title: 'robust accuracy, %', key: 'robust_accuracy', percent: true },

@@ -33,7 +33,7 @@ export function costSplitChart(record: ModelRecord, name: string, id: string): C
   const legend = parts.map((p, i) =>
     element(
       'g',
-      { class: `mark ${series(i)}`, 'aria-hidden': 'true' },
+      { class: `mark ${series(i)}` },
       element('rect', { x: 10 + (i % 2) * 350, y: 60 + Math.floor(i / 2) * 20, width: 12, height: 12 }),
       element(
         'text',
@@ -89,7 +89,7 @@ export function outcomesChart(board: Board, row: Row, id: string): Chart | undef
   const description = `One column per test image (the first ${shown} of ${n}), ink where the prediction is wrong after the attack. Columns without ink are robust.`;
   const chartId = `${id}-outcomes`;
   const drawn = lines.map((l, i) => [
-    element('text', { x: left - 6, y: 21 + i * lineHeight, 'text-anchor': 'end', 'aria-hidden': 'true' }, short(l.name, 16)),
+    element('text', { x: left - 6, y: 21 + i * lineHeight, 'text-anchor': 'end' }, short(l.name, 16)),
     element('path', { class: 'bits', d: runs(l.robust.slice(0, shown), left, 9 + i * lineHeight, step, lineHeight - 3) }),
   ]);
   const svg = picture(
