@@ -40,12 +40,9 @@ export function awp(bases: readonly TrainingDefense[]) {
   const params = z
     .strictObject({
       base: z.enum(bases.map((b) => b.name) as [string, ...string[]]).default('pgd-at'),
-      /** Parameters of the base. */
-      params: z.record(z.string(), z.unknown()).default({}),
-      /** Size of the perturbation relative to the norm of each layer's weights. */
-      gamma: z.number().min(0).default(0.01),
-      /** Fraction of the training before the weights are perturbed. */
-      warmup: z.number().min(0).max(1).default(0),
+      params: z.record(z.string(), z.unknown()).default({}).describe('Parameters of the base'),
+      gamma: z.number().min(0).default(0.01).describe("Size of the perturbation relative to the norm of each layer's weights"),
+      warmup: z.number().min(0).max(1).default(0).describe('Fraction of the training before the weights are perturbed'),
     })
     .superRefine((p, check) => {
       const { error } = baseOf(p.base).params.safeParse(p.params);

@@ -6,10 +6,8 @@ import { defineDefense } from './defense.ts';
 import { ascend, uniformNoise } from './parts/craft.ts';
 
 const params = z.strictObject({
-  /** Radius; that of the threat model when absent. */
-  eps: z.number().positive().optional(),
-  /** Step size as a multiple of the radius: 10/255 at 8/255. */
-  alpha: z.number().positive().default(1.25),
+  eps: z.number().positive().optional().describe('Radius; that of the threat model when absent'),
+  alpha: z.number().positive().default(1.25).describe('Step size as a multiple of the radius: 10/255 at 8/255'),
 });
 
 export default defineDefense<z.infer<typeof params>>({

@@ -4,10 +4,13 @@ import { tf } from '../tensor/tf.ts';
 import { defineDefense } from './defense.ts';
 
 const params = z.strictObject({
-  /** Optimizer steps on each batch; the data is then visited `recipe.epochs / replays` times, rounded up. */
-  replays: z.number().int().min(1).default(8),
-  /** Radius and step size; that of the threat model when absent. */
-  eps: z.number().positive().optional(),
+  replays: z
+    .number()
+    .int()
+    .min(1)
+    .default(8)
+    .describe('Optimizer steps on each batch; the data is then visited `recipe.epochs / replays` times, rounded up'),
+  eps: z.number().positive().optional().describe('Radius and step size; that of the threat model when absent'),
 });
 
 export default defineDefense<z.infer<typeof params>>({

@@ -12,15 +12,11 @@ import { kl } from './parts/losses.ts';
 
 const params = z.strictObject({
   beta: z.number().min(0).default(2.5),
-  /** Weight of the helper's term. */
-  gamma: z.number().min(0).default(0.5),
-  /** How far beyond the natural image the helper's point is, in perturbations. */
-  h: z.number().min(1).default(2),
+  gamma: z.number().min(0).default(0.5).describe("Weight of the helper's term"),
+  h: z.number().min(1).default(2).describe("How far beyond the natural image the helper's point is, in perturbations"),
   steps: z.number().int().min(1).default(10),
-  /** Radius; that of the threat model when absent. */
-  eps: z.number().positive().optional(),
-  /** Step size; a quarter of the radius when absent (2/255 at 8/255). */
-  step: z.number().positive().optional(),
+  eps: z.number().positive().optional().describe('Radius; that of the threat model when absent'),
+  step: z.number().positive().optional().describe('Step size; a quarter of the radius when absent (2/255 at 8/255)'),
 });
 
 /** HAT; its training attack is that of `trades`. */

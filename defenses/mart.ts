@@ -10,10 +10,8 @@ import { pick } from './parts/losses.ts';
 const params = z.strictObject({
   beta: z.number().min(0).default(6),
   steps: z.number().int().min(1).default(10),
-  /** Radius; that of the threat model when absent. */
-  eps: z.number().positive().optional(),
-  /** Step size; 0.007 / 0.031 of the radius when absent. */
-  step: z.number().positive().optional(),
+  eps: z.number().positive().optional().describe('Radius; that of the threat model when absent'),
+  step: z.number().positive().optional().describe('Step size; 0.007 / 0.031 of the radius when absent'),
 });
 type Params = z.infer<typeof params>;
 

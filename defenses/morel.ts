@@ -8,22 +8,15 @@ import { cosineLoss, EmbeddingHead, multiPositiveContrastive, sameLabel } from '
 const weight = z.number().min(0);
 
 const params = z.strictObject({
-  /** The loss for accuracy, and the attack in training. */
-  base: z.enum(['trades', 'mart']).default('trades'),
+  base: z.enum(['trades', 'mart']).default('trades').describe('The loss for accuracy, and the attack in training'),
   beta: weight.default(6),
   steps: z.number().int().min(1).default(10),
-  /** Radius; that of the threat model when absent. */
-  eps: z.number().positive().optional(),
-  /** Step size; 0.007 / 0.031 of the radius when absent. */
-  step: z.number().positive().optional(),
-  /** Preference for feature robustness and for accuracy. */
-  k: z.tuple([weight, weight]).default([0.1, 0.9]),
-  /** Reference point of the two objectives. */
-  reference: z.tuple([z.number(), z.number()]).default([0, 0]),
-  /** Augmentation of the cone. */
-  gamma: weight.default(2e-5),
-  /** Of the contrastive loss within feature robustness. */
-  alpha: weight.default(1e-5),
+  eps: z.number().positive().optional().describe('Radius; that of the threat model when absent'),
+  step: z.number().positive().optional().describe('Step size; 0.007 / 0.031 of the radius when absent'),
+  k: z.tuple([weight, weight]).default([0.1, 0.9]).describe('Preference for feature robustness and for accuracy'),
+  reference: z.tuple([z.number(), z.number()]).default([0, 0]).describe('Reference point of the two objectives'),
+  gamma: weight.default(2e-5).describe('Augmentation of the cone'),
+  alpha: weight.default(1e-5).describe('Weight of the contrastive loss within feature robustness'),
   temperature: z.number().positive().default(0.1),
   embedding: z.number().int().min(2).default(128),
   heads: z.number().int().min(1).default(2),

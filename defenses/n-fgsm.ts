@@ -6,12 +6,9 @@ import { defineDefense } from './defense.ts';
 import { uniformNoise } from './parts/craft.ts';
 
 const params = z.strictObject({
-  /** Radius; that of the threat model when absent. */
-  eps: z.number().positive().optional(),
-  /** Radius of the noise as a multiple of `eps`. */
-  k: z.number().min(0).default(2),
-  /** Step size as a multiple of `eps`. */
-  alpha: z.number().positive().default(1),
+  eps: z.number().positive().optional().describe('Radius; that of the threat model when absent'),
+  k: z.number().min(0).default(2).describe('Radius of the noise as a multiple of `eps`'),
+  alpha: z.number().positive().default(1).describe('Step size as a multiple of `eps`'),
 });
 
 export default defineDefense<z.infer<typeof params>>({

@@ -7,10 +7,8 @@ import { ascend, uniformNoise } from './parts/craft.ts';
 
 const params = z.strictObject({
   steps: z.number().int().min(1).default(7),
-  /** Radius; that of the threat model when absent. */
-  eps: z.number().positive().optional(),
-  /** Step size; a quarter of the radius when absent (2/255 at 8/255). */
-  step: z.number().positive().optional(),
+  eps: z.number().positive().optional().describe('Radius; that of the threat model when absent'),
+  step: z.number().positive().optional().describe('Step size; a quarter of the radius when absent (2/255 at 8/255)'),
 });
 
 export default defineDefense<z.infer<typeof params>>({

@@ -6,8 +6,7 @@ import { defineDefense } from './defense.ts';
 import { behind, type Transformation } from './parts/wrap.ts';
 
 const params = z.strictObject({
-  /** Largest number of pixels that height and width lose. */
-  shrink: z.number().int().min(1).default(4),
+  shrink: z.number().int().min(1).default(4).describe('Largest number of pixels that height and width lose'),
 });
 
 /** Bilinear weights `[size,size]` that shrink a line to `small` and put it at `offset`, row by row. */

@@ -10,10 +10,12 @@ import { ascendTradesL2 } from './parts/trades-l2.ts';
 const params = z.strictObject({
   beta: z.number().min(0).default(6),
   steps: z.number().int().min(1).default(10),
-  /** Radius; that of the threat model when absent. */
-  eps: z.number().positive().optional(),
-  /** Step size; when absent 0.007 / 0.031 of the radius (Linf), or twice the radius over `steps` (L2). */
-  step: z.number().positive().optional(),
+  eps: z.number().positive().optional().describe('Radius; that of the threat model when absent'),
+  step: z
+    .number()
+    .positive()
+    .optional()
+    .describe('Step size; when absent 0.007 / 0.031 of the radius (Linf), or twice the radius over `steps` (L2)'),
 });
 type Params = z.infer<typeof params>;
 

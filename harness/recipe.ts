@@ -7,25 +7,30 @@ const constant = z.strictObject({ kind: z.literal('constant') });
 
 const piecewise = z.strictObject({
   kind: z.literal('piecewise'),
-  /** Fractions of the training at which the rate is multiplied by `factor`; TRADES drops at 75 % and 90 %. */
-  milestones: z.array(fraction).default([0.75, 0.9]),
+  milestones: z
+    .array(fraction)
+    .default([0.75, 0.9])
+    .describe('Fractions of the training at which the rate is multiplied by `factor`; TRADES drops at 75 % and 90 %'),
   factor: z.number().positive().default(0.1),
 });
 
 const cosine = z.strictObject({
   kind: z.literal('cosine'),
-  /** Fraction of the training in which the rate grows linearly from 0. */
-  warmup: fraction.default(0),
+  warmup: fraction.default(0).describe('Fraction of the training in which the rate grows linearly from 0'),
 });
 
 const oneCycle = z.strictObject({
   kind: z.literal('one-cycle'),
-  /** Fraction of the training in which the rate grows. */
-  warmup: fraction.default(0.25),
-  /** Shape of both halves: straight lines as in fast adversarial training (Wong et al. 2020), or PyTorch's default. */
-  anneal: z.enum(['linear', 'cosine']).default('linear'),
-  /** The first rate is `learningRate / initialDivisor`, the last one that over `finalDivisor`: PyTorch's OneCycleLR. */
-  initialDivisor: z.number().min(1).default(25),
+  warmup: fraction.default(0.25).describe('Fraction of the training in which the rate grows'),
+  anneal: z
+    .enum(['linear', 'cosine'])
+    .default('linear')
+    .describe("Shape of both halves: straight lines as in fast adversarial training (Wong et al. 2020), or PyTorch's default"),
+  initialDivisor: z
+    .number()
+    .min(1)
+    .default(25)
+    .describe("The first rate is `learningRate / initialDivisor`, the last one that over `finalDivisor`: PyTorch's OneCycleLR"),
   finalDivisor: z.number().min(1).default(1e4),
 });
 
@@ -44,31 +49,38 @@ const sequence = z.strictObject({
 const scheduleSchema = z.discriminatedUnion('kind', [constant, piecewise, cosine, oneCycle, sequence]);
 
 export const recipeSchema = z.strictObject({
-  /** Passes over the training set, replays of a batch counted. */
-  epochs: z.number().int().min(1).default(12),
+  epochs: z.number().int().min(1).default(12).describe('Passes over the training set, replays of a batch counted'),
   batchSize: z.number().int().min(2).default(128),
   optimizer: z.literal('sgd').default('sgd'),
-  /** The highest rate of the schedule. */
-  learningRate: z.number().positive().default(0.1),
+  learningRate: z.number().positive().default(0.1).describe('The highest rate of the schedule'),
   momentum: z.number().min(0).lt(1).default(0.9),
-  /** On every parameter, normalisation and biases included, as PyTorch's SGD has it. */
-  weightDecay: z.number().min(0).default(5e-4),
+  weightDecay: z.number().min(0).default(5e-4).describe("On every parameter, normalisation and biases included, as PyTorch's SGD has it"),
   schedule: scheduleSchema.prefault({ kind: 'one-cycle' }),
-  /** Random crop after padding with 4 zeros, and horizontal flip. */
-  augment: z.enum(['crop-flip', 'none']).default('crop-flip'),
-  /** Images cut from the end of the training set, to choose the best epoch; 0 keeps the last one. */
-  validation: z.number().int().min(0).default(500),
-  /** Epochs between validations; the last epoch is always validated. */
-  validateEvery: z.number().int().min(1).default(1),
-  /** `ema`: an exponential moving average of weights and batch statistics is validated and kept. */
-  averaging: z.union([z.literal('none'), z.strictObject({ ema: z.number().gt(0).lt(1) })]).default('none'),
+  augment: z.enum(['crop-flip', 'none']).default('crop-flip').describe('Random crop after padding with 4 zeros, and horizontal flip'),
+  validation: z
+    .number()
+    .int()
+    .min(0)
+    .default(500)
+    .describe('Images cut from the end of the training set, to choose the best epoch; 0 keeps the last one'),
+  validateEvery: z.number().int().min(1).default(1).describe('Epochs between validations; the last epoch is always validated'),
+  averaging: z
+    .union([z.literal('none'), z.strictObject({ ema: z.number().gt(0).lt(1) })])
+    .default('none')
+    .describe('`ema`: an exponential moving average of weights and batch statistics is validated and kept'),
   labelSmoothing: z.number().min(0).lt(1).default(0),
-  /** Largest L2 norm of the gradient of all parameters together. */
-  gradientClip: z.union([z.literal('none'), z.number().positive()]).default('none'),
-  /** Validations without a better one before the training stops. */
-  earlyStop: z.union([z.literal('none'), z.number().int().min(1)]).default('none'),
-  /** `best`: the epoch with the highest validation accuracy; `last`: the final weights. */
-  keep: z.enum(['best', 'last']).default('best'),
+  gradientClip: z
+    .union([z.literal('none'), z.number().positive()])
+    .default('none')
+    .describe('Largest L2 norm of the gradient of all parameters together'),
+  earlyStop: z
+    .union([z.literal('none'), z.number().int().min(1)])
+    .default('none')
+    .describe('Validations without a better one before the training stops'),
+  keep: z
+    .enum(['best', 'last'])
+    .default('best')
+    .describe('`best`: the epoch with the highest validation accuracy; `last`: the final weights'),
 });
 
 export type Recipe = z.infer<typeof recipeSchema>;

@@ -200,12 +200,14 @@ class TrainingRun {
     for (let from = 0; from < order.length; from += recipe.batchSize) {
       const ids = order.subarray(from, from + recipe.batchSize);
       const batch = this.#batch(ids, epoch, from / recipe.batchSize);
-      for (let replay = 0; replay < this.#replays; replay++) {
-        signal.throwIfAborted();
-        const log = await this.#step(batch, epoch);
-        add(sums, log, ids.length);
+      try {
+        for (let replay = 0; replay < this.#replays; replay++) {
+          signal.throwIfAborted();
+          add(sums, await this.#step(batch, epoch), ids.length);
+        }
+      } finally {
+        tf.dispose([batch.x, batch.y]);
       }
-      tf.dispose([batch.x, batch.y]);
       const done = Math.min(order.length, from + recipe.batchSize);
       this.#progress(epoch, done, order.length, sums.loss / sums.examples);
       // lets messages and signals through: the work itself never waits
