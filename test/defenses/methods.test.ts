@@ -1,0 +1,208 @@
+/** What each method does beyond the contract: budgets, hand-worked losses, and the moves of AWP and Free AT. */
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { Threat } from '../../attacks/attack.ts';
+import type { Training } from '../../defenses/defense.ts';
+import { defense } from '../../defenses/index.ts';
+import { cosineLoss, EmbeddingHead, multiPositiveContrastive, sameLabel } from '../../defenses/parts/embedding.ts';
+import { kl } from '../../defenses/parts/losses.ts';
+import { ascendTradesL2 } from '../../defenses/parts/trades-l2.ts';
+import { engine } from '../../engines/index.ts';
+import { recipeSchema } from '../../harness/recipe.ts';
+import { Helper, Stepper } from '../../harness/step.ts';
+import { createNetwork } from '../../models/index.ts';
+import type { Network } from '../../models/network.ts';
+import { normOf } from '../../tensor/norms.ts';
+import { Rng } from '../../tensor/rng.ts';
+import { tf } from '../../tensor/tf.ts';
+import { trainingBatch } from '../contract/defense.ts';
+import { largestDifference } from '../golden.ts';
+import { halves } from '../harness/training-data.ts';
+
+const EPS = 0.05;
+
+beforeAll(async () => {
+  await engine('wasm').init({ threads: 1, device: 'cpu' });
+});
+
+const network = (): Network => {
+  const { shape, classNames, mean, std } = halves();
+  return createNetwork('cnn-small', { inputShape: shape, classes: classNames.length, mean, std }, new Rng('init'));
+};
+
+interface Prepared {
+  net: Network;
+  training: Training;
+  stepper: Stepper;
+  adversarial: tf.Tensor4D[];
+}
+
+/** A stepper of defense `name` that keeps what is crafted. */
+function prepare(name: string, given: Record<string, unknown> = {}, threat: Threat = { norm: 'Linf', eps: EPS }): Prepared {
+  const plugin = defense(name);
+  if (plugin.kind !== 'training') throw new Error(`${name} does not train`);
+  const net = network();
+  const helper = plugin.helper === undefined ? undefined : new Helper(network());
+  const training = plugin.create(plugin.params.parse(given), { network: net, threat, rng: new Rng('defense'), batchSize: 8, helper });
+  const adversarial: tf.Tensor4D[] = [];
+  const { craft } = training;
+  training.craft = async (batch, ctx) => {
+    const crafted = await craft(batch, ctx);
+    if (crafted.adversarial) adversarial.push(crafted.adversarial.clone() as tf.Tensor4D);
+    return crafted;
+  };
+  const stepper = new Stepper({ name, network: net, training, threat, recipe: recipeSchema.parse({ weightDecay: 0 }), helper });
+  return { net, training, stepper, adversarial };
+}
+
+const step = (stepper: Stepper, learningRate = 0.01) => stepper.step(trainingBatch(), { epoch: 0, step: 0, progress: 0.5, learningRate });
+
+/** Largest norm of a perturbation, relative to eps. */
+async function reach(name: string, norm: 'Linf' | 'L2', eps: number): Promise<number> {
+  const { stepper, adversarial } = prepare(name, {}, { norm, eps });
+  await step(stepper);
+  const delta = (adversarial[0] as tf.Tensor4D).sub(trainingBatch().x) as tf.Tensor4D;
+  return (normOf(delta, norm).max().dataSync()[0] as number) / eps;
+}
+
+describe('the training attack stays in its budget and uses it', () => {
+  test.each(['pgd-at', 'trades', 'mart', 'morel', 'hat', 'fgsm-rs'])('%s, Linf', async (name) => {
+    const used = await reach(name, 'Linf', EPS);
+    expect(used).toBeLessThanOrEqual(1 + 1e-5);
+    expect(used).toBeGreaterThan(0.9);
+  });
+
+  test.each(['pgd-at', 'trades', 'hat'])('%s, L2', async (name) => {
+    const used = await reach(name, 'L2', 0.5);
+    expect(used).toBeLessThanOrEqual(1 + 1e-5);
+    expect(used).toBeGreaterThan(0.9);
+  });
+
+  test('n-fgsm leaves the budget, as its authors want, by its noise', async () => {
+    const used = await reach('n-fgsm', 'Linf', EPS);
+    expect(used).toBeGreaterThan(2);
+    expect(used).toBeLessThanOrEqual(3 + 1e-5);
+  });
+});
+
+describe('the L2 ascent of TRADES', () => {
+  const x = () => tf.fill([2, 4, 4, 1], 0.5) as tf.Tensor4D;
+  const small = () => tf.fill([2, 4, 4, 1], 1e-4) as tf.Tensor4D;
+  test('goes to the boundary along a constant gradient', () => {
+    const g = tf.tensor4d(new Rng('g').normal(32), [2, 4, 4, 1]);
+    const found = ascendTradesL2(() => g.clone(), x(), small(), new Rng('unused'), { eps: 0.3, step: 0.06, steps: 10 });
+    const want = tf.tidy(() =>
+      g
+        .div(g.square().sum([1, 2, 3], true).sqrt())
+        .mul(0.3)
+        .add(0.5),
+    );
+    expect(largestDifference(found, want)).toBeLessThan(1e-3);
+  });
+  test('walks at random where the gradient is zero', () => {
+    const found = ascendTradesL2((z) => tf.zerosLike(z), x(), small(), new Rng('random'), { eps: 0.3, step: 0.06, steps: 1 });
+    expect(found.sub(0.5).abs().max().dataSync()[0]).toBeGreaterThan(0.01);
+    expect(tf.isNaN(found).any().dataSync()[0]).toBe(0);
+  });
+});
+
+describe('Free AT', () => {
+  test('moves its perturbation by eps along the sign of the gradient, clips it, and keeps it for the next batch', async () => {
+    const { stepper, training } = prepare('free-at');
+    const delta = training.watched?.get('delta') as tf.Variable;
+    await step(stepper);
+    const first = delta.dataSync().slice();
+    expect([...first].every((v) => v === 0 || Math.abs(Math.abs(v) - EPS) < 1e-7)).toBe(true);
+    expect(first.some((v) => v > 0) && first.some((v) => v < 0)).toBe(true);
+    await step(stepper);
+    const second = delta.dataSync();
+    expect(Math.max(...second.map(Math.abs))).toBeLessThanOrEqual(EPS + 1e-7);
+    // eps up from -eps is 0: the second step starts where the first one ended
+    expect(second.every((v, i) => v === first[i] || v === 0 || first[i] === 0)).toBe(true);
+  });
+});
+
+describe('AWP', () => {
+  test('moves each layer by gamma of its norm along its gradient, and back', async () => {
+    const gamma = 0.02;
+    const { stepper, training, net } = prepare('awp', { base: 'standard', gamma });
+    const weights = [...net.params].filter(([, v]) => v.rank > 1);
+    const before = weights.map(([, v]) => v.clone());
+    const moved: tf.Tensor[] = [];
+    const { objective } = training;
+    training.objective = (batch, crafted, ctx) => {
+      if (moved.length < weights.length) moved.push(...weights.map(([, v]) => tf.keep(v.clone())));
+      return objective(batch, crafted, ctx);
+    };
+    await step(stepper, 0);
+    const plain = prepare('standard');
+    await step(plain.stepper, 0);
+    weights.forEach(([name, v], i) => {
+      const [from, to] = [before[i] as tf.Tensor, moved[i] as tf.Tensor];
+      expect((to.sub(from).norm().dataSync()[0] as number) / (from.norm().dataSync()[0] as number)).toBeCloseTo(gamma, 4);
+      const gradient = plain.stepper.optimizer.velocities.get(name) as tf.Tensor;
+      const cosine = to.sub(from).mul(gradient).sum().div(to.sub(from).norm().mul(gradient.norm())).dataSync()[0];
+      expect(cosine).toBeCloseTo(1, 4);
+      expect(largestDifference(v, from)).toBeLessThan(1e-6);
+    });
+  });
+
+  test('leaves batch normalisation and biases where they are, and batch statistics moved once', async () => {
+    const awp = prepare('awp', { base: 'standard', gamma: 1e-9 });
+    const plain = prepare('standard');
+    await step(awp.stepper, 0);
+    await step(plain.stepper, 0);
+    for (const [name, buffer] of plain.net.buffers)
+      expect(largestDifference(buffer, awp.net.buffers.get(name) as tf.Tensor), name).toBeLessThan(1e-6);
+  });
+
+  test('refuses parameters that its base does not have', () => {
+    const { error } = defense('awp').params.safeParse({ base: 'trades', params: { betta: 1 } });
+    expect(error?.issues[0]).toMatchObject({ path: ['params'], message: expect.stringContaining('betta') });
+  });
+});
+
+describe('the embedding terms of MOREL', () => {
+  const labels = tf.tensor1d([0, 0, 1, 1], 'int32');
+
+  test('contrast: a pair on each of two axes costs log(1 + 2 exp(-1 / temperature))', () => {
+    const rows = tf.tensor2d([
+      [1, 0],
+      [1, 0],
+      [0, 1],
+      [0, 1],
+    ]);
+    const want = Math.log(1 + 2 * Math.exp(-1 / 0.5));
+    expect(multiPositiveContrastive(rows, sameLabel(labels), 0.5).dataSync()[0]).toBeCloseTo(want, 5);
+  });
+
+  test('contrast: nothing where no class has two examples', () => {
+    const alone = sameLabel(tf.tensor1d([0, 1, 2], 'int32'));
+    expect(Math.abs(multiPositiveContrastive(tf.eye(3), alone, 0.1).dataSync()[0] as number)).toBe(0);
+  });
+
+  test('cosine: 0 for the same direction, 1 for right angles', () => {
+    const a = tf.tensor2d([
+      [2, 0],
+      [0, 1],
+    ]);
+    expect(cosineLoss(a, a.mul(3)).dataSync()[0]).toBeCloseTo(0, 6);
+    expect(cosineLoss(a, a.reverse(1) as tf.Tensor2D).dataSync()[0]).toBeCloseTo(1, 6);
+  });
+
+  test('attention: an example does not see other classes', () => {
+    const head = new EmbeddingHead(6, 8, 2, new Rng('head'));
+    const embeddings = tf.tensor2d(new Rng('e').normal(32), [4, 8]);
+    const changed = tf.concat([embeddings.slice([0, 0], [2, 8]), embeddings.slice([2, 0], [2, 8]).mul(-3)], 0);
+    const of = (e: tf.Tensor) => head.attend(e as tf.Tensor2D, sameLabel(labels)).slice([0, 0], [2, 8]);
+    expect(largestDifference(of(embeddings), of(changed))).toBeLessThan(1e-6);
+    const unmixed = tf.concat([embeddings.slice([0, 0], [1, 8]), embeddings.slice([1, 0], [3, 8]).mul(-3)], 0);
+    expect(largestDifference(of(embeddings).slice([0, 0], [1, 8]), of(unmixed).slice([0, 0], [1, 8]))).toBeGreaterThan(1e-3);
+  });
+});
+
+test('KL of two coins is the textbook sum', () => {
+  const logit = (p: number) => Math.log(p / (1 - p));
+  const [p, q] = [0.8, 0.5];
+  const want = p * Math.log(p / q) + (1 - p) * Math.log((1 - p) / (1 - q));
+  expect(kl(tf.tensor2d([[logit(p), 0]]), tf.tensor2d([[logit(q), 0]])).dataSync()[0]).toBeCloseTo(want, 6);
+});
