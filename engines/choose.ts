@@ -26,7 +26,7 @@ export async function chooseEngine(request: string, options: { threads: number; 
   const available = await engine.probe();
   if (!available.usable) throw notUsable(engine, available);
   const known = await engine.devices();
-  if (device !== undefined && !known.includes(device)) {
+  if (device !== undefined && device !== 'cpu' && !known.includes(device)) {
     throw new RampartError(`[engine ${name}] no device "${device}" here; it has ${known.join(', ') || 'none'}`);
   }
   const info = await engine.init({ threads: options.threads, device: device ?? known[0] ?? 'cpu' });
