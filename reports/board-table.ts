@@ -241,7 +241,7 @@ export function boardColumns(board: Board, first: boolean): BoardColumn[] {
       title: 'Seed',
       kind: 'count',
       wide: true,
-      anchor: 'seeds',
+      anchor: 'recipe',
       shown: false,
       group: 'more',
       help: 'The seed of training.',

@@ -18,6 +18,10 @@ export const FLAGS: Readonly<Record<string, FlagMeaning>> = {
     title: 'Stopped early',
     text: 'Training ended before its last epoch because the accuracy on the validation split had stopped improving, as the recipe allows. Passes and time are those of the epochs that ran.',
   },
+  'few-classes': {
+    title: 'Members left out for lack of classes',
+    text: 'Targeted losses and the difference of logits ratio need at least four classes. On fewer the ensemble runs without the members that use them, as the original AutoAttack does.',
+  },
   incomplete: {
     title: 'Not ranked',
     text: 'At least one attack that most models of the table passed has no result for this model. A worst case over fewer attacks is too good, so the model is listed below the ranked ones.',
