@@ -18,6 +18,7 @@ export function pairProblems(suite: Suite, registry: Registry): Problem[] {
     ...nothingToAttack(suite),
     ...normProblems(suite, registry),
     ...sourceProblems(suite),
+    ...attackedProblems(suite),
     ...validationProblems(suite),
     ...trainingNormProblems(suite, registry),
     ...suite.models.flatMap((model, i) => weightProblems(model, i, suite, registry)),
@@ -52,6 +53,16 @@ function normProblems(suite: Suite, registry: Registry): Problem[] {
       const remedy = common.length > 0 ? `; add norms: [${common.join(', ')}] to run it in those only` : '';
       return [{ path: ['attacks', i], message: `${attack.ref.name} has no norm ${norm}, it has ${has.join(', ')}${remedy}` }];
     }),
+  );
+}
+
+/** `models` of an attack that are not in the suite. */
+function attackedProblems(suite: Suite): Problem[] {
+  const known = modelLabels(suite);
+  return suite.attacks.flatMap((attack, i) =>
+    (attack.models ?? [])
+      .filter((name) => !known.includes(name))
+      .map((name) => ({ path: ['attacks', i, 'models'], message: unknownName('model of this suite', name, known).message })),
   );
 }
 

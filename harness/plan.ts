@@ -95,7 +95,7 @@ function modelsOf(setting: Setting, data: DataRef, manyData: boolean): Made[] {
   const trained = suite.defenses.filter((d) => d.kind === 'training');
   const models: Made[] = [];
   for (const arch of suite.architectures)
-    for (const defense of trained)
+    for (const defense of trained.filter((d) => d.architectures.includes(arch)))
       for (const seed of suite.seeds) {
         const suffix = [
           suite.architectures.length > 1 ? ` ${arch}` : '',
@@ -171,6 +171,7 @@ function cellsOf(setting: Setting, model: Made, models: readonly Made[], omitted
   const clean = plannedCell(setting, model, { label: 'clean', plugin: CLEAN }, threat, model.job.data.test, []);
   const cells = [clean];
   for (const attack of suite.attacks) {
+    if (attack.models && !attack.models.includes(model.label)) continue;
     const sources = attack.sources.map((alias) => ({ alias, model: sourceFor(alias, model, models) }));
     const usable = sources.flatMap(({ alias, model: source }) => (source && source.id !== model.id ? [{ alias, model: source }] : []));
     if (usable.length < sources.length) {

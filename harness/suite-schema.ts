@@ -29,6 +29,7 @@ const defenseKeys = {
     .optional()
     .describe('What to train against, where it is not the first threat of the suite'),
   recipe: z.record(z.string(), z.unknown()).optional().describe('Changes to the recipe of the suite, for this defense'),
+  architectures: z.array(name).min(1).optional().describe('Train it only in these architectures of the suite'),
   around: z.array(name).min(1).optional().describe('For a wrapper: labels of the defenses it is put around; all trained ones unless given'),
 };
 
@@ -37,6 +38,7 @@ const attackKeys = {
   label: name.optional().describe('Its name in tables'),
   n: count.optional().describe('Attack only the first n test images'),
   norms: z.array(z.enum(NORMS)).min(1).optional().describe('Run it only in threats of these norms'),
+  models: z.array(name).min(1).optional().describe('Run it only on the models of these defenses, by label'),
 };
 
 const modelSchema = z.strictObject({

@@ -33,8 +33,18 @@ export interface SuiteDefense {
   readonly ref: PluginRef;
   readonly threat: Threat;
   readonly recipe: Recipe;
+  /** Architectures of the suite that it is trained in. */
+  readonly architectures: readonly string[];
   /** Labels of the defenses that a wrapper is put around. */
   readonly around: readonly string[];
+}
+
+/** The keys of a defense's entry that are no parameters. */
+interface DefenseKeys {
+  threat?: Threat;
+  recipe?: Record<string, unknown>;
+  around?: string[];
+  architectures?: string[];
 }
 
 export interface SuiteModel {
@@ -58,6 +68,8 @@ export interface SuiteAttack {
   readonly n?: number;
   /** Norms it runs in. */
   readonly norms: readonly Norm[];
+  /** Labels of the models that it runs on; all when absent. */
+  readonly models?: readonly string[];
   /** Labels of the models that it transfers from. */
   readonly sources: readonly string[];
 }
@@ -193,19 +205,23 @@ class Reader {
     const found = this.#entries('defenses', this.#raw.defenses, (name) => this.#registry.defense(name));
     const trained = found.filter(({ plugin }) => plugin.kind === 'training').map(({ label }) => label);
     return found.map(({ entry, label, plugin, params, path }) => {
-      const { threat, recipe, around } = entry as { threat?: Threat; recipe?: Record<string, unknown>; around?: string[] };
+      const { threat, recipe, around, architectures: only } = entry as DefenseKeys;
       const first = this.#raw.threats[0] as SuiteFile['threats'][number];
       const main = { norm: first.norm, eps: first.main ?? Math.max(...[first.eps].flat()) };
       if (around && plugin.kind === 'training')
         this.problems.push({ path: [...path, 'around'], message: `only a wrapper goes around others; ${plugin.name} is trained` });
       for (const [j, other] of (around ?? []).entries())
         if (!trained.includes(other)) this.#unknown([...path, 'around', j], 'trained defense', other, trained);
+      const inSuite = this.#raw.architectures;
+      for (const [j, arch] of (only ?? []).entries())
+        if (!inSuite.includes(arch)) this.#unknown([...path, 'architectures', j], 'architecture of this suite', arch, inSuite);
       return {
         label,
         kind: plugin.kind,
         ref: this.#registry.ref(plugin, params),
         threat: threat ?? main,
         recipe: this.#recipe(recipe, path),
+        architectures: only ?? inSuite,
         around: plugin.kind === 'wrapper' ? (around ?? trained) : [],
       };
     });
@@ -229,10 +245,10 @@ class Reader {
 
   attacks(): SuiteAttack[] {
     return this.#entries('attacks', this.#raw.attacks, (name) => this.#registry.attack(name)).map(({ entry, label, plugin, params }) => {
-      const { n, norms } = entry as { n?: number; norms?: Norm[] };
+      const { n, norms, models } = entry as { n?: number; norms?: Norm[]; models?: string[] };
       const ref = this.#registry.ref(plugin, params);
       const inSuite = [...new Set(this.#raw.threats.map((t) => t.norm))];
-      return { label, ref, access: plugin.access, n, norms: norms ?? inSuite, sources: sourcesOf(plugin.access, ref.params) };
+      return { label, ref, access: plugin.access, n, norms: norms ?? inSuite, models, sources: sourcesOf(plugin.access, ref.params) };
     });
   }
 

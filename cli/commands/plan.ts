@@ -19,9 +19,9 @@ export async function validateCommand(file: string | undefined, options: RawOpti
     return 0;
   }
   const { suite } = await loadSuite(suiteFile(file));
-  const trained = suite.defenses.filter((d) => d.kind === 'training').length;
+  const trained = suite.defenses.filter((d) => d.kind === 'training').reduce((n, d) => n + d.architectures.length, 0);
   const counts = {
-    models: trained * suite.architectures.length * suite.seeds.length * suite.datasets.length,
+    models: trained * suite.seeds.length * suite.datasets.length,
     attacks: suite.attacks.length,
   };
   if (options.json) printJson({ valid: true, suite: suite.name, ...counts });

@@ -124,3 +124,15 @@ test('weights that fit are taken', async () => {
 test('a suite file that is not there is named', async () => {
   await expect(loadSuite('gone.yml')).rejects.toThrow('[suite] gone.yml cannot be read: ENOENT');
 });
+
+test('an architecture of a defense that the suite lacks is refused', async () => {
+  expect(await refusal({ defenses: 'defenses: [{ name: trades, architectures: [cnn-smal] }]' })).toMatch(
+    /defenses\[0\]\.architectures\[0\]: unknown architecture of this suite "cnn-smal"; did you mean "cnn-small"\?/,
+  );
+});
+
+test('an attack on a model that the suite lacks is refused', async () => {
+  expect(await refusal({ attacks: 'attacks: [{ name: fgsm, models: [tradse] }]' })).toMatch(
+    /attacks\[0\]\.models: unknown model of this suite "tradse"; did you mean "trades"\?/,
+  );
+});
