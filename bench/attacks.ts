@@ -1,0 +1,190 @@
+/**
+ * AutoAttack, member by member: passes per example, seconds, where they go, and the authors' code on the same work beside it.
+ * `npm run bench:attacks -- --data DIR [--weights FILE] [--norm Linf] [--eps 8/255] [--n 256] [--members apgd-ce,apgd-t,fab-t,square] [--alone]
+ * [--engine torch] [--threads 1] [--batch 128] [--peer CHECKOUT_OF_AUTO_ATTACK] [--python python3]`
+ */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+import { defineEnsemble, type Threat } from '../attacks/attack.ts';
+import autoattack from '../attacks/autoattack.ts';
+import { chooseEngine } from '../engines/choose.ts';
+import { type Evaluation, type EvaluationData, evaluate, predictClean } from '../harness/evaluate.ts';
+import type { Classifier } from '../models/classifier.ts';
+import { createNetwork } from '../models/index.ts';
+import { readSafetensors } from '../models/safetensors.ts';
+import type { Norm } from '../tensor/norms.ts';
+import { Rng } from '../tensor/rng.ts';
+import { tf } from '../tensor/tf.ts';
+
+const golden = (name: string) => fileURLToPath(new URL(`../test/golden/${name}`, import.meta.url));
+
+const { values: args } = parseArgs({
+  options: {
+    data: { type: 'string' },
+    weights: { type: 'string', default: golden('model.safetensors') },
+    norm: { type: 'string', default: 'Linf' },
+    eps: { type: 'string' },
+    n: { type: 'string', default: '256' },
+    members: { type: 'string', default: 'apgd-ce,apgd-t,fab-t,square' },
+    alone: { type: 'boolean', default: false },
+    engine: { type: 'string', default: 'auto' },
+    threads: { type: 'string', default: '1' },
+    batch: { type: 'string', default: '128' },
+    seed: { type: 'string', default: '0' },
+    peer: { type: 'string' },
+    python: { type: 'string', default: 'python3' },
+    device: { type: 'string', default: 'cpu' },
+  },
+});
+
+const fraction = (text: string) =>
+  text
+    .split('/')
+    .map(Number)
+    .reduce((a, b) => a / b);
+
+/** The first `n` images of CIFAR-10's `test_batch.bin`: a label and three planes each. */
+function readTestBatch(file: string, n: number): EvaluationData {
+  const bytes = readFileSync(file);
+  const labels = new Uint8Array(n);
+  const images = new Uint8Array(n * 3072);
+  for (let i = 0; i < n; i++) {
+    labels[i] = bytes[i * 3073] as number;
+    for (let p = 0; p < 1024; p++) for (let c = 0; c < 3; c++) images[i * 3072 + p * 3 + c] = bytes[i * 3073 + 1 + c * 1024 + p] as number;
+  }
+  return { images, labels, shape: [32, 32, 3], n };
+}
+
+/** Milliseconds inside the model. */
+interface Clock {
+  forward: number;
+  backward: number;
+}
+
+/** The same classifier, its time taken; the last value of each result is fetched, so that devices that work ahead are waited for. */
+function timed(inner: Classifier, clock: Clock): Classifier {
+  const measure = <T extends tf.Tensor>(kind: keyof Clock, run: () => T): T => {
+    const start = performance.now();
+    const result = run();
+    tf.tidy(() => result.reshape([-1]).slice(0, 1).dataSync());
+    clock[kind] += performance.now() - start;
+    return result;
+  };
+  const linearize = inner.linearize?.bind(inner);
+  if (!linearize) throw new Error('a frozen network offers its gradient');
+  return {
+    classes: inner.classes,
+    inputShape: inner.inputShape,
+    logits: (x) => measure('forward', () => inner.logits(x)),
+    linearize(x) {
+      const start = performance.now();
+      const lin = linearize(x);
+      tf.tidy(() => lin.logits.reshape([-1]).slice(0, 1).dataSync());
+      clock.forward += performance.now() - start;
+      return { logits: lin.logits, pullback: (d) => measure('backward', () => lin.pullback(d)), dispose: () => lin.dispose() };
+    },
+    dispose: () => inner.dispose(),
+  };
+}
+
+interface PeerMember {
+  attack: string;
+  entered: number;
+  left: number;
+  forward: number;
+  backward: number;
+  seconds: number;
+}
+
+function runPeer(repository: string, file: string, threat: Threat, members: string[]): PeerMember[] {
+  const driver = fileURLToPath(new URL('./autoattack_peer.py', import.meta.url));
+  const rest = [args.n, threat.norm, String(threat.eps), args.batch, args.threads, members.join(','), args.device];
+  const out = execFileSync(args.python, [driver, repository, args.weights, file, ...rest], {
+    encoding: 'utf8',
+    env: { ...process.env, OMP_NUM_THREADS: args.threads },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  return (JSON.parse(out.trim().split('\n').at(-1) as string) as { members: PeerMember[] }).members;
+}
+
+const cell = (text: string | number, width: number) => String(text).padStart(width);
+
+function printMember(m: PeerMember, who: string, detail: string): void {
+  const passes = `${(m.forward / m.entered).toFixed(0)}F ${(m.backward / m.entered).toFixed(0)}B`;
+  const msPer = ((1000 * m.seconds) / (m.forward + m.backward)).toFixed(3);
+  console.log(
+    `${m.attack.padEnd(9)} ${who.padEnd(8)} ${cell(m.entered, 5)} ${cell(m.left, 5)} ${cell(passes, 14)} ${cell(m.seconds.toFixed(2), 8)} s ${cell(msPer, 7)}  ${detail}`,
+  );
+}
+
+async function main(): Promise<void> {
+  if (!args.data) throw new Error('expected --data, the folder with test_batch.bin');
+  const threat: Threat = { norm: args.norm as Norm, eps: fraction(args.eps ?? { Linf: '8/255', L2: '0.5', L1: '12' }[args.norm as Norm]) };
+  const { info, why } = await chooseEngine(args.engine, { threads: Number(args.threads) });
+  console.log(`${why}; ${info.version}, ${args.threads} thread(s), batch ${args.batch}, ${threat.norm} ${threat.eps}, ${args.n} images`);
+  const file = join(args.data, 'test_batch.bin');
+  const data = readTestBatch(file, Number(args.n));
+  const setup = { inputShape: data.shape, classes: 10, mean: [0, 0, 0], std: [1, 1, 1] };
+  const network = createNetwork('resnet-tiny', setup, new Rng('bench'));
+  network.load(readSafetensors(readFileSync(args.weights), args.weights).entries, args.weights);
+  const classifier = network.freeze();
+  let { robust } = await predictClean(classifier, 'bench', data, Number(args.batch));
+  const clean = robust;
+  console.log(`clean ${[...clean].filter((c) => c === '1').length} right`);
+  console.log('member    code      in    left    passes/image      time    ms/pass  where the time goes');
+  const members = args.members.split(',');
+  const ours: PeerMember[] = [];
+  for (const name of members) {
+    const entered = args.alone ? clean : robust;
+    const clock: Clock = { forward: 0, backward: 0 };
+    const start = performance.now();
+    const result = await one(name, timed(classifier, clock), threat, data, entered);
+    const seconds = (performance.now() - start) / 1000;
+    const count = (s: string) => [...s].filter((c) => c === '1').length;
+    const m = { attack: name, entered: count(entered), left: count(result.robust), ...result.passes, seconds };
+    ours.push(m);
+    const inModel = (clock.forward + clock.backward) / 1000;
+    const share = (s: number) => `${((100 * s) / seconds).toFixed(0)} %`;
+    printMember(
+      m,
+      'rampart',
+      `forward ${share(clock.forward / 1000)}, backward ${share(clock.backward / 1000)}, the attack ${share(seconds - inModel)}`,
+    );
+    robust = [...robust].map((r, i) => (r === '1' && result.robust[i] === '1' ? '1' : '0')).join('');
+    if (args.alone) console.log(`  ${result.robust}`);
+  }
+  console.log(`worst case ${[...robust].filter((c) => c === '1').length} of ${data.n}`);
+  console.log(`  ${robust}`);
+  const total = ours.reduce((s, m) => s + m.seconds, 0);
+  if (!args.peer) return console.log(`total ${total.toFixed(1)} s`);
+  const theirs = runPeer(args.peer, file, threat, members);
+  for (const m of theirs) printMember(m, 'authors', '');
+  const peerTotal = theirs.reduce((s, m) => s + m.seconds, 0);
+  console.log(`total ${total.toFixed(1)} s, the authors' code ${peerTotal.toFixed(1)} s, ratio ${(total / peerTotal).toFixed(3)}`);
+}
+
+/** One member as AutoAttack's standard version configures it, or an attack of the table with its defaults. */
+function one(name: string, classifier: Classifier, threat: Threat, data: EvaluationData, clean: string): Promise<Evaluation> {
+  const member = autoattack.members({ version: 'standard' }, threat, 10).find((m) => m.attack === name) ?? { attack: name, params: {} };
+  const only = defineEnsemble({ ...autoattack, params: z.strictObject({}), members: () => [member] });
+  return evaluate({
+    classifier,
+    name: 'bench',
+    attack: only,
+    params: {},
+    threat,
+    data,
+    clean,
+    cleanPredictions: new Array<number>(data.n).fill(0),
+    rng: new Rng(`bench ${args.seed}`),
+    batchSize: Number(args.batch),
+    sources: new Map(),
+    signal: new AbortController().signal,
+  });
+}
+
+await main();
