@@ -47,6 +47,12 @@ export class TorchBackend extends tf.KernelBackend {
     return { dataId, shape, dtype };
   }
 
+  /** What an operation made, as a tensor that tidy and memory() know. */
+  tensor(output: Output): tf.Tensor {
+    const { dataId, shape, dtype } = this.adopt(output);
+    return tf.engine().makeTensorFromDataId(dataId, shape, dtype, this);
+  }
+
   /** Gives back a slot that was never adopted. */
   release(slot: Slot): void {
     this.#binding.release(slot);

@@ -219,6 +219,13 @@ export interface Ops extends Record<UnaryName, Unary>, Record<BinaryName, Binary
   crossEntropyGrad(logits: Slot, labels: Slot, dy: Slot): Output;
   /** `[w, m]`. */
   sgdMomentum(w: Slot, grad: Slot, m: Slot, lr: number, momentum: number, weightDecay: number): Output[];
+  /** `[forward, back]` filters packed for Winograd's algorithm, or none where it does not fit. */
+  packFilter(filter: Slot, stride: number, pad: number): Output[];
+  /** `program`: ten numbers a node, as native/graph.cc reads them. */
+  graphLogits(program: number[], weights: Slot[], output: number, x: Slot): Output;
+  /** The value of every node, for `graphPullback`. */
+  graphForward(program: number[], weights: Slot[], x: Slot): Output[];
+  graphPullback(program: number[], weights: Slot[], output: number, values: Slot[], dlogits: Slot): Output;
   signStep(x: Slot, grad: Slot, origin: Slot, step: number, eps: number): Output;
 }
 

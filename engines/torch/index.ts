@@ -1,9 +1,11 @@
 /** The torch engine: TensorFlow.js on libtorch, on the CPU through oneDNN and on NVIDIA GPUs through cuDNN. */
 import { RampartError } from '../../errors.ts';
+import { registerCompiler } from '../../models/frozen.ts';
 import { tf } from '../../tensor/tf.ts';
 import type { Engine } from '../engine.ts';
 import { BACKEND, TorchBackend } from './backend.ts';
 import type { Library } from './binding.ts';
+import { compile } from './compile.ts';
 import { kernels } from './kernels/index.ts';
 import { type Built, findBuilt, loadBinding, loadedBlas, REMEDY } from './load.ts';
 
@@ -26,6 +28,8 @@ function warningsOf(library: Library, blas: { name: string; reference: boolean }
   return warnings;
 }
 
+let started: TorchBackend | undefined;
+
 export const torch: Engine = {
   name: 'torch',
   title: 'libtorch (oneDNN on the CPU, cuDNN on NVIDIA GPUs)',
@@ -41,8 +45,13 @@ export const torch: Engine = {
       throw new RampartError(`[engine torch] device "${device}" is neither cpu nor cuda:N`);
     binding.start(threads, device);
     const library = binding.describe();
-    tf.registerBackend(BACKEND, () => new TorchBackend(binding, device !== 'cpu'), 10);
-    for (const kernel of kernels) tf.registerKernel(kernel);
+    if (!started) {
+      const backend = new TorchBackend(binding, device !== 'cpu');
+      started = backend;
+      tf.registerBackend(BACKEND, () => backend, 10);
+      for (const kernel of kernels) tf.registerKernel(kernel);
+      registerCompiler(BACKEND, (graph) => compile(graph, backend));
+    }
     await tf.setBackend(BACKEND);
     await tf.ready();
     const blas = loadedBlas(library.config);

@@ -6,7 +6,10 @@ export const indexing: tf.KernelConfig[] = [
   kernel<{ axis: number; batchDims: number }>('GatherV2', ({ ops, slot, shape, attrs }) =>
     ops.gather(slot('x'), slot('indices'), tf.util.parseAxisParam(attrs.axis, shape('x'))[0] as number, attrs.batchDims ?? 0),
   ),
-  kernel('GatherNd', ({ ops, slot }) => ops.gatherNd(slot('params'), slot('indices'))),
+  kernel('GatherNd', ({ ops, slot, inputs }) => {
+    tf.backend_util.prepareAndValidate(inputs.params as tf.Tensor, inputs.indices as tf.Tensor);
+    return ops.gatherNd(slot('params'), slot('indices'));
+  }),
   kernel<{ shape: number[] }>('ScatterNd', ({ ops, slot, attrs }) => ops.scatterNd(slot('indices'), slot('updates'), attrs.shape)),
   kernel('TensorScatterUpdate', ({ ops, slot }) => ops.scatterUpdate(slot('tensor'), slot('indices'), slot('updates'))),
   kernel<{ depth: number; onValue: number; offValue: number; dtype?: string }>('OneHot', ({ ops, slot, attrs }) =>

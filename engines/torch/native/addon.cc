@@ -9,7 +9,12 @@
 #include <torch/csrc/api/include/torch/version.h>
 #endif
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include <cstring>
+#include <limits>
 #include <memory>
 
 #include "bind.h"
@@ -141,6 +146,11 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
 // start(threads, device): sets both for this process.
 Napi::Value start(const Napi::CallbackInfo& info) {
   const auto name = info[1].As<Napi::String>().Utf8Value();
+#ifdef __GLIBC__
+  // activations come and go at every step: memory that is given back to the system costs a page fault a page when it is taken again
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+#endif
   try {
     at::set_num_threads(info[0].As<Napi::Number>().Int32Value());
     at::Device wanted(name);

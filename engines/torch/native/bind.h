@@ -90,7 +90,9 @@ std::string show(const Napi::Value& v) {
     for (uint32_t i = 0; i < array.Length(); ++i) out += (i ? ", " : "") + show<Tensor>(array.Get(i));
     return "[" + out + "]";
   } else {
-    return v.ToString().Utf8Value();
+    // a long list says little in a message
+    const std::string text = v.ToString().Utf8Value();
+    return text.size() > 60 ? text.substr(0, 57) + "..." : text;
   }
 }
 

@@ -12,7 +12,8 @@
       "target_name": "rampart_torch",
       "sources": [
         "addon.cc", "slots.cc", "elementwise.cc", "reduce.cc", "shape.cc", "indexing.cc", "window.cc",
-        "conv.cc", "pool.cc", "linear.cc", "image.cc", "fused.cc", "graph.cc"
+        "conv.cc", "pool.cc", "linear.cc", "image.cc", "fused.cc", "graph.cc", "convolve.cc",
+        "winograd.cc", "winograd_avx2.cc", "winograd_avx512.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")", "<@(torch_include)"],
       "defines": ["NAPI_CPP_EXCEPTIONS", "_GLIBCXX_USE_CXX11_ABI=<(torch_abi)"],

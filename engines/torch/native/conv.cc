@@ -1,5 +1,6 @@
 // Convolutions over two or three axes of space, their gradients, and the depthwise ones. Images are `[n, space..., c]`, filters `[space..., in, out]`.
 #include "activation.h"
+#include "convolve.h"
 #include "window.h"
 
 namespace rampart {
@@ -36,7 +37,7 @@ Tensor forward(const Tensor& x, const Tensor& filter, const Window& window, int6
   const Tensor padded = pads ? in : padToFit(in, window, 0);
   const Ints none(window.size.size(), 0);
   const c10::optional<Tensor> b = bias ? c10::optional<Tensor>(bias->reshape(-1)) : c10::nullopt;
-  return channelsLast(at::convolution(padded, filter, b, window.strides, pads ? *pads : none, window.dilations, false, none, groups));
+  return channelsLast(directConvolution(padded, filter, b, pads ? *pads : none, window.strides, window.dilations, groups));
 }
 
 // The gradient with respect to the input (`which` 0) or the filter (1), channels and outputs first.
@@ -45,9 +46,8 @@ Tensor backward(const Tensor& dy, const Tensor& x, const Tensor& filter, const W
   const auto pads = window.symmetric(sizes);
   const Tensor padded = pads ? x : padToFit(x, window, 0);
   const Ints none(window.size.size(), 0);
-  const auto grads = at::convolution_backward(
-      channelsFirst(dy), padded, filter, c10::nullopt, window.strides, pads ? *pads : none, window.dilations, false, none, groups,
-      {which == 0, which == 1, false});
+  const auto grads = directGradients(channelsFirst(dy), padded, filter, pads ? *pads : none, window.strides, window.dilations, groups,
+                                     which == 0, which == 1);
   if (which == 1) return std::get<1>(grads);
   return pads ? std::get<0>(grads) : cropToInput(std::get<0>(grads), window, sizes);
 }
@@ -61,11 +61,8 @@ Tensor conv(const Tensor& x, const Tensor& filter, const Ints& strides, const In
 Tensor convInputGrad(const Tensor& dy, const Tensor& filter, const Ints& inputShape, const Ints& strides, const Ints& dilations,
                      const Ints& before, const Ints& out) {
   const Tensor weight = outFirst(filter);
-  // only the sizes of the input matter here, so it takes no memory
-  const Tensor x = channelsFirst(at::empty({1}, dy.options()).expand(inputShape));
-  const auto window = windowOf(weight, strides, dilations, before, out);
-  const Tensor held = window.symmetric(x.sizes().slice(2)) ? channelsFirst(at::empty(inputShape, dy.options())) : x;
-  return channelsLast(backward(dy, held, weight, window, 1, 0));
+  const Tensor x = channelsFirst(at::empty(inputShape, dy.options()));
+  return channelsLast(backward(dy, x, weight, windowOf(weight, strides, dilations, before, out), 1, 0));
 }
 
 Tensor convFilterGrad(const Tensor& x, const Tensor& dy, const Ints& filterShape, const Ints& strides, const Ints& dilations,

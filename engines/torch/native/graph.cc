@@ -1,8 +1,228 @@
-// A frozen network run whole: forward in one call, and the product with its Jacobian in another.
-#include "bind.h"
+// A frozen network run whole: forward in one call, and the product with its Jacobian in another. Nothing is kept here between calls.
+#include "convolve.h"
+
+#include <stdexcept>
 
 namespace rampart {
+namespace {
 
-void addGraph(Exports&) {}
+enum class Kind : int64_t { input, affine, conv, add, relu, maxPool, globalAvgPool, flatten, linear };
+
+// One node as JavaScript sends it: ten numbers, the last four being places in the list of weights, or -1.
+struct Node {
+  static constexpr size_t kLength = 10;
+  Kind kind;
+  int64_t a, b;  // the nodes it reads, -1 for none
+  bool relu;
+  int64_t stride, pad_or_kernel;
+  int64_t weights[4];
+};
+
+struct Program {
+  std::vector<Node> nodes;
+  std::vector<int64_t> readers;
+
+  explicit Program(const Ints& code) {
+    if (code.size() % Node::kLength != 0) throw std::invalid_argument("a program is ten numbers a node");
+    for (size_t i = 0; i < code.size(); i += Node::kLength) {
+      const auto* n = &code[i];
+      nodes.push_back({static_cast<Kind>(n[0]), n[1], n[2], n[3] != 0, n[4], n[5], {n[6], n[7], n[8], n[9]}});
+    }
+    readers.assign(nodes.size(), 0);
+    for (const auto& node : nodes)
+      for (const auto from : {node.a, node.b})
+        if (from >= 0) ++readers.at(from);
+  }
+};
+
+Tensor nchw(const Tensor& x) { return x.permute({0, 3, 1, 2}); }
+Tensor nhwc(const Tensor& x) { return x.permute({0, 2, 3, 1}); }
+
+MaybeTensor weightAt(const Tensors& weights, int64_t place) {
+  return place < 0 ? MaybeTensor() : MaybeTensor(weights.at(static_cast<size_t>(place)));
+}
+
+ConvWeights convWeights(const Node& node, const Tensors& weights) {
+  return {*weightAt(weights, node.weights[0]), weightAt(weights, node.weights[2]), weightAt(weights, node.weights[3])};
+}
+
+class Forward {
+ public:
+  Forward(const Program& program, const Tensors& weights, const Tensor& x) : program_(program), weights_(weights), x_(x) {}
+
+  // The value of every node; `keep` false lets go of what nobody reads any more.
+  Tensors run(bool keep) {
+    auto left = program_.readers;
+    values_.assign(program_.nodes.size(), Tensor());
+    for (size_t i = 0; i < program_.nodes.size(); ++i) {
+      const auto& node = program_.nodes[i];
+      values_[i] = value(node, i);
+      if (keep || waits(i)) continue;
+      const auto readSoFar = [&](const Node& reader) {
+        for (const auto from : {reader.a, reader.b})
+          if (from >= 0 && --left[from] == 0) values_[from].reset();
+      };
+      if (i > 0 && waits(i - 1)) readSoFar(program_.nodes[i - 1]);
+      readSoFar(node);
+    }
+    return values_;
+  }
+
+ private:
+  // A convolution that only a later sum reads waits for it, when the other term is there by then.
+  bool waits(size_t i) const {
+    const auto& node = program_.nodes[i];
+    if (node.kind != Kind::conv || node.relu || program_.readers[i] != 1 || i + 1 >= program_.nodes.size()) return false;
+    const auto& next = program_.nodes[i + 1];
+    const auto self = static_cast<int64_t>(i);
+    return next.kind == Kind::add && (next.a == self) != (next.b == self);
+  }
+
+  Tensor convolution(const Node& node, const MaybeTensor& add, bool relu) const {
+    Epilogue after{weightAt(weights_, node.weights[1]), add, relu, std::nullopt};
+    return convolve(values_[node.a], convWeights(node, weights_), node.stride, node.pad_or_kernel, after);
+  }
+
+  Tensor value(const Node& node, size_t i) const {
+    const auto in = [&] { return values_[node.a]; };
+    switch (node.kind) {
+      case Kind::input: return x_;
+      case Kind::affine: {
+        Tensor y = in().mul(weights_[node.weights[0]]).add_(weights_[node.weights[1]]);
+        return node.relu ? y.relu_() : y;
+      }
+      case Kind::conv: return waits(i) ? Tensor() : convolution(node, std::nullopt, node.relu);
+      case Kind::add: return sum(node, i);
+      case Kind::relu: return at::relu(in());
+      case Kind::maxPool:
+        return nhwc(at::max_pool2d(nchw(in()), {node.pad_or_kernel, node.pad_or_kernel}, {node.stride, node.stride}));
+      case Kind::globalAvgPool: return in().mean(at::IntArrayRef{1, 2});
+      case Kind::flatten: return in().reshape({in().size(0), -1});
+      case Kind::linear: return at::addmm(weights_[node.weights[1]], in(), weights_[node.weights[0]]);
+    }
+    throw std::invalid_argument("unknown node kind " + std::to_string(static_cast<int64_t>(node.kind)));
+  }
+
+  Tensor sum(const Node& node, size_t i) const {
+    if (i > 0 && waits(i - 1)) {
+      const auto self = static_cast<int64_t>(i - 1);
+      return convolution(program_.nodes[i - 1], values_[node.a == self ? node.b : node.a], node.relu);
+    }
+    Tensor y = at::add(values_[node.a], values_[node.b]);
+    return node.relu ? y.relu_() : y;
+  }
+
+  const Program& program_;
+  const Tensors& weights_;
+  const Tensor& x_;
+  Tensors values_;
+};
+
+class Backward {
+ public:
+  Backward(const Program& program, const Tensors& weights, const Tensors& values)
+      : program_(program), weights_(weights), values_(values), left_(program.readers), grads_(program.nodes.size()), masked_(program.nodes.size()) {}
+
+  Tensor run(size_t output, const Tensor& dlogits) {
+    grads_[output] = dlogits;
+    for (size_t i = output + 1; i-- > 1;) {
+      const auto& node = program_.nodes[i];
+      if (!grads_[i].defined()) continue;
+      Tensor dy = std::move(grads_[i]);
+      grads_[i] = Tensor();
+      if ((node.relu || node.kind == Kind::relu) && !masked_[i]) dy = at::threshold_backward(dy, values_[i], 0);
+      spread(node, dy);
+    }
+    return grads_[0];
+  }
+
+ private:
+  // Whether the gradient of `source` is whole after this contribution, and ends in a ReLU that can be applied with it.
+  MaybeTensor maskOf(int64_t source) const {
+    const auto& node = program_.nodes[source];
+    const bool relu = node.relu || node.kind == Kind::relu;
+    return relu && left_[source] == 1 ? MaybeTensor(values_[source]) : MaybeTensor();
+  }
+
+  void give(int64_t source, const Tensor& dx) {
+    grads_[source] = grads_[source].defined() ? at::add(grads_[source], dx) : dx;
+    --left_[source];
+  }
+
+  void convolution(const Node& node, const Tensor& dy) {
+    const auto source = node.a;
+    const auto mask = maskOf(source);
+    const MaybeTensor add = grads_[source].defined() ? MaybeTensor(grads_[source]) : MaybeTensor();
+    grads_[source] = convolveBack(dy, convWeights(node, weights_), values_[source].sizes(), node.stride, node.pad_or_kernel,
+                                  {std::nullopt, add, false, mask});
+    masked_[source] = mask.has_value();
+    --left_[source];
+  }
+
+  void spread(const Node& node, const Tensor& dy) {
+    switch (node.kind) {
+      case Kind::input: return;
+      case Kind::affine: return give(node.a, dy.mul(weights_[node.weights[0]]));
+      case Kind::conv: return convolution(node, dy);
+      case Kind::add: give(node.a, dy); return give(node.b, dy);
+      case Kind::relu: return give(node.a, dy);
+      case Kind::maxPool: {
+        const Ints size(2, node.pad_or_kernel), strides(2, node.stride), none(2, 0), ones(2, 1);
+        const Tensor x = nchw(values_[node.a]);
+        const Tensor indices = std::get<1>(at::max_pool2d_with_indices(x, size, strides));
+        return give(node.a, nhwc(at::max_pool2d_with_indices_backward(nchw(dy), x, size, strides, none, ones, false, indices)));
+      }
+      case Kind::globalAvgPool: {
+        const auto& x = values_[node.a];
+        const double area = static_cast<double>(x.size(1) * x.size(2));
+        return give(node.a, dy.div(area).reshape({x.size(0), 1, 1, x.size(3)}).expand(x.sizes()).contiguous());
+      }
+      case Kind::flatten: return give(node.a, dy.reshape(values_[node.a].sizes()));
+      case Kind::linear: return give(node.a, at::mm(dy, weights_[node.weights[0]].t()));
+    }
+  }
+
+  const Program& program_;
+  const Tensors& weights_;
+  const Tensors& values_;
+  std::vector<int64_t> left_;
+  Tensors grads_;
+  std::vector<bool> masked_;
+};
+
+Tensor graphLogits(const Ints& code, const Tensors& weights, int64_t output, const Tensor& x) {
+  const Program program(code);
+  return Forward(program, weights, x).run(false).at(static_cast<size_t>(output));
+}
+
+// The value of every node that the backward pass may read; a stand-in of size 0 for a convolution computed with its sum.
+Tensors graphForward(const Ints& code, const Tensors& weights, const Tensor& x) {
+  const Program program(code);
+  Tensors values = Forward(program, weights, x).run(true);
+  for (auto& value : values)
+    if (!value.defined()) value = at::empty({0}, x.options());
+  return values;
+}
+
+Tensor graphPullback(const Ints& code, const Tensors& weights, int64_t output, const Tensors& values, const Tensor& dlogits) {
+  const Program program(code);
+  const Tensor dx = Backward(program, weights, values).run(static_cast<size_t>(output), dlogits);
+  return dx.defined() ? dx : at::zeros_like(values.at(0));
+}
+
+// `[forward, back]` filters packed for Winograd's algorithm, or nothing where it doesn't fit.
+Tensors packFilter(const Tensor& filter, int64_t stride, int64_t pad) {
+  if (!winogradFits(filter, stride, pad)) return {};
+  return {winogradPack(filter, false), winogradPack(filter, true)};
+}
+
+}  // namespace
+
+void addGraph(Exports& ops) {
+  ops.add<packFilter>("packFilter");
+  ops.add<graphLogits>("graphLogits");
+  ops.add<graphForward>("graphForward");
+  ops.add<graphPullback>("graphPullback");
+}
 
 }  // namespace rampart

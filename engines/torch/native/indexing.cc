@@ -15,6 +15,8 @@ void checkRange(const Tensor& indices, int64_t size) {
 
 // `x` along `axis`; the first `batchDims` axes of both go together.
 Tensor gather(const Tensor& x, const Tensor& indices, int64_t axis, int64_t batchDims) {
+  if (batchDims < 0 || batchDims > axis || axis >= x.dim() || batchDims > indices.dim())
+    throw std::invalid_argument("gather: axis " + std::to_string(axis) + " and " + std::to_string(batchDims) + " batch axes do not fit");
   const Tensor at = indices.to(at::kLong);
   checkRange(at, x.size(axis));
   Ints batch(x.sizes().begin(), x.sizes().begin() + batchDims);
@@ -46,11 +48,13 @@ Tensor flatten(const Tensor& indices, const Ints& dims) {
 
 // Splits a shape after `depth` axes: the sizes before, and the entries of one slice.
 std::pair<Ints, int64_t> leading(at::IntArrayRef shape, int64_t depth) {
+  if (depth < 0 || depth > static_cast<int64_t>(shape.size()))
+    throw std::invalid_argument("index tuples of " + std::to_string(depth) + " entries for a tensor of rank " + std::to_string(shape.size()));
   return {Ints(shape.begin(), shape.begin() + depth), c10::multiply_integers(shape.begin() + depth, shape.end())};
 }
 
 Tensor gatherNd(const Tensor& params, const Tensor& indices) {
-  const int64_t depth = indices.size(-1);
+  const int64_t depth = indices.dim() > 0 ? indices.size(-1) : -1;
   const auto [dims, width] = leading(params.sizes(), depth);
   Ints shape(indices.sizes().begin(), indices.sizes().end() - 1);
   shape.insert(shape.end(), params.sizes().begin() + depth, params.sizes().end());
@@ -60,7 +64,7 @@ Tensor gatherNd(const Tensor& params, const Tensor& indices) {
 
 // Zeros of `shape` with `updates` added at `indices`.
 Tensor scatterNd(const Tensor& indices, const Tensor& updates, const Ints& shape) {
-  const int64_t depth = indices.dim() > 0 ? indices.size(-1) : 1;
+  const int64_t depth = indices.dim() > 1 ? indices.size(-1) : 1;
   const auto [dims, width] = leading(shape, depth);
   const Tensor out = at::zeros(shape, updates.options());
   if (out.numel() == 0 || indices.numel() == 0) return out;
@@ -71,7 +75,7 @@ Tensor scatterNd(const Tensor& indices, const Tensor& updates, const Ints& shape
 
 // A copy of `tensor` with `updates` written at `indices`.
 Tensor scatterUpdate(const Tensor& tensor, const Tensor& indices, const Tensor& updates) {
-  const int64_t depth = indices.size(-1);
+  const int64_t depth = indices.dim() > 1 ? indices.size(-1) : 1;
   const auto [dims, width] = leading(tensor.sizes(), depth);
   const Tensor out = tensor.clone();
   if (indices.numel() == 0) return out;
@@ -90,6 +94,7 @@ Tensor oneHot(const Tensor& indices, int64_t depth, double on, double off, const
 
 // Entries of `x` with a segment outside [0, count) are left out.
 Tensor segmentSum(const Tensor& x, const Tensor& segments, int64_t count) {
+  if (segments.dim() > x.dim()) throw std::invalid_argument("segmentSum: more axes of segments than of the tensor");
   const Tensor ids = segments.to(at::kLong).reshape(-1);
   auto shape = x.sizes().vec();
   shape.erase(shape.begin(), shape.begin() + segments.dim());

@@ -1,0 +1,99 @@
+/** The compiler for frozen networks: the whole forward pass, and the whole backward pass, in one call each. */
+import { RampartError } from '../../errors.ts';
+import type { Classifier, Linearized } from '../../models/classifier.ts';
+import type { FrozenGraph, FrozenNode } from '../../models/frozen.ts';
+import { type Shape, tf } from '../../tensor/tf.ts';
+import type { TorchBackend } from './backend.ts';
+import type { Slot } from './binding.ts';
+
+/** In the order of `Kind` in native/graph.cc. */
+const KINDS: readonly FrozenNode['op'][] = ['input', 'affine', 'conv', 'add', 'relu', 'maxPool', 'globalAvgPool', 'flatten', 'linear'];
+
+interface Program {
+  readonly code: number[];
+  readonly weights: tf.Tensor[];
+}
+
+/** Ten numbers a node: kind, inputs, relu, stride, padding or window, places of up to four weights. */
+function encode(graph: FrozenGraph, torch: TorchBackend): Program {
+  const code: number[] = [];
+  const weights: tf.Tensor[] = [];
+  const place = (t: tf.Tensor) => weights.push(t) - 1;
+  for (const node of graph.nodes) {
+    const [a, b] = node.op === 'input' ? [-1, -1] : node.op === 'add' ? node.inputs : [node.input, -1];
+    const relu = 'relu' in node && node.relu ? 1 : 0;
+    let [stride, window, first, second] = [1, 0, -1, -1];
+    let packed: number[] = [];
+    if (node.op === 'conv') {
+      [stride, window, first, second] = [node.stride, node.pad, place(node.filter), place(node.bias)];
+      packed = torch.ops.packFilter(torch.slot(node.filter), node.stride, node.pad).map((p) => place(tf.keep(torch.tensor(p))));
+    } else if (node.op === 'affine') [first, second] = [place(node.scale), place(node.shift)];
+    else if (node.op === 'linear') [first, second] = [place(node.weight), place(node.bias)];
+    else if (node.op === 'maxPool') [stride, window] = [node.stride, node.kernel];
+    code.push(KINDS.indexOf(node.op), a, b, relu, stride, window, first, second, packed[0] ?? -1, packed[1] ?? -1);
+  }
+  return { code, weights };
+}
+
+class CompiledGraph implements Classifier {
+  readonly classes: number;
+  readonly inputShape: Shape;
+  readonly #torch: TorchBackend;
+  readonly #output: number;
+  readonly #code: number[];
+  readonly #tensors: tf.Tensor[];
+  readonly #weights: Slot[];
+
+  constructor(graph: FrozenGraph, torch: TorchBackend) {
+    const { code, weights } = encode(graph, torch);
+    this.classes = graph.classes;
+    this.inputShape = graph.inputShape;
+    this.#torch = torch;
+    this.#output = graph.output;
+    this.#code = code;
+    this.#tensors = weights;
+    this.#weights = weights.map((t) => torch.slot(t));
+  }
+
+  /** Refused here, where the message can say which shape was expected. */
+  #input(x: tf.Tensor4D): Slot {
+    const [h, w, c] = this.inputShape;
+    if (x.shape.length !== 4 || x.shape[1] !== h || x.shape[2] !== w || x.shape[3] !== c || x.dtype !== 'float32')
+      throw new RampartError(`[torch] a frozen network expected float32 [n, ${h}, ${w}, ${c}], got ${x.dtype} [${x.shape.join(', ')}]`);
+    return this.#torch.slot(x);
+  }
+
+  logits(x: tf.Tensor4D): tf.Tensor2D {
+    return this.#torch.tensor(this.#torch.ops.graphLogits(this.#code, this.#weights, this.#output, this.#input(x))) as tf.Tensor2D;
+  }
+
+  linearize(x: tf.Tensor4D): Linearized {
+    const torch = this.#torch;
+    const made = torch.ops.graphForward(this.#code, this.#weights, this.#input(x));
+    const values = made.map((m) => m.slot);
+    const last = made[this.#output] as (typeof made)[number];
+    const logits = torch.tensor({ ...last, slot: torch.ops.identity(last.slot).slot }) as tf.Tensor2D;
+    tf.keep(logits);
+    let disposed = false;
+    return {
+      logits,
+      pullback: (dlogits) =>
+        torch.tensor(torch.ops.graphPullback(this.#code, this.#weights, this.#output, values, torch.slot(dlogits))) as tf.Tensor4D,
+      dispose: () => {
+        if (disposed) return;
+        disposed = true;
+        logits.dispose();
+        for (const slot of values) torch.release(slot);
+      },
+    };
+  }
+
+  dispose(): void {
+    tf.dispose(this.#tensors);
+  }
+}
+
+/** Compiles `graph` for this backend and takes over its tensors. */
+export function compile(graph: FrozenGraph, torch: TorchBackend): Classifier {
+  return new CompiledGraph(graph, torch);
+}

@@ -1,0 +1,57 @@
+// Convolutions through oneDNN (cuDNN on a GPU), with what follows them.
+#include "convolve.h"
+
+namespace rampart {
+namespace {
+
+// The smallest batch for which libtorch's own choice is oneDNN whatever the threads.
+constexpr int64_t kFullBatch = 16;
+
+Tensor finish(Tensor y, const Epilogue& after) {
+  if (after.add) y.add_(*after.add);
+  if (after.relu) y.relu_();
+  return after.mask ? at::threshold_backward(y, *after.mask, 0) : y;
+}
+
+Tensor padBatch(const Tensor& t) {
+  Ints pads(2 * t.dim(), 0);
+  pads.back() = kFullBatch - t.size(0);
+  return at::constant_pad_nd(t, pads, 0).contiguous(t.suggest_memory_format());
+}
+
+}  // namespace
+
+Tensor directConvolution(const Tensor& x, const Tensor& weight, const c10::optional<Tensor>& bias, at::IntArrayRef pads, at::IntArrayRef strides,
+                         at::IntArrayRef dilations, int64_t groups) {
+  const bool onednn = x.is_cpu() && x.dim() == 4 && x.scalar_type() == at::kFloat && at::hasMKLDNN() && x.numel() > 0 && groups == 1;
+  if (onednn) return at::mkldnn_convolution(x, weight, bias, pads, strides, dilations, groups);
+  const Ints none(strides.size(), 0);
+  return at::convolution(x, weight, bias, strides, pads, dilations, false, none, groups);
+}
+
+std::tuple<Tensor, Tensor> directGradients(const Tensor& dy, const Tensor& x, const Tensor& weight, at::IntArrayRef pads, at::IntArrayRef strides,
+                                           at::IntArrayRef dilations, int64_t groups, bool ofInput, bool ofWeight) {
+  const Ints none(strides.size(), 0);
+  const int64_t n = x.size(0);
+  const bool small = x.is_cpu() && x.dim() == 4 && n > 0 && n < kFullBatch && groups == 1;
+  const auto grads = at::convolution_backward(small ? padBatch(dy) : dy, small ? padBatch(x) : x, weight, c10::nullopt, strides, pads, dilations,
+                                              false, none, groups, {ofInput, ofWeight, false});
+  return {ofInput && small ? std::get<0>(grads).narrow(0, 0, n) : std::get<0>(grads), std::get<1>(grads)};
+}
+
+Tensor convolve(const Tensor& x, const ConvWeights& weights, int64_t stride, int64_t pad, const Epilogue& after) {
+  if (weights.winograd && winogradPays(x.sizes())) return winogradConvolve(x, *weights.winograd, after);
+  const c10::optional<Tensor> bias = after.bias ? c10::optional<Tensor>(*after.bias) : c10::nullopt;
+  const Tensor y = directConvolution(x.permute({0, 3, 1, 2}), weights.filter.permute({3, 2, 0, 1}), bias, {pad, pad}, {stride, stride}, {1, 1}, 1);
+  return finish(y.permute({0, 2, 3, 1}), after);
+}
+
+Tensor convolveBack(const Tensor& dy, const ConvWeights& weights, at::IntArrayRef shape, int64_t stride, int64_t pad, const Epilogue& after) {
+  if (weights.winogradBack && winogradPays(shape)) return winogradConvolve(dy, *weights.winogradBack, after);
+  const Tensor x = at::empty(shape, dy.options()).permute({0, 3, 1, 2});
+  const Tensor dx = std::get<0>(directGradients(dy.permute({0, 3, 1, 2}), x, weights.filter.permute({3, 2, 0, 1}), {pad, pad},
+                                                {stride, stride}, {1, 1}, 1, true, false));
+  return finish(dx.permute({0, 2, 3, 1}), after);
+}
+
+}  // namespace rampart
