@@ -2,6 +2,7 @@
 import type { tf } from '../../tensor/tf.ts';
 import { type Attrs, type Border, FLOAT, forwardBorder, geometry, type Info, type Padded, padded, unsupported } from './images.ts';
 import { type KernelArgs, native, output, type Pointer, pointerOf, scratch, scratchInts, type WasmBackend } from './memory.ts';
+import { suits, winogradConvolve } from './winograd.ts';
 
 /** The bias `[co]`, readable eight at a time. */
 function paddedBias(b: WasmBackend, bias: tf.TensorInfo | undefined, co: number): Pointer {
@@ -16,6 +17,18 @@ function forward(b: WasmBackend, info: Info, x: Pointer, filter: Pointer, bias: 
   const { info: y, at: out } = output(b, info.outShape);
   const k = native();
   const { inChannels: ci, outChannels: co, outHeight, outWidth } = info;
+  if (suits([info.filterHeight, info.filterWidth], [info.strideHeight, info.strideWidth], ci, co)) {
+    const problem = {
+      batch: info.batchSize,
+      from: [info.inHeight, info.inWidth, ci],
+      to: [outHeight, outWidth, co],
+      top: info.padInfo.top,
+      left: info.padInfo.left,
+    } as const;
+    const taps = { first: filter, tapStride: ci * co * FLOAT, inStride: co * FLOAT, outStride: FLOAT };
+    winogradConvolve(b, problem, x, taps, bias, relu, out);
+    return y;
+  }
   const image = padded(b, x, [info.inHeight, info.inWidth, ci], forwardBorder(info));
   const depth = info.filterHeight * info.filterWidth * ci;
   const order = scratchInts(
@@ -126,7 +139,20 @@ export function conv2DBackpropInput({ inputs, attrs, backend: b }: KernelArgs): 
   const info = geometry(attrs.inputShape as number[], filter.shape, attrs as unknown as Attrs);
   if (unsupported(info)) throw new Error('Conv2DBackpropInput on wasm takes NHWC images without dilation');
   const { info: dx, at: out } = output(b, info.inShape);
-  const { strideHeight: sh, strideWidth: sw, padInfo } = info;
+  const { strideHeight: sh, strideWidth: sw, padInfo, inChannels: ci, outChannels: co } = info;
+  if (suits([info.filterHeight, info.filterWidth], [sh, sw], ci, co) && padInfo.top <= 2 && padInfo.left <= 2) {
+    const problem = {
+      batch: info.batchSize,
+      from: [info.outHeight, info.outWidth, co],
+      to: [info.inHeight, info.inWidth, ci],
+      top: 2 - padInfo.top,
+      left: 2 - padInfo.left,
+    } as const;
+    const pair = ci * co * FLOAT;
+    const taps = { first: pointerOf(b, filter) + 8 * pair, tapStride: -pair, inStride: FLOAT, outStride: co * FLOAT };
+    winogradConvolve(b, problem, pointerOf(b, dy), taps, 0, false, out);
+    return dx;
+  }
   const phases: Phase[] = [];
   for (let py = 0; py < Math.min(sh, info.inHeight); py++)
     for (let px = 0; px < Math.min(sw, info.inWidth); px++)

@@ -33,6 +33,8 @@ export interface Kernels {
   packFilter(filter: Pointer, order: Pointer, k: number, co: number, coStride: number, to: Pointer): void;
   convolve(...args: (number | boolean)[]): void;
   filterGrad(...args: number[]): void;
+  winogradFilter(...args: number[]): void;
+  winograd(...args: (number | boolean)[]): void;
   moments(x: Pointer, m: number, c: number, totals: Pointer, mean: Pointer, variance: Pointer): void;
   affine(x: Pointer, m: number, c: number, scale: Pointer, shift: Pointer, relu: boolean, out: Pointer): void;
   gradSums(x: Pointer, dy: Pointer, m: number, c: number, mean: Pointer, totals: Pointer): void;

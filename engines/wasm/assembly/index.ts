@@ -6,3 +6,4 @@ export { gather, repeat, reverse } from './movement';
 export { affine, gradInput, gradSums, moments } from './norm';
 export { maxPoolGrad } from './pool';
 export { sum } from './reduce';
+export { winograd, winogradFilter } from './winograd';
