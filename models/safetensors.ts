@@ -11,43 +11,93 @@ export interface SafetensorsFile {
   readonly metadata: Record<string, string>;
 }
 
-const READERS: Record<string, (view: Uint8Array) => Float32Array> = {
-  F32: (b) => new Float32Array(new Uint8Array(b).buffer),
-  F64: (b) => Float32Array.from(new Float64Array(new Uint8Array(b).buffer)),
-  I64: (b) => Float32Array.from(new BigInt64Array(new Uint8Array(b).buffer), Number),
-  I32: (b) => Float32Array.from(new Int32Array(new Uint8Array(b).buffer)),
-  U8: (b) => Float32Array.from(b),
+/** IEEE half precision: 1 sign bit, 5 of exponent, 10 of fraction. */
+function fromHalf(bits: number): number {
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 1023;
+  const magnitude =
+    exponent === 31
+      ? fraction
+        ? Number.NaN
+        : Number.POSITIVE_INFINITY
+      : exponent
+        ? (1 + fraction / 1024) * 2 ** (exponent - 15)
+        : fraction * 2 ** -24;
+  return bits & 0x8000 ? -magnitude : magnitude;
+}
+
+/** Bytes of one value, and the values of bytes that start at a multiple of it. */
+const READERS: Readonly<Record<string, readonly [width: number, read: (buffer: ArrayBuffer) => Float32Array]>> = {
+  F32: [4, (b) => new Float32Array(b)],
+  F16: [2, (b) => Float32Array.from(new Uint16Array(b), fromHalf)],
+  // the upper half of a float32
+  BF16: [2, (b) => new Float32Array(Uint32Array.from(new Uint16Array(b), (v) => v << 16).buffer)],
+  F64: [8, (b) => Float32Array.from(new Float64Array(b))],
+  I64: [8, (b) => Float32Array.from(new BigInt64Array(b), Number)],
+  I32: [4, (b) => Float32Array.from(new Int32Array(b))],
+  U8: [1, (b) => Float32Array.from(new Uint8Array(b))],
 };
 
-/** Reads every tensor as float32 (int64, int32 and uint8 too, such as `num_batches_tracked` and labels). Throws with `source`, the entry and the byte when the file is not whole. */
-export function readSafetensors(bytes: Uint8Array, source: string): SafetensorsFile {
-  const fail = (what: string) => new RampartError(`[weights] ${source}: ${what}`);
+/** An entry of the header. */
+interface Described {
+  readonly dtype: string;
+  readonly shape: number[];
+  readonly data_offsets: [begin: number, end: number];
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const areSizes = (value: unknown): value is number[] => Array.isArray(value) && value.every((v) => Number.isSafeInteger(v) && v >= 0);
+
+function isDescribed(value: unknown): value is Described {
+  if (!isObject(value) || typeof value.dtype !== 'string' || !areSizes(value.shape) || !areSizes(value.data_offsets)) return false;
+  const [begin, end] = value.data_offsets;
+  return value.data_offsets.length === 2 && (begin as number) <= (end as number);
+}
+
+type Fail = (what: string) => RampartError;
+
+/** The header as JSON, and the byte at which the data start. */
+function readHeader(bytes: Uint8Array, fail: Fail): { header: Record<string, unknown>; start: number } {
   if (bytes.length < 8) throw fail(`ends at byte ${bytes.length}, before the header's length (8 bytes)`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const headerLength = Number(view.getBigUint64(0, true));
-  const start = 8 + headerLength;
+  const start = 8 + Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
   if (start > bytes.length) throw fail(`ends at byte ${bytes.length}, inside its header (${start} bytes); not a whole safetensors file`);
-  let header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }> & {
-    __metadata__?: Record<string, string>;
-  };
+  let header: unknown;
   try {
     header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, start)));
-  } catch (cause) {
-    throw new RampartError(`[weights] ${source}: the header is not JSON; not a safetensors file`, { cause });
+  } catch {
+    throw fail('the header is not JSON; not a safetensors file');
   }
+  if (!isObject(header)) throw fail('the header is not an object of entries; not a safetensors file');
+  return { header, start };
+}
+
+function readEntry(name: string, described: unknown, bytes: Uint8Array, start: number, fail: Fail): Entry {
+  if (!isDescribed(described)) throw fail(`${name} is not an entry: expected dtype, shape and data_offsets [begin, end]`);
+  const { dtype, shape, data_offsets } = described;
+  const [begin, end] = [start + data_offsets[0], start + data_offsets[1]];
+  const reader = Object.hasOwn(READERS, dtype) ? READERS[dtype] : undefined;
+  if (!reader) throw fail(`${name} has dtype ${dtype}, expected one of ${Object.keys(READERS).join(', ')}`);
+  if (end > bytes.length) throw fail(`ends at byte ${bytes.length}, but ${name} needs ${end}: truncated`);
+  const [width, read] = reader;
+  if ((end - begin) % width !== 0) throw fail(`${name} has ${end - begin} bytes, no whole number of ${dtype} values`);
+  const data = read(new Uint8Array(bytes.subarray(begin, end)).buffer); // a copy, because typed arrays start at multiples of their width
+  const size = shape.reduce((a, b) => a * b, 1);
+  if (data.length !== size) throw fail(`${name} holds ${data.length} values, its shape [${shape.join(', ')}] needs ${size}`);
+  return { shape, data };
+}
+
+/**
+ * Reads every tensor as float32 (half precision and integers too, such as `num_batches_tracked` and labels).
+ * Throws with `source`, the entry and the byte when the file is not whole.
+ */
+export function readSafetensors(bytes: Uint8Array, source: string): SafetensorsFile {
+  const fail: Fail = (what) => new RampartError(`[weights] ${source}: ${what}`);
+  const { header, start } = readHeader(bytes, fail);
   const { __metadata__: metadata = {}, ...tensors } = header;
   const entries = new Map<string, Entry>();
-  for (const [name, { dtype, shape, data_offsets }] of Object.entries(tensors)) {
-    const read = READERS[dtype];
-    if (!read) throw fail(`${name} has dtype ${dtype}, expected one of ${Object.keys(READERS).join(', ')}`);
-    if (start + data_offsets[1] > bytes.length)
-      throw fail(`ends at byte ${bytes.length}, but ${name} needs ${start + data_offsets[1]}: truncated`);
-    const data = read(bytes.subarray(start + data_offsets[0], start + data_offsets[1]));
-    const size = shape.reduce((a, b) => a * b, 1);
-    if (data.length !== size) throw fail(`${name} holds ${data.length} values, its shape [${shape.join(', ')}] needs ${size}`);
-    entries.set(name, { shape, data });
-  }
-  return { entries, metadata };
+  for (const [name, described] of Object.entries(tensors)) entries.set(name, readEntry(name, described, bytes, start, fail));
+  return { entries, metadata: metadata as Record<string, string> };
 }
 
 /** The bytes of a file with these float32 tensors, in name order, so that equal weights are equal bytes. */

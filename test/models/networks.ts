@@ -6,6 +6,7 @@ import { Network } from '../../models/network.ts';
 import { preActResnet18, resnet, resnetTiny, wideResnet } from '../../models/resnet.ts';
 import type { Entry } from '../../models/safetensors.ts';
 import { Rng } from '../../tensor/rng.ts';
+import { tf } from '../../tensor/tf.ts';
 
 /** Convolutions with bias, a max pool and a hidden linear layer after a flattened image that is not square: nodes that no family has. */
 function pooled({ inputShape, classes, mean, std }: ArchSetup): Graph {
@@ -50,4 +51,30 @@ export async function randomNetwork(name: string, graph: Graph): Promise<Network
   const network = new Network(name, graph, new Rng('initial'));
   network.load(randomEntries(await network.save(), new Rng(name)), 'random');
   return network;
+}
+
+/** Multiples of 1/1000 in [-1,1] that any language makes alike. */
+const series = (n: number, start: number) =>
+  Float64Array.from({ length: n }, (_, i) => (((i * 7919 + start * 104729) % 1999) - 999) / 1000);
+
+/** The weights and batch statistics with which PyTorch made the logits of architectures.test.ts; `mean` and `std` stay. */
+export function formulaEntries(like: ReadonlyMap<string, Entry>): Map<string, Entry> {
+  const entries = new Map<string, Entry>();
+  for (const [j, name] of [...like.keys()].sort().entries()) {
+    const { shape, data } = like.get(name) as Entry;
+    const values = series(data.length, j);
+    const gain = 2 ** Math.round(Math.log2(Math.sqrt((6 * (shape[0] as number)) / data.length)));
+    const positive = name.endsWith('running_var') || (shape.length === 1 && name.endsWith('weight'));
+    const change = positive ? (v: number) => 1 + v / 2 : shape.length === 1 ? (v: number) => v / 4 : (v: number) => v * gain;
+    entries.set(name, name === 'mean' || name === 'std' ? { shape, data } : { shape, data: Float32Array.from(values.map(change)) });
+  }
+  return entries;
+}
+
+/** The images of those logits. */
+export function formulaImages(n: number, [h, w, c]: Graph['inputShape']): tf.Tensor4D {
+  return tf.tensor4d(
+    Float32Array.from({ length: n * h * w * c }, (_, i) => ((i * 31) % 257) / 256),
+    [n, h, w, c],
+  );
 }

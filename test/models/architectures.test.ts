@@ -1,0 +1,152 @@
+import { afterEach, beforeAll, expect, test } from 'vitest';
+import { type Graph, multiplyAdds, shapesOf } from '../../models/graph.ts';
+import { architecture, architectures, createNetwork } from '../../models/index.ts';
+import { Network } from '../../models/network.ts';
+import { wideResnet } from '../../models/resnet.ts';
+import { Rng } from '../../tensor/rng.ts';
+import { tf } from '../../tensor/tf.ts';
+import { formulaEntries, formulaImages } from './networks.ts';
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+afterEach(() => tf.disposeVariables());
+
+const plain = { classes: 10, mean: [0, 0, 0], std: [1, 1, 1] };
+
+/** Parameters of a graph without allocating them. */
+function parametersOf(graph: Graph): number {
+  return graph.nodes.reduce((sum, node) => {
+    if (node.op === 'conv') return sum + node.outC * (node.inC * node.kernel ** 2 + (node.bias ? 1 : 0));
+    if (node.op === 'linear') return sum + node.outC * (node.inC + 1);
+    return node.op === 'bn' ? sum + 2 * node.channels : sum;
+  }, 0);
+}
+
+// counted by PyTorch on the common CIFAR implementations
+test.each([
+  ['cnn-small', 33_946],
+  ['resnet-tiny', 78_042],
+  ['resnet-18', 11_173_962],
+  ['resnet-50', 23_520_842],
+  ['preact-resnet-18', 11_172_170],
+  ['wrn-28-10', 36_479_194],
+  ['wrn-34-10', 46_160_474],
+])('%s has %i parameters on 32x32x3', (name, count) => {
+  expect(parametersOf(architecture(name).graph({ ...plain, inputShape: [32, 32, 3] }))).toBe(count);
+});
+
+test('a network counts the parameters it has', () => {
+  expect(createNetwork('resnet-tiny', { ...plain, inputShape: [32, 32, 3] }, new Rng('a')).parameterCount).toBe(78_042);
+});
+
+/** `resnet-18` of the suites, and a Wide ResNet that the cpu backend can run. */
+const graphs: Record<string, () => Graph> = {
+  'cnn-small': () =>
+    architecture('cnn-small').graph({ classes: 10, mean: [0.5, 0.4, 0.3], std: [0.2, 0.25, 0.3], inputShape: [16, 16, 3] }),
+  'resnet-18': () => architecture('resnet-18').graph({ ...plain, inputShape: [8, 8, 3] }),
+  'preact-resnet-18': () => architecture('preact-resnet-18').graph({ ...plain, inputShape: [8, 8, 3] }),
+  'wrn-16-2': () => wideResnet(16, 2)({ ...plain, inputShape: [8, 8, 3] }),
+};
+
+// from PyTorch 1.13 with the same numbers as weights, batch statistics and images
+test.each<[string, number, number[]]>([
+  [
+    'cnn-small',
+    19,
+    [
+      ...[0.0104826, 1.0438, 1.09288, 0.286154, -0.19942, -1.0031, -0.416437, 0.385183, 0.238991, 1.32199],
+      ...[0.478255, 1.2231, 0.487656, -0.900467, 0.0967079, -0.711896, 0.658785, 0.71686, 0.20719, 0.523369],
+    ],
+  ],
+  [
+    'resnet-18',
+    102,
+    [
+      ...[-24.0418, 49.8018, 4.72032, -41.8989, 1.30291, 43.5757, -16.2528, -41.3381, 31.0639, 24.2362],
+      ...[-25.8919, 52.7311, 5.43517, -44.4698, 0.892844, 46.3692, -16.8359, -44.4357, 32.749, 25.9748],
+    ],
+  ],
+  [
+    'preact-resnet-18',
+    90,
+    [
+      ...[-11.229, 8.93766, 4.03524, -8.2676, -4.09978, 16.7009, -3.91576, -11.9057, 5.1443, 9.35585],
+      ...[-16.1371, 11.6808, 6.96197, -11.0763, -6.45526, 23.347, -3.86339, -17.0233, 6.04009, 13.572],
+    ],
+  ],
+  [
+    'wrn-16-2',
+    70,
+    [
+      ...[0.149206, -1.62964, -1.46368, -1.50233, -1.40027, -0.501423, -0.492402, -0.256429, 0.514814, 1.12626],
+      ...[0.0716519, -1.68541, -1.5447, -1.51066, -1.72973, -0.840657, -0.744489, -0.47735, 0.455384, 1.21939],
+    ],
+  ],
+])('%s has the names, shapes and logits of PyTorch', async (name, entries, want) => {
+  const graph = (graphs[name] as () => Graph)();
+  const network = new Network(name, graph, new Rng('initial'));
+  const own = await network.save();
+  expect(own.size).toBe(entries);
+  network.load(formulaEntries(own), 'formula');
+  const got = network.logits(formulaImages(2, graph.inputShape)).dataSync();
+  const scale = Math.max(...want.map(Math.abs));
+  for (const [i, v] of want.entries()) expect(Math.abs((got[i] as number) - v) / scale).toBeLessThan(1e-5);
+});
+
+test('names are those of the common CIFAR implementations', async () => {
+  const names = async (name: string) => [...(await createNetwork(name, { ...plain, inputShape: [8, 8, 3] }, new Rng('a')).save()).keys()];
+  expect(await names('resnet-18')).toEqual(
+    expect.arrayContaining(['conv1.weight', 'bn1.running_var', 'layer2.0.shortcut.0.weight', 'layer2.0.shortcut.1.bias', 'linear.bias']),
+  );
+  expect(await names('preact-resnet-18')).toEqual(expect.arrayContaining(['layer4.1.bn2.weight', 'layer2.0.shortcut.0.weight', 'bn.bias']));
+  const wide = new Network('wide', wideResnet(10, 2)({ ...plain, inputShape: [8, 8, 3] }), new Rng('a'));
+  expect([...(await wide.save()).keys()]).toEqual(expect.arrayContaining(['block1.layer.0.convShortcut.weight', 'bn1.weight', 'fc.bias']));
+});
+
+test.each(architectures.filter(({ name }) => !name.startsWith('wrn')))('$name takes grey images of 28x28', ({ graph }) => {
+  const built = graph({ classes: 10, mean: [0.1307], std: [0.3081], inputShape: [28, 28, 1] });
+  expect(shapesOf(built)[built.output]).toEqual([1, 1, 10]);
+  expect(built.nodes.find((n) => n.op === 'conv')).toMatchObject({ inC: 1 });
+});
+
+test('a grey image goes through cnn-small and resnet-tiny, in training and frozen', () => {
+  for (const name of ['cnn-small', 'resnet-tiny']) {
+    const network = createNetwork(name, { classes: 10, mean: [0.1307], std: [0.3081], inputShape: [28, 28, 1] }, new Rng('grey'));
+    const x = tf.tensor4d(new Rng('x').uniform(2 * 784), [2, 28, 28, 1]);
+    expect(network.logits(x).shape).toEqual([2, 10]);
+    expect(network.freeze().logits(x).shape).toEqual([2, 10]);
+    expect(tf.tidy(() => network.forward(x, { training: true }).logits).shape).toEqual([2, 10]);
+  }
+});
+
+test('multiply-adds of resnet-tiny, by hand', () => {
+  const stem = 32 * 32 * 9 * 3 * 16;
+  const first = 2 * 32 * 32 * 9 * 16 * 16;
+  const second = 16 * 16 * (9 * 16 * 32 + 9 * 32 * 32 + 16 * 32);
+  const third = 8 * 8 * (9 * 32 * 64 + 9 * 64 * 64 + 32 * 64);
+  const graph = architecture('resnet-tiny').graph({ ...plain, inputShape: [32, 32, 3] });
+  expect(multiplyAdds(graph)).toBe(stem + first + second + third + 640);
+});
+
+test('the same key gives the same weights, another key others', async () => {
+  const weights = async (key: string) => {
+    const network = createNetwork('cnn-small', { ...plain, inputShape: [32, 32, 3] }, new Rng(key));
+    return (await network.save()).get('conv2.weight')?.data;
+  };
+  expect(await weights('a')).toEqual(await weights('a'));
+  expect(await weights('a')).not.toEqual(await weights('b'));
+});
+
+test('initial weights are drawn as PyTorch draws them: uniform up to 1 / sqrt(fan in)', async () => {
+  const network = createNetwork('resnet-tiny', { ...plain, inputShape: [32, 32, 3] }, new Rng('init'));
+  const data = (await network.save()).get('enc.layer3.conv2.weight')?.data as Float32Array;
+  const bound = 1 / Math.sqrt(9 * 64);
+  expect(Math.max(...data)).toBeLessThanOrEqual(bound);
+  expect(Math.max(...data)).toBeGreaterThan(0.999 * bound);
+  expect(Math.abs(data.reduce((a, b) => a + b) / data.length)).toBeLessThan(0.01 * bound);
+});
+
+test('an unknown architecture is named with the nearest', () => {
+  expect(() => architecture('resnet18')).toThrow('unknown architecture "resnet18"; did you mean "resnet-18"?');
+});
