@@ -66,7 +66,7 @@ function sparseStep({ origin, x, grad, eps, stepSize, density }: StepInput): tf.
   const rows = (values: Float32Array) => tf.tensor2d(values, [n, 1]);
   const size = flat(grad).abs();
   // place of the smallest gradient that still moves, counted from the largest
-  const place = Int32Array.from(density, (share) => d - 1 - Math.min(Math.max(Math.trunc((1 - share) * d), 0), d - 1));
+  const place = Int32Array.from(density, (share) => d - 1 - Math.min(Math.trunc(Math.fround(Math.fround(1 - share) * d)), d - 1));
   const most = Math.max(...place) + 1;
   const { values } = tf.topk(size, most, true);
   const least = tf.gather(

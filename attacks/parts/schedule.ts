@@ -81,6 +81,9 @@ export class HalvingSchedule implements Schedule {
   }
 }
 
+/** In float32 as the authors compute it: the share is cut to whole coordinates later, where the last bit decides. */
+const twoThirds = (part: number, size: number) => Math.fround(Math.fround(part / size) / 1.5);
+
 /**
  * L1, Croce and Hein 2021 (arXiv 2103.01208), algorithm 1: every 4 % of the iterations, the share of coordinates to move becomes two
  * thirds of those that the best point has moved; the step starts anew where that point became sparser by 5 %, else it shrinks by 1.5 to a tenth at least.
@@ -118,7 +121,7 @@ export class SparseSchedule implements Schedule {
     this.#best = loss;
     this.#bestNonzero = nonzero;
     if (!this.#warm) return;
-    this.#density = nonzero / this.#size / 1.5;
+    this.#density = twoThirds(nonzero, this.#size);
     this.#nonzeroAtLast = nonzero;
   }
 
@@ -130,7 +133,7 @@ export class SparseSchedule implements Schedule {
     }
     if (++this.#since < this.#window) return { improved, restart: false };
     const sparser = this.#bestNonzero / this.#nonzeroAtLast < 0.95;
-    this.#density = this.#bestNonzero / this.#size / 1.5;
+    this.#density = twoThirds(this.#bestNonzero, this.#size);
     this.#step = sparser ? 1 : Math.max(this.#step / 1.5, 0.1);
     this.#nonzeroAtLast = this.#bestNonzero;
     this.#since = 0;
