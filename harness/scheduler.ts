@@ -80,28 +80,34 @@ class Schedule {
 
   /** Everything that could start now, and in turn whatever that makes possible. Never rejects: a fatal error aborts the rest. */
   async #startAll(planned: readonly Planned[]): Promise<void> {
-    await Promise.all(
-      planned.map((p) =>
-        this.#start(p).catch((error: unknown) => {
-          this.#abort.abort(error);
-        }),
-      ),
-    );
+    try {
+      // all are looked up before any runs: the first to be found must not take a slot from a longer one
+      const waiting = await Promise.all(planned.map(async (p) => ({ planned: p, known: await this.#lookUp(p) })));
+      for (const { planned: p, known } of waiting) if (!known) this.#ready.push({ planned: p, job: this.#jobOf(p) });
+      const stop = (error: unknown) => this.#abort.abort(error);
+      // each on its own, so that the run ends when the last running job has
+      await Promise.all(waiting.map(({ planned: p, known }) => (known ? known(p) : this.#takeTurn()).catch(stop)));
+    } catch (error) {
+      this.#abort.abort(error);
+    }
   }
 
-  async #start(planned: Planned): Promise<void> {
-    if (this.#abort.signal.aborted) return;
-    const { store } = this.#options;
+  /** What is known of a job without running it: that it is done, or that it cannot be. */
+  async #lookUp(planned: Planned): Promise<((p: Planned) => Promise<void>) | undefined> {
+    this.#abort.signal.throwIfAborted();
     const job = this.#jobOf(planned);
     const failed = planned.needs.map((id) => this.#finished.get(id)).find((f) => f?.state === 'failed');
     if (failed) {
       const what = failed.planned.kind === 'model' ? 'model' : 'cell';
       const message = `${what} ${describe(failed.planned)} failed: ${failed.record.error?.message ?? 'no reason given'}`;
-      return this.#fail(planned, job, { kind: 'dependency', message });
+      return (p) => this.#fail(p, job, { kind: 'dependency', message });
     }
-    const known = await store.record(job.kind, job.key);
-    if (known?.status === 'done') return this.#finish(planned, 'reused', known);
-    this.#ready.push({ planned, job });
+    const known = await this.#options.store.record(job.kind, job.key);
+    return known?.status === 'done' ? (p) => this.#finish(p, 'reused', known) : undefined;
+  }
+
+  /** Waits for a slot, and does what follows from the job that ran in it. */
+  async #takeTurn(): Promise<void> {
     const outcome = await this.#limit(() => this.#runNext());
     // outside the slot, which is free for others by now
     if (outcome?.error) await this.#fail(outcome.planned, outcome.job, outcome.error);
@@ -131,8 +137,11 @@ class Schedule {
     try {
       await executor.run(job, slot, this.#abort.signal, (progress) => listener?.progress?.(planned, progress));
     } catch (cause) {
-      if (!(cause instanceof JobError)) throw cause;
-      if (cause.fatal) throw new StoreError(cause.message, { cause });
+      if (!(cause instanceof JobError) || cause.fatal) {
+        const error = cause instanceof JobError ? new StoreError(cause.message, { cause }) : cause;
+        this.#abort.abort(error); // before the slot is free, or another job would start
+        throw error;
+      }
       return { ...next, error: { kind: cause.kind, message: cause.message } };
     } finally {
       this.#free.push(slot);

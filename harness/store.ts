@@ -1,6 +1,6 @@
 /** Records and artifacts in a folder, found by key; every write is atomic, and what cannot be written says why. */
 import { randomBytes } from 'node:crypto';
-import { access, constants, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { access, constants, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { RampartError } from '../errors.ts';
@@ -70,17 +70,18 @@ export class Store {
     this.dir = dir;
   }
 
-  /** Makes the folder and tries to write in it, so that a run fails before it has worked. */
+  /** Makes the folder and tries to write in it, so that a run is refused before it has worked. */
   async prepare(): Promise<void> {
     try {
       await mkdir(this.dir, { recursive: true });
       await access(this.dir, constants.W_OK);
+      const probe = join(this.dir, `.writable-${process.pid}`);
+      await writeFile(probe, '');
+      await rm(probe, { force: true });
     } catch (cause) {
-      throw storeError(cause, `write to the output folder ${this.dir}`);
+      const { message, remedy } = storeError(cause, `write to the output folder ${this.dir}`);
+      throw new RampartError(message.replace(`; ${remedy}`, ''), { remedy, cause });
     }
-    const probe = join(this.dir, '.writable');
-    await writeAtomic(probe, '');
-    await rm(probe, { force: true });
   }
 
   #model(key: string, file: string): string {

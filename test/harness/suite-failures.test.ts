@@ -1,6 +1,9 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { loadSuite } from '../../harness/suite.ts';
+import { freshFolder } from './folders.ts';
 import { refusal } from './suites.ts';
 
 const golden = fileURLToPath(new URL('../golden/model.safetensors', import.meta.url));
@@ -115,6 +118,14 @@ test('weights of another architecture are refused with the entries that do not f
   expect(message).toMatch('missing conv2.weight');
   expect(message).toMatch('extra enc.layer1.conv1.weight');
   expect(message).toMatch('linear.weight is [10, 64], expected [10, 1024]');
+});
+
+test('a weights file that is cut off is refused with the byte where it ends', async () => {
+  const cut = join(freshFolder(), 'cut.safetensors');
+  writeFileSync(cut, readFileSync(golden).subarray(0, 100_000));
+  expect(await refusal({ models: `models: [{ name: m, weights: ${cut}, arch: resnet-tiny }]` })).toMatch(
+    /models\[0\]\.weights: \[weights\] .*cut\.safetensors: ends at byte 100000, but .* needs \d+: truncated/,
+  );
 });
 
 test('weights that fit are taken', async () => {

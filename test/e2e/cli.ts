@@ -1,0 +1,61 @@
+/** The built command line as a user runs it, in processes of their own. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const main = join(root, 'dist/cli/main.js');
+if (!existsSync(main)) throw new Error(`${main} is not there: npm run build`);
+
+/** A new folder inside the package, where plug-ins find `rampart`; gone after the test. */
+export function workFolder(): string {
+  mkdirSync(join(root, 'build'), { recursive: true });
+  const folder = mkdtempSync(join(root, 'build', 'e2e-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Writes a file into a folder and returns its path. */
+export function put(folder: string, name: string, text: string): string {
+  writeFileSync(join(folder, name), text);
+  return join(folder, name);
+}
+
+export interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+/** Runs to the end. */
+export function rampart(...args: string[]): Ended {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
+  return { code: status, output: stdout + stderr };
+}
+
+/** A run that a test interrupts: it leads a process group, as a shell's job does. */
+export function started(...args: string[]): { process: ChildProcess; ended: Promise<Ended>; signal(name: NodeJS.Signals): void } {
+  const child = spawn(process.execPath, [main, ...args], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+  const ended = new Promise<Ended>((resolve) => child.on('close', (code) => resolve({ code, output })));
+  return { process: child, ended, signal: (name) => process.kill(-(child.pid as number), name) };
+}
+
+/** Paths below a folder. */
+export function filesBelow(folder: string): string[] {
+  return existsSync(folder) ? (readdirSync(folder, { recursive: true }) as string[]) : [];
+}
+
+/** Waits until `there` holds; fails after a minute. */
+export async function until(what: string, there: () => boolean): Promise<void> {
+  const end = Date.now() + 60_000;
+  while (!there()) {
+    if (Date.now() > end) throw new Error(`waited a minute for ${what}`);
+    await new Promise((next) => setTimeout(next, 5));
+  }
+}

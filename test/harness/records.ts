@@ -1,0 +1,24 @@
+/** Records for tests of what stores and schedules them: right in form, made up in content. */
+import { failedCell, failedModel } from '../../harness/failures.ts';
+import type { Job } from '../../harness/jobs.ts';
+import type { Provenance, RampartRecord } from '../../harness/record.ts';
+import type { Registry } from '../../harness/registry.ts';
+
+export const somewhere: Provenance = {
+  rampart: '0',
+  revision: 'unknown',
+  node: process.version,
+  engine: { name: 'cpu', version: '0', device: 'cpu', threads: 1 },
+  host: { cpu: 'test', cores: 1, memoryGb: 1, platform: 'test' },
+  startedAt: '2026-01-01T00:00:00.000Z',
+};
+
+/** What a job would leave behind, without what it would have found. */
+export function doneRecord(job: Job, registry: Registry): RampartRecord {
+  const failure = { kind: 'error', message: 'never seen' } as const;
+  const record: RampartRecord =
+    job.kind === 'model' ? failedModel(job, registry, failure, somewhere) : failedCell(job, registry, failure, somewhere);
+  const { error: _, ...rest } = record;
+  const done = { ...rest, status: 'done' } as RampartRecord;
+  return done.kind === 'model' ? { ...done, weightsHash: `weights of ${done.key}` } : done;
+}
