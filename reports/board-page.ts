@@ -125,12 +125,13 @@ function headline(board: Board) {
     interval: interval(best.worst.interval),
     attacks: best.worst.attacks,
     several: best.worst.attacks > 1,
+    none: best.worst.k === 0,
     ties: ties.length === 0 ? undefined : tiesText(ties),
     next:
       ties.length === 0 && next?.worst && p
         ? { name: next.model.name, accuracy: percent(next.worst.accuracy), p: pValue(p.adjusted) }
         : undefined,
-    ratio: best.ratio ? Number(best.ratio.passes.toPrecision(2)).toString() : undefined,
+    ratio: best.ratio && best.model.record.defense.name !== 'standard' ? Number(best.ratio.passes.toPrecision(2)).toString() : undefined,
     standard: standard?.worst ? { accuracy: percent(standard.worst.accuracy) } : undefined,
     clean: best.clean ? percent(best.clean.accuracy) : undefined,
   };

@@ -76,7 +76,7 @@ function pairView(site: Site, board: Board) {
   const name = (i: number) => (board.rows[i] as Row).model;
   const table: Table = {
     name: `pairs-${board.id}`,
-    caption: `Exact McNemar tests on worst-case outcomes${board.rows.length > ALL_PAIRS ? ' between neighbours in rank' : ''}; p after Holm's correction over all ${board.pairs.length} pairs of the table`,
+    caption: `${boardTitle(board)}: exact McNemar tests on worst-case outcomes${board.rows.length > ALL_PAIRS ? ' between neighbours in rank' : ''}; p after Holm's correction over all ${board.pairs.length} pairs of the table`,
     columns: [
       { key: 'first', title: 'First', kind: 'text' },
       { key: 'second', title: 'Second', kind: 'text' },

@@ -374,7 +374,7 @@ function flagsOf(model: ModelView, cells: ReadonlyMap<string, CellRecord>, missi
     flags.push({ flag: { name: 'incomplete', detail: `not ranked: no result of ${missing.join(', ')}` }, cell: undefined });
   }
   for (const cell of cells.values()) {
-    if (cell.status === 'failed')
+    if (cell.status === 'failed' && cell.error?.kind !== 'dependency')
       flags.push({ flag: { name: 'attack-failed', detail: `${cell.attack.label}: ${cell.error?.message ?? 'no reason recorded'}` }, cell });
   }
   return flags;

@@ -80,14 +80,7 @@
       const flags = text('flags')
         .split(' ')
         .filter((f) => f && f !== '–');
-      if (
-        state.q &&
-        !state.q
-          .toLowerCase()
-          .split(/\s+/)
-          .every((word) => entry.text.includes(word))
-      )
-        return false;
+      if (state.q && !entry.text.includes(state.q.trim().toLowerCase())) return false;
       if (state.arch && text('architecture') !== state.arch) return false;
       if (state.defense && text('defense') !== state.defense) return false;
       if (state.flag && (state.flag === '-' ? flags.length > 0 : !flags.includes(state.flag))) return false;

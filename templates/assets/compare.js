@@ -118,7 +118,7 @@
     ];
     const side = table(
       'Side by side',
-      ['', a.name, b.name, 'Second − first'].map((t) => el('bdi', t)),
+      ['Result', a.name, b.name, 'Second − first'].map((t) => el('bdi', t)),
       rows,
     );
     const lists = el(
