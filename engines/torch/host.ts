@@ -16,7 +16,8 @@ export function onHost(
   const lend = (info: tf.TensorInfo): tf.TensorInfo => {
     const dataId = cpu.write(torch.readSync(info.dataId), info.shape, info.dtype);
     lent.push(dataId);
-    return { dataId, shape: info.shape, dtype: info.dtype };
+    // some kernels ask for the rank, as of a whole tensor
+    return { dataId, shape: info.shape, dtype: info.dtype, rank: info.shape.length } as tf.TensorInfo;
   };
   const lendAll = (value: unknown): unknown => {
     if (value === undefined || value === null) return value;

@@ -1,4 +1,5 @@
 /** The torch engine: TensorFlow.js on libtorch, on the CPU through oneDNN and on NVIDIA GPUs through cuDNN. */
+import { existsSync, readdirSync } from 'node:fs';
 import { RampartError } from '../../errors.ts';
 import { registerCompiler } from '../../models/frozen.ts';
 import { tf } from '../../tensor/tf.ts';
@@ -27,6 +28,9 @@ function warningsOf(library: Library, blas: { name: string; reference: boolean }
   if (!library.onednn) warnings.push('this libtorch has no oneDNN: convolutions are slow');
   return warnings;
 }
+
+/** One folder for each NVIDIA GPU that the driver runs. */
+const DRIVER = '/proc/driver/nvidia/gpus';
 
 let started: TorchBackend | undefined;
 
@@ -65,8 +69,10 @@ export const torch: Engine = {
     };
   },
   async devices() {
-    if (!findBuilt()) return [];
-    const { cudaDevices } = loadBinding(1).binding.describe();
-    return cudaDevices > 0 ? Array.from({ length: cudaDevices }, (_, i) => `cuda:${i}`) : ['cpu'];
+    const built = findBuilt();
+    if (!built) return [];
+    // the driver's own list: loading the library here would settle its number of threads
+    const gpus = built.cuda && existsSync(DRIVER) ? readdirSync(DRIVER).length : 0;
+    return gpus > 0 ? Array.from({ length: gpus }, (_, i) => `cuda:${i}`) : ['cpu'];
   },
 };

@@ -15,6 +15,8 @@ export interface Built {
   readonly source: string;
   /** The folder of its libraries. */
   readonly lib: string;
+  /** Whether this libtorch was built for NVIDIA GPUs. */
+  readonly cuda: boolean;
 }
 
 /** The package's root: the nearest folder above that has the addon's sources, whether this runs from source or from `dist`. */
@@ -37,7 +39,7 @@ export function findBuilt(): Built | undefined {
   const stamp = join(folder, 'stamp.json');
   if (!existsSync(addon) || !existsSync(stamp)) return undefined;
   const { found } = JSON.parse(readFileSync(stamp, 'utf8')) as { found: Omit<Built, 'addon'> };
-  return { addon, version: found.version, source: found.source, lib: found.lib };
+  return { addon, version: found.version, source: found.source, lib: found.lib, cuda: found.cuda };
 }
 
 /** Loads the addon. Throws with the paths tried and the remedy. */

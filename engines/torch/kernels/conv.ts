@@ -28,13 +28,19 @@ interface Geometry {
   out: number[];
 }
 
+/** Explicit padding comes in the order of the data format; the geometry below is that of NHWC. */
+function explicitPad({ pad, dataFormat }: Conv2D): Pad {
+  if (!Array.isArray(pad) || dataFormat !== 'NCHW') return pad;
+  return [pad[0], pad[2], pad[3], pad[1]] as unknown as Pad;
+}
+
 function geometry2d(x: number[], filter: number[], attrs: Conv2D, depthwise: boolean): Geometry {
   const info = backendUtil.computeConv2DInfo(
     x as [number, number, number, number],
     filter as [number, number, number, number],
     attrs.strides,
     attrs.dilations ?? 1,
-    attrs.pad,
+    explicitPad(attrs),
     attrs.dimRoundingMode,
     depthwise,
   );

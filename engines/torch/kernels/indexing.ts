@@ -3,9 +3,13 @@ import { tf } from '../../../tensor/tf.ts';
 import { kernel } from '../kernel.ts';
 
 export const indexing: tf.KernelConfig[] = [
-  kernel<{ axis: number; batchDims: number }>('GatherV2', ({ ops, slot, shape, attrs }) =>
-    ops.gather(slot('x'), slot('indices'), tf.util.parseAxisParam(attrs.axis, shape('x'))[0] as number, attrs.batchDims ?? 0),
-  ),
+  kernel<{ axis: number; batchDims: number }>('GatherV2', ({ ops, slot, shape, inputs, attrs }) => {
+    const axis = tf.util.parseAxisParam(attrs.axis, shape('x'))[0] as number;
+    const { x, indices } = inputs as Record<string, tf.Tensor>;
+    const batchDims = attrs.batchDims ?? 0;
+    tf.backend_util.segment_util.collectGatherOpShapeInfo(x as tf.Tensor, indices as tf.Tensor, axis, batchDims);
+    return ops.gather(slot('x'), slot('indices'), axis, batchDims < 0 ? batchDims + shape('indices').length : batchDims);
+  }),
   kernel('GatherNd', ({ ops, slot, inputs }) => {
     tf.backend_util.prepareAndValidate(inputs.params as tf.Tensor, inputs.indices as tf.Tensor);
     return ops.gatherNd(slot('params'), slot('indices'));

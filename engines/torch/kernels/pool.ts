@@ -66,11 +66,17 @@ function geometry3d(x: number[], a: Pool3D): Geometry {
   };
 }
 
+/** TensorFlow.js takes a window of one point that keeps the shape as no pool at all, whatever padding and stride. */
+function isIdentity({ size, out }: Geometry, x: number[]): boolean {
+  return size.every((n) => n === 1) && out.every((n, i) => n === x[i + 1]);
+}
+
 /** Forward and gradient kernels of both pools for one number of axes. */
 function family<A>(suffix: string, geometry: (x: number[], attrs: A) => Geometry): tf.KernelConfig[] {
   return [
     kernel<A>(`MaxPool${suffix}`, ({ ops, slot, shape, attrs }) => {
       const g = geometry(shape('x'), attrs);
+      if (isIdentity(g, shape('x'))) return ops.identity(slot('x'));
       return ops.maxPool(slot('x'), g.size, g.strides, g.dilations, g.before, g.out);
     }),
     kernel<A>(`MaxPool${suffix}Grad`, ({ ops, slot, shape, attrs }) => {
@@ -79,6 +85,7 @@ function family<A>(suffix: string, geometry: (x: number[], attrs: A) => Geometry
     }),
     kernel<A>(`AvgPool${suffix}`, ({ ops, slot, shape, attrs }) => {
       const g = geometry(shape('x'), attrs);
+      if (isIdentity(g, shape('x'))) return ops.identity(slot('x'));
       return ops.avgPool(slot('x'), g.size, g.strides, g.before, g.out);
     }),
     kernel<A>(`AvgPool${suffix}Grad`, ({ ops, slot, shape, attrs }) => {

@@ -65,6 +65,7 @@ export const shapes: tf.KernelConfig[] = [
   ),
   kernel<{ dim: number }>('ExpandDims', ({ ops, slot, shape, attrs }) => {
     const sizes = shape('input').slice();
+    tf.util.assert(-(sizes.length + 1) <= attrs.dim, () => `Axis must be in the interval [${-(sizes.length + 1)}, ${sizes.length}]`);
     sizes.splice(attrs.dim < 0 ? attrs.dim + sizes.length + 1 : attrs.dim, 0, 1);
     return ops.reshape(slot('input'), sizes);
   }),

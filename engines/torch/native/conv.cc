@@ -31,13 +31,16 @@ Window windowOf(const Tensor& filter, const Ints& strides, const Ints& dilations
   return {Ints(filter.sizes().begin() + 2, filter.sizes().end()), strides, dilations, before, out};
 }
 
+// A bias per channel goes into the convolution, one of another shape is added and broadcasts.
 Tensor forward(const Tensor& x, const Tensor& filter, const Window& window, int64_t groups, const MaybeTensor& bias) {
   const Tensor in = channelsFirst(x);
   const auto pads = window.symmetric(in.sizes().slice(2));
   const Tensor padded = pads ? in : padToFit(in, window, 0);
   const Ints none(window.size.size(), 0);
-  const c10::optional<Tensor> b = bias ? c10::optional<Tensor>(bias->reshape(-1)) : c10::nullopt;
-  return channelsLast(directConvolution(padded, filter, b, pads ? *pads : none, window.strides, window.dilations, groups));
+  const bool perChannel = bias && bias->dim() == 1 && bias->size(0) == filter.size(0);
+  const c10::optional<Tensor> b = perChannel ? c10::optional<Tensor>(*bias) : c10::nullopt;
+  const Tensor y = channelsLast(directConvolution(padded, filter, b, pads ? *pads : none, window.strides, window.dilations, groups));
+  return bias && !perChannel ? y.add(*bias) : y;
 }
 
 // The gradient with respect to the input (`which` 0) or the filter (1), channels and outputs first.

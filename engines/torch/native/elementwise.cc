@@ -7,6 +7,8 @@ namespace {
 // Integers go through float where the function is not closed over them.
 Tensor floating(const Tensor& x) { return at::isIntegralType(x.scalar_type(), true) ? x.to(at::kFloat) : x; }
 
+bool whole(const Tensor& x) { return at::isIntegralType(x.scalar_type(), true); }
+
 #define UNARY(name, expression) \
   Tensor name(const Tensor& x) { return expression; }
 UNARY(absolute, at::abs(x))
@@ -16,14 +18,14 @@ UNARY(asine, at::asin(x))
 UNARY(asineh, at::asinh(x))
 UNARY(atangent, at::atan(x))
 UNARY(atangenth, at::atanh(x))
-UNARY(ceiling, at::ceil(floating(x)))
+UNARY(ceiling, whole(x) ? x : at::ceil(x))
 UNARY(cosine, at::cos(x))
 UNARY(cosineh, at::cosh(x))
 UNARY(eluOf, at::elu(floating(x)))
 UNARY(erfOf, at::erf(x))
 UNARY(expOf, at::exp(x))
 UNARY(expm1Of, at::expm1(x))
-UNARY(floorOf, at::floor(floating(x)))
+UNARY(floorOf, whole(x) ? x : at::floor(x))
 UNARY(finite, at::isfinite(x))
 UNARY(infinite, at::isinf(x))
 UNARY(nan, at::isnan(x))
@@ -34,7 +36,7 @@ UNARY(logicalNot, at::logical_not(x))
 UNARY(inverse, at::reciprocal(floating(x)))
 UNARY(reluOf, at::relu(x))
 UNARY(relu6Of, at::clamp(x, 0, 6))
-UNARY(roundOf, at::round(floating(x)))
+UNARY(roundOf, whole(x) ? x : at::round(x))
 UNARY(rsqrtOf, at::rsqrt(floating(x)))
 UNARY(seluOf, at::selu(floating(x)))
 UNARY(sigmoidOf, at::sigmoid(x))
@@ -86,7 +88,7 @@ Tensor powOf(const Tensor& a, const Tensor& b) {
   return at::pow(a, b);
 }
 
-Tensor clip(const Tensor& x, double low, double high) { return at::clamp(x, low, high); }
+Tensor clip(const Tensor& x, double low, double high) { return at::clamp(x, low, high).to(x.scalar_type()); }
 Tensor leakyRelu(const Tensor& x, double alpha) { return at::leaky_relu(floating(x), alpha); }
 
 // 1 above zero, `alpha` below or at it, NaN where `x` is NaN.
@@ -99,8 +101,8 @@ Tensor step(const Tensor& x, double alpha) {
 // To bool: not zero. To int32: towards zero. From complex64: the real part.
 Tensor cast(const Tensor& x, const std::string& dtype) {
   const auto to = onDevice(dtype).dtype().toScalarType();
-  if (to == at::kBool) return at::ne(x, 0);
   const Tensor from = x.is_complex() && to != at::kComplexFloat ? at::real(x) : x;
+  if (to == at::kBool) return at::ne(from, 0);
   return from.to(to);
 }
 

@@ -1,4 +1,6 @@
 // Matrix products and Fourier transforms.
+#include <stdexcept>
+
 #include "activation.h"
 
 namespace rampart {
@@ -6,6 +8,7 @@ namespace {
 
 Tensor matMul(const Tensor& a, const Tensor& b, bool transposeA, bool transposeB, const MaybeTensor& bias, const std::string& activation,
               const MaybeTensor& prelu, double alpha) {
+  if (a.dim() < 2 || b.dim() < 2) throw std::invalid_argument("matrices need at least 2 axes");
   const Tensor left = transposeA ? a.transpose(-1, -2) : a;
   const Tensor right = transposeB ? b.transpose(-1, -2) : b;
   if (bias && left.dim() == 2 && right.dim() == 2 && bias->dim() == 1)

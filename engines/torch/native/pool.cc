@@ -20,8 +20,17 @@ std::optional<Ints> poolPads(const Window& w, at::IntArrayRef input) {
   return pads;
 }
 
+// No window fits.
+Tensor empty(const Tensor& x, const Ints& out) {
+  Ints shape = {x.size(0)};
+  for (const auto n : out) shape.push_back(std::max<int64_t>(n, 0));
+  shape.push_back(x.size(-1));
+  return at::empty(shape, x.options());
+}
+
 Tensor maxPool(const Tensor& x, const Ints& size, const Ints& strides, const Ints& dilations, const Ints& before, const Ints& out) {
   const Window w{size, strides, dilations, before, out};
+  if (c10::multiply_integers(out) <= 0) return empty(x, out);
   const Tensor in = channelsFirst(x);
   const auto pads = poolPads(w, in.sizes().slice(2));
   if (pads) return channelsLast(std::get<0>(maxWithIndices(in, w, *pads)));
@@ -49,16 +58,17 @@ Tensor windowSum(const Tensor& x, const Window& w) {
   return w.size.size() == 3 ? at::avg_pool3d(x, w.size, w.strides, none, false, true, 1) : at::avg_pool2d(x, w.size, w.strides, none, false, true, 1);
 }
 
-// How many entries of each window lie inside the input: padding does not count in an average.
+// How many entries of each window lie inside the input: padding does not count in an average. At least 1: a window of padding gives 0.
 Tensor windowCount(const Tensor& like, const Window& w) {
   auto sizes = like.sizes().vec();
   sizes[0] = sizes[1] = 1;
-  return windowSum(padToFit(at::ones(sizes, like.options()), w, 0), w);
+  return windowSum(padToFit(at::ones(sizes, like.options()), w, 0), w).clamp_min_(1);
 }
 
 Tensor avgPool(const Tensor& x, const Ints& size, const Ints& strides, const Ints& before, const Ints& out) {
   const Window w{size, strides, Ints(size.size(), 1), before, out};
   const Tensor in = channelsFirst(x.to(at::kFloat));
+  if (c10::multiply_integers(out) <= 0) return empty(x, out);
   return channelsLast(windowSum(padToFit(in, w, 0), w).div(windowCount(in, w)));
 }
 
