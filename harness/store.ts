@@ -1,7 +1,8 @@
 /** Records and artifacts in a folder, found by key; every write is atomic, and what cannot be written says why. */
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { access, constants, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { RampartError } from '../errors.ts';
 import { type Entry, readSafetensors, writeSafetensors } from '../models/safetensors.ts';
@@ -73,8 +74,9 @@ export class Store {
   /** Makes the folder and tries to write in it, so that a run is refused before it has worked. */
   async prepare(): Promise<void> {
     try {
+      // mkdir tells a read-only file system as ENOENT when several folders are to be made
+      await access(nearestFolder(this.dir), constants.W_OK);
       await mkdir(this.dir, { recursive: true });
-      await access(this.dir, constants.W_OK);
       const probe = join(this.dir, `.writable-${process.pid}`);
       await writeFile(probe, '');
       await rm(probe, { force: true });
@@ -146,6 +148,13 @@ export class Store {
     const file = this.#checkpointFile(kind, key);
     return { load: () => readIfThere(file), save: (state) => writeAtomic(file, state) };
   }
+}
+
+/** The folder itself, or the nearest one above it that is there. */
+function nearestFolder(dir: string): string {
+  let folder = resolve(dir);
+  while (!existsSync(folder)) folder = dirname(folder);
+  return folder;
 }
 
 async function readRecord<T>(file: string, schema: z.ZodType<T>): Promise<T | undefined> {
