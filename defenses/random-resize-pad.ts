@@ -54,7 +54,10 @@ export default defineDefense<z.infer<typeof params>>({
   randomized: true,
   params,
   apply({ shrink }, classifier, rng) {
-    let pass = 0;
-    return behind(classifier, (n) => draw(n, classifier.inputShape, shrink, rng.fork(pass++)), true);
+    let [stream, pass] = [rng, 0];
+    const reseed = (key: string) => {
+      [stream, pass] = [rng.fork(key), 0];
+    };
+    return behind(classifier, (n) => draw(n, classifier.inputShape, shrink, stream.fork(pass++)), reseed);
   },
 });

@@ -120,6 +120,7 @@ export async function predictClean(
   batchSize: number,
 ): Promise<{ robust: string; predictions: number[]; passes: Passes; confidences: number[] }> {
   const target = createTarget(classifier, name);
+  classifier.reseed?.('clean');
   const predictions: number[] = [];
   const confidences: number[] = [];
   const all = Array.from({ length: data.n }, (_, i) => i);
@@ -164,6 +165,7 @@ export async function evaluate(input: EvaluationInput): Promise<Evaluation> {
     judge: createTarget(classifier, input.name),
   };
   if (!saved) {
+    classifier.reseed?.('known');
     await settleKnown(context, members);
     const labels = (all: Member[]) => all.map((m) => m.label);
     state.flags.push(...classFlags(labels(forClasses(MANY)), labels(members), classifier.classes));
@@ -254,6 +256,7 @@ async function attackBatch(context: Context, member: Member, ids: number[], prog
       state.trace[iteration] = (state.trace[iteration] ?? 0) + survivors;
     },
   };
+  input.classifier.reseed?.(`${member.label}/${ids[0]}`);
   try {
     const attack = member.plugin.create(member.params);
     const { value: adversarial, leaked } = await leakedTensors(1, () => attack.perturb(batch, target, input.threat, run));

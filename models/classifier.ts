@@ -19,5 +19,7 @@ export interface Classifier {
   linearize?(x: tf.Tensor4D): Linearized;
   /** True when two calls with the same `x` may differ; attacks then need expectation over transformation. */
   readonly randomized?: boolean;
+  /** Starts the random numbers of a randomized classifier anew from `key`: the harness does so before each batch, so that a resumed evaluation draws what an unbroken one does. */
+  reseed?(key: string): void;
   dispose(): void;
 }

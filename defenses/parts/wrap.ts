@@ -16,12 +16,16 @@ export function straightThrough(apply: (x: tf.Tensor4D) => tf.Tensor4D): Transfo
   return { apply, pullback: (dy) => dy.clone(), dispose: () => {} };
 }
 
-/** `inner` on what `draw` makes of its input; `draw` is asked anew for every forward pass of `n` images. Owns `inner`. */
-export function behind(inner: Classifier, draw: (n: number) => Transformation, randomized: boolean): Classifier {
+/** `inner` on what `draw` makes of its input; `draw` is asked anew for every forward pass of `n` images. `reseed` is there where draws are random. Owns `inner`. */
+export function behind(inner: Classifier, draw: (n: number) => Transformation, reseed?: (key: string) => void): Classifier {
   return {
     classes: inner.classes,
     inputShape: inner.inputShape as Shape,
-    randomized: randomized || (inner.randomized ?? false),
+    randomized: reseed !== undefined || (inner.randomized ?? false),
+    reseed(key) {
+      reseed?.(key);
+      inner.reseed?.(key);
+    },
     logits(x) {
       const transformation = draw(x.shape[0]);
       const y = transformation.apply(x);

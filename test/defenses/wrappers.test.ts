@@ -64,6 +64,20 @@ describe.each(defenses.filter((d) => d.kind === 'wrapper').map((d) => d.name))('
   });
 });
 
+test('a random wrapper seeded anew draws the same again, and another key draws something else', () => {
+  const wrapped = wrap('random-resize-pad');
+  const x = images(2);
+  const drawn = (key: string) => {
+    wrapped.reseed?.(key);
+    return [wrapped.logits(x), wrapped.logits(x)] as const;
+  };
+  const [first, second] = drawn('pgd/0');
+  const [again, andAgain] = drawn('pgd/0');
+  expect(largestDifference(first, again)).toBe(0);
+  expect(largestDifference(second, andAgain)).toBe(0);
+  expect(largestDifference(first, drawn('pgd/128')[0])).toBeGreaterThan(0);
+});
+
 test('a straight-through gradient is that of the classifier at the transformed image', () => {
   const inner = network().freeze();
   const x = images(2);
