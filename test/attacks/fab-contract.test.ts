@@ -2,5 +2,5 @@ import fab from '../../attacks/fab.ts';
 import fabT from '../../attacks/fab-t.ts';
 import { testAttack } from '../contract/attack.ts';
 
-testAttack(fab, { iterations: 10, restarts: 2 });
-testAttack(fabT, { iterations: 10 });
+testAttack(fab, { iterations: 6, restarts: 2 });
+testAttack(fabT, { iterations: 6 });
