@@ -148,7 +148,7 @@ function pageCell(board: Board, row: Row, column: BoardColumn): PageCell {
   const base = `models/${row.model.slug}.html`;
   const cell: PageCell = {
     href:
-      value === null || value === '' || (column.group === 'more' && column.kind === 'text')
+      value === null || value === '' || (column.group === 'more' && (column.kind === 'text' || column.key === 'seed'))
         ? undefined
         : column.anchor
           ? `${base}#${column.anchor}`

@@ -7,8 +7,15 @@ import { boardHref, frame, type Site } from './views.ts';
 export function writeMethodsPage(site: Site): void {
   const { view } = site;
   const raised = new Map<string, number>();
-  for (const row of view.boards.flatMap((b) => b.rows))
-    for (const { flag } of row.flags) raised.set(flag.name, (raised.get(flag.name) ?? 0) + 1);
+  const counted = new Set<string>();
+  for (const row of view.boards.flatMap((b) => b.rows)) {
+    for (const { flag, cell } of row.flags) {
+      // A flag of a model stands on every board of its data set, and counts once.
+      const id = canonical([row.model.record.key, cell?.key, flag]);
+      if (!counted.has(id)) raised.set(flag.name, (raised.get(flag.name) ?? 0) + 1);
+      counted.add(id);
+    }
+  }
   const names = [...new Set([...Object.keys(FLAGS), ...raised.keys()])].sort();
   const page = site.render('methods', {
     ...frame(site, '', 'Methods', 'How the numbers were made, what they mean, and what they cannot say', { current: 'methods' }),

@@ -8,7 +8,9 @@
 
   function hideColumns(hidden) {
     const selectors = hidden.map((i) => `#board tr>:nth-child(${i + 1})`);
-    style.textContent = selectors.length > 0 ? `@media screen{${selectors.join()}{display:none}}` : '';
+    const rules = selectors.length > 0 ? `@media screen{${selectors.join()}{display:none}}` : '';
+    // The same text again would still make the browser style every cell anew.
+    if (style.textContent !== rules) style.textContent = rules;
   }
 
   function read() {
