@@ -1,7 +1,7 @@
 /** Builds the native addon against the libtorch that is found; with `--optional` its absence is no error. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -60,9 +60,18 @@ try {
   stop('the npm package node-addon-api is not installed; run `npm ci` first');
 }
 
-const folder = sanitize ? `build-${sanitize}` : 'build';
-const addon = join(native, folder, 'Release/rampart_torch.node');
-const stampFile = join(native, folder, 'stamp.json');
+/** The sources, where they are built: a build with a sanitizer has a copy of its own, so that the usual one stays. */
+function workFolder() {
+  if (!sanitize) return native;
+  const folder = fileURLToPath(new URL(`../../build/torch-${sanitize}/`, import.meta.url));
+  mkdirSync(folder, { recursive: true });
+  for (const file of readdirSync(native)) if (/\.(cc|h|gyp)$/.test(file)) copyFileSync(join(native, file), join(folder, file));
+  return folder;
+}
+
+const folder = workFolder();
+const addon = join(folder, 'build/Release/rampart_torch.node');
+const stampFile = join(folder, 'build/stamp.json');
 const stamp = stampOf(found);
 if (existsSync(addon) && existsSync(stampFile) && JSON.parse(readFileSync(stampFile, 'utf8')).stamp === stamp) {
   console.log(`[torch] up to date: libtorch ${found.version} (${found.source})`);
@@ -81,7 +90,7 @@ const defines = [
 ];
 const [command, ...first] = nodeGyp();
 const args = [...first, 'rebuild', '-j', process.env.JOBS ?? '2', ...nodeDir(), '--', ...defines];
-const run = spawnSync(command, args, { cwd: native, encoding: 'utf8', maxBuffer: 1 << 28 });
+const run = spawnSync(command, args, { cwd: folder, encoding: 'utf8', maxBuffer: 1 << 28 });
 if (run.error) stop(`node-gyp did not start (${run.error.message}); install it with: npm i -g node-gyp`);
 if (run.status !== 0) {
   const log = `${run.stdout}\n${run.stderr}`;
@@ -98,6 +107,5 @@ if (run.status !== 0) {
     ].join('\n'),
   );
 }
-mkdirSync(join(native, folder), { recursive: true });
 writeFileSync(stampFile, `${JSON.stringify({ stamp, found }, null, 2)}\n`);
 console.log(`[torch] built ${addon}`);

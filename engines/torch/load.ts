@@ -27,9 +27,9 @@ function packageRoot(): string {
   }
 }
 
-/** The folder of the build; `RAMPART_TORCH_BUILD` names another one, such as a build with a sanitizer. */
+/** The folder of the build; `RAMPART_TORCH_BUILD` names another one from the package's root, such as a build with a sanitizer. */
 function buildFolder(): string {
-  return join(packageRoot(), 'engines/torch/native', process.env.RAMPART_TORCH_BUILD ?? 'build');
+  return join(packageRoot(), process.env.RAMPART_TORCH_BUILD ?? 'engines/torch/native/build');
 }
 
 /** The addon that was built, or undefined. Loads nothing. */

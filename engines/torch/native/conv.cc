@@ -1,4 +1,6 @@
 // Convolutions over two or three axes of space, their gradients, and the depthwise ones. Images are `[n, space..., c]`, filters `[space..., in, out]`.
+#include <algorithm>
+
 #include "activation.h"
 #include "convolve.h"
 #include "window.h"
@@ -55,14 +57,29 @@ Tensor backward(const Tensor& dy, const Tensor& x, const Tensor& filter, const W
   return pads ? std::get<0>(grads) : cropToInput(std::get<0>(grads), window, sizes);
 }
 
+bool isOne(const Ints& numbers) {
+  return std::all_of(numbers.begin(), numbers.end(), [](int64_t n) { return n == 1; });
+}
+
+// Whether Winograd's algorithm takes this convolution: 3x3, everything 1, the result as large as the image.
+bool takesWinograd(const Tensor& filter, at::IntArrayRef image, const Ints& strides, const Ints& dilations, const Ints& before, const Ints& out) {
+  return filter.dim() == 4 && isOne(strides) && isOne(dilations) && isOne(before) && out[0] == image[1] && out[1] == image[2] &&
+         image[0] > 0 && winogradFits(filter, 1, 1) && winogradPays(image);
+}
+
 Tensor conv(const Tensor& x, const Tensor& filter, const Ints& strides, const Ints& dilations, const Ints& before, const Ints& out,
             const MaybeTensor& bias, const std::string& activation, const MaybeTensor& prelu, double alpha) {
+  const bool fusible = (activation == "linear" || activation == "relu") && (!bias || bias->sizes().equals({filter.size(-1)}));
+  if (fusible && x.scalar_type() == at::kFloat && x.size(-1) == filter.size(-2) && takesWinograd(filter, x.sizes(), strides, dilations, before, out))
+    return winogradConvolve(x, winogradPack(filter, false), {bias, std::nullopt, activation == "relu", std::nullopt});
   const Tensor weight = outFirst(filter);
   return activate(forward(x, weight, windowOf(weight, strides, dilations, before, out), 1, bias), activation, prelu, alpha);
 }
 
 Tensor convInputGrad(const Tensor& dy, const Tensor& filter, const Ints& inputShape, const Ints& strides, const Ints& dilations,
                      const Ints& before, const Ints& out) {
+  if (dy.size(-1) == filter.size(-1) && takesWinograd(filter, inputShape, strides, dilations, before, out))
+    return winogradConvolve(dy, winogradPack(filter, true), {});
   const Tensor weight = outFirst(filter);
   const Tensor x = channelsFirst(at::empty(inputShape, dy.options()));
   return channelsLast(backward(dy, x, weight, windowOf(weight, strides, dilations, before, out), 1, 0));
