@@ -7,7 +7,7 @@ export interface Scaffold {
 
 /** Starts as iterated FGSM: steps of full sign, projected, until every example of the batch has had its turn. */
 export function attackFiles(name: string): Scaffold {
-  const plugin = `/** ${name}: iterated gradient steps, a starting point. Authors, year and paper go here. */
+  const plugin = `/** ${name}: iterated FGSM of Kurakin et al. 2017 (arXiv 1607.02533), to start from; name your own source here and below. */
 import { z } from 'zod';
 import { defineAttack } from './attack.ts';
 import { crossEntropy } from './parts/losses.ts';
@@ -21,7 +21,7 @@ const params = z.strictObject({
 export default defineAttack<z.infer<typeof params>>({
   name: '${name}',
   title: '${name}',
-  paper: '',
+  paper: 'Kurakin et al. 2017 (arXiv 1607.02533)',
   version: 1,
   access: 'gradient',
   norms: GRADIENT_NORMS,
@@ -50,7 +50,7 @@ testAttack(plugin, { steps: 3 });
 
 /** Starts as PGD adversarial training. */
 export function defenseFiles(name: string): Scaffold {
-  const plugin = `/** ${name}: cross-entropy on adversarial examples, a starting point. Authors, year and paper go here. */
+  const plugin = `/** ${name}: PGD adversarial training of Madry et al. 2018 (arXiv 1706.06083), to start from; name your own source here and below. */
 import { z } from 'zod';
 import { crossEntropy } from '../attacks/parts/losses.ts';
 import { tf } from '../tensor/tf.ts';
@@ -64,7 +64,7 @@ const params = z.strictObject({
 export default defineDefense<z.infer<typeof params>>({
   name: '${name}',
   title: '${name}',
-  paper: '',
+  paper: 'Madry et al. 2018 (arXiv 1706.06083)',
   version: 1,
   kind: 'training',
   norms: ['Linf', 'L2'],
