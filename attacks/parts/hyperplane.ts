@@ -2,8 +2,6 @@
 import type { Norm } from '../../tensor/norms.ts';
 import { tf } from '../../tensor/tf.ts';
 
-/** Looks at the device this often: between them, steps are cheaper than asking. */
-const CHECK_EVERY = 3;
 const MOST_STEPS = 60;
 const HALVINGS = 40;
 const FOREVER = 1e12;
@@ -27,13 +25,14 @@ interface Problem {
 export async function projectHyperplane(t: tf.Tensor2D, w: tf.Tensor2D, offset: tf.Tensor1D, norm: Norm): Promise<tf.Tensor2D> {
   const { direction, ...problem } = tf.tidy(() => {
     const toward = offset.reshape([-1, 1]).less(0).cast('float32').mul(2).sub(1) as tf.Tensor2D;
-    const rises = w.mul(toward).greater(0).cast('float32');
     const size = w.abs();
-    const usable = size.greater(norm === 'Linf' ? 0 : NEGLIGIBLE).cast('float32');
+    const useful = norm === 'Linf' ? w : w.mul(tf.step(size.sub(NEGLIGIBLE)));
+    const signs = useful.sign().mul(toward) as tf.Tensor2D;
     return {
-      direction: rises.mul(2).sub(1).mul(usable) as tf.Tensor2D,
-      weight: size.mul(usable) as tf.Tensor2D,
-      room: rises.sub(t).abs() as tf.Tensor2D,
+      direction: signs,
+      weight: (norm === 'Linf' ? size : useful.abs()) as tf.Tensor2D,
+      // to 1 where it rises, to 0 where it falls; where it does neither the way does not matter
+      room: tf.relu(signs).sub(t).abs() as tf.Tensor2D,
       gap: offset.abs().reshape([-1, 1]) as tf.Tensor2D,
     };
   });
@@ -55,14 +54,14 @@ async function together({ weight, room, gap }: Problem, norm: 'Linf' | 'L2'): Pr
     tf.tidy(() => {
       const reach = rate.mul(time);
       const short = gap.sub(tf.minimum(reach, limit).sum(1, true));
-      const speed = reach.less(limit).cast('float32').mul(rate).sum(1, true);
+      const speed = tf.step(limit.sub(reach)).mul(rate).sum(1, true);
       // no coordinate left to move: the hyperplane misses the box, and every later time gives the same point
       return tf.clipByValue(time.add(short.div(tf.maximum(speed, 1e-30))), 0, FOREVER);
     });
   let time: tf.Tensor = tf.tidy(() => tf.minimum(gap.div(tf.maximum(total, 1e-30)), FOREVER));
-  for (let i = 1; i <= MOST_STEPS; i++) {
+  for (let i = 0; i < MOST_STEPS; i++) {
     const next = after(time);
-    const settled = i % CHECK_EVERY === 0 && (await largestMove(time, next)) <= 1e-6;
+    const settled = (await largestMove(time, next)) <= 1e-6;
     time.dispose();
     time = next;
     if (settled) break;
@@ -87,7 +86,7 @@ async function largestMove(a: tf.Tensor, b: tf.Tensor): Promise<number> {
 function steepestFirst({ weight, room, gap }: Problem): tf.Tensor2D {
   return tf.tidy(() => {
     const limit = weight.mul(room);
-    const above = (threshold: tf.Tensor) => weight.greater(threshold).cast('float32');
+    const above = (threshold: tf.Tensor) => tf.step(weight.sub(threshold));
     let low = tf.fill([weight.shape[0], 1], 0) as tf.Tensor;
     let high = weight.max(1, true) as tf.Tensor;
     for (let i = 0; i < HALVINGS; i++) {

@@ -29,7 +29,10 @@ export function stepIntoL1Ball(x: tf.Tensor2D, delta: tf.Tensor2D, eps: tf.Tenso
         return [middle.mul(less).add(low.mul(more)), middle.mul(more).add(high.mul(less))] as unknown as tf.TensorContainer;
       }) as unknown as [tf.Tensor, tf.Tensor];
     }
-    const onPiece = tf.less(outside, high).logicalAnd(tf.greater(size, low)).cast('float32').sum(1, true);
+    const onPiece = tf
+      .step(tf.sub(high, outside))
+      .mul(tf.step(tf.sub(size, low)))
+      .sum(1, true);
     const rest = tf.relu(excess.sub(shrunkBy(low).sum(1, true)));
     const exact = tf.minimum(low.add(rest.div(tf.maximum(onPiece, 1))), high);
     // inside the ball once it is in the box: nothing but the box shrinks it
