@@ -3,7 +3,7 @@ import type { Rng } from '../../tensor/rng.ts';
 import type { Shape } from '../../tensor/tf.ts';
 import type { Threat } from '../attack.ts';
 import { projectL1 } from './l1-ball.ts';
-import { randomShape } from './square-shapes.ts';
+import { randomShape, type WindowShape } from './square-shapes.ts';
 
 /** Images are `h * w * c` numbers in [0,1], row by row. */
 export interface Proposals {
@@ -49,71 +49,63 @@ function squares([h, w, c]: Shape, eps: number): Proposals {
 interface Window {
   readonly top: number;
   readonly left: number;
-  readonly side: number;
 }
-
-/** Calls `visit` with the place of every value of channel `k` in the window, and its row and column there. */
-function each([, w, c]: Shape, { top, left, side }: Window, k: number, visit: (at: number, row: number, column: number) => void): void {
-  for (let row = 0; row < side; row++)
-    for (let column = 0; column < side; column++) visit(((top + row) * w + left + column) * c + k, row, column);
-}
-
-const inside = (window: Window, row: number, column: number) =>
-  row >= window.top && row < window.top + window.side && column >= window.left && column < window.left + window.side;
 
 /** Bumps of full size in L2 or L1: one window takes over the mass of another and what is left of the budget. */
-function shaped(shape: Shape, norm: 'L2' | 'L1', eps: number): Proposals {
-  const [h, w, c] = shape;
+function shaped([h, w, c]: Shape, norm: 'L2' | 'L1', eps: number): Proposals {
+  const squared = norm === 'L2';
   // sizes add up over values: squares in L2, absolute values in L1
-  const mass = norm === 'L2' ? (v: number) => v * v : Math.abs;
-  const root = norm === 'L2' ? Math.sqrt : (v: number) => v;
-  const total = (values: Float32Array) => {
+  const mass = (v: number) => (squared ? v * v : Math.abs(v));
+  const root = (v: number) => (squared ? Math.sqrt(v) : v);
+  const budget = squared ? eps * eps : eps;
+  const delta = new Float32Array(h * w * c);
+  const fresh = new Float64Array(h * w);
+
+  const total = () => {
     let sum = 0;
-    for (let i = 0; i < values.length; i++) sum += mass(values[i] as number);
+    for (let i = 0; i < delta.length; i++) sum += mass(delta[i] as number);
     return sum;
   };
-  const budget = norm === 'L2' ? eps * eps : eps;
-  const delta = new Float32Array(h * w * c);
 
   /** Writes `clean + delta`, with `delta` brought to the budget. */
   const finish = (clean: Float32Array, out: Float32Array) => {
-    if (norm === 'L1') {
-      projectL1(delta, clean, eps * (1 - 1e-6));
-      for (let i = 0; i < out.length; i++) out[i] = clip((clean[i] as number) + (delta[i] as number));
-      return;
-    }
-    const scale = eps / (Math.sqrt(total(delta)) + 1e-12);
+    if (!squared) projectL1(delta, clean, eps * (1 - 1e-6));
+    const scale = squared ? eps / (Math.sqrt(total()) + 1e-12) : 1;
     for (let i = 0; i < out.length; i++) out[i] = clip((clean[i] as number) + (delta[i] as number) * scale);
   };
 
-  /** Fills channel `k` of the first window anew, and empties the second. */
-  const rewrite = (k: number, first: Window, second: Window, value: (row: number, column: number) => number, left: number) => {
-    let firstMass = 0;
-    let bothMass = 0;
-    each(shape, first, k, (at) => {
-      firstMass += mass(delta[at] as number);
-    });
-    each(shape, second, k, (at, row, column) => {
-      if (!inside(first, second.top + row, second.left + column)) bothMass += mass(delta[at] as number);
-    });
-    bothMass += firstMass;
+  /** The mass of channel `k` in a window, without what lies in the window `but`. */
+  const massIn = (k: number, { top, left }: Window, side: number, but?: Window) => {
+    let sum = 0;
+    for (let row = top; row < top + side; row++)
+      for (let column = left; column < left + side; column++) {
+        const shared = but && row >= but.top && row < but.top + side && column >= but.left && column < but.left + side;
+        if (!shared) sum += mass(delta[(row * w + column) * c + k] as number);
+      }
+    return sum;
+  };
+
+  /** Fills channel `k` of the first window anew with the shape times `sign`, and empties the second. `spare` is what is left of the budget. */
+  const rewrite = (k: number, first: Window, second: Window, side: number, shape: WindowShape, sign: number, spare: number) => {
+    const firstMass = massIn(k, first, side);
+    const bothMass = firstMass + massIn(k, second, side, first);
     const old = 1 / (1e-12 + root(firstMass));
-    const fresh = new Float64Array(first.side * first.side);
     let freshMass = 0;
-    each(shape, first, k, (at, row, column) => {
-      const v = value(row, column) + (delta[at] as number) * old;
-      fresh[row * first.side + column] = v;
-      freshMass += mass(v);
-    });
+    for (let row = 0; row < side; row++)
+      for (let column = 0; column < side; column++) {
+        const held = delta[((first.top + row) * w + first.left + column) * c + k] as number;
+        const v = sign * shape(row, column) + held * old;
+        fresh[row * side + column] = v;
+        freshMass += mass(v);
+      }
     // the published L1 form multiplies by the channels again
-    const size = norm === 'L2' ? Math.sqrt(left / c + bothMass) : (left / c + bothMass) * c;
+    const size = squared ? Math.sqrt(spare / c + bothMass) : (spare / c + bothMass) * c;
     const scale = size / (1e-12 + root(freshMass));
-    each(shape, second, k, (at) => {
-      delta[at] = 0;
-    });
-    each(shape, first, k, (at, row, column) => {
-      delta[at] = (fresh[row * first.side + column] as number) * scale;
-    });
+    for (let row = second.top; row < second.top + side; row++)
+      for (let column = second.left; column < second.left + side; column++) delta[(row * w + column) * c + k] = 0;
+    for (let row = 0; row < side; row++)
+      for (let column = 0; column < side; column++)
+        delta[((first.top + row) * w + first.left + column) * c + k] = (fresh[row * side + column] as number) * scale;
   };
 
   return {
@@ -124,26 +116,22 @@ function shaped(shape: Shape, norm: 'L2' | 'L1', eps: number): Proposals {
       const margin = Math.max(Math.floor((h - side * 5) / 2), 0);
       for (let top = margin; top + side <= h; top += side)
         for (let left = margin; left + side <= w; left += side) {
-          const value = randomShape(side, norm, rng);
+          const shape = randomShape(side, norm, rng);
           for (let k = 0; k < c; k++) {
             const sign = coin(rng);
-            each(shape, { top, left, side }, k, (at, row, column) => {
-              delta[at] = sign * value(row, column);
-            });
+            for (let row = 0; row < side; row++)
+              for (let column = 0; column < side; column++) delta[((top + row) * w + left + column) * c + k] = sign * shape(row, column);
           }
         }
       finish(clean, out);
     },
     propose(clean, best, out, side, rng) {
       for (let i = 0; i < delta.length; i++) delta[i] = (best[i] as number) - (clean[i] as number);
-      const left = Math.max(budget - total(delta), 0);
-      const first = { top: corner(rng, h - side), left: corner(rng, w - side), side };
-      const second = { top: corner(rng, h - side), left: corner(rng, w - side), side };
-      const value = randomShape(side, norm, rng);
-      for (let k = 0; k < c; k++) {
-        const sign = coin(rng);
-        rewrite(k, first, second, (row, column) => sign * value(row, column), left);
-      }
+      const spare = Math.max(budget - total(), 0);
+      const first = { top: corner(rng, h - side), left: corner(rng, w - side) };
+      const second = { top: corner(rng, h - side), left: corner(rng, w - side) };
+      const shape = randomShape(side, norm, rng);
+      for (let k = 0; k < c; k++) rewrite(k, first, second, side, shape, coin(rng), spare);
       finish(clean, out);
     },
   };

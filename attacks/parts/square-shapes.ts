@@ -69,8 +69,11 @@ function upright(side: number, norm: 'L2' | 'L1'): Float64Array {
   return shape;
 }
 
-/** The value of a window's shape at a row and a column, upright or lying with even chance. */
-export function randomShape(side: number, norm: 'L2' | 'L1', rng: Rng): (row: number, column: number) => number {
+/** The value of a window at a row and a column. */
+export type WindowShape = (row: number, column: number) => number;
+
+/** A window's shape, upright or lying with even chance. */
+export function randomShape(side: number, norm: 'L2' | 'L1', rng: Rng): WindowShape {
   const shape = upright(side, norm);
   return rng.next() > 0.5 ? (r, c) => shape[c * side + r] as number : (r, c) => shape[r * side + c] as number;
 }
