@@ -77,6 +77,16 @@ export async function logitFlags(logits: tf.Tensor2D): Promise<Flag[]> {
   return [];
 }
 
+/** Images whose input gradient is zero in every pixel, for the margin of the logits: `grad` is `[n,h,w,c]`. */
+export async function gradientFlags(grad: tf.Tensor4D): Promise<Flag[]> {
+  const zeros = tf.tidy(() => normOf(grad, 'Linf').equal(0).cast('float32').sum());
+  const [count] = await zeros.data();
+  zeros.dispose();
+  if (count === 0) return [];
+  const detail = `the margin of the logits has no gradient on ${count} of the first ${grad.shape[0]} images: gradient attacks are blind there`;
+  return [{ name: 'zero-gradient', detail }];
+}
+
 /** Square finding what the gradient attacks before it missed says that gradients mislead (more than 0.2 points of accuracy). */
 export function squareFlags(members: readonly { attack: string; entered: number; left: number }[], n: number): Flag[] {
   const square = members.findIndex((m) => m.attack === 'square');

@@ -1,11 +1,12 @@
 /** Robust accuracy: runs an attack or an ensemble on the examples that are still right, and decides itself what it broke. */
 import type { AttackPlugin, Batch, EnsemblePlugin, Passes, Target, Threat } from '../attacks/attack.ts';
+import { margin } from '../attacks/parts/losses.ts';
 import { createTarget } from '../attacks/target.ts';
 import { RampartError } from '../errors.ts';
 import type { Classifier } from '../models/classifier.ts';
 import type { Rng } from '../tensor/rng.ts';
 import { type Shape, tf } from '../tensor/tf.ts';
-import { checkBudget, classFlags, leakedTensors, logitFlags, squareFlags } from './checks.ts';
+import { checkBudget, classFlags, gradientFlags, leakedTensors, logitFlags, squareFlags } from './checks.ts';
 import { isEnsemble, type Member, membersOf } from './ensemble.ts';
 import { decodeState, type EvaluationState, encodeState, initialState } from './evaluation-state.ts';
 import type { CellRecord, Flag } from './record.ts';
@@ -197,7 +198,13 @@ async function settleKnown({ input, state, judge }: Context, members: readonly M
   const { x, y } = batchOf(data, first);
   const logits = judge.logits(x);
   state.flags.push(...(await logitFlags(logits)));
-  tf.dispose([x, y, logits]);
+  tf.dispose(logits);
+  if (judge.classes > 1 && members.some((m) => m.plugin.access === 'gradient')) {
+    const { loss, logits: again, grad } = judge.gradient(x, margin(y));
+    state.flags.push(...(await gradientFlags(grad)));
+    tf.dispose([loss, again, grad]);
+  }
+  tf.dispose([x, y]);
   const averaged = members.some((m) => Number((m.params as { eotIterations?: number })?.eotIterations ?? 1) > 1);
   if (judge.randomized && !averaged)
     state.flags.push({

@@ -149,6 +149,16 @@ test('classifiers that return probabilities are flagged', async () => {
   expect(flags.map((f) => f.name)).toEqual(['probabilities']);
 });
 
+test('images without a gradient are flagged where the attack needs one', async () => {
+  const inner = threshold();
+  const cut = (x: tf.Tensor4D) => tf.step(x.sub(0.5)).add(x.mul(0)) as tf.Tensor4D;
+  const steps = { ...inner, logits: (x: tf.Tensor4D) => tf.tidy(() => inner.logits(cut(x))) };
+  const gradient = { ...mover('gradient', 1), access: 'gradient' as const };
+  const { flags } = await evaluate(input(gradient, data, { classifier: steps }));
+  expect(flags.map((f) => f.name)).toEqual(['zero-gradient']);
+  expect((await evaluate(input(gradient, data))).flags).toEqual([]);
+});
+
 test('nothing stays allocated', async () => {
   const before = tf.memory().numTensors;
   await evaluate(input(mover('full', 1), data, { keepExamples: 3 }));
