@@ -102,7 +102,12 @@ function boardPart(site: Site, model: ModelView, board: Board, row: Row, first: 
   const inseparable = board.pairs
     .filter((p) => (p.i === index || p.j === index) && p.adjusted > 0.05)
     .map((p) => ({ other: board.rows[p.i === index ? p.j : p.i] as Row, p: p.adjusted }))
-    .map(({ other, p }) => ({ name: other.model.name, href: `${other.model.slug}.html`, p: pValue(p) }));
+    .map(({ other, p }) => ({
+      name: other.model.name,
+      href: `${other.model.slug}.html`,
+      p: pValue(p),
+      compare: `../compare.html#board=${board.id}&a=${model.slug}&b=${other.model.slug}`,
+    }));
   return {
     id: board.id,
     anchor: first ? 'worst' : `worst-${board.id}`,

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { validateResultsCommand } from '../../cli/commands/validate-results.ts';
 import type { CellRecord, ModelRecord, RampartRecord } from '../../harness/record.ts';
 import { validateResults } from '../../reports/validate-results.ts';
 import { syntheticRecords } from './synthetic.ts';
@@ -153,4 +154,13 @@ it('refuses a model whose data set has other contents under the same name', asyn
   const found = await refusals();
   expect(found).toHaveLength(1);
   expect(found[0]?.reason).toMatch(/^the contents of data set cifar10 differ from those in models\//);
+});
+
+it('is a command that exits with 0 where all fits, 1 where something does not, and refuses what is no folder', async () => {
+  expect(await validateResultsCommand(dir, { json: true })).toBe(0);
+  await put('notes.txt', 'hello');
+  expect(await validateResultsCommand(dir, { json: true })).toBe(1);
+  await expect(validateResultsCommand(join(dir, 'notes.txt'), {})).rejects.toThrow(
+    /\[validate-results\] .*notes\.txt is not a folder; name the folder of records/,
+  );
 });
