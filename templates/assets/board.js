@@ -49,6 +49,8 @@
       };
     });
     let state = read();
+    let ordered = rows;
+    let later = 0;
 
     function value(entry, column) {
       const { text, sort } = entry.cells[column];
@@ -60,9 +62,9 @@
 
     function sortRows() {
       const column = at(state.sort);
-      const order = [...rows];
+      ordered = [...rows];
       if (column >= 0) {
-        order.sort((a, b) => {
+        ordered.sort((a, b) => {
           const [x, y] = [value(a, column), value(b, column)];
           if (x === y) return a.order - b.order;
           if (x === undefined) return 1;
@@ -70,7 +72,7 @@
           return (x < y ? -1 : 1) * (state.down ? -1 : 1);
         });
       }
-      table.tBodies[0].append(...order.map((r) => r.row));
+      table.tBodies[0].append(...ordered.map((r) => r.row));
       headings.forEach((h, i) => {
         if (i === column) h.setAttribute('aria-sort', state.down ? 'descending' : 'ascending');
         else h.removeAttribute('aria-sort');
@@ -90,14 +92,19 @@
       return attack < 0 || /^[0-9]/.test(entry.cells[attack].text);
     }
 
+    function reveal(entries) {
+      for (const { row } of entries) if (row.hidden) row.hidden = false;
+    }
+
+    /** Rows beyond the first screens come back a moment later, so that typing is answered at once. */
     function filterRows() {
-      let shown = 0;
-      for (const entry of rows) {
-        const keep = passes(entry);
-        if (entry.row.hidden === keep) entry.row.hidden = !keep;
-        if (keep) shown++;
-      }
-      form.elements.count.value = shown === rows.length ? '' : `${shown} of ${rows.length} models`;
+      clearTimeout(later);
+      const kept = ordered.filter(passes);
+      const keep = new Set(kept);
+      for (const entry of rows) if (!keep.has(entry) && !entry.row.hidden) entry.row.hidden = true;
+      reveal(kept.slice(0, 50));
+      later = setTimeout(reveal, 30, kept.slice(50));
+      form.elements.count.value = kept.length === rows.length ? '' : `${kept.length} of ${rows.length} models`;
     }
 
     function columns() {
