@@ -63,7 +63,7 @@ export interface Evaluation {
   readonly predictions: number[];
   /** In the norm of the threat, to 6 digits; 0 where the input was returned. */
   readonly distances: number[];
-  /** Of the attack alone; the harness's own passes that decide success are not the attacker's. */
+  /** Of the attack alone, on the target and on the models it transfers from; the harness's own passes that decide success are not the attacker's. */
   readonly passes: Passes;
   readonly members?: CellRecord['members'];
   readonly survivors?: CellRecord['survivors'];
@@ -248,12 +248,21 @@ async function runMember(context: Context, member: Member, total: number): Promi
   await input.checkpoint?.save(encodeState(state));
 }
 
+/** Passes of the attack so far: on the target, and on the models that it transfers from. */
+function spent({ target, input }: Context): Passes {
+  const targets = [target, ...input.sources.values()];
+  return {
+    forward: targets.reduce((n, { passes }) => n + passes.forward, 0),
+    backward: targets.reduce((n, { passes }) => n + passes.backward, 0),
+  };
+}
+
 /** Attacks `ids`, checks what came back, and notes what it broke. */
 async function attackBatch(context: Context, member: Member, ids: number[], progress: EvaluationState['members'][number]): Promise<void> {
   const { input, state, target, judge } = context;
   const batch = batchOf(input.data, ids);
   const started = performance.now();
-  const before = { ...target.passes };
+  const before = spent(context);
   const run = {
     rng: input.rng.fork(member.label),
     signal: input.signal,
@@ -268,8 +277,9 @@ async function attackBatch(context: Context, member: Member, ids: number[], prog
     const attack = member.plugin.create(member.params);
     const { value: adversarial, leaked } = await leakedTensors(1, () => attack.perturb(batch, target, input.threat, run));
     progress.wallMs += performance.now() - started;
-    progress.passes.forward += target.passes.forward - before.forward;
-    progress.passes.backward += target.passes.backward - before.backward;
+    const after = spent(context);
+    progress.passes.forward += after.forward - before.forward;
+    progress.passes.backward += after.backward - before.backward;
     state.leaked += Math.max(0, leaked);
     try {
       const distances = await checkBudget(adversarial, batch.x, input.threat, { attack: member.label, ids: batch.ids });
