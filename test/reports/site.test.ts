@@ -120,6 +120,7 @@ describe('a site', () => {
     const bib = text('downloads/references.bib');
     expect(bib.match(/@inproceedings\{croce2020reliable,/g)).toHaveLength(1);
     expect(bib).toContain('@misc{hotegni2024morel,');
+    expect(bib).toContain('@inproceedings{wang2020improving,');
     expect(bib.match(/^@/gm)?.length).toBe(new Set(bib.match(/^@\w+\{([^,]+)/gm)).size);
   });
 
