@@ -28,6 +28,8 @@ function onInterrupt(): void {
 }
 process.on('SIGINT', onInterrupt);
 process.on('SIGTERM', onInterrupt);
+// who reads us may have seen enough: `rampart ls | head`
+process.stdout.on('error', () => process.exit());
 
 const cli = cac('rampart');
 let outcome: Promise<number> | number | undefined;
@@ -147,5 +149,5 @@ async function main(): Promise<number> {
 
 silenceBanner();
 process.exitCode = await main().catch(complain);
-// a lent timer or socket must not keep a finished command
-process.exit();
+// what is printed must be out first; then no timer or socket left over may keep a finished command
+process.stdout.write('', () => process.stderr.write('', () => process.exit()));

@@ -2,8 +2,11 @@
 import { relative } from 'node:path';
 import type { Planned } from '../harness/plan.ts';
 
+/** With `--json`, standard output is for JSON alone and messages go to standard error. */
+const messages = process.argv.includes('--json') ? process.stderr : process.stdout;
+
 /** Whether colours and moving lines are wanted. */
-export const isTerminal = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
+export const isTerminal = messages === process.stdout && process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
 
 const paint = (code: number) => (text: string) => (isTerminal ? `\x1b[${code}m${text}\x1b[0m` : text);
 export const bold = paint(1);
@@ -12,7 +15,7 @@ export const red = paint(31);
 export const green = paint(32);
 
 export function print(text = ''): void {
-  process.stdout.write(`${text}\n`);
+  messages.write(`${text}\n`);
 }
 
 export function printError(text: string): void {
@@ -20,7 +23,7 @@ export function printError(text: string): void {
 }
 
 export function printJson(value: unknown): void {
-  print(JSON.stringify(value, null, 2));
+  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }
 
 /** A path as the reader can use it: relative where it is below the current folder. */

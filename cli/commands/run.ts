@@ -30,9 +30,10 @@ export async function runCommand(file: string | undefined, options: RawOptions, 
   } finally {
     display.stop();
   }
-  const site = await siteOf(out);
   if (options.json) printJson(result.records);
-  else print(`\n${summary(result.records)}\n\nsite ${shownPath(site)}`);
+  else print(`\n${summary(result.records)}\n`);
+  const site = await siteOf(out);
+  if (!options.json) print(`site ${shownPath(site)}`);
   for (const { planned, record } of result.failed) print(`${red('failed')} ${jobName(planned)}: ${record.error?.message ?? ''}`);
   return result.failed.length === 0 ? 0 : 1;
 }
