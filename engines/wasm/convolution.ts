@@ -87,10 +87,10 @@ export function fusedConv2D({ inputs, attrs, backend: b }: KernelArgs): tf.Tenso
 }
 
 /** `dL/dfilter`, `[kh,kw,ci,co]`, of `x` `[n,h,w,ci]` and `dy` `[n,oh,ow,co]`. */
-export function conv2DBackpropFilter({ inputs, attrs, backend: b }: KernelArgs): tf.TensorInfo {
+export function conv2DBackpropFilter({ inputs, attrs, backend: b }: KernelArgs): tf.TensorInfo | undefined {
   const { x, dy } = inputs as { x: tf.TensorInfo; dy: tf.TensorInfo };
   const info = geometry(x.shape, attrs.filterShape as number[], attrs as unknown as Attrs);
-  if (unsupported(info)) throw new Error('Conv2DBackpropFilter on wasm takes NHWC images without dilation');
+  if (unsupported(info)) return undefined;
   const { info: dFilter, at: out } = output(b, info.filterShape);
   const k = native();
   k.clear(out, info.filterHeight * info.filterWidth * info.inChannels * info.outChannels * FLOAT);
@@ -134,10 +134,10 @@ function tapsOf(residue: number, kernel: number, stride: number, pad: number): {
  * `dL/dx`, `[n,h,w,ci]`, of `dy` `[n,oh,ow,co]` and the filter. Input pixels whose coordinates have the same residues modulo the strides
  * are reached by the same taps: for each such phase this is an ordinary convolution of `dy` with some of the taps.
  */
-export function conv2DBackpropInput({ inputs, attrs, backend: b }: KernelArgs): tf.TensorInfo {
+export function conv2DBackpropInput({ inputs, attrs, backend: b }: KernelArgs): tf.TensorInfo | undefined {
   const { dy, filter } = inputs as { dy: tf.TensorInfo; filter: tf.TensorInfo };
   const info = geometry(attrs.inputShape as number[], filter.shape, attrs as unknown as Attrs);
-  if (unsupported(info)) throw new Error('Conv2DBackpropInput on wasm takes NHWC images without dilation');
+  if (unsupported(info)) return undefined;
   const { info: dx, at: out } = output(b, info.inShape);
   const { strideHeight: sh, strideWidth: sw, padInfo, inChannels: ci, outChannels: co } = info;
   if (suits([info.filterHeight, info.filterWidth], [sh, sw], ci, co) && padInfo.top <= 2 && padInfo.left <= 2) {

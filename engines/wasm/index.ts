@@ -9,7 +9,7 @@ import { BUILD_COMMAND, backend, type KernelArgs, kernelsBuilt, loadKernels } fr
 import { movementKernels } from './movement.ts';
 import { spreadKernels } from './spread.ts';
 
-/** A kernel of ours; undefined hands the call on to the backend's own. */
+/** A kernel of ours; undefined hands the call on to the one before it. */
 type Ours = (args: KernelArgs) => tf.TensorInfo | tf.TensorInfo[] | undefined;
 
 function register(kernelName: string, ours: Ours): void {
@@ -35,7 +35,7 @@ export const wasm: Engine = {
     await tf.ready();
     if (!started) {
       await loadKernels(backend());
-      const kernels: Record<string, Ours> = {
+      const ours: Record<string, Ours> = {
         Conv2D: conv2D,
         FusedConv2D: fusedConv2D,
         Conv2DBackpropFilter: conv2DBackpropFilter,
@@ -44,11 +44,12 @@ export const wasm: Engine = {
         ...fusedKernels,
         ...movementKernels,
       };
-      for (const [name, kernel] of Object.entries({ ...borrowedKernels(), ...kernels })) register(name, kernel);
-      for (const [name, kernel] of Object.entries(spreadKernels)) register(name, kernel);
+      // each hands on to what was registered before it
+      for (const kernels of [borrowedKernels(), ours, spreadKernels])
+        for (const [name, kernel] of Object.entries(kernels)) register(name, kernel);
       started = true;
     }
-    return { name: 'wasm', version: version_wasm, device, threads: 1, details: { simd: 'yes' }, warnings: [] };
+    return { name: 'wasm', version: version_wasm, device, threads: 1, details: { SIMD: 'yes' }, warnings: [] };
   },
   async devices() {
     return ['cpu'];

@@ -95,8 +95,7 @@ export function scratch(b: WasmBackend, name: string, bytes: number): Pointer {
   const held = blocks.get(name);
   if (held && held.bytes >= bytes) return held.at;
   if (held) b.wasm._free(held.at);
-  const at = b.wasm._malloc(bytes) >>> 0;
-  if (at === 0) throw new RampartError(`[engine wasm] out of memory: no room for ${bytes} bytes of scratch space (${name})`);
+  const at = b.wasm._malloc(bytes);
   blocks.set(name, { at, bytes });
   return at;
 }
@@ -124,10 +123,26 @@ export function kernelsBuilt(): boolean {
   return existsSync(binary);
 }
 
+/** Allocation that fails: the backend takes address 0, or one past the end, for a tensor's and writes there. */
+function guardAllocation({ wasm }: WasmBackend): void {
+  wasm._free(wasm._malloc(1)); // the first call puts the real function in its place
+  const allocate = wasm._malloc;
+  wasm._malloc = (bytes) => {
+    const at = allocate(bytes) >>> 0;
+    if (bytes > 0 && (at === 0 || at + bytes > wasm.HEAPU8.length)) {
+      const [wanted, held] = [bytes, wasm.HEAPU8.length].map((n) => `${Math.ceil(n / 2 ** 20)} MB`);
+      throw new RampartError(`[engine wasm] out of memory: no room for ${wanted} in ${held}, of which WebAssembly has 4 GB at most`, {
+        remedy: 'take a smaller batch, or --engine torch',
+      });
+    }
+    return at;
+  };
+}
+
 /** Links `kernels.wasm` to the backend's memory. */
 export async function loadKernels(b: WasmBackend): Promise<void> {
   if (!kernelsBuilt()) throw new RampartError(`[engine wasm] ${fileURLToPath(binary)} is missing`, { remedy: BUILD_COMMAND });
   const { instance } = await WebAssembly.instantiate(readFileSync(binary), { env: { memory: b.wasm.asm.memory } });
   kernels = instance.exports as unknown as Kernels;
-  blocks.clear();
+  guardAllocation(b);
 }

@@ -109,3 +109,11 @@ test('padding named as TensorFlow does, more on the right than on the left, has 
   ]);
   for (const difference of apart) expect(difference).toBeLessThan(2e-6);
 });
+
+test('images with their channels first have the gradients of the plain backend', async () => {
+  const attrs = { strides: [1, 1], pad: 1, dataFormat: 'NCHW' };
+  const apart = await differences(() =>
+    runKernel('Conv2DBackpropFilter', { x: drawn([2, 3, 6, 5]), dy: drawn([2, 4, 6, 5], 'dy') }, { ...attrs, filterShape: [3, 3, 3, 4] }),
+  );
+  expect(apart[0]).toBeLessThan(2e-6);
+});
