@@ -39,13 +39,13 @@ function scheduleOf(norm: Norm, iterations: number, rho: number, size: number, w
 }
 
 /** Random starts around `x` `[k,h,w,c]` at radius `eps`, in the box, one generator per example. The caller owns the result. */
-export function apgdStart(norm: Norm, x: tf.Tensor4D, eps: number, rngs: readonly Rng[]): tf.Tensor4D {
+export function apgdStart(norm: Norm, x: tf.Tensor4D, eps: number, rngs: readonly Rng[], staged = false): tf.Tensor4D {
   const d = x.size / x.shape[0];
   const noise = new Float32Array(x.size);
   rngs.forEach((rng, i) => {
     noise.set(norm === 'L1' ? rng.normal(d) : norm === 'L2' ? randomDirection('L2', rng, d) : cubeDirection(rng, d), i * d);
   });
-  return startFrom(norm, x, eps, tf.tensor4d(noise, x.shape));
+  return startFrom(norm, x, eps, tf.tensor4d(noise, x.shape), staged);
 }
 
 /** Uniform numbers in [-1,1) scaled so that the largest is 1. */
@@ -56,28 +56,26 @@ function cubeDirection(rng: Rng, d: number): Float32Array {
   return t.map((v) => v / largest);
 }
 
-/** `x + eps * noise` cut to the box, or for L1 the projection of `x + noise`. Disposes `noise` `[k,h,w,c]`. */
-export function startFrom(norm: Norm, x: tf.Tensor4D, eps: number, noise: tf.Tensor4D): tf.Tensor4D {
+/** `x + eps * noise` cut to the box, or for L1 the projection of `x + noise`; `staged` when larger radii come first. Disposes `noise` `[k,h,w,c]`. */
+export function startFrom(norm: Norm, x: tf.Tensor4D, eps: number, noise: tf.Tensor4D, staged = false): tf.Tensor4D {
   const start = tf.tidy(() => {
     if (norm !== 'L1') return tf.clipByValue(x.add(noise.mul(eps)), 0, 1);
-    return intoBall(
-      x,
-      x.add(noise),
-      Float32Array.from({ length: x.shape[0] }, () => eps),
-    );
+    const radii = Float32Array.from({ length: x.shape[0] }, () => eps);
+    // a cold start is cut from the noise itself, as the authors do: rounding leaves some coordinates an ulp beside the image, and these count as moved
+    const drawn = x.add(noise) as tf.Tensor4D;
+    return ontoBall(x, drawn, staged ? drawn.sub(x) : noise, radii);
   });
   noise.dispose();
   return start as tf.Tensor4D;
 }
 
-/** The nearest points to `z` in the box and the L1 balls around `x`, both `[k,h,w,c]`. */
-function intoBall(x: tf.Tensor4D, z: tf.Tensor4D, eps: Float32Array): tf.Tensor4D {
+/** The nearest points to `z` in the box and the L1 balls around `x`, both `[k,h,w,c]`; `delta` is `z - x`. */
+function ontoBall(x: tf.Tensor4D, z: tf.Tensor4D, delta: tf.Tensor4D, eps: Float32Array): tf.Tensor4D {
   return tf.tidy(() => {
     const [n, d] = [x.shape[0], x.size / x.shape[0]];
-    const flat = x.reshape([n, d]) as tf.Tensor2D;
-    const delta = z.reshape([n, d]).sub(flat) as tf.Tensor2D;
-    const step = stepIntoL1Ball(flat, delta, tf.tensor2d(eps, [n, 1]));
-    return tf.clipByValue(flat.add(delta).add(step).reshape(x.shape), 0, 1) as tf.Tensor4D;
+    const flat = (t: tf.Tensor4D) => t.reshape([n, d]) as tf.Tensor2D;
+    const step = stepIntoL1Ball(flat(x), flat(delta), tf.tensor2d(eps, [n, 1]));
+    return tf.clipByValue(z.add(step.reshape(x.shape)), 0, 1) as tf.Tensor4D;
   });
 }
 
@@ -199,7 +197,7 @@ class ApgdWork {
     const rows = jobs.map((j) => j.row);
     const origin = rowsOf(this.#batch.x, rows);
     const rngs = jobs.map((j) => this.#run.rng.fork(this.#batch.ids[j.row] as number).fork(j.attempt));
-    const start = apgdStart(this.#norm, origin, (this.#stages[0] as Stage).eps, rngs);
+    const start = apgdStart(this.#norm, origin, (this.#stages[0] as Stage).eps, rngs, this.#stages.length > 1);
     this.#ascent.begin(
       jobs.map((job) => this.#newRun(job, 0)),
       origin,
@@ -282,11 +280,8 @@ class ApgdWork {
     });
     const origin = rowsOf(this.#ascent.rows.origin, places);
     const best = rowsOf(this.#ascent.rows.best, places);
-    const x = intoBall(
-      origin,
-      best,
-      Float32Array.from(runs, (r) => r.eps),
-    );
+    const radii = Float32Array.from(runs, (r) => r.eps);
+    const x = tf.tidy(() => ontoBall(origin, best, best.sub(origin), radii));
     best.dispose();
     return { runs, origin, x };
   }
