@@ -2,10 +2,11 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
-#include <ATen/detail/CUDAHooksInterface.h>
-#if __has_include(<torch/version.h>)
+#if __has_include(<torch/cuda.h>)
+#include <torch/cuda.h>
 #include <torch/version.h>
 #else
+#include <torch/csrc/api/include/torch/cuda.h>
 #include <torch/csrc/api/include/torch/version.h>
 #endif
 
@@ -155,12 +156,13 @@ Napi::Value start(const Napi::CallbackInfo& info) {
     at::set_num_threads(info[0].As<Napi::Number>().Int32Value());
     at::Device wanted(name);
     if (wanted.is_cuda()) {
-      const int found = at::hasCUDA() ? at::detail::getCUDAHooks().getNumGPUs() : 0;
+      const auto found = static_cast<int64_t>(torch::cuda::device_count());
       if (wanted.index() >= found)
         throw std::invalid_argument("this libtorch sees " + std::to_string(found) + " CUDA devices");
-      // PyTorch's own defaults: TF32 in convolutions, not in matrix products
+      // TF32 as PyTorch has it by default: in convolutions, not in matrix products
       at::globalContext().setAllowTF32CuDNN(true);
-      at::globalContext().setBenchmarkCuDNN(true);
+      // the same seed gives the same bits
+      at::globalContext().setDeterministicCuDNN(true);
     }
     device() = wanted;
     return info.Env().Undefined();
@@ -171,12 +173,11 @@ Napi::Value start(const Napi::CallbackInfo& info) {
 
 Napi::Value describeLibrary(const Napi::CallbackInfo& info) {
   auto out = Napi::Object::New(info.Env());
-  const bool cuda = at::hasCUDA();
   out.Set("version", TORCH_VERSION);
   out.Set("onednn", at::hasMKLDNN());
   out.Set("mkl", at::hasMKL());
   out.Set("threads", at::get_num_threads());
-  out.Set("cudaDevices", cuda ? at::detail::getCUDAHooks().getNumGPUs() : 0);
+  out.Set("cudaDevices", static_cast<double>(torch::cuda::device_count()));
   out.Set("config", at::show_config());
   return out;
 }
