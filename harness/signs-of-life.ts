@@ -3,8 +3,9 @@ import type { Classifier } from '../models/classifier.ts';
 
 /** Same answers; `sign` is called before each. Disposing it disposes `classifier`. */
 export function withSignsOfLife(classifier: Classifier, sign: () => void): Classifier {
-  const { linearize } = classifier;
-  return {
+  const { linearize, reseed } = classifier;
+  // every member of the contract, or it does not compile: one that is forgotten would be lost in silence
+  const all: { [Member in keyof Required<Classifier>]: Classifier[Member] } = {
     classes: classifier.classes,
     inputShape: classifier.inputShape,
     randomized: classifier.randomized,
@@ -18,6 +19,8 @@ export function withSignsOfLife(classifier: Classifier, sign: () => void): Class
         sign();
         return linearize.call(classifier, x);
       }),
+    reseed: reseed && ((key) => reseed.call(classifier, key)),
     dispose: () => classifier.dispose(),
   };
+  return all;
 }
