@@ -26,3 +26,19 @@ test('on wasm the input gradient of the cross-entropy is that of PyTorch to 1e-4
     expect(largestDifference(grad, want) / scale).toBeLessThan(1e-4);
   }
 });
+
+test('the logits and the input gradient of an image have the same bits in whatever batch it comes', () => {
+  const frozen = goldenNetwork().freeze();
+  const { x, y } = goldenBatch(13);
+  const target = createTarget(frozen, 'reference');
+  const whole = target.gradient(x, crossEntropy(y));
+  for (const [from, count] of [
+    [0, 1],
+    [3, 7],
+    [12, 1],
+  ] as const) {
+    const part = target.gradient(x.slice([from, 0, 0, 0], [count, -1, -1, -1]), crossEntropy(y.slice([from], [count])));
+    expect(largestDifference(part.logits, whole.logits.slice([from, 0], [count, -1]))).toBe(0);
+    expect(largestDifference(part.grad, whole.grad.slice([from, 0, 0, 0], [count, -1, -1, -1]))).toBe(0);
+  }
+});
