@@ -89,14 +89,25 @@ async function forgetFailures(store: Store): Promise<void> {
 /** Which records of a folder belong to the suite that ran last in it, and what it calls them: records are never edited, names may change. */
 const indexSchema = z.strictObject({
   suite: z.strictObject({ name: z.string(), title: z.string(), description: z.string(), file: z.string() }),
-  records: z.array(z.strictObject({ kind: z.enum(['model', 'cell']), key: z.string(), model: z.string(), attack: z.string().optional() })),
+  records: z.array(
+    z.strictObject({
+      kind: z.enum(['model', 'cell']),
+      key: z.string(),
+      model: z.string(),
+      attack: z.string().optional(),
+      /** The test set that the model is attacked on in this run: a model may be older than a longer one. */
+      data: z.strictObject({ hash: z.string(), test: z.number().int() }).optional(),
+    }),
+  ),
 });
 export type RunIndex = z.infer<typeof indexSchema>;
 
 async function writeIndex(suite: Suite, out: string, finished: readonly Finished[]): Promise<void> {
   const { name, title, description, file } = suite;
   const records = finished.map(({ planned, record: { kind, key } }) =>
-    planned.kind === 'model' ? { kind, key, model: planned.job.name } : { kind, key, model: planned.model.job.name, attack: planned.label },
+    planned.kind === 'model'
+      ? { kind, key, model: planned.job.name, data: { hash: planned.job.data.hash, test: planned.job.data.test } }
+      : { kind, key, model: planned.model.job.name, attack: planned.label },
   );
   const index: RunIndex = { suite: { name, title, description, file }, records };
   await writeAtomic(join(out, 'run.json'), `${JSON.stringify(index, null, 1)}\n`);
@@ -122,10 +133,10 @@ export async function readRun(dir: string): Promise<RampartRecord[]> {
   const index = await readIndex(dir);
   if (!index) return all;
   const byKey = new Map(all.map((record) => [record.key, record]));
-  return index.records.flatMap(({ key, model, attack }): RampartRecord[] => {
+  return index.records.flatMap(({ key, model, attack, data }): RampartRecord[] => {
     const record = byKey.get(key);
     if (!record) return [];
-    if (record.kind === 'model') return [{ ...record, name: model }];
+    if (record.kind === 'model') return [{ ...record, name: model, dataset: { ...record.dataset, ...data } }];
     return [{ ...record, model: { ...record.model, name: model }, attack: { ...record.attack, label: attack ?? record.attack.label } }];
   });
 }
