@@ -46,4 +46,8 @@ export const FLAGS: Readonly<Record<string, FlagMeaning>> = {
     title: 'A query attack beats the gradient attacks',
     text: 'Square, which sees only scores, broke images that every gradient attack before it left. The gradients probably mislead (gradient masking), and the true robust accuracy may be lower still. Adaptive attacks are needed to know.',
   },
+  'zero-gradient': {
+    title: 'No gradient',
+    text: 'The margin of the logits has an input gradient of exactly zero on some of the first images attacked (AutoAttack checks the same at its start). Gradient attacks cannot move there, so that a good figure may only mean that gradients are masked. Look at `square` and at transfer attacks, and attack a differentiable form of the defense.',
+  },
 };
