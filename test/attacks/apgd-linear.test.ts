@@ -51,7 +51,8 @@ async function risesOf(weights: Float32Array, norm: Norm): Promise<number[]> {
     new Rng('start').normal(N * D).map((v) => v / 40),
     images.shape,
   );
-  const start = startFrom(norm, images, eps[norm], norm === 'L1' ? drawn : (drawn.clipByValue(-0.1, 0.1) as tf.Tensor4D));
+  const noise = norm === 'L1' ? drawn : (drawn.clipByValue(-0.1, 0.1) as tf.Tensor4D);
+  const start = startFrom(norm, images, eps[norm], noise, true);
   const options = { iterations: 100, rho: 0.75, eotIterations: 1, largerEps: false, signal };
   const { bestLoss } = await runToEnd(target, margin(y), { x: images, y }, start, { norm, eps: eps[norm] }, options);
   const before = images.reshape([N, D]).mul(tf.tensor1d(weights)).sum(1).dataSync();

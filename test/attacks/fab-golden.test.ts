@@ -13,9 +13,27 @@ function median(values: readonly number[]): number {
   return ((sorted[Math.floor(middle)] as number) + (sorted[Math.ceil(middle)] as number)) / 2;
 }
 
-test.each(names)('%s: distances are those of the authors to 1 %%, and their median to 0.5 %%', async (name) => {
+async function compare(name: string): Promise<{ near: number; median: number }> {
   const { got, want } = await rerunFab(name, images);
-  const near = want.filter((w, i) => Math.abs((got[i] as number) - w) <= 0.01 * w).length;
-  expect(near).toBeGreaterThanOrEqual(0.95 * want.length);
-  expect(Math.abs(median(got) / median(want) - 1)).toBeLessThan(0.005);
+  const near = want.filter((w, i) => Math.abs((got[i] as number) - w) <= 0.01 * w).length / want.length;
+  return { near, median: Math.abs(median(got) / median(want) - 1) };
+}
+
+test.each(names)('%s: distances are those of the authors to 1 %%, and their median to 0.5 %%', async (name) => {
+  const off = await compare(name);
+  expect(off.near).toBeGreaterThanOrEqual(0.95);
+  expect(off.median).toBeLessThan(0.005);
+});
+
+test.skipIf(!native).each(['fab_t2_Linf_100', 'fab_t2_L2_100'])('%s: a hundred steps later as well', async (name) => {
+  const off = await compare(name);
+  expect(off.near).toBeGreaterThanOrEqual(0.95);
+  expect(off.median).toBeLessThan(0.005);
+});
+
+// L1 steps move one coordinate or another by the last bit: run again, the authors' own code meets its distances on 26 of 31 images here
+test.skipIf(!native)('fab_t2_L1_100: the median is that of the authors to 0.5 %', async () => {
+  const off = await compare('fab_t2_L1_100');
+  expect(off.near).toBeGreaterThanOrEqual(0.6);
+  expect(off.median).toBeLessThan(0.005);
 });
