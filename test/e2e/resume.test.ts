@@ -42,10 +42,10 @@ test('one suite gives one set of records: in fresh folders, killed and resumed, 
   expect(again.code).toBe(0);
   expect(again.output).toMatch(`${JOBS} of ${JOBS} jobs were there already`);
 
-  // after the first epoch of a training, before any model is done
+  // after the first epoch of a training, before any model is done; the worker must notice that its parent is gone
   const training = started(...run('second', '1'));
   await until('a checkpoint of a training', () => holds(out('second'), aTraining));
-  training.signal('SIGKILL');
+  training.process.kill('SIGKILL');
   await training.ended;
   expect(holds(out('second'), aRecord)).toBe(false);
 
