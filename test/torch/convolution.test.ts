@@ -16,14 +16,22 @@ interface Case {
 }
 
 const cases: Case[] = [
-  { what: '16 to 16 channels, 3x3', x: [20, 8, 8, 16], out: 16, kernel: 3, stride: 1, pad: 1 },
-  { what: '32 to 48 channels, 3x3, odd sizes', x: [13, 9, 7, 32], out: 48, kernel: 3, stride: 1, pad: 1 },
-  { what: '16 to 64 channels, 3x3', x: [13, 8, 10, 16], out: 64, kernel: 3, stride: 1, pad: 1 },
-  { what: '48 to 16 channels, one row', x: [150, 1, 5, 48], out: 16, kernel: 3, stride: 1, pad: 1 },
+  { what: '16 to 16 channels, 3x3', x: [4, 8, 8, 16], out: 16, kernel: 3, stride: 1, pad: 1 },
+  { what: '32 to 48 channels, 3x3, odd sizes', x: [3, 9, 7, 32], out: 48, kernel: 3, stride: 1, pad: 1 },
+  { what: '16 to 64 channels, 3x3', x: [3, 8, 10, 16], out: 64, kernel: 3, stride: 1, pad: 1 },
+  { what: '48 to 16 channels, one row', x: [5, 1, 5, 48], out: 16, kernel: 3, stride: 1, pad: 1 },
   { what: 'three channels', x: [4, 8, 8, 3], out: 16, kernel: 3, stride: 1, pad: 1 },
   { what: 'stride 2', x: [5, 8, 8, 16], out: 32, kernel: 3, stride: 2, pad: 1 },
   { what: '1x1, stride 2', x: [5, 8, 8, 16], out: 32, kernel: 1, stride: 2, pad: 0 },
   { what: 'a single image', x: [1, 6, 6, 16], out: 16, kernel: 3, stride: 1, pad: 1 },
+];
+
+/** Batches large enough for Winograd's algorithm; their single images take the direct one, which the cases above check. */
+const large: [number, number, number, number, number][] = [
+  [65, 8, 8, 16, 16],
+  [52, 9, 7, 32, 48],
+  [52, 8, 10, 16, 64],
+  [342, 1, 5, 48, 16],
 ];
 
 /** Values that float32 holds with room for sums: differences between algorithms stay near 1e-6. */
@@ -67,8 +75,24 @@ describe.skipIf(!findBuilt())('a convolution on torch', () => {
     });
   });
 
+  test.each(large)('a batch of %i images %i x %i, %i to %i channels, is its parts one by one', (n, h, w, inC, outC) => {
+    const x = random('x', [n, h, w, inC]) as tf.Tensor4D;
+    const filter = random('filter', [3, 3, inC, outC]) as tf.Tensor4D;
+    const dy = random('dy', [n, h, w, outC]);
+    const run = (a: tf.Tensor) => tf.conv2d(a as tf.Tensor4D, filter, 1, 1);
+    const parts = tf.unstack(x).map((image) => image.expandDims(0));
+    const dyParts = tf.unstack(dy).map((part) => part.expandDims(0));
+    const y = tf.concat(parts.map(run));
+    const dx = tf.concat(parts.map((part, i) => tf.grad(run)(part, dyParts[i])));
+    for (const [got, want] of [
+      [run(x), y],
+      [tf.grad(run)(x, dy), dx],
+    ] as const)
+      expect(largestDifference(got, want) / (want.abs().max().dataSync()[0] as number)).toBeLessThan(2e-6);
+  });
+
   test('bias and ReLU in the same call are those of separate calls', () => {
-    const x = random('x', [16, 8, 8, 16]) as tf.Tensor4D;
+    const x = random('x', [64, 8, 8, 16]) as tf.Tensor4D;
     const filter = random('filter', [3, 3, 16, 32]) as tf.Tensor4D;
     const bias = random('bias', [32]) as tf.Tensor1D;
     const fused = tf.fused.conv2d({ x, filter, strides: 1, pad: 1, bias, activation: 'relu' });
