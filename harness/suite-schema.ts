@@ -70,7 +70,7 @@ export const suiteSchema = z.strictObject({
     .string()
     .regex(/^[a-z0-9][a-z0-9.-]*$/, 'lower-case letters, digits, dots and dashes')
     .describe('Results go to runs/<name> unless --out says otherwise'),
-  title: z.string().min(1),
+  title: z.string().min(1).optional().describe('On the page of the leaderboard; the name unless given'),
   description: z.string().optional(),
   plugins: z.array(z.string()).default([]).describe('Files with further defenses, attacks or data sets, relative to the suite'),
   datasets: z.array(entryOf(datasetKeys)).min(1),

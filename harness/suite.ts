@@ -144,7 +144,7 @@ export async function resolveSuite(text: string, file: string): Promise<{ suite:
   const suite: Suite = {
     file,
     name: raw.name,
-    title: raw.title,
+    title: raw.title ?? raw.name,
     description: raw.description ?? '',
     plugins,
     threats: reader.threats(),
