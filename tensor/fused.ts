@@ -1,4 +1,5 @@
 /** Operations that one kernel does in one pass where the engine has it, and TensorFlow.js ops compose where it has not. */
+import type { Norm } from './norms.ts';
 import { tf } from './tf.ts';
 
 /** Kernel names an engine may register beside TensorFlow.js's own. Inputs and attributes are those of the functions below. */
@@ -10,11 +11,18 @@ export const FUSED = {
   softmaxCrossEntropyGrad: 'RampartSoftmaxCrossEntropyGrad',
   sgdMomentum: 'RampartSgdMomentum',
   signStep: 'RampartSignStep',
+  ascentStep: 'RampartAscentStep',
+  selectRows: 'RampartSelectRows',
+  hyperplaneStep: 'RampartHyperplaneStep',
+  boundaryStep: 'RampartBoundaryStep',
+  stepBack: 'RampartStepBack',
 } as const;
 
+const has = (name: string) => tf.getKernel(name, tf.getBackend()) !== undefined;
+
 /** Runs the engine's kernel, or returns undefined when this engine has none. */
-function kernel(name: string, inputs: Record<string, tf.Tensor>, attrs: Record<string, number> = {}): tf.Tensor[] | undefined {
-  if (!tf.getKernel(name, tf.getBackend())) return undefined;
+function kernel(name: string, inputs: Record<string, tf.Tensor>, attrs: Record<string, number | string> = {}): tf.Tensor[] | undefined {
+  if (!has(name)) return undefined;
   const out = tf.engine().runKernel(name, inputs, attrs) as unknown as tf.Tensor | tf.Tensor[];
   return Array.isArray(out) ? out : [out];
 }
@@ -145,4 +153,73 @@ export function signStep(x: tf.Tensor4D, grad: tf.Tensor4D, origin: tf.Tensor4D,
     tf.tidy(() =>
       tf.clipByValue(tf.minimum(tf.maximum(x.add(grad.sign().mul(step)), origin.sub(eps)), origin.add(eps)), 0, 1),
     )) as tf.Tensor4D;
+}
+
+/** Row `i` of `b` where `takeB[i]`, of `a` where not; `a` and `b` have one shape. The caller owns the result. */
+export function selectRows<T extends tf.Tensor>(a: T, b: T, takeB: readonly boolean[]): T {
+  return tf.tidy(() => {
+    const n = takeB.length;
+    const fused = kernel(FUSED.selectRows, { a, b, takeB: tf.tensor1d(takeB as boolean[], 'bool') })?.[0];
+    if (fused) return fused;
+    const rows = Int32Array.from(takeB, (t, i) => (t ? n + i : i));
+    return tf.gather(tf.concat([a, b] as tf.Tensor[], 0), tf.tensor1d(rows, 'int32'));
+  }) as T;
+}
+
+/** Points, images and gradients `[n,h,w,c]`; arrays have one number per row. */
+interface Ascent {
+  readonly origin: tf.Tensor4D;
+  readonly x: tf.Tensor4D;
+  readonly previous: tf.Tensor4D;
+  readonly grad: tf.Tensor4D;
+  readonly eps: Float32Array;
+  readonly stepSize: Float32Array;
+  /** Weight of the step beside the move before. */
+  readonly fresh: Float32Array;
+}
+
+/** The Linf step of APGD, or undefined where no kernel does it at once. The caller owns the result. */
+export function ascentStep({ origin, x, previous, grad, eps, stepSize, fresh }: Ascent): tf.Tensor4D | undefined {
+  if (!has(FUSED.ascentStep)) return undefined;
+  const n = eps.length;
+  const values = new Float32Array(3 * n);
+  [eps, stepSize, fresh].forEach((v, i) => {
+    values.set(v, i * n);
+  });
+  const controls = tf.tensor2d(values, [3, n]);
+  const next = kernel(FUSED.ascentStep, { origin, x, previous, grad, controls })?.[0];
+  controls.dispose();
+  return next as tf.Tensor4D;
+}
+
+/**
+ * The smallest step from `t` in the box to the hyperplane `w.z = b` inside it, or undefined where no kernel does it at once; `t` and `w`
+ * `[n,d]`, `offset` `[n]` is `w.t - b`. The caller owns the result.
+ */
+export function hyperplaneStep(t: tf.Tensor2D, w: tf.Tensor2D, offset: tf.Tensor1D, norm: Norm): tf.Tensor2D | undefined {
+  return kernel(FUSED.hyperplaneStep, { t, w, offset }, { norm })?.[0] as tf.Tensor2D | undefined;
+}
+
+/**
+ * FAB's step to the boundary, or undefined where no kernel does it at once: projections of `x` and of `origin`, both `[n,h,w,c]`, onto the
+ * hyperplane of normal `w` `[n,d]` that is `offset` `[n]` away from `x`, overshot by `eta` and mixed, at most `alphaMax` of the second.
+ * Points and their distances `[n]` from `origin`; the caller owns both.
+ */
+export function boundaryStep(
+  x: tf.Tensor4D,
+  origin: tf.Tensor4D,
+  plane: { w: tf.Tensor2D; offset: tf.Tensor1D },
+  options: { norm: Norm; alphaMax: number; eta: number },
+): { reached: tf.Tensor4D; distances: tf.Tensor1D } | undefined {
+  const fused = kernel(FUSED.boundaryStep, { x, origin, w: plane.w, offset: plane.offset }, { ...options });
+  return fused && { reached: fused[0] as tf.Tensor4D, distances: fused[1] as tf.Tensor1D };
+}
+
+/** `origin + share * (x - origin)` in the rows where `moves` `[n]` is 1, the very `x` where it is 0; `[n,h,w,c]`, owned by the caller. */
+export function stepBack(origin: tf.Tensor4D, x: tf.Tensor4D, moves: tf.Tensor1D, share: number): tf.Tensor4D {
+  return (kernel(FUSED.stepBack, { origin, x, moves }, { share })?.[0] ??
+    tf.tidy(() => {
+      const back = origin.add(tf.sub(x, origin).mul(share));
+      return tf.where(moves.reshape([-1, 1, 1, 1]).cast('bool'), back, x);
+    })) as tf.Tensor4D;
 }

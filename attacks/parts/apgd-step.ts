@@ -1,4 +1,5 @@
 /** One step of APGD in each norm: Croce and Hein 2020 (arXiv 2003.01690), eq. 1, and 2021 (arXiv 2103.01208) for L1. */
+import { ascentStep } from '../../tensor/fused.ts';
 import type { Norm } from '../../tensor/norms.ts';
 import { tf } from '../../tensor/tf.ts';
 import { stepIntoL1Ball } from './l1-projection.ts';
@@ -26,7 +27,8 @@ const perExample = (values: Float32Array) => tf.tensor(values, [values.length, 1
 
 /** The next points, in the box and the ball. The caller owns them. */
 export function apgdStep(norm: Norm, input: StepInput): tf.Tensor4D {
-  return tf.tidy(() => (norm === 'L1' ? sparseStep(input) : momentumStep(norm, input)));
+  const fused = norm === 'Linf' ? ascentStep(input) : undefined;
+  return fused ?? tf.tidy(() => (norm === 'L1' ? sparseStep(input) : momentumStep(norm, input)));
 }
 
 function momentumStep(norm: 'Linf' | 'L2', { origin, x, previous, grad, eps, stepSize, fresh }: StepInput): tf.Tensor4D {

@@ -1,4 +1,5 @@
 /** Runs of APGD side by side in one pass, each at its own iteration with its own schedule. */
+import { selectRows } from '../../tensor/fused.ts';
 import type { Norm } from '../../tensor/norms.ts';
 import { tf } from '../../tensor/tf.ts';
 import type { Loss, Target } from '../attack.ts';
@@ -41,7 +42,6 @@ function map(rows: Rows, f: (t: tf.Tensor4D) => tf.Tensor4D): Rows {
 
 /** Row `i` of `a` where `takeB[i]` is false, of `b` where it is true. Disposes both; may return one of them. */
 function choose(a: tf.Tensor4D, b: tf.Tensor4D, takeB: readonly boolean[]): tf.Tensor4D {
-  const n = takeB.length;
   if (takeB.every((t) => t)) {
     a.dispose();
     return b;
@@ -50,12 +50,7 @@ function choose(a: tf.Tensor4D, b: tf.Tensor4D, takeB: readonly boolean[]): tf.T
     b.dispose();
     return a;
   }
-  const mixed = tf.tidy(() =>
-    rowsOf(
-      tf.concat([a, b], 0) as tf.Tensor4D,
-      takeB.map((t, i) => (t ? n + i : i)),
-    ),
-  );
+  const mixed = selectRows(a, b, takeB);
   tf.dispose([a, b]);
   return mixed;
 }

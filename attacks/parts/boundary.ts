@@ -1,5 +1,6 @@
 /** Runs of FAB side by side in one pass, Croce and Hein 2020 (arXiv 1907.02044), algorithm 1. */
 import type { Linearized } from '../../models/classifier.ts';
+import { boundaryStep, stepBack } from '../../tensor/fused.ts';
 import { type Norm, normOf } from '../../tensor/norms.ts';
 import { tf } from '../../tensor/tf.ts';
 import type { Target } from '../attack.ts';
@@ -41,8 +42,6 @@ export interface Stepped {
 /** The norm dual to `norm`: what the gradient is measured in when the step is in `norm`. */
 const DUAL: Record<Norm, Norm> = { Linf: 'L1', L2: 'L2', L1: 'Linf' };
 
-const column = (t: tf.Tensor) => t.reshape([-1, 1, 1, 1]) as tf.Tensor4D;
-
 export class Boundary<T> {
   readonly #norm: Norm;
   readonly #steps: FabSteps;
@@ -80,48 +79,25 @@ export class Boundary<T> {
     } finally {
       lin.dispose();
     }
-    const reached = await this.#walk(plane);
+    const { reached, distances } = await this.#walk(plane);
     tf.dispose([plane.w, plane.offset]);
     const logits = target.logits(reached);
-    const origin = this.#origin as tf.Tensor4D;
-    const verdict = tf.tidy(() => {
-      const adversarial = logits.argMax(1).notEqual(aim.y).cast('float32');
-      return tf.stack([adversarial, normOf(tf.sub(reached, origin), this.#norm)]);
-    });
-    logits.dispose();
+    const adversarial = tf.tidy(() => logits.argMax(1).notEqual(aim.y).cast('float32')) as tf.Tensor1D;
+    const verdict = tf.stack([adversarial, distances]);
     const values = (await verdict.data()) as Float32Array;
+    // where nothing is adversarial, the point stays the very one that was evaluated
+    const next = stepBack(this.#origin as tf.Tensor4D, reached, adversarial, this.#steps.beta);
+    tf.dispose([logits, adversarial, distances, verdict, this.x]);
+    this.#x = next;
     const n = this.runs.length;
-    const back = tf.tidy(() => {
-      const share = verdict
-        .slice(0, 1)
-        .mul(this.#steps.beta - 1)
-        .add(1);
-      return origin.add(tf.sub(reached, origin).mul(column(share))) as tf.Tensor4D;
-    });
-    tf.dispose([verdict, this.x]);
-    // where nothing is adversarial, the point must stay the very one that was evaluated
-    const adversarial = Array.from({ length: n }, (_, i) => values[i] === 1);
-    this.#x = chosen(reached, back, adversarial);
-    return { reached, adversarial, distances: values.slice(n, 2 * n) };
+    return { reached, adversarial: Array.from({ length: n }, (_, i) => values[i] === 1), distances: values.slice(n, 2 * n) };
   }
 
-  async #walk({ w, offset }: Plane): Promise<tf.Tensor4D> {
-    const [x, origin, norm] = [this.x, this.#origin as tf.Tensor4D, this.#norm];
-    const flat = (t: tf.Tensor) => t.reshape(w.shape) as tf.Tensor2D;
-    const [points, images] = [flat(x), flat(origin)];
-    const offsetOfImage = tf.tidy(() => offset.add(w.mul(images.sub(points)).sum(1))) as tf.Tensor1D;
-    const fromPoint = await projectHyperplane(points, w, offset, norm);
-    const fromImage = await projectHyperplane(images, w, offsetOfImage, norm);
+  async #walk(plane: Plane): Promise<Walked> {
     const { alphaMax, eta } = this.#steps;
-    const reached = tf.tidy(() => {
-      const [a, b] = [fromPoint, fromImage].map((step) => tf.maximum(normOf(step.reshape(x.shape), norm), 1e-8)) as [tf.Tensor, tf.Tensor];
-      const alpha = tf.minimum(a.div(a.add(b)), alphaMax).reshape([-1, 1]);
-      const here = points.add(fromPoint.mul(eta)).mul(tf.sub(1, alpha));
-      const there = images.add(fromImage.mul(eta)).mul(alpha);
-      return tf.clipByValue(here.add(there), 0, 1).reshape(x.shape) as tf.Tensor4D;
-    });
-    tf.dispose([points, images, offsetOfImage, fromPoint, fromImage]);
-    return reached;
+    const options = { norm: this.#norm, alphaMax, eta };
+    const [x, origin] = [this.x, this.#origin as tf.Tensor4D];
+    return boundaryStep(x, origin, plane, options) ?? composedWalk(x, origin, plane, options);
   }
 
   /** Drops all runs but those at these places. */
@@ -148,14 +124,32 @@ function joined(a: tf.Tensor4D | undefined, b: tf.Tensor4D): tf.Tensor4D {
   return both;
 }
 
-/** Row `i` of `b` where `takeB[i]`, of `a` where not. Disposes `b`, keeps `a`. */
-function chosen(a: tf.Tensor4D, b: tf.Tensor4D, takeB: readonly boolean[]): tf.Tensor4D {
-  if (takeB.every((t) => t)) return b;
-  const n = takeB.length;
-  const rows = takeB.map((t, i) => (t ? n + i : i));
-  const mixed = takeB.some((t) => t) ? tf.tidy(() => rowsOf(tf.concat([a, b], 0) as tf.Tensor4D, rows)) : a.clone();
-  b.dispose();
-  return mixed;
+interface Walked {
+  readonly reached: tf.Tensor4D;
+  /** From the images, `[n]`. */
+  readonly distances: tf.Tensor1D;
+}
+
+async function composedWalk(
+  x: tf.Tensor4D,
+  origin: tf.Tensor4D,
+  { w, offset }: Plane,
+  { norm, alphaMax, eta }: { norm: Norm; alphaMax: number; eta: number },
+): Promise<Walked> {
+  const flat = (t: tf.Tensor) => t.reshape(w.shape) as tf.Tensor2D;
+  const [points, images] = [flat(x), flat(origin)];
+  const offsetOfImage = tf.tidy(() => offset.add(w.mul(images.sub(points)).sum(1))) as tf.Tensor1D;
+  const fromPoint = await projectHyperplane(points, w, offset, norm);
+  const fromImage = await projectHyperplane(images, w, offsetOfImage, norm);
+  const reached = tf.tidy(() => {
+    const [a, b] = [fromPoint, fromImage].map((step) => tf.maximum(normOf(step.reshape(x.shape), norm), 1e-8)) as [tf.Tensor, tf.Tensor];
+    const alpha = tf.minimum(a.div(a.add(b)), alphaMax).reshape([-1, 1]);
+    const here = points.add(fromPoint.mul(eta)).mul(tf.sub(1, alpha));
+    const there = images.add(fromImage.mul(eta)).mul(alpha);
+    return tf.clipByValue(here.add(there), 0, 1).reshape(x.shape) as tf.Tensor4D;
+  });
+  tf.dispose([points, images, offsetOfImage, fromPoint, fromImage]);
+  return { reached, distances: tf.tidy(() => normOf(tf.sub(reached, origin), norm)) };
 }
 
 /** The boundary with one class: where its logit equals the right one. One backward pass. */

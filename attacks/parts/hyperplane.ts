@@ -1,4 +1,5 @@
 /** Projections onto a hyperplane inside the box, Croce and Hein 2020 (arXiv 1907.02044), section 2.2, for the three norms. */
+import { hyperplaneStep } from '../../tensor/fused.ts';
 import type { Norm } from '../../tensor/norms.ts';
 import { tf } from '../../tensor/tf.ts';
 
@@ -23,6 +24,10 @@ interface Problem {
  * `offset` `[n]` is `w.t - b`. Where the hyperplane misses the box, the step to the point nearest to it by value. The caller owns the result `[n,d]`.
  */
 export async function projectHyperplane(t: tf.Tensor2D, w: tf.Tensor2D, offset: tf.Tensor1D, norm: Norm): Promise<tf.Tensor2D> {
+  return hyperplaneStep(t, w, offset, norm) ?? composed(t, w, offset, norm);
+}
+
+async function composed(t: tf.Tensor2D, w: tf.Tensor2D, offset: tf.Tensor1D, norm: Norm): Promise<tf.Tensor2D> {
   const { direction, ...problem } = tf.tidy(() => {
     const toward = offset.reshape([-1, 1]).less(0).cast('float32').mul(2).sub(1) as tf.Tensor2D;
     const size = w.abs();
@@ -56,12 +61,15 @@ async function together({ weight, room, gap }: Problem, norm: 'Linf' | 'L2'): Pr
       const short = gap.sub(tf.minimum(reach, limit).sum(1, true));
       const speed = tf.step(limit.sub(reach)).mul(rate).sum(1, true);
       // no coordinate left to move: the hyperplane misses the box, and every later time gives the same point
-      return tf.clipByValue(time.add(short.div(tf.maximum(speed, 1e-30))), 0, FOREVER);
+      const next = tf.clipByValue(time.add(short.div(tf.maximum(speed, 1e-30))), 0, FOREVER);
+      // a row that has arrived stays, however many steps its neighbours in the batch still need
+      const arrived = next.sub(time).abs().lessEqual(next.mul(1e-6));
+      return tf.where(arrived, time, next);
     });
   let time: tf.Tensor = tf.tidy(() => tf.minimum(gap.div(tf.maximum(total, 1e-30)), FOREVER));
   for (let i = 0; i < MOST_STEPS; i++) {
     const next = after(time);
-    const settled = (await largestMove(time, next)) <= 1e-6;
+    const settled = (await largestMove(time, next)) === 0;
     time.dispose();
     time = next;
     if (settled) break;
@@ -71,9 +79,9 @@ async function together({ weight, room, gap }: Problem, norm: 'Linf' | 'L2'): Pr
   return length;
 }
 
-/** The largest relative change from `a` to `b`. */
+/** The largest change from `a` to `b`. */
 async function largestMove(a: tf.Tensor, b: tf.Tensor): Promise<number> {
-  const move = tf.tidy(() => b.sub(a).abs().div(tf.maximum(b.abs(), 1e-12)).max());
+  const move = tf.tidy(() => b.sub(a).abs().max());
   const [value] = await move.data();
   move.dispose();
   return value as number;

@@ -227,6 +227,13 @@ export interface Ops extends Record<UnaryName, Unary>, Record<BinaryName, Binary
   graphForward(program: number[], weights: Slot[], x: Slot): Output[];
   graphPullback(program: number[], weights: Slot[], output: number, values: Slot[], dlogits: Slot): Output;
   signStep(x: Slot, grad: Slot, origin: Slot, step: number, eps: number): Output;
+  /** `controls` `[3, n]`: radius, step size and weight of the fresh step. */
+  ascentStep(origin: Slot, x: Slot, previous: Slot, grad: Slot, controls: Slot): Output;
+  selectRows(a: Slot, b: Slot, takeB: Slot): Output;
+  hyperplaneStep(t: Slot, w: Slot, offset: Slot, norm: string): Output;
+  /** `[reached, distances]`. */
+  boundaryStep(x: Slot, origin: Slot, w: Slot, offset: Slot, norm: string, alphaMax: number, eta: number): Output[];
+  stepBack(origin: Slot, x: Slot, moves: Slot, share: number): Output;
 }
 
 export interface Binding {

@@ -7,7 +7,7 @@ import type { Engine } from '../engine.ts';
 import { BACKEND, TorchBackend } from './backend.ts';
 import type { Library } from './binding.ts';
 import { compile } from './compile.ts';
-import { kernels } from './kernels/index.ts';
+import { kernelsOf } from './kernels/index.ts';
 import { type Built, findBuilt, loadBinding, loadedBlas, REMEDY } from './load.ts';
 
 function detailsOf(library: Library, built: Built, blas: string): Record<string, string> {
@@ -53,7 +53,7 @@ export const torch: Engine = {
       const backend = new TorchBackend(binding, device !== 'cpu');
       started = backend;
       tf.registerBackend(BACKEND, () => backend, 10);
-      for (const kernel of kernels) tf.registerKernel(kernel);
+      for (const kernel of kernelsOf(device)) tf.registerKernel(kernel);
       registerCompiler(BACKEND, (graph) => compile(graph, backend));
     }
     await tf.setBackend(BACKEND);

@@ -1,4 +1,4 @@
-/** Every kernel of the torch engine. */
+/** The kernels of the torch engine. */
 import type { tf } from '../../../tensor/tf.ts';
 import { hostKernel } from '../host.ts';
 import { convolutions } from './conv.ts';
@@ -9,6 +9,7 @@ import { indexing } from './indexing.ts';
 import { linear } from './linear.ts';
 import { pools } from './pool.ts';
 import { reductions } from './reduce.ts';
+import { searches } from './search.ts';
 import { shapes } from './shape.ts';
 
 const onHost = [
@@ -41,7 +42,7 @@ const onHost = [
   'Unique',
 ];
 
-export const kernels: readonly tf.KernelConfig[] = [
+const everywhere: readonly tf.KernelConfig[] = [
   ...elementwise,
   ...reductions,
   ...shapes,
@@ -53,3 +54,8 @@ export const kernels: readonly tf.KernelConfig[] = [
   ...fused,
   ...onHost.map(hostKernel),
 ];
+
+/** Every kernel for `device`, such as "cpu" or "cuda:0". */
+export function kernelsOf(device: string): readonly tf.KernelConfig[] {
+  return device === 'cpu' ? [...everywhere, ...searches] : everywhere;
+}

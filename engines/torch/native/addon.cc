@@ -204,6 +204,8 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   addLinear(ops);
   addImages(ops);
   addFused(ops);
+  addHyperplane(ops);
+  addAscent(ops);
   addGraph(ops);
   exports.Set("ops", table);
   return exports;

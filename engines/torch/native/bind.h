@@ -148,6 +148,8 @@ void addPools(Exports& ops);
 void addLinear(Exports& ops);
 void addImages(Exports& ops);
 void addFused(Exports& ops);
+void addHyperplane(Exports& ops);
+void addAscent(Exports& ops);
 void addGraph(Exports& ops);
 
 }  // namespace rampart
