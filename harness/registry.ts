@@ -1,6 +1,5 @@
 /** Every plug-in that a run may name: the tables of this package and the files that a suite lists under `plugins`. */
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { AttackPlugin, EnsemblePlugin } from '../attacks/attack.ts';
@@ -106,8 +105,8 @@ async function importPlugin(path: string): Promise<{ exported: unknown; source: 
 async function understandTypeScript(path: string): Promise<void> {
   if (import.meta.url.endsWith('.ts')) return;
   try {
-    const tsx = createRequire(import.meta.url).resolve('tsx/esm/api');
-    const { register } = (await import(pathToFileURL(tsx).href)) as { register(): unknown };
+    // by import, not by require: the CommonJS build of this entry cannot find its own loader
+    const { register } = await import('tsx/esm/api');
     register();
   } catch (cause) {
     throw new RampartError(`[plugin ${path}] TypeScript cannot be read here`, { remedy: 'npm install tsx, or compile it to .js', cause });
