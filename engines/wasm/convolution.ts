@@ -1,4 +1,5 @@
 /** Convolutions of NHWC images and their gradients on our own kernels: TensorFlow.js's wasm backend has no filter gradient, a slow input gradient, and turns NaN into -Infinity going forward. */
+import { RampartError } from '../../errors.ts';
 import type { tf } from '../../tensor/tf.ts';
 import { type Attrs, type Border, FLOAT, forwardBorder, geometry, type Info, type Padded, padded, unsupported } from './images.ts';
 import { type KernelArgs, native, output, type Pointer, pointerOf, scratch, scratchInts, type WasmBackend } from './memory.ts';
@@ -86,11 +87,18 @@ export function fusedConv2D({ inputs, attrs, backend: b }: KernelArgs): tf.Tenso
   return forward(b, info, pointerOf(b, x), pointerOf(b, filter), biasAt, attrs.activation === 'relu');
 }
 
+/** A gradient of another shape than the output's would be read beside its values. */
+function checkGradient(kernel: string, info: Info, dy: tf.TensorInfo): void {
+  if (dy.shape.join() === info.outShape.join()) return;
+  throw new RampartError(`[wasm] ${kernel}: expected dy [${info.outShape.join(', ')}], got [${dy.shape.join(', ')}]`);
+}
+
 /** `dL/dfilter`, `[kh,kw,ci,co]`, of `x` `[n,h,w,ci]` and `dy` `[n,oh,ow,co]`. */
 export function conv2DBackpropFilter({ inputs, attrs, backend: b }: KernelArgs): tf.TensorInfo | undefined {
   const { x, dy } = inputs as { x: tf.TensorInfo; dy: tf.TensorInfo };
   const info = geometry(x.shape, attrs.filterShape as number[], attrs as unknown as Attrs);
   if (unsupported(info)) return undefined;
+  checkGradient('Conv2DBackpropFilter', info, dy);
   const { info: dFilter, at: out } = output(b, info.filterShape);
   const k = native();
   k.clear(out, info.filterHeight * info.filterWidth * info.inChannels * info.outChannels * FLOAT);
@@ -138,6 +146,7 @@ export function conv2DBackpropInput({ inputs, attrs, backend: b }: KernelArgs): 
   const { dy, filter } = inputs as { dy: tf.TensorInfo; filter: tf.TensorInfo };
   const info = geometry(attrs.inputShape as number[], filter.shape, attrs as unknown as Attrs);
   if (unsupported(info)) return undefined;
+  checkGradient('Conv2DBackpropInput', info, dy);
   const { info: dx, at: out } = output(b, info.inShape);
   const { strideHeight: sh, strideWidth: sw, padInfo, inChannels: ci, outChannels: co } = info;
   if (suits([info.filterHeight, info.filterWidth], [sh, sw], ci, co) && padInfo.top <= 2 && padInfo.left <= 2) {

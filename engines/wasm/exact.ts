@@ -1,9 +1,7 @@
 /** Kernels whose results in the wasm backend are not those of the mathematics: NaN that vanishes, tiny numbers, long sums, maxima below zero. */
 import { tf } from '../../tensor/tf.ts';
-import { type KernelArgs, native, output, pointerOf, product, scratch, sizeOf } from './memory.ts';
-
-/** Returns undefined where the backend's own kernel must do it. */
-type Kernel = (args: KernelArgs) => tf.TensorInfo | undefined;
+import type { Kernel } from './kernel.ts';
+import { native, output, pointerOf, product, scratch, sizeOf } from './memory.ts';
 
 function clipped(limits: (attrs: Record<string, unknown>) => [low: number, high: number]): Kernel {
   return ({ inputs, attrs, backend: b }) => {

@@ -20,10 +20,11 @@ export interface WasmBackend {
     _malloc(bytes: number): number;
     _free(at: number): void;
   };
-  readonly dataIdMap: { get(dataId: object): { memoryOffset: number } };
+  readonly dataIdMap: { get(dataId: object): { memoryOffset: number; shape: number[]; dtype: tf.DataType } };
   makeOutput(shape: number[], dtype: string, at?: Pointer, values?: tf.TypedArray): tf.TensorInfo;
-  readSync(dataId: object): tf.TypedArray;
+  readSync(dataId: object, start?: number, end?: number): tf.TypedArray;
   incRef(dataId: object): void;
+  disposeData(dataId: object): boolean;
 }
 
 /** The functions of `assembly/`, whose arguments they describe. */

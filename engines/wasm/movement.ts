@@ -1,16 +1,13 @@
 /** Kernels that the wasm backend has and does slowly: reversing, tiling, gathering, selecting, extremes, casts to bool, and the copy that need not be. */
 import { tf } from '../../tensor/tf.ts';
-import { type KernelArgs, native, output, pointerOf, product, scratch, scratchInts } from './memory.ts';
-
-/** Returns undefined where the backend's own kernel must do it. */
-type Kernel = (args: KernelArgs) => tf.TensorInfo | undefined;
+import type { Kernel } from './kernel.ts';
+import { native, output, pointerOf, product, scratch, scratchInts } from './memory.ts';
 
 const bytesOf = (t: tf.TensorInfo): number => tf.util.bytesPerElement(t.dtype as 'float32');
 
 /** Another handle on the same values: tensors are never written after they are made. */
 const identity: Kernel = ({ inputs, backend: b }) => {
   const { x } = inputs as { x: tf.TensorInfo };
-  if (x.dtype === 'string') return undefined;
   b.incRef(x.dataId);
   return { dataId: x.dataId, shape: x.shape, dtype: x.dtype };
 };
@@ -31,7 +28,7 @@ const cast: Kernel = ({ inputs, attrs, backend: b }) => {
 const reverse: Kernel = ({ inputs, attrs, backend: b }) => {
   const { x } = inputs as { x: tf.TensorInfo };
   const axes = tf.util.parseAxisParam(attrs.dims as number[], x.shape);
-  if (axes.length !== 1 || x.dtype === 'string') return undefined;
+  if (axes.length !== 1) return undefined;
   const axis = axes[0] as number;
   const out = output(b, x.shape, x.dtype);
   const block = product(x.shape.slice(axis + 1)) * bytesOf(x);
@@ -43,7 +40,7 @@ const reverse: Kernel = ({ inputs, attrs, backend: b }) => {
 const tile: Kernel = ({ inputs, attrs, backend: b }) => {
   const { x } = inputs as { x: tf.TensorInfo };
   const reps = attrs.reps as number[];
-  if (x.dtype === 'string' || product(reps) === 0) return undefined;
+  if (product(reps) === 0) return undefined;
   const axes = reps.map((_, i) => i).filter((i) => reps[i] !== 1);
   if (axes.length === 0) return undefined;
   const shape = [...x.shape];
@@ -67,7 +64,7 @@ const tile: Kernel = ({ inputs, attrs, backend: b }) => {
 
 const gather: Kernel = ({ inputs, attrs, backend: b }) => {
   const { x, indices } = inputs as { x: tf.TensorInfo; indices: tf.TensorInfo };
-  if (x.dtype === 'string' || attrs.batchDims !== 0 || indices.dtype !== 'int32') return undefined;
+  if (attrs.batchDims !== 0 || indices.dtype !== 'int32') return undefined;
   const axis = tf.util.parseAxisParam(attrs.axis as number, x.shape)[0] as number;
   const size = x.shape[axis] as number;
   const wanted = b.readSync(indices.dataId) as Int32Array;
@@ -83,7 +80,7 @@ const gather: Kernel = ({ inputs, attrs, backend: b }) => {
 
 const select: Kernel = ({ inputs, backend: b }) => {
   const { condition, t, e } = inputs as Record<'condition' | 't' | 'e', tf.TensorInfo>;
-  if (bytesOf(t) !== 4 || t.dtype === 'string' || condition.dtype !== 'bool') return undefined;
+  if (bytesOf(t) !== 4 || condition.dtype !== 'bool') return undefined;
   if (!tf.util.arraysEqual(condition.shape, t.shape) || !tf.util.arraysEqual(e.shape, t.shape)) return undefined;
   const out = output(b, t.shape, t.dtype);
   native().select(pointerOf(b, condition), pointerOf(b, t), pointerOf(b, e), product(t.shape), out.at);

@@ -1,7 +1,7 @@
 /** Comparisons and extremes of tensors that must be broadcast: the backend walks them index by index, so that tiling first is far faster. */
 import { tf } from '../../tensor/tf.ts';
+import { call, type Kernel } from './kernel.ts';
 import type { KernelArgs } from './memory.ts';
-import { movementKernels } from './movement.ts';
 
 const NAMES = ['Minimum', 'Maximum', 'Greater', 'GreaterEqual', 'Less', 'LessEqual', 'Equal', 'NotEqual'];
 
@@ -10,24 +10,21 @@ function tiled(t: tf.TensorInfo, shape: readonly number[], backend: KernelArgs['
   const padded = [...new Array<number>(shape.length - t.shape.length).fill(1), ...t.shape];
   const reps = shape.map((size, i) => size / (padded[i] as number));
   const x = { ...t, shape: padded };
-  const info = reps.every((r) => r === 1) ? undefined : movementKernels.Tile?.({ inputs: { x }, attrs: { reps }, backend });
-  return { info: info ?? x, made: info !== undefined };
+  const made = reps.some((r) => r !== 1);
+  return { info: made ? call('Tile', { x }, { reps }, backend) : x, made };
 }
 
-function spread(name: string): (args: KernelArgs) => tf.TensorInfo | undefined {
+function spread(name: string): Kernel {
   return ({ inputs, attrs, backend }) => {
     const [a, b] = [inputs.a as tf.TensorInfo, inputs.b as tf.TensorInfo];
     const shape = tf.backend_util.assertAndGetBroadcastShape(a.shape, b.shape);
     const scalar = a.shape.length === 0 || b.shape.length === 0;
     if (scalar || shape.includes(0) || (tf.util.arraysEqual(a.shape, shape) && tf.util.arraysEqual(b.shape, shape))) return undefined;
     const [wideA, wideB] = [tiled(a, shape, backend), tiled(b, shape, backend)];
-    const kernel = tf.getKernel(name, 'wasm') as tf.KernelConfig;
-    const out = kernel.kernelFunc({ inputs: { a: wideA.info, b: wideB.info }, attrs: attrs as tf.NamedAttrMap, backend });
-    for (const { info, made } of [wideA, wideB]) if (made) (tf.backend() as tf.KernelBackend).disposeData(info.dataId);
-    return out as tf.TensorInfo;
+    const out = call(name, { a: wideA.info, b: wideB.info }, attrs, backend);
+    for (const { info, made } of [wideA, wideB]) if (made) backend.disposeData(info.dataId);
+    return out;
   };
 }
 
-export const spreadKernels: Record<string, (args: KernelArgs) => tf.TensorInfo | undefined> = Object.fromEntries(
-  NAMES.map((name) => [name, spread(name)]),
-);
+export const spreadKernels: Record<string, Kernel> = Object.fromEntries(NAMES.map((name) => [name, spread(name)]));

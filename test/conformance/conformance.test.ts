@@ -6,8 +6,8 @@ import { type Outcome, readSkips, runSuite } from './suite.ts';
 
 /** Specs of the version in package.json that pass on the cpu backend. */
 const SPECS = 4227;
-/** Of those, how many each engine must pass. The goal is 97 %; wasm, without complex numbers (113 specs), stays short of it at 95.4 %. */
-const REQUIRED: Record<string, number> = { torch: 0.97, wasm: 0.95 };
+/** Of those, the share that an engine must pass. */
+const REQUIRED = 0.97;
 
 /** A spec's name without the environment that the suite puts into it. */
 const plain = (name: string) => name.replace(/ \S+ \{[^}]*\}/, '');
@@ -29,7 +29,7 @@ for (const engine of [torch, wasm]) {
       const { unexpected, stale } = judge(outcome, readSkips(engine.name));
       expect(unexpected).toEqual([]);
       expect(stale).toEqual([]);
-      expect(outcome.passed.length).toBeGreaterThanOrEqual((REQUIRED[engine.name] ?? 1) * SPECS);
+      expect(outcome.passed.length).toBeGreaterThanOrEqual(REQUIRED * SPECS);
     });
   });
 }

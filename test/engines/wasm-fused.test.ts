@@ -83,7 +83,7 @@ test('three steps of SGD with momentum and weight decay are those of the compose
   overImages(20, (shape) =>
     expectSame(() => {
       const [w, m] = [tf.variable(drawn(shape)), tf.variable(tf.zeros(shape))];
-      for (let i = 0; i < 3; i++) fused.sgdMomentum(w, drawn(shape, `g${i}`), m, 0.1, 0.9, 5e-4);
+      for (let i = 0; i < 3; i++) fused.sgdMomentum([w], [drawn(shape, `g${i}`)], [m], { lr: 0.1, momentum: 0.9, weightDecay: 5e-4 });
       return [w.clone(), m.clone()];
     }, 1e-6),
   ));

@@ -27,7 +27,7 @@ function stepper(network: Network): () => void {
       const loss = () => softmaxCrossEntropy(network.forward(x, { training: true }).logits, y).mean() as tf.Scalar;
       const { grads } = tf.variableGrads(loss, weights);
       weights.forEach((w, i) => {
-        sgdMomentum(w, grads[w.name] as tf.Tensor, momenta[i] as tf.Variable, 0.05, 0.9, 5e-4);
+        sgdMomentum([w], [grads[w.name] as tf.Tensor], [momenta[i] as tf.Variable], { lr: 0.05, momentum: 0.9, weightDecay: 5e-4 });
       });
     });
     const frozen = network.freeze();

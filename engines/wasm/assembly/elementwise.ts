@@ -124,10 +124,10 @@ export function clip(x: usize, n: i32, low: f32, high: f32, out: usize): void {
   }
 }
 
-/** -1, 0 or 1; NaN stays NaN. */
+/** -1, 0 or 1; 0 for NaN. */
 export function sign(x: usize, n: i32, out: usize): void {
   for (let i: i32 = 0; i < n; i++) {
     const v = load<f32>(x + ((<usize>i) << 2));
-    store<f32>(out + ((<usize>i) << 2), v > 0 ? 1 : v < 0 ? -1 : v);
+    store<f32>(out + ((<usize>i) << 2), v > 0 ? 1 : v < 0 ? -1 : 0);
   }
 }
