@@ -1,5 +1,7 @@
 /** 3x3 convolutions of stride 1 by Winograd's minimal filtering F(2x2, 3x3) (Lavin and Gray 2016, arXiv 1509.09308): 16 products for 4 outputs instead of 36. */
 
+import { tile4x8 } from './tile';
+
 /** Tiles of 2x2 outputs that are transformed together. A multiple of four. */
 const TILES: i32 = 16;
 
@@ -78,94 +80,6 @@ function transformInput(d: usize, row: usize, pixel: usize, ci: i32, to: usize, 
   }
 }
 
-/** Four rows of `[tiles,k]` times `[k,8]`; `k` is a multiple of four. Strides in bytes. */
-function product4x8(a: usize, stride: usize, k: i32, w: usize, out: usize, outStride: usize, wide: bool): void {
-  let p0 = a,
-    p1 = a + stride,
-    p2 = a + 2 * stride,
-    p3 = a + 3 * stride;
-  let c00 = f32x4.splat(0);
-  let c01 = c00,
-    c10 = c00,
-    c11 = c00,
-    c20 = c00,
-    c21 = c00,
-    c30 = c00,
-    c31 = c00;
-  for (; k > 0; k -= 4) {
-    let b0 = v128.load(w);
-    let b1 = v128.load(w, 16);
-    let v = v128.load32_splat(p0);
-    c00 = f32x4.add(c00, f32x4.mul(v, b0));
-    c01 = f32x4.add(c01, f32x4.mul(v, b1));
-    v = v128.load32_splat(p1);
-    c10 = f32x4.add(c10, f32x4.mul(v, b0));
-    c11 = f32x4.add(c11, f32x4.mul(v, b1));
-    v = v128.load32_splat(p2);
-    c20 = f32x4.add(c20, f32x4.mul(v, b0));
-    c21 = f32x4.add(c21, f32x4.mul(v, b1));
-    v = v128.load32_splat(p3);
-    c30 = f32x4.add(c30, f32x4.mul(v, b0));
-    c31 = f32x4.add(c31, f32x4.mul(v, b1));
-    b0 = v128.load(w, 32);
-    b1 = v128.load(w, 48);
-    v = v128.load32_splat(p0, 4);
-    c00 = f32x4.add(c00, f32x4.mul(v, b0));
-    c01 = f32x4.add(c01, f32x4.mul(v, b1));
-    v = v128.load32_splat(p1, 4);
-    c10 = f32x4.add(c10, f32x4.mul(v, b0));
-    c11 = f32x4.add(c11, f32x4.mul(v, b1));
-    v = v128.load32_splat(p2, 4);
-    c20 = f32x4.add(c20, f32x4.mul(v, b0));
-    c21 = f32x4.add(c21, f32x4.mul(v, b1));
-    v = v128.load32_splat(p3, 4);
-    c30 = f32x4.add(c30, f32x4.mul(v, b0));
-    c31 = f32x4.add(c31, f32x4.mul(v, b1));
-    b0 = v128.load(w, 64);
-    b1 = v128.load(w, 80);
-    v = v128.load32_splat(p0, 8);
-    c00 = f32x4.add(c00, f32x4.mul(v, b0));
-    c01 = f32x4.add(c01, f32x4.mul(v, b1));
-    v = v128.load32_splat(p1, 8);
-    c10 = f32x4.add(c10, f32x4.mul(v, b0));
-    c11 = f32x4.add(c11, f32x4.mul(v, b1));
-    v = v128.load32_splat(p2, 8);
-    c20 = f32x4.add(c20, f32x4.mul(v, b0));
-    c21 = f32x4.add(c21, f32x4.mul(v, b1));
-    v = v128.load32_splat(p3, 8);
-    c30 = f32x4.add(c30, f32x4.mul(v, b0));
-    c31 = f32x4.add(c31, f32x4.mul(v, b1));
-    b0 = v128.load(w, 96);
-    b1 = v128.load(w, 112);
-    v = v128.load32_splat(p0, 12);
-    c00 = f32x4.add(c00, f32x4.mul(v, b0));
-    c01 = f32x4.add(c01, f32x4.mul(v, b1));
-    v = v128.load32_splat(p1, 12);
-    c10 = f32x4.add(c10, f32x4.mul(v, b0));
-    c11 = f32x4.add(c11, f32x4.mul(v, b1));
-    v = v128.load32_splat(p2, 12);
-    c20 = f32x4.add(c20, f32x4.mul(v, b0));
-    c21 = f32x4.add(c21, f32x4.mul(v, b1));
-    v = v128.load32_splat(p3, 12);
-    c30 = f32x4.add(c30, f32x4.mul(v, b0));
-    c31 = f32x4.add(c31, f32x4.mul(v, b1));
-    p0 += 16;
-    p1 += 16;
-    p2 += 16;
-    p3 += 16;
-    w += 128;
-  }
-  v128.store(out, c00);
-  v128.store(out + outStride, c10);
-  v128.store(out + 2 * outStride, c20);
-  v128.store(out + 3 * outStride, c30);
-  if (!wide) return;
-  v128.store(out + 16, c01);
-  v128.store(out + outStride + 16, c11);
-  v128.store(out + 2 * outStride + 16, c21);
-  v128.store(out + 3 * outStride + 16, c31);
-}
-
 /** `A' m A`, bias and ReLU, four channels at a time: up to 2x2 output pixels. */
 function transformOutput(
   m: usize,
@@ -236,6 +150,10 @@ export function winograd(
   const inPosition = <usize>TILES * inPixel;
   const outPosition = <usize>TILES * outPixel;
   const products = space + 16 * inPosition;
+  // a row of a product is one run of its input channels
+  const run = products + 16 * outPosition;
+  store<i32>(run, 0);
+  store<i32>(run, ci, 4);
   const filterPosition = (<usize>ci * <usize>((co + 7) & ~7)) << 2;
   const floor = f32x4.splat(relu ? 0 : -Infinity);
   for (let start: i32 = 0; start < tiles; start += TILES) {
@@ -252,7 +170,24 @@ export function winograd(
         const w = filter + <usize>p * filterPosition + ((<usize>o * <usize>ci) << 2);
         // rows past the last tile hold what an earlier block left; their products are not read
         for (let t: i32 = 0; t < count; t += 4) {
-          product4x8(from + <usize>t * inPixel, inPixel, ci, w, to + <usize>t * outPixel + ((<usize>o) << 2), outPixel, o + 8 <= co);
+          const a = from + <usize>t * inPixel;
+          const at = to + <usize>t * outPixel + ((<usize>o) << 2);
+          tile4x8(
+            a,
+            a + inPixel,
+            a + 2 * inPixel,
+            a + 3 * inPixel,
+            run,
+            1,
+            w,
+            0,
+            false,
+            at,
+            at + outPixel,
+            at + 2 * outPixel,
+            at + 3 * outPixel,
+            min(8, co - o),
+          );
         }
       }
     }
