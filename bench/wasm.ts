@@ -49,7 +49,7 @@ function stepsOf(network: Network, x: tf.Tensor4D, y: tf.Tensor1D): Record<keyof
         const loss = () => softmaxCrossEntropy(network.forward(x, { training: true }).logits, y).mean() as tf.Scalar;
         const { grads } = tf.variableGrads(loss, weights);
         weights.forEach((w, i) => {
-          sgdMomentum(w, grads[w.name] as tf.Tensor, momenta[i] as tf.Variable, 0.01, 0.9, 5e-4);
+          sgdMomentum([w], [grads[w.name] as tf.Tensor], [momenta[i] as tf.Variable], { lr: 0.01, momentum: 0.9, weightDecay: 5e-4 });
         });
       }),
   };

@@ -24,10 +24,11 @@ export class Sgd {
   /** One step; `gradients` by the names of `params`, a missing one counts as zero. They stay the caller's. */
   step(gradients: ReadonlyMap<string, tf.Tensor>, learningRate: number): void {
     tf.tidy(() => {
-      for (const [name, w] of this.#params) {
-        const grad = gradients.get(name) ?? tf.zerosLike(w);
-        sgdMomentum(w, grad, this.velocities.get(name) as tf.Variable, learningRate, this.#momentum, this.#weightDecay);
-      }
+      const names = [...this.#params.keys()];
+      const ws = [...this.#params.values()];
+      const grads = names.map((name, i) => gradients.get(name) ?? tf.zerosLike(ws[i] as tf.Variable));
+      const ms = names.map((name) => this.velocities.get(name) as tf.Variable);
+      sgdMomentum(ws, grads, ms, { lr: learningRate, momentum: this.#momentum, weightDecay: this.#weightDecay });
     });
   }
 

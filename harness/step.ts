@@ -5,6 +5,7 @@ import type { Objective, Training, TrainingBatch, TrainingContext } from '../def
 import { RampartError } from '../errors.ts';
 import type { Classifier } from '../models/classifier.ts';
 import type { Moments, Network } from '../models/network.ts';
+import type { Wanted } from '../models/training.ts';
 import { softmaxCrossEntropy } from '../tensor/fused.ts';
 import { tf } from '../tensor/tf.ts';
 import { clipGradients, Sgd } from './optimizer.ts';
@@ -37,10 +38,12 @@ export function smoothedCrossEntropy(logits: tf.Tensor2D, y: tf.Tensor1D, smooth
 /** Forward passes in training mode; the same tensor again costs no pass while its result is alive. */
 class TrainingPasses {
   readonly #network: Network;
+  readonly #wanted: Wanted;
   readonly #done = new Map<tf.Tensor, { out: { logits: tf.Tensor2D; features: tf.Tensor2D }; moments: Moments[] }>();
 
-  constructor(network: Network) {
+  constructor(network: Network, wanted: Wanted) {
     this.#network = network;
+    this.#wanted = wanted;
   }
 
   forward(x: tf.Tensor4D): { logits: tf.Tensor2D; features: tf.Tensor2D } {
@@ -51,7 +54,7 @@ class TrainingPasses {
     }
     this.#forget(x);
     const moments: Moments[] = [];
-    const out = this.#network.forward(x, { training: true, record: moments });
+    const out = this.#network.forward(x, { training: true, record: moments, wanted: this.#wanted });
     this.#done.set(x, { out, moments });
     return out;
   }
@@ -74,7 +77,7 @@ function trainingTarget(network: Network, passes: Passes): Pick<Target, 'gradien
       const kept: { loss?: tf.Tensor1D; logits?: tf.Tensor2D } = {};
       const grad = tf.tidy(() =>
         tf.grad((z: tf.Tensor) => {
-          kept.logits = tf.keep(network.forward(z as tf.Tensor4D, { training: true }).logits);
+          kept.logits = tf.keep(network.forward(z as tf.Tensor4D, { training: true, wanted: 'input' }).logits);
           kept.loss = tf.keep(loss(kept.logits));
           return kept.loss.sum();
         })(x),
@@ -148,7 +151,8 @@ export class Stepper {
     const network = this.#network;
     const before = network.forwarded;
     const helped = this.#helper?.passes.forward ?? 0;
-    const passes = new TrainingPasses(network);
+    // a watched variable may be part of the input
+    const passes = new TrainingPasses(network, this.#training.watched ? 'both' : 'parameters');
     const ctx: TrainingContext = {
       network,
       forward: (x) => passes.forward(x),

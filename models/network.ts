@@ -1,12 +1,13 @@
 /** A network in training: parameters and batch statistics as variables, forward passes on the tape of TensorFlow.js. */
 import { RampartError } from '../errors.ts';
-import { batchNormTrain, relu } from '../tensor/fused.ts';
+import { batchNormTrain, moveStatistics, relu } from '../tensor/fused.ts';
 import type { Rng } from '../tensor/rng.ts';
 import { tf } from '../tensor/tf.ts';
 import type { Classifier } from './classifier.ts';
 import { freeze } from './frozen.ts';
-import type { Graph, Node } from './graph.ts';
+import { type Graph, type Node, type NodeId, shapesOf } from './graph.ts';
 import type { Entry } from './safetensors.ts';
+import { compileTraining, type TrainingProgram, type Wanted } from './training.ts';
 
 export const BN_EPS = 1e-5;
 const BN_MOMENTUM = 0.1;
@@ -19,15 +20,23 @@ interface Slot {
   readonly layout: 'conv' | 'linear' | 'plain';
 }
 
-/** Batch statistics of one normalisation in one forward pass, kept by whoever asked for them. */
+/** Batch statistics of one forward pass, or of one normalisation in it, kept by whoever asked for them. */
 export interface Moments {
-  readonly name: string;
-  /** `[c]`. */
+  /** The normalisations, with the values per channel that each saw. */
+  readonly layers: readonly { readonly name: string; readonly count: number }[];
+  /** Of all layers one after the other, `[sum of channels]`. */
   readonly mean: tf.Tensor1D;
-  /** Biased, `[c]`. */
+  /** Biased, as `mean`. */
   readonly variance: tf.Tensor1D;
-  /** Values per channel. */
-  readonly count: number;
+}
+
+/** How `Network.forward` normalises. */
+export interface Mode {
+  readonly training: boolean;
+  /** Gets the batch statistics, for `moveStatistics`; whoever gave the list disposes of them. */
+  readonly record?: Moments[];
+  /** What will be differentiated. */
+  readonly wanted?: Wanted;
 }
 
 export class Network implements Classifier {
@@ -41,11 +50,18 @@ export class Network implements Classifier {
   forwarded = 0;
   readonly #slots = new Map<string, Slot>();
   readonly #norms = new Map<Node, readonly [tf.Variable, tf.Variable]>();
+  /** Points of one image that each normalisation sees. */
+  readonly #areas = new Map<string, number>();
+  /** Of each backend that this network ran on. */
+  readonly #programs = new Map<string, TrainingProgram | undefined>();
 
   constructor(arch: string, graph: Graph, rng: Rng) {
     this.arch = arch;
     this.graph = graph;
     for (const node of graph.nodes) this.#allocate(node, rng);
+    const shapes = shapesOf(graph);
+    for (const [i, node] of graph.nodes.entries())
+      if (node.op === 'bn') this.#areas.set(node.name, (shapes[i]?.[0] ?? 0) * (shapes[i]?.[1] ?? 0));
   }
 
   get classes(): number {
@@ -111,14 +127,40 @@ export class Network implements Classifier {
    * and the running ones move as PyTorch's do (momentum 0.1, unbiased variance); `record` gets those of every layer, for `moveStatistics`.
    * Call it in a tidy.
    */
-  forward(x: tf.Tensor4D, mode: { training: boolean; record?: Moments[] }): { logits: tf.Tensor2D; features: tf.Tensor2D } {
+  forward(x: tf.Tensor4D, mode: Mode): { logits: tf.Tensor2D; features: tf.Tensor2D } {
     this.forwarded += x.shape[0];
+    const program = mode.training ? this.#program() : undefined;
+    if (program) return this.#runWhole(program, x, mode);
     const values: tf.Tensor[] = [];
     for (const node of this.graph.nodes) values.push(this.#apply(node, values, x, mode));
     return { logits: values[this.graph.output] as tf.Tensor2D, features: values[this.graph.features] as tf.Tensor2D };
   }
 
-  #apply(node: Node, values: readonly tf.Tensor[], x: tf.Tensor4D, mode: { training: boolean; record?: Moments[] }): tf.Tensor {
+  #program(): TrainingProgram | undefined {
+    const backend = tf.getBackend();
+    if (!this.#programs.has(backend)) this.#programs.set(backend, compileTraining(this.graph));
+    return this.#programs.get(backend);
+  }
+
+  #runWhole(program: TrainingProgram, x: tf.Tensor4D, { record, wanted }: Mode): { logits: tf.Tensor2D; features: tf.Tensor2D } {
+    const values = {
+      value: (name: string) => this.#v(name),
+      normalization: (node: Node) => this.#norms.get(node) as readonly [tf.Variable, tf.Variable],
+    };
+    const { features, means, variances } = program.run(x, values, wanted ?? 'both');
+    const layers = program.norms.map(({ name }) => ({ name, count: x.shape[0] * (this.#areas.get(name) as number) }));
+    this.#seen({ layers, mean: means, variance: variances }, record);
+    const last = this.graph.nodes[this.graph.output] as Node;
+    return { logits: this.#apply(last, { [this.graph.features]: features }, x, { training: true }) as tf.Tensor2D, features };
+  }
+
+  /** The running statistics move, and the batch's are kept for whoever asked. */
+  #seen(moments: Moments, record: Moments[] | undefined): void {
+    this.moveStatistics(moments);
+    record?.push({ ...moments, mean: tf.keep(moments.mean.clone()), variance: tf.keep(moments.variance.clone()) });
+  }
+
+  #apply(node: Node, values: Readonly<Record<NodeId, tf.Tensor>>, x: tf.Tensor4D, mode: Mode): tf.Tensor {
     if (node.op === 'input') return x;
     if (node.op === 'add') return tf.add(values[node.inputs[0]] as tf.Tensor, values[node.inputs[1]] as tf.Tensor);
     const input = values[node.input] as tf.Tensor4D;
@@ -148,28 +190,22 @@ export class Network implements Classifier {
     }
   }
 
-  #batchNorm(name: string, x: tf.Tensor4D, mode: { training: boolean; record?: Moments[] }): tf.Tensor4D {
+  #batchNorm(name: string, x: tf.Tensor4D, mode: Mode): tf.Tensor4D {
     const gamma = this.#v(`${name}.weight`) as tf.Tensor as tf.Tensor1D;
     const beta = this.#v(`${name}.bias`) as tf.Tensor as tf.Tensor1D;
     if (!mode.training) {
       const scale = gamma.mul(this.#v(`${name}.running_var`).add(BN_EPS).rsqrt());
       return x.mul(scale).add(beta.sub(this.#v(`${name}.running_mean`).mul(scale))) as tf.Tensor4D;
     }
-    const count = x.size / (x.shape[3] as number);
-    return batchNormTrain(x, gamma, beta, BN_EPS, (mean, variance) => {
-      this.moveStatistics({ name, mean, variance, count });
-      mode.record?.push({ name, mean: tf.keep(mean.clone()), variance: tf.keep(variance.clone()), count });
-    });
+    const layers = [{ name, count: x.size / (x.shape[3] as number) }];
+    return batchNormTrain(x, gamma, beta, BN_EPS, (mean, variance) => this.#seen({ layers, mean, variance }, mode.record));
   }
 
-  /** Moves the running statistics of one normalisation as a forward pass with these batch statistics does. */
-  moveStatistics({ name, mean, variance, count }: Moments): void {
-    const runningMean = this.#v(`${name}.running_mean`);
-    const runningVar = this.#v(`${name}.running_var`);
-    tf.tidy(() => {
-      runningMean.assign(runningMean.mul(1 - BN_MOMENTUM).add(mean.mul(BN_MOMENTUM)));
-      runningVar.assign(runningVar.mul(1 - BN_MOMENTUM).add(variance.mul((BN_MOMENTUM * count) / (count - 1))));
-    });
+  /** Moves running statistics as a forward pass with these batch statistics does. */
+  moveStatistics({ layers, mean, variance }: Moments): void {
+    const running = layers.flatMap(({ name }) => [this.#v(`${name}.running_mean`), this.#v(`${name}.running_var`)]);
+    const corrections = layers.map(({ count }) => count / (count - 1));
+    moveStatistics(running, mean, variance, corrections, BN_MOMENTUM);
   }
 
   logits(x: tf.Tensor4D): tf.Tensor2D {

@@ -10,6 +10,8 @@ export const FUSED = {
   softmaxCrossEntropy: 'RampartSoftmaxCrossEntropy',
   softmaxCrossEntropyGrad: 'RampartSoftmaxCrossEntropyGrad',
   sgdMomentum: 'RampartSgdMomentum',
+  sgdMomentumAll: 'RampartSgdMomentumAll',
+  moveStatistics: 'RampartMoveStatistics',
   signStep: 'RampartSignStep',
   ascentStep: 'RampartAscentStep',
   selectRows: 'RampartSelectRows',
@@ -21,7 +23,11 @@ export const FUSED = {
 const has = (name: string) => tf.getKernel(name, tf.getBackend()) !== undefined;
 
 /** Runs the engine's kernel, or returns undefined when this engine has none. */
-function kernel(name: string, inputs: Record<string, tf.Tensor>, attrs: Record<string, number | string> = {}): tf.Tensor[] | undefined {
+function kernel(
+  name: string,
+  inputs: Record<string, tf.Tensor>,
+  attrs: Record<string, number | string | number[]> = {},
+): tf.Tensor[] | undefined {
   if (!has(name)) return undefined;
   const out = tf.engine().runKernel(name, inputs, attrs) as unknown as tf.Tensor | tf.Tensor[];
   return Array.isArray(out) ? out : [out];
@@ -132,18 +138,69 @@ export function softmaxCrossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D): t
   })(logits) as tf.Tensor1D;
 }
 
-/** One step of SGD as PyTorch does it: `g += weightDecay * w; m = momentum * m + g; w -= lr * m`. Assigns `w` and `m`. */
-export function sgdMomentum(w: tf.Variable, grad: tf.Tensor, m: tf.Variable, lr: number, momentum: number, weightDecay: number): void {
-  const [newW, newM] =
-    kernel(FUSED.sgdMomentum, { w, grad, m }, { lr, momentum, weightDecay }) ??
+/** Tensors by number, as a kernel takes a list of any length. */
+const listed = (tensors: readonly tf.Tensor[]): Record<string, tf.Tensor> => Object.fromEntries(tensors.entries());
+
+/** Gives every variable its new value and lets go of the tensors. */
+function assignAll(variables: readonly tf.Variable[], values: readonly tf.Tensor[]): void {
+  for (const [i, v] of variables.entries()) {
+    v.assign(values[i] as tf.Tensor);
+    values[i]?.dispose();
+  }
+}
+
+/** One step of SGD as PyTorch does it: `g += weightDecay * w; m = momentum * m + g; w -= lr * m` for every weight. Assigns `ws` and `ms`. */
+export function sgdMomentum(
+  ws: readonly tf.Variable[],
+  grads: readonly tf.Tensor[],
+  ms: readonly tf.Variable[],
+  options: { lr: number; momentum: number; weightDecay: number },
+): void {
+  const { lr, momentum, weightDecay } = options;
+  const moved = kernel(FUSED.sgdMomentumAll, listed([...ws, ...grads, ...ms]), options);
+  if (moved) {
+    assignAll([...ws, ...ms], moved);
+    return;
+  }
+  for (const [i, w] of ws.entries()) {
+    const [grad, m] = [grads[i] as tf.Tensor, ms[i] as tf.Variable];
+    const made =
+      kernel(FUSED.sgdMomentum, { w, grad, m }, options) ??
+      tf.tidy(() => {
+        const velocity = m.mul(momentum).add(weightDecay === 0 ? grad : grad.add(w.mul(weightDecay)));
+        return [w.sub(velocity.mul(lr)), velocity];
+      });
+    assignAll([w, m], made);
+  }
+}
+
+/**
+ * Moves running means and variances `[c]`, in turn for every normalisation, by `momentum` towards those of a batch, which come one
+ * normalisation after the other in `means` and `variances`. The variances are biased; `corrections` make them unbiased. Assigns `running`.
+ */
+export function moveStatistics(
+  running: readonly tf.Variable[],
+  means: tf.Tensor1D,
+  variances: tf.Tensor1D,
+  corrections: number[],
+  momentum: number,
+): void {
+  const moved =
+    kernel(FUSED.moveStatistics, listed([...running, means, variances]), { corrections, momentum }) ??
     tf.tidy(() => {
-      const velocity = m.mul(momentum).add(weightDecay === 0 ? grad : grad.add(w.mul(weightDecay)));
-      return [w.sub(velocity.mul(lr)), velocity];
+      let from = 0;
+      return corrections.flatMap((correction, i) => {
+        const [mean, variance] = [running[2 * i] as tf.Variable, running[2 * i + 1] as tf.Variable];
+        const of = (all: tf.Tensor1D) => (all.size === mean.size ? all : all.slice(from, mean.size));
+        const pair = [
+          mean.mul(1 - momentum).add(of(means).mul(momentum)),
+          variance.mul(1 - momentum).add(of(variances).mul(momentum * correction)),
+        ];
+        from += mean.size;
+        return pair;
+      });
     });
-  w.assign(newW as tf.Tensor);
-  m.assign(newM as tf.Tensor);
-  newW?.dispose();
-  newM?.dispose();
+  assignAll(running, moved);
 }
 
 /** `clip(clip(x + step * sign(grad), origin - eps, origin + eps), 0, 1)`: the Linf step of FGSM and PGD. The caller owns the result. */

@@ -10,6 +10,8 @@ interface Stored {
   readonly dtype: tf.DataType;
   /** Strings stay in JavaScript, everything else is a slot. */
   readonly data: { slot: Slot } | { strings: Uint8Array[] };
+  /** Called when the last reference goes. */
+  readonly onDispose?: () => void;
 }
 
 function typed(values: tf.BackendValues, dtype: tf.DataType): HostArray {
@@ -40,10 +42,10 @@ export class TorchBackend extends tf.KernelBackend {
     return data.slot;
   }
 
-  /** Takes over what an operation made. */
-  adopt({ slot, shape, dtype }: Output): tf.TensorInfo {
+  /** Takes over what an operation made; `onDispose` is called when its data are let go. */
+  adopt({ slot, shape, dtype }: Output, onDispose?: () => void): tf.TensorInfo {
     const dataId = {};
-    this.#data.set(dataId, { refs: 1, shape, dtype, data: { slot } });
+    this.#data.set(dataId, { refs: 1, shape, dtype, data: { slot }, ...(onDispose && { onDispose }) });
     return { dataId, shape, dtype };
   }
 
@@ -93,6 +95,7 @@ export class TorchBackend extends tf.KernelBackend {
     if (!force && stored.refs > 0) return false;
     if ('slot' in stored.data) this.#binding.release(stored.data.slot);
     this.#data.delete(dataId);
+    stored.onDispose?.();
     return true;
   }
 

@@ -3,6 +3,9 @@
 /** A tensor inside the addon, until it is released. */
 export type Slot = number;
 
+/** A forward pass in training inside the addon, until it is released. */
+export type Pass = number;
+
 /** What an operation made: a new slot, with the shape and dtype of TensorFlow.js. */
 export interface Output {
   readonly slot: Slot;
@@ -217,8 +220,19 @@ export interface Ops extends Record<UnaryName, Unary>, Record<BinaryName, Binary
   batchNormInference(x: Slot, mean: Slot, variance: Slot, offset: Maybe, scale: Maybe, eps: number): Output;
   crossEntropy(logits: Slot, labels: Slot): Output;
   crossEntropyGrad(logits: Slot, labels: Slot, dy: Slot): Output;
-  /** `[w, m]`. */
-  sgdMomentum(w: Slot, grad: Slot, m: Slot, lr: number, momentum: number, weightDecay: number): Output[];
+  /** Every weight, then every velocity. */
+  sgdMomentum(weights: Slot[], grads: Slot[], velocities: Slot[], lr: number, momentum: number, weightDecay: number): Output[];
+  /** Running means and variances in turn. */
+  moveStatistics(running: Slot[], means: Slot, variances: Slot, corrections: number[], momentum: number): Output[];
+  /** `program`: nine numbers a node, as native/training.cc reads them. The pass holds what its gradients need. */
+  trainForward(program: number[], weights: Slot[], x: Slot): Pass;
+  /** `[features, means, variances]`. */
+  trainOutputs(pass: Pass): Output[];
+  /** Computes gradients, which the pass then holds. */
+  trainBackward(pass: Pass, dy: Slot, ofInput: boolean, ofWeights: boolean): void;
+  /** Of the weight at a place in the list, of the input for -1. */
+  trainGradient(pass: Pass, place: number): Output;
+  trainRelease(pass: Pass): void;
   /** `[forward, back]` filters packed for Winograd's algorithm, or none where it does not fit. */
   packFilter(filter: Slot, stride: number, pad: number): Output[];
   /** `program`: ten numbers a node, as native/graph.cc reads them. */

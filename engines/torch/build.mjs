@@ -86,7 +86,6 @@ const defines = [
   `-Dtorch_libs=${libraries}`,
   `-Dtorch_abi=${found.abi}`,
   `-Dsanitize=${sanitize}`,
-  `-Dcuda_graphs=${found.cudaHeaders ? 1 : 0}`,
 ];
 const [command, ...first] = nodeGyp();
 const args = [...first, 'rebuild', '-j', process.env.JOBS ?? '2', ...nodeDir(), '--', ...defines];

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { RampartError } from '../../errors.ts';
 import { registerCompiler } from '../../models/frozen.ts';
+import { registerTrainingCompiler } from '../../models/training.ts';
 import { tf } from '../../tensor/tf.ts';
 import type { Engine } from '../engine.ts';
 import { BACKEND, TorchBackend } from './backend.ts';
@@ -9,6 +10,7 @@ import type { Library } from './binding.ts';
 import { compile } from './compile.ts';
 import { kernelsOf } from './kernels/index.ts';
 import { type Built, findBuilt, loadBinding, loadedBlas, REMEDY } from './load.ts';
+import { compileTrainingPass, registerTrainingPass } from './training.ts';
 
 function detailsOf(library: Library, built: Built, blas: string): Record<string, string> {
   return {
@@ -55,6 +57,8 @@ export const torch: Engine = {
       tf.registerBackend(BACKEND, () => backend, 10);
       for (const kernel of kernelsOf(device)) tf.registerKernel(kernel);
       registerCompiler(BACKEND, (graph) => compile(graph, backend));
+      registerTrainingPass(backend);
+      registerTrainingCompiler(BACKEND, compileTrainingPass);
     }
     await tf.setBackend(BACKEND);
     await tf.ready();

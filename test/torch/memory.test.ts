@@ -36,7 +36,8 @@ describe.skipIf(!findBuilt())('memory on torch', () => {
       tf.tidy(() => {
         const loss = () => softmaxCrossEntropy(network.forward(x, { training: true }).logits, y).mean() as tf.Scalar;
         const { grads } = tf.variableGrads(loss, weights);
-        for (const [i, w] of weights.entries()) sgdMomentum(w, grads[w.name] as tf.Tensor, momenta[i] as tf.Variable, 1e-3, 0.9, 0);
+        const all = weights.map((w) => grads[w.name] as tf.Tensor);
+        sgdMomentum(weights, all, momenta, { lr: 1e-3, momentum: 0.9, weightDecay: 0 });
       });
     const attack = () => {
       const frozen = network.freeze();

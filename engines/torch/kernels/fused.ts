@@ -1,6 +1,7 @@
 /** The kernels of `tensor/fused.ts`, and batch normalisation in evaluation. */
 import { FUSED } from '../../../tensor/fused.ts';
 import type { tf } from '../../../tensor/tf.ts';
+import type { Slot } from '../binding.ts';
 import { kernel } from '../kernel.ts';
 
 export const fused: tf.KernelConfig[] = [
@@ -11,9 +12,16 @@ export const fused: tf.KernelConfig[] = [
   kernel(FUSED.reluGrad, ({ ops, slot }) => ops.reluGrad(slot('dy'), slot('y'))),
   kernel(FUSED.softmaxCrossEntropy, ({ ops, slot }) => ops.crossEntropy(slot('logits'), slot('labels'))),
   kernel(FUSED.softmaxCrossEntropyGrad, ({ ops, slot }) => ops.crossEntropyGrad(slot('logits'), slot('labels'), slot('dy'))),
-  kernel<{ lr: number; momentum: number; weightDecay: number }>(FUSED.sgdMomentum, ({ ops, slot, attrs: a }) =>
-    ops.sgdMomentum(slot('w'), slot('grad'), slot('m'), a.lr, a.momentum, a.weightDecay),
-  ),
+  kernel<{ lr: number; momentum: number; weightDecay: number }>(FUSED.sgdMomentumAll, ({ ops, slots, attrs: a }) => {
+    const all = slots();
+    const n = all.length / 3;
+    return ops.sgdMomentum(all.slice(0, n), all.slice(n, 2 * n), all.slice(2 * n), a.lr, a.momentum, a.weightDecay);
+  }),
+  kernel<{ corrections: number[]; momentum: number }>(FUSED.moveStatistics, ({ ops, slots, attrs }) => {
+    const running = slots();
+    const [means, variances] = running.splice(-2) as [Slot, Slot];
+    return ops.moveStatistics(running, means, variances, attrs.corrections, attrs.momentum);
+  }),
   kernel<{ step: number; eps: number }>(FUSED.signStep, ({ ops, slot, attrs }) =>
     ops.signStep(slot('x'), slot('grad'), slot('origin'), attrs.step, attrs.eps),
   ),

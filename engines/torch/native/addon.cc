@@ -10,15 +10,11 @@
 #include <torch/csrc/api/include/torch/version.h>
 #endif
 
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-
 #include <cstring>
-#include <limits>
 #include <memory>
 
 #include "bind.h"
+#include "memory.h"
 
 namespace rampart {
 namespace {
@@ -139,7 +135,7 @@ Napi::Value release(const Napi::CallbackInfo& info) {
 
 Napi::Value memory(const Napi::CallbackInfo& info) {
   auto out = Napi::Object::New(info.Env());
-  out.Set("slots", static_cast<double>(slots().count()));
+  out.Set("slots", static_cast<double>(slots().count() + openPasses()));
   out.Set("bytes", static_cast<double>(slots().bytes()));
   return out;
 }
@@ -147,11 +143,7 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
 // start(threads, device): sets both for this process.
 Napi::Value start(const Napi::CallbackInfo& info) {
   const auto name = info[1].As<Napi::String>().Utf8Value();
-#ifdef __GLIBC__
-  // activations come and go at every step: memory that is given back to the system costs a page fault a page when it is taken again
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
-  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
-#endif
+  keepMemory();
   try {
     at::set_num_threads(info[0].As<Napi::Number>().Int32Value());
     at::Device wanted(name);
@@ -207,6 +199,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   addHyperplane(ops);
   addAscent(ops);
   addGraph(ops);
+  addTraining(ops);
   exports.Set("ops", table);
   return exports;
 }

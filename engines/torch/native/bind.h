@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "memory.h"
 #include "slots.h"
 
 namespace rampart {
@@ -110,6 +111,7 @@ struct Op<Fn> {
   static Napi::Value invoke(const Napi::CallbackInfo& info, std::index_sequence<I...>) {
     try {
       const c10::InferenceMode guard;
+      useLargePages();
       if constexpr (std::is_void_v<R>) {
         Fn(From<std::decay_t<A>>::of(info[I])...);
         return info.Env().Undefined();
@@ -151,5 +153,8 @@ void addFused(Exports& ops);
 void addHyperplane(Exports& ops);
 void addAscent(Exports& ops);
 void addGraph(Exports& ops);
+void addTraining(Exports& ops);
+// Training passes that were not released.
+size_t openPasses();
 
 }  // namespace rampart

@@ -57,9 +57,6 @@ Tensor backward(const Tensor& dy, const Tensor& x, const Tensor& filter, const W
   return pads ? std::get<0>(grads) : cropToInput(std::get<0>(grads), window, sizes);
 }
 
-// Tiles of 2x2 points from which on Winograd's algorithm repays the transform of a filter that is used once.
-constexpr int64_t kTilesForOneUse = 1024;
-
 bool isOne(const Ints& numbers) {
   return std::all_of(numbers.begin(), numbers.end(), [](int64_t n) { return n == 1; });
 }
@@ -67,7 +64,7 @@ bool isOne(const Ints& numbers) {
 // Whether Winograd's algorithm takes this convolution: 3x3, everything 1, the result as large as the image.
 bool takesWinograd(const Tensor& filter, at::IntArrayRef image, const Ints& strides, const Ints& dilations, const Ints& before, const Ints& out) {
   return filter.dim() == 4 && isOne(strides) && isOne(dilations) && isOne(before) && out[0] == image[1] && out[1] == image[2] &&
-         winogradFits(filter, 1, 1) && image[0] * ((image[1] + 1) / 2) * ((image[2] + 1) / 2) >= kTilesForOneUse;
+         winogradRepays(filter, image, 1, 1);
 }
 
 Tensor conv(const Tensor& x, const Tensor& filter, const Ints& strides, const Ints& dilations, const Ints& before, const Ints& out,

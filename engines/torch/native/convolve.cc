@@ -1,13 +1,38 @@
 // Convolutions through oneDNN (cuDNN on a GPU), with what follows them.
 #include "convolve.h"
 
+#include <ATen/Parallel.h>
+
+#include "cpus.h"
+
 namespace rampart {
 namespace {
 
 // The smallest batch for which libtorch's own choice is oneDNN whatever the threads.
 constexpr int64_t kFullBatch = 16;
 
+RAMPART_EACH_CPU void finishRun(float* y, const float* add, const float* mask, bool relu, int64_t n) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) {
+    float value = add ? y[i] + add[i] : y[i];
+    if (relu) value = value < 0 ? 0 : value;
+    y[i] = !mask || mask[i] > 0 ? value : 0;
+  }
+}
+
+// In one pass over the memory of `y`, which nobody else may hold.
 Tensor finish(Tensor y, const Epilogue& after) {
+  if (!after.add && !after.relu && !after.mask) return y;
+  if (y.is_cpu() && y.scalar_type() == at::kFloat && y.is_contiguous()) {
+    const auto dense = [](const MaybeTensor& t) { return t ? t->contiguous() : Tensor(); };
+    const Tensor add = dense(after.add), mask = dense(after.mask);
+    auto* to = y.data_ptr<float>();
+    const auto *plus = add.defined() ? add.data_ptr<float>() : nullptr, *gate = mask.defined() ? mask.data_ptr<float>() : nullptr;
+    at::parallel_for(0, y.numel(), 1 << 15, [&](int64_t from, int64_t end) {
+      finishRun(to + from, plus ? plus + from : nullptr, gate ? gate + from : nullptr, after.relu, end - from);
+    });
+    return y;
+  }
   if (after.add) y.add_(*after.add);
   if (after.relu) y.relu_();
   return after.mask ? at::threshold_backward(y, *after.mask, 0) : y;

@@ -27,6 +27,8 @@ Tensor convolveBack(const Tensor& dy, const ConvWeights& weights, at::IntArrayRe
 // product with the Jacobian), and the convolution itself.
 bool winogradFits(const Tensor& filter, int64_t stride, int64_t pad);
 bool winogradPays(at::IntArrayRef shape);
+// Whether it repays packing the filter for one use.
+bool winogradRepays(const Tensor& filter, at::IntArrayRef image, int64_t stride, int64_t pad);
 Tensor winogradPack(const Tensor& filter, bool back);
 Tensor winogradConvolve(const Tensor& x, const Tensor& packed, const Epilogue& after);
 

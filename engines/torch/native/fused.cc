@@ -1,25 +1,22 @@
 // The kernels that TensorFlow.js composes from many: batch normalisation in training, softmax cross-entropy, SGD, the sign step.
+#include <stdexcept>
+
 #include "bind.h"
+#include "normalize.h"
 
 namespace rampart {
 namespace {
 
-// `x` `[n, h, w, c]` seen as `[n, c, h, w]`, without a copy.
-Tensor nchw(const Tensor& x) { return x.permute({0, 3, 1, 2}); }
-Tensor nhwc(const Tensor& x) { return x.permute({0, 2, 3, 1}); }
-
 // `[y, mean, variance]`, the variance biased.
 Tensors batchNorm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps) {
-  const auto [y, mean, invStd] = at::native_batch_norm(nchw(x), gamma, beta, c10::nullopt, c10::nullopt, true, 0, eps);
-  return {nhwc(y), mean, invStd.pow(-2).sub(eps)};
+  const auto statistics = batchStatistics(x);
+  return {normalize(x, statistics, gamma, beta, eps, std::nullopt, false), statistics.mean, statistics.variance};
 }
 
 // `[dx, dgamma, dbeta]`.
 Tensors batchNormGrad(const Tensor& x, const Tensor& dy, const Tensor& gamma, const Tensor& mean, const Tensor& variance, double eps) {
-  const Tensor invStd = variance.add(eps).rsqrt();
-  const auto [dx, dgamma, dbeta] =
-      at::native_batch_norm_backward(nchw(dy), nchw(x), gamma, c10::nullopt, c10::nullopt, mean, invStd, true, eps, {true, true, true});
-  return {nhwc(dx), dgamma, dbeta};
+  const auto made = normalizeBack(dy, x, {mean, variance}, gamma, eps);
+  return {made.dx, made.dgamma, made.dbeta};
 }
 
 // With given statistics; `x` of any rank, the parameters broadcast along its last axis.
@@ -44,11 +41,19 @@ Tensor crossEntropyGrad(const Tensor& logits, const Tensor& labels, const Tensor
   return grad.mul_(dy.unsqueeze(1));
 }
 
-// `[w, m]` after one step.
-Tensors sgdMomentum(const Tensor& w, const Tensor& grad, const Tensor& m, double lr, double momentum, double weightDecay) {
-  Tensor velocity = at::mul(m, momentum).add_(grad);
-  if (weightDecay != 0) velocity.add_(w, weightDecay);
-  return {at::sub(w, velocity, lr), velocity};
+// Every weight, then every velocity, after one step.
+Tensors sgdMomentum(const Tensors& weights, const Tensors& grads, const Tensors& velocities, double lr, double momentum, double weightDecay) {
+  if (grads.size() != weights.size() || velocities.size() != weights.size())
+    throw std::invalid_argument("expected as many gradients and velocities as weights");
+  Tensors moved, fresh;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    Tensor velocity = at::mul(velocities[i], momentum).add_(grads[i]);
+    if (weightDecay != 0) velocity.add_(weights[i], weightDecay);
+    moved.push_back(at::sub(weights[i], velocity, lr));
+    fresh.push_back(velocity);
+  }
+  moved.insert(moved.end(), fresh.begin(), fresh.end());
+  return moved;
 }
 
 Tensor signStep(const Tensor& x, const Tensor& grad, const Tensor& origin, double step, double eps) {

@@ -1,5 +1,6 @@
 // A frozen network run whole: forward in one call, and the product with its Jacobian in another. Nothing is kept here between calls.
 #include "convolve.h"
+#include "normalize.h"
 
 #include <stdexcept>
 
@@ -87,10 +88,7 @@ class Forward {
     const auto in = [&] { return values_[node.a]; };
     switch (node.kind) {
       case Kind::input: return x_;
-      case Kind::affine: {
-        Tensor y = in().mul(weights_[node.weights[0]]).add_(weights_[node.weights[1]]);
-        return node.relu ? y.relu_() : y;
-      }
+      case Kind::affine: return affine(in(), weights_[node.weights[0]], weights_[node.weights[1]], std::nullopt, node.relu);
       case Kind::conv: return waits(i) ? Tensor() : convolution(node, std::nullopt, node.relu);
       case Kind::add: return sum(node, i);
       case Kind::relu: return at::relu(in());
@@ -162,7 +160,8 @@ class Backward {
   void spread(const Node& node, const Tensor& dy) {
     switch (node.kind) {
       case Kind::input: return;
-      case Kind::affine: return give(node.a, dy.mul(weights_[node.weights[0]]));
+      case Kind::affine:
+        return give(node.a, affine(dy, weights_[node.weights[0]], at::zeros_like(weights_[node.weights[1]]), std::nullopt, false));
       case Kind::conv: return convolution(node, dy);
       case Kind::add: give(node.a, dy); return give(node.b, dy);
       case Kind::relu: return give(node.a, dy);

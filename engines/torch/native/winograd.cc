@@ -14,6 +14,8 @@ namespace {
 constexpr int64_t kTiles = 120, kFewTiles = 48;
 // Below this many tiles the filter's transform costs more than it saves.
 constexpr int64_t kEnoughTiles = 256;
+// From this many on it repays the transform of a filter that is used once.
+constexpr int64_t kTilesForOneUse = 1024;
 
 int64_t tilesOf(at::IntArrayRef shape) { return shape[0] * ((shape[1] + 1) / 2) * ((shape[2] + 1) / 2); }
 
@@ -41,6 +43,10 @@ bool winogradFits(const Tensor& filter, int64_t stride, int64_t pad) {
 }
 
 bool winogradPays(at::IntArrayRef shape) { return tilesOf(shape) >= kEnoughTiles; }
+
+bool winogradRepays(const Tensor& filter, at::IntArrayRef image, int64_t stride, int64_t pad) {
+  return winogradFits(filter, stride, pad) && tilesOf(image) >= kTilesForOneUse;
+}
 
 Tensor winogradPack(const Tensor& filter, bool back) {
   const auto* kernels = winogradKernels();

@@ -1,0 +1,315 @@
+// A network in training, run whole: forward with the statistics of the batch in one call, and every gradient in another.
+#include <stdexcept>
+#include <unordered_map>
+
+#include "convolve.h"
+#include "normalize.h"
+
+namespace rampart {
+namespace {
+
+enum class Kind : int64_t { input, scale, conv, norm, relu, add, maxPool, globalAvgPool, flatten };
+
+// One node as JavaScript sends it: nine numbers, the last three being places in the list of weights, or -1.
+struct Node {
+  static constexpr size_t kLength = 9;
+  Kind kind;
+  int64_t a, b;  // the nodes it reads, -1 for none
+  bool relu;
+  int64_t stride, window;
+  int64_t weights[3];
+};
+
+constexpr double kEps = 1e-5;
+// What a pass keeps beside the values of the nodes.
+constexpr size_t kStatistics = 2;
+
+class Program {
+ public:
+  explicit Program(const Ints& code) {
+    if (code.empty() || code.size() % Node::kLength != 0) throw std::invalid_argument("a program is nine numbers a node");
+    for (size_t i = 0; i < code.size(); i += Node::kLength) {
+      const auto* n = &code[i];
+      nodes.push_back({static_cast<Kind>(n[0]), n[1], n[2], n[3] != 0, n[4], n[5], {n[6], n[7], n[8]}});
+    }
+    readers.assign(nodes.size(), 0);
+    for (const auto& node : nodes)
+      for (const auto from : {node.a, node.b})
+        if (from >= 0) ++readers.at(from);
+  }
+  std::vector<Node> nodes;
+  std::vector<int64_t> readers;
+};
+
+Tensor nchw(const Tensor& x) { return x.permute({0, 3, 1, 2}); }
+Tensor nhwc(const Tensor& x) { return x.permute({0, 2, 3, 1}); }
+
+const Tensor& weightAt(const Tensors& weights, int64_t place) { return weights.at(static_cast<size_t>(place)); }
+MaybeTensor maybeWeight(const Tensors& weights, int64_t place) { return place < 0 ? MaybeTensor() : MaybeTensor(weightAt(weights, place)); }
+
+// Channels of the statistics before every normalisation, and of all.
+Ints offsetsOf(const Program& program, const Tensors& weights) {
+  Ints offsets{0};
+  for (const auto& node : program.nodes)
+    offsets.push_back(offsets.back() + (node.kind == Kind::norm ? weightAt(weights, node.weights[0]).numel() : 0));
+  return offsets;
+}
+
+class Forward {
+ public:
+  Forward(const Program& program, const Tensors& weights, const Tensor& x)
+      : program_(program), weights_(weights), x_(x), offsets_(offsetsOf(program, weights)) {
+    for (auto* all : {&means_, &variances_}) *all = at::empty({offsets_.back()}, x.options());
+  }
+
+  // Means and variances of all normalisations, then the value of every node.
+  Tensors run() {
+    for (size_t i = 0; i < program_.nodes.size(); ++i) values_.push_back(value(program_.nodes[i], i));
+    Tensors kept{means_, variances_};
+    kept.insert(kept.end(), values_.begin(), values_.end());
+    return kept;
+  }
+
+ private:
+  Tensor value(const Node& node, size_t i) {
+    if (node.kind == Kind::input) return x_;
+    const Tensor& in = values_.at(node.a);
+    switch (node.kind) {
+      case Kind::scale: {
+        const Tensor scale = weightAt(weights_, node.weights[1]).reciprocal();
+        return affine(in, scale, weightAt(weights_, node.weights[0]).mul(scale).neg(), std::nullopt, false);
+      }
+      case Kind::conv: return convolution(node, in);
+      case Kind::norm: return normalized(node, i, in);
+      case Kind::relu: return at::relu(in);
+      case Kind::add: {
+        Tensor y = at::add(in, values_.at(node.b));
+        return node.relu ? y.relu_() : y;
+      }
+      case Kind::maxPool: return nhwc(at::max_pool2d(nchw(in), {node.window, node.window}, {node.stride, node.stride})).contiguous();
+      case Kind::globalAvgPool: return in.mean(at::IntArrayRef{1, 2});
+      case Kind::flatten: return nchw(in).reshape({in.size(0), -1});
+      default: throw std::invalid_argument("unknown node kind " + std::to_string(static_cast<int64_t>(node.kind)));
+    }
+  }
+
+  Tensor convolution(const Node& node, const Tensor& in) const {
+    const Tensor& filter = weightAt(weights_, node.weights[0]);
+    MaybeTensor packed;
+    if (winogradRepays(filter, in.sizes(), node.stride, node.window)) packed = winogradPack(filter, false);
+    return convolve(in, {filter, packed, std::nullopt}, node.stride, node.window, {maybeWeight(weights_, node.weights[1]), std::nullopt, false, std::nullopt});
+  }
+
+  Tensor normalized(const Node& node, size_t i, const Tensor& in) {
+    const auto statistics = batchStatistics(in);
+    const int64_t at = offsets_[i], c = offsets_[i + 1] - at;
+    means_.narrow(0, at, c).copy_(statistics.mean);
+    variances_.narrow(0, at, c).copy_(statistics.variance);
+    const MaybeTensor add = node.b < 0 ? MaybeTensor() : MaybeTensor(values_.at(node.b));
+    return normalize(in, statistics, weightAt(weights_, node.weights[0]), weightAt(weights_, node.weights[1]), kEps, add, node.relu);
+  }
+
+  const Program& program_;
+  const Tensors& weights_;
+  const Tensor& x_;
+  const Ints offsets_;
+  Tensor means_, variances_;
+  Tensors values_;
+};
+
+class Backward {
+ public:
+  Backward(const Program& program, const Tensors& weights, const Tensors& kept, bool ofInput, bool ofWeights)
+      : program_(program), weights_(weights), kept_(kept), offsets_(offsetsOf(program, weights)), ofWeights_(ofWeights), left_(program.readers),
+        grads_(program.nodes.size()), masked_(program.nodes.size()), weightGrads_(weights.size()) {
+    for (const auto& node : program.nodes) {
+      const bool own = ofWeights && (node.kind == Kind::conv || node.kind == Kind::norm);
+      const bool before = (node.a >= 0 && wanted_.at(node.a)) || (node.b >= 0 && wanted_.at(node.b));
+      wanted_.push_back(node.kind == Kind::input ? ofInput : own || before);
+    }
+  }
+
+  void run(const Tensor& dy) {
+    grads_.back() = dy;
+    for (size_t i = program_.nodes.size(); i-- > 1;) {
+      const auto& node = program_.nodes[i];
+      if (!grads_[i].defined()) continue;
+      Tensor slope = std::move(grads_[i]);
+      grads_[i] = Tensor();
+      if ((node.relu || node.kind == Kind::relu) && !masked_[i]) slope = at::threshold_backward(slope, value(i), 0);
+      spread(node, i, std::move(slope));
+    }
+  }
+
+  const Tensor& ofInput() const { return grads_.front(); }
+  const Tensors& ofWeights() const { return weightGrads_; }
+
+ private:
+  const Tensor& value(int64_t i) const { return kept_.at(kStatistics + static_cast<size_t>(i)); }
+
+  void give(int64_t source, const Tensor& dx) {
+    if (wanted_[source]) grads_[source] = grads_[source].defined() ? at::add(grads_[source], dx) : dx;
+    --left_[source];
+  }
+
+  void spread(const Node& node, size_t i, Tensor dy) {
+    switch (node.kind) {
+      case Kind::scale: {
+        const Tensor scale = weightAt(weights_, node.weights[1]).reciprocal();
+        return give(node.a, affine(dy, scale, at::zeros_like(scale), std::nullopt, false));
+      }
+      case Kind::conv: return convolution(node, dy);
+      case Kind::norm: return normalization(node, i, std::move(dy));
+      case Kind::relu: return give(node.a, dy);
+      case Kind::add: give(node.a, dy); return give(node.b, dy);
+      case Kind::maxPool: {
+        const Ints size(2, node.window), strides(2, node.stride), none(2, 0), ones(2, 1);
+        const Tensor x = nchw(value(node.a));
+        const Tensor indices = std::get<1>(at::max_pool2d_with_indices(x, size, strides));
+        return give(node.a, nhwc(at::max_pool2d_with_indices_backward(nchw(dy), x, size, strides, none, ones, false, indices)).contiguous());
+      }
+      case Kind::globalAvgPool: {
+        const auto& x = value(node.a);
+        const double area = static_cast<double>(x.size(1) * x.size(2));
+        return give(node.a, dy.div(area).reshape({x.size(0), 1, 1, x.size(3)}).expand(x.sizes()).contiguous());
+      }
+      case Kind::flatten: {
+        const auto& x = value(node.a);
+        return give(node.a, nhwc(dy.reshape({x.size(0), x.size(3), x.size(1), x.size(2)})).contiguous());
+      }
+      default: return;
+    }
+  }
+
+  void convolution(const Node& node, const Tensor& dy) {
+    const Tensor& filter = weightAt(weights_, node.weights[0]);
+    const auto source = node.a;
+    const Tensor& x = value(source);
+    if (ofWeights_) {
+      const Tensor grad = std::get<1>(directGradients(nchw(dy), nchw(x), filter.permute({3, 2, 0, 1}), {node.window, node.window},
+                                                      {node.stride, node.stride}, {1, 1}, 1, false, true));
+      weightGrads_[node.weights[0]] = grad.permute({2, 3, 1, 0});
+      if (node.weights[1] >= 0) weightGrads_[node.weights[1]] = dy.sum(at::IntArrayRef{0, 1, 2});
+    }
+    if (wanted_[source]) {
+      const auto& from = program_.nodes[source];
+      const bool last = left_[source] == 1 && (from.relu || from.kind == Kind::relu);
+      const MaybeTensor mask = last ? MaybeTensor(x) : MaybeTensor();
+      const MaybeTensor add = grads_[source].defined() ? MaybeTensor(grads_[source]) : MaybeTensor();
+      MaybeTensor packed;
+      if (winogradRepays(filter, x.sizes(), node.stride, node.window)) packed = winogradPack(filter, true);
+      grads_[source] = convolveBack(dy, {filter, std::nullopt, packed}, x.sizes(), node.stride, node.window, {std::nullopt, add, false, mask});
+      masked_[source] = last;
+    }
+    --left_[source];
+  }
+
+  void normalization(const Node& node, size_t i, Tensor dy) {
+    if (node.b >= 0) give(node.b, dy);
+    const int64_t at = offsets_[i], c = offsets_[i + 1] - at;
+    const Statistics statistics{kept_[0].narrow(0, at, c), kept_[1].narrow(0, at, c)};
+    auto made = normalizeBack(std::move(dy), value(node.a), statistics, weightAt(weights_, node.weights[0]), kEps);
+    if (ofWeights_) {
+      weightGrads_[node.weights[0]] = made.dgamma;
+      weightGrads_[node.weights[1]] = made.dbeta;
+    }
+    give(node.a, made.dx);
+  }
+
+  const Program& program_;
+  const Tensors& weights_;
+  const Tensors& kept_;
+  const Ints offsets_;
+  const bool ofWeights_;
+  std::vector<bool> wanted_;
+  std::vector<int64_t> left_;
+  Tensors grads_;
+  std::vector<bool> masked_;
+  Tensors weightGrads_;
+};
+
+// One forward pass with all that its gradients read, and those once they are computed.
+struct Pass {
+  Program program;
+  Tensors weights, kept;
+  Tensor ofInput;
+  Tensors ofWeights;
+};
+
+std::unordered_map<int64_t, Pass>& passes() {
+  static std::unordered_map<int64_t, Pass> all;
+  return all;
+}
+
+Pass& passAt(int64_t handle) {
+  const auto found = passes().find(handle);
+  if (found == passes().end()) throw std::out_of_range("training pass " + std::to_string(handle) + " was released, or never made");
+  return found->second;
+}
+
+// A handle on the pass, to be released.
+int64_t trainForward(const Ints& code, const Tensors& weights, const Tensor& x) {
+  static int64_t last = 0;
+  Pass pass{Program(code), weights, {}, {}, {}};
+  pass.kept = Forward(pass.program, pass.weights, x).run();
+  passes().emplace(++last, std::move(pass));
+  return last;
+}
+
+// The value of the last node; means and variances of all normalisations one after the other.
+Tensors trainOutputs(int64_t handle) {
+  const auto& kept = passAt(handle).kept;
+  return {kept.back(), kept[0], kept[1]};
+}
+
+// Computes the gradients that are asked for; the pass holds them.
+void trainBackward(int64_t handle, const Tensor& dy, bool ofInput, bool ofWeights) {
+  auto& pass = passAt(handle);
+  Backward backward(pass.program, pass.weights, pass.kept, ofInput, ofWeights);
+  backward.run(dy);
+  if (ofInput) pass.ofInput = backward.ofInput();
+  if (ofWeights) pass.ofWeights = backward.ofWeights();
+}
+
+// Of the weight at `place`, of the input where it is -1; zero where nothing depends on it.
+Tensor trainGradient(int64_t handle, int64_t place) {
+  const auto& pass = passAt(handle);
+  const Tensor& grad = place < 0 ? pass.ofInput : pass.ofWeights.at(static_cast<size_t>(place));
+  const Tensor& of = place < 0 ? pass.kept.at(kStatistics) : pass.weights.at(static_cast<size_t>(place));
+  return grad.defined() ? grad : at::zeros_like(of);
+}
+
+void trainRelease(int64_t handle) {
+  passAt(handle);
+  passes().erase(handle);
+}
+
+// Running means and variances, in turn, moved by `momentum` towards those of a batch; `corrections` make a biased variance unbiased.
+Tensors moveStatistics(const Tensors& running, const Tensor& means, const Tensor& variances, const std::vector<double>& corrections,
+                       double momentum) {
+  Tensors moved;
+  int64_t at = 0;
+  for (size_t i = 0; i < corrections.size(); ++i) {
+    const Tensor &mean = running.at(2 * i), &variance = running.at(2 * i + 1);
+    const int64_t c = mean.numel();
+    moved.push_back(at::mul(mean, 1 - momentum).add_(means.narrow(0, at, c), momentum));
+    moved.push_back(at::mul(variance, 1 - momentum).add_(variances.narrow(0, at, c), momentum * corrections[i]));
+    at += c;
+  }
+  return moved;
+}
+
+}  // namespace
+
+size_t openPasses() { return passes().size(); }
+
+void addTraining(Exports& ops) {
+  ops.add<trainForward>("trainForward");
+  ops.add<trainOutputs>("trainOutputs");
+  ops.add<trainBackward>("trainBackward");
+  ops.add<trainGradient>("trainGradient");
+  ops.add<trainRelease>("trainRelease");
+  ops.add<moveStatistics>("moveStatistics");
+}
+
+}  // namespace rampart

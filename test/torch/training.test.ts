@@ -1,0 +1,147 @@
+/** A training pass run whole by the addon against the same network node by node on the tape. */
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { BACKEND } from '../../engines/torch/backend.ts';
+import { torch } from '../../engines/torch/index.ts';
+import { findBuilt, loadBinding } from '../../engines/torch/load.ts';
+import { compileTrainingPass } from '../../engines/torch/training.ts';
+import { type Graph, GraphBuilder } from '../../models/graph.ts';
+import { createNetwork } from '../../models/index.ts';
+import { type Moments, Network } from '../../models/network.ts';
+import { resnet } from '../../models/resnet.ts';
+import { registerTrainingCompiler, type Wanted } from '../../models/training.ts';
+import { softmaxCrossEntropy } from '../../tensor/fused.ts';
+import { Rng } from '../../tensor/rng.ts';
+import { tf } from '../../tensor/tf.ts';
+
+const SETUP = { inputShape: [16, 16, 3], classes: 10, mean: [0.5, 0.4, 0.3], std: [0.25, 0.2, 0.3] } as const;
+const N = 8;
+const X_SEED = 'x';
+
+const x = () => tf.tensor4d(new Rng(X_SEED).uniform(N * 16 * 16 * 3), [N, 16, 16, 3]);
+const labels = () =>
+  tf.tensor1d(
+    Int32Array.from({ length: N }, (_, i) => i),
+    'int32',
+  );
+
+/** What no architecture of ours has: biases, a pool, a ReLU that two nodes read, sums of a node with itself, widths that fill no vector. */
+function oddGraph() {
+  const g = new GraphBuilder();
+  const a = g.conv(g.normalize(0, SETUP.mean, SETUP.std), 'conv1', 3, 10, 3, 1, { bias: true });
+  const b = g.relu(g.bn(a, 'bn1', 10));
+  const c = g.bn(g.conv(b, 'conv2', 10, 10, 3), 'bn2', 10);
+  const d = g.relu(g.add(g.add(c, c), b));
+  const e = g.maxPool(g.relu(g.add(g.bn(g.conv(d, 'conv3', 10, 10, 1), 'bn3', 10), a)), 2);
+  const f = g.bn(g.relu(e), 'bn4', 10);
+  return g.finish(g.flatten(f), 'linear', 8 * 8 * 10, { inputShape: SETUP.inputShape, classes: 10 });
+}
+
+interface Seen {
+  readonly logits: tf.Tensor;
+  readonly statistics: Map<string, tf.Tensor>;
+  readonly grads: Map<string, tf.Tensor>;
+  readonly ofInput: tf.Tensor;
+}
+
+/** Logits, running statistics after one pass, and every gradient of a mean cross-entropy. */
+function see(network: Network, wanted: Wanted): Seen {
+  const kept: { logits?: tf.Tensor } = {};
+  const delta = tf.variable(tf.zeros([N, 16, 16, 3]));
+  const y = labels();
+  const loss = () => {
+    const { logits } = network.forward(x().add(delta) as tf.Tensor4D, { training: true, wanted });
+    kept.logits = tf.keep(logits);
+    return softmaxCrossEntropy(logits, y).mean() as tf.Scalar;
+  };
+  const { grads } = tf.variableGrads(loss, [...network.params.values(), delta]);
+  const named = [...network.params].map(([name, v]) => [name, grads[v.name] as tf.Tensor] as const);
+  return {
+    logits: kept.logits as tf.Tensor,
+    statistics: new Map([...network.buffers].map(([name, v]) => [name, v.clone()])),
+    grads: new Map(named),
+    ofInput: grads[delta.name] as tf.Tensor,
+  };
+}
+
+const relative = (got: tf.Tensor, want: tf.Tensor): number =>
+  tf.tidy(() => got.sub(want).norm().div(want.norm().add(1e-6)).dataSync()[0] as number);
+
+describe.skipIf(!findBuilt())('a training pass on torch', () => {
+  beforeAll(async () => {
+    await torch.init({ threads: 1, device: 'cpu' });
+  });
+  afterEach(() => registerTrainingCompiler(BACKEND, compileTrainingPass));
+
+  const own: Record<string, () => Graph> = { odd: oddGraph, bottlenecks: () => resnet([1, 1, 1, 1], 'bottleneck')(SETUP) };
+  const make = (arch: string) => {
+    const graph = own[arch]?.();
+    return graph ? new Network(arch, graph, new Rng(arch)) : createNetwork(arch, SETUP, new Rng(arch));
+  };
+
+  function byNode(arch: string): Seen {
+    registerTrainingCompiler(BACKEND, () => undefined);
+    const seen = see(make(arch), 'both');
+    registerTrainingCompiler(BACKEND, compileTrainingPass);
+    return seen;
+  }
+
+  test.each(['resnet-tiny', 'cnn-small', 'preact-resnet-18', 'bottlenecks', 'odd'])(
+    'of %s has the logits, statistics and gradients of the tape',
+    (arch) => {
+      const want = byNode(arch);
+      const got = see(make(arch), 'both');
+      expect(compileTrainingPass(make(arch).graph)).toBeDefined();
+      expect(relative(got.logits, want.logits)).toBeLessThan(1e-5);
+      for (const [name, t] of want.statistics) expect(relative(got.statistics.get(name) as tf.Tensor, t), name).toBeLessThan(1e-5);
+      for (const [name, t] of want.grads) expect(relative(got.grads.get(name) as tf.Tensor, t), name).toBeLessThan(2e-4);
+      expect(relative(got.ofInput, want.ofInput)).toBeLessThan(2e-4);
+    },
+  );
+
+  test.each(['parameters', 'input'] as const)('hinted at %s, gives every gradient all the same', (wanted) => {
+    const want = see(make('resnet-tiny'), 'both');
+    const got = see(make('resnet-tiny'), wanted);
+    for (const [name, t] of want.grads) expect(relative(got.grads.get(name) as tf.Tensor, t), name).toBeLessThan(1e-6);
+    expect(relative(got.ofInput, want.ofInput)).toBeLessThan(1e-6);
+  });
+
+  test('differentiates the weights that it ran with, though they changed since', () => {
+    const network = make('cnn-small');
+    const want = see(make('cnn-small'), 'both');
+    const y = labels();
+    const { grads } = tf.variableGrads(() => {
+      const { logits } = network.forward(x(), { training: true });
+      for (const v of network.params.values()) if (v.shape.length === 4) v.assign(tf.zerosLike(v));
+      return softmaxCrossEntropy(logits, y).mean() as tf.Scalar;
+    }, [...network.params.values()]);
+    for (const [name, v] of network.params)
+      expect(relative(grads[v.name] as tf.Tensor, want.grads.get(name) as tf.Tensor), name).toBeLessThan(1e-6);
+  });
+
+  test('moves the running statistics once more for the recorded ones', () => {
+    const [once, twice] = [make('cnn-small'), make('cnn-small')];
+    const recorded: Moments[] = [];
+    tf.tidy(() => {
+      once.forward(x(), { training: true, record: recorded });
+      for (const moments of recorded) once.moveStatistics(moments);
+      for (let i = 0; i < 2; i++) twice.forward(x(), { training: true });
+    });
+    for (const [name, v] of twice.buffers) expect(relative(once.buffers.get(name) as tf.Tensor, v), name).toBeLessThan(1e-6);
+    tf.dispose(recorded.flatMap(({ mean, variance }) => [mean, variance]));
+  });
+
+  test('leaves nothing behind, differentiated or not', () => {
+    const network = make('resnet-tiny');
+    const step = (wanted: Wanted) =>
+      tf.tidy(() => {
+        network.forward(x(), { training: true, wanted });
+        tf.grad((z: tf.Tensor) => network.forward(z as tf.Tensor4D, { training: true, wanted }).logits)(x());
+      });
+    step('both');
+    const { binding } = loadBinding(1);
+    const [tensors, { slots }] = [tf.memory().numTensors, binding.memory()];
+    for (const wanted of ['both', 'input', 'parameters'] as const) step(wanted);
+    expect(tf.memory().numTensors).toBe(tensors);
+    expect(binding.memory().slots).toBe(slots);
+  });
+});
