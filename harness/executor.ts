@@ -1,13 +1,10 @@
-/** Runs jobs in processes of their own, so that a crash, an out-of-memory kill or a hung job costs one job. */
-import { type ChildProcess, fork } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+/** Runs jobs in processes beside this one, so that a crash, an out-of-memory kill or a hung job costs one job. */
 import { RampartError } from '../errors.ts';
 import type { Failure } from './failures.ts';
 import type { EngineRef, Job, RunSettings } from './jobs.ts';
-import type { Assignment, EngineProbe, Message } from './messages.ts';
+import type { Assignment, EngineProbe } from './messages.ts';
 import type { JobProgress } from './work-context.ts';
+import { type ProcessOptions, WorkerProcess } from './worker-process.ts';
 
 /** How a job failed. `fatal`: the run cannot go on. */
 export class JobError extends RampartError {
@@ -25,115 +22,64 @@ export class JobError extends RampartError {
 export interface Executor {
   /** Resolves when the job's record is in the store; rejects with a JobError, or with the reason of `signal`. */
   run(job: Job, engine: EngineRef, signal: AbortSignal, onProgress: (progress: JobProgress) => void): Promise<void>;
+  /** Lets go of what it keeps between jobs. No job runs any more. */
+  close(): Promise<void>;
 }
 
-export interface ProcessOptions {
-  /** A job that gives no sign of life for so long is ended. */
-  readonly silenceMs: number;
-  /** Sees what jobs print. */
-  onOutput?(text: string): void;
-}
-
-/** Executes jobs in child processes of this machine. */
+/**
+ * Executes jobs in child processes of this machine. One whose job ended well is kept for the next on its engine; after a failure it is not.
+ * Training has a process of its own: what it costs is compared, and a process that has worked before is faster and holds more memory.
+ */
 export function processExecutor(settings: RunSettings, options: ProcessOptions): Executor {
-  return {
-    async run(job, engine, signal, onProgress) {
-      const last = await converse({ do: 'job', job, settings, engine }, options, signal, onProgress);
-      if (last.type === 'failed') throw new JobError(last.error, last.fatal);
-    },
-  };
+  return new ProcessExecutor(settings, options);
+}
+
+const sameEngine = (a: EngineRef, b: EngineRef) => a.name === b.name && a.device === b.device && a.threads === b.threads;
+
+class ProcessExecutor implements Executor {
+  readonly #settings: RunSettings;
+  readonly #options: ProcessOptions;
+  /** Workers that wait for a job. */
+  #kept: { readonly worker: WorkerProcess; readonly engine: EngineRef }[] = [];
+
+  constructor(settings: RunSettings, options: ProcessOptions) {
+    this.#settings = settings;
+    this.#options = options;
+  }
+
+  async run(job: Job, engine: EngineRef, signal: AbortSignal, onProgress: (progress: JobProgress) => void): Promise<void> {
+    const alone = job.kind === 'model' && job.origin.by === 'training';
+    const assignment: Assignment = { do: 'job', job, settings: this.#settings, engine, alone };
+    const ask = async (worker: WorkerProcess) => {
+      const answer = await worker.ask(assignment, signal, onProgress);
+      if (answer.last.type === 'done' && answer.last.stays) this.#kept.push({ worker, engine });
+      return answer;
+    };
+    const kept = this.#takeKept(engine);
+    if (alone) await kept?.end();
+    let answer = kept && !alone ? await ask(kept) : undefined;
+    // one that died while it waited has not touched this job
+    if (!answer?.begun) answer = await ask(new WorkerProcess(this.#options));
+    const { last } = answer;
+    if (last.type === 'failed') throw new JobError(last.error, last.fatal);
+  }
+
+  #takeKept(engine: EngineRef): WorkerProcess | undefined {
+    const found = this.#kept.find((kept) => sameEngine(kept.engine, engine));
+    this.#kept = this.#kept.filter((kept) => kept !== found);
+    return found?.worker;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#kept.map(({ worker }) => worker.end()));
+    this.#kept = [];
+  }
 }
 
 /** Starts an engine in a process of its own, to learn what it is. Throws what `chooseEngine` throws. */
 export async function probeEngine(request: string, threads: number, signal: AbortSignal): Promise<EngineProbe> {
-  const last = await converse({ do: 'probe', request, threads }, { silenceMs: 120_000 }, signal, () => undefined);
+  const { last } = await new WorkerProcess({ silenceMs: 120_000 }).ask({ do: 'probe', request, threads }, signal, () => undefined);
   if (last.type === 'failed') throw new RampartError(last.error.message);
   if (last.type !== 'probed') throw new RampartError(`[engine ${request}] gave no answer`);
   return last.probe;
-}
-
-function startWorker(): ChildProcess {
-  const fromSource = import.meta.url.endsWith('.ts');
-  const file = fileURLToPath(new URL(fromSource ? './worker.ts' : './worker.js', import.meta.url));
-  const loader = fromSource ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href] : [];
-  return fork(file, [], { execArgv: loader, stdio: ['ignore', 'pipe', 'pipe', 'ipc'], serialization: 'json' });
-}
-
-/** Kernel kills for memory in this control group so far. */
-function memoryKills(): number {
-  try {
-    return Number(readFileSync('/sys/fs/cgroup/memory.events', 'utf8').match(/^oom_kill (\d+)$/m)?.[1] ?? 0);
-  } catch {
-    return 0; // not Linux, or no such control group: a kill is then told as a kill
-  }
-}
-
-/** Gives one assignment to a new worker and waits for its last word. */
-async function converse(
-  assignment: Assignment,
-  { silenceMs, onOutput }: ProcessOptions,
-  signal: AbortSignal,
-  onProgress: (progress: JobProgress) => void,
-): Promise<Message> {
-  signal.throwIfAborted();
-  const killsBefore = memoryKills();
-  const worker = startWorker();
-  let lastWord: Message | undefined;
-  let silent = false;
-  let output = '';
-  const tooQuiet = () => {
-    silent = true;
-    worker.kill('SIGKILL');
-  };
-  let watch = setTimeout(tooQuiet, silenceMs);
-  const abort = () => worker.kill('SIGTERM');
-  signal.addEventListener('abort', abort);
-  worker.on('message', (message: Message) => {
-    clearTimeout(watch);
-    watch = setTimeout(tooQuiet, silenceMs);
-    if (message.type !== 'sign') lastWord = message;
-    else if (message.progress) onProgress(message.progress);
-  });
-  const keep = (chunk: Buffer) => {
-    output = (output + chunk.toString()).slice(-4000);
-    onOutput?.(chunk.toString());
-  };
-  worker.stdout?.on('data', keep);
-  worker.stderr?.on('data', keep);
-  const ended = new Promise<{ code: number | null; killedBy: NodeJS.Signals | null }>((resolve) => {
-    worker.on('error', (error) => {
-      output += error.message;
-      resolve({ code: 1, killedBy: null });
-    });
-    worker.on('close', (code, killedBy) => resolve({ code, killedBy }));
-  });
-  worker.send(assignment, () => undefined); // a worker that died at once is told by 'close'
-  const { code, killedBy } = await ended;
-  clearTimeout(watch);
-  signal.removeEventListener('abort', abort);
-  if (lastWord) return lastWord;
-  signal.throwIfAborted();
-  if (silent) return failed('timeout', `no sign of life for ${Math.round(silenceMs / 1000)} s; the worker was ended`);
-  return died(code, killedBy, output, memoryKills() > killsBefore);
-}
-
-function failed(kind: Failure['kind'], message: string): Message {
-  return { type: 'failed', error: { kind, message }, fatal: false };
-}
-
-/** Why a worker ended without a last word. */
-function died(code: number | null, killedBy: NodeJS.Signals | null, output: string, byKernel: boolean): Message {
-  const lines = output.trim().split('\n');
-  const heap = /heap out of memory/i.test(output);
-  const said =
-    output.trim() === ''
-      ? ''
-      : `; it said: ${(heap ? lines.find((l) => /heap out of memory/i.test(l)) : lines.at(-1))?.trim().slice(0, 300)}`;
-  if (heap || (byKernel && killedBy === 'SIGKILL'))
-    return failed(
-      'memory',
-      `the worker ran out of memory (${killedBy ?? `exit code ${code}`})${said}; use fewer --workers or a smaller engine.batchSize`,
-    );
-  if (killedBy) return failed('killed', `the worker was killed by ${killedBy}${said}`);
-  return failed('killed', `the worker ended with exit code ${code} and no result${said}`);
 }

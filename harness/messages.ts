@@ -4,9 +4,9 @@ import type { Failure } from './failures.ts';
 import type { EngineRef, Job, RunSettings } from './jobs.ts';
 import type { JobProgress } from './work-context.ts';
 
-/** To a worker: the one thing that it is started for. */
+/** To a worker. Every job of a process is on the same engine and under the same settings. */
 export type Assignment =
-  | { readonly do: 'job'; readonly job: Job; readonly settings: RunSettings; readonly engine: EngineRef }
+  | { readonly do: 'job'; readonly job: Job; readonly settings: RunSettings; readonly engine: EngineRef; readonly alone: boolean }
   | { readonly do: 'probe'; readonly request: string; readonly threads: number };
 
 /** An engine that started, with the devices that can each run a worker. */
@@ -16,9 +16,10 @@ export interface EngineProbe {
   readonly why: string;
 }
 
-/** From a worker. `fatal` failures would hit every later job too. */
+/** From a worker: signs of life, the first as soon as it begins, and a last word. `fatal` failures would hit every later job too. */
 export type Message =
   | { readonly type: 'sign'; readonly progress?: JobProgress }
-  | { readonly type: 'done' }
+  /** `stays`: it waits for another job; after any other last word it ends. */
+  | { readonly type: 'done'; readonly stays: boolean }
   | { readonly type: 'probed'; readonly probe: EngineProbe }
   | { readonly type: 'failed'; readonly error: Failure; readonly fatal: boolean };

@@ -1,6 +1,6 @@
 /** Where and with what a job runs: versions, revision, machine. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, platform, release, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -49,7 +49,27 @@ export function provenance(engine: EngineInfo, revision: string): Provenance {
   };
 }
 
-/** The most memory this process has held, in MB. */
+/** The most memory this process has held since the last `forgetPeakMemory`, in MB. */
 export function peakMemoryMb(): number {
-  return Math.round(process.resourceUsage().maxRSS / 1024);
+  return Math.round(peakKb() / 1024);
+}
+
+function peakKb(): number {
+  try {
+    // not what getrusage tells, which begins with the memory of the process that started this one
+    const status = readFileSync('/proc/self/status', 'utf8');
+    return Number(status.match(/^VmHWM:\s+(\d+) kB$/m)?.[1] ?? process.resourceUsage().maxRSS);
+  } catch {
+    return process.resourceUsage().maxRSS; // not Linux
+  }
+}
+
+/** Lowers the peak to what the process holds now. False where the system cannot do that. */
+export function forgetPeakMemory(): boolean {
+  try {
+    writeFileSync('/proc/self/clear_refs', '5');
+    return true;
+  } catch {
+    return false; // not Linux, or not permitted
+  }
 }

@@ -78,6 +78,7 @@ export const modelRecordSchema = z.strictObject({
     examples: z.number(),
     wallMs: z.number(),
     imagesPerSecond: z.number(),
+    /** The most that the process held; it did nothing else. */
     peakMemoryMb: z.number(),
     /** Where the wall time went. */
     split: z.strictObject({ craftMs: z.number(), updateMs: z.number(), validateMs: z.number(), dataMs: z.number() }),
@@ -131,6 +132,7 @@ export const cellRecordSchema = z.strictObject({
   passes,
   wallMs: z.number(),
   imagesPerSecond: z.number(),
+  /** The most that the process held during the job, with what it still kept of cells before: at most 256 MB of those. */
   peakMemoryMb: z.number(),
   /** Per member of an ensemble: examples that came in and left robust. */
   members: z

@@ -28,6 +28,7 @@ export class Registry {
   readonly defenses = new Map<string, DefensePlugin>();
   readonly datasets = new Map<string, DatasetPlugin>();
   readonly #sources = new Map<Plugin, string>();
+  #handedOutForeign = false;
 
   constructor() {
     for (const plugin of [...attacks, ...ensembles]) this.attacks.set(plugin.name, plugin);
@@ -46,13 +47,23 @@ export class Registry {
   }
 
   attack(name: string): AnyAttack {
-    return find(this.attacks, 'attack', name);
+    return this.#handOut(find(this.attacks, 'attack', name));
   }
   defense(name: string): DefensePlugin {
-    return find(this.defenses, 'defense', name);
+    return this.#handOut(find(this.defenses, 'defense', name));
   }
   dataset(name: string): DatasetPlugin {
-    return find(this.datasets, 'data set', name);
+    return this.#handOut(find(this.datasets, 'data set', name));
+  }
+
+  /** Whether a plug-in from outside this package was asked for: what it may have left in this process is not known. */
+  get handedOutForeign(): boolean {
+    return this.#handedOutForeign;
+  }
+
+  #handOut<P extends Plugin>(plugin: P): P {
+    this.#handedOutForeign ||= this.#sources.has(plugin);
+    return plugin;
   }
 
   /** Identity of a plug-in with parameters that its schema has parsed. */

@@ -1,8 +1,9 @@
 /** Fills one cell: loads the model, attacks it inside the threat model, and writes what came out. */
 import { createTarget } from '../attacks/target.ts';
+import type { Dataset } from '../datasets/dataset.ts';
+import type { Classifier } from '../models/classifier.ts';
 import { Rng } from '../tensor/rng.ts';
 import { cellRecord } from './cell-record.ts';
-import { loadData } from './data.ts';
 import { type EvaluationData, evaluate, predictClean } from './evaluate.ts';
 import { exampleEntries } from './examples.ts';
 import { type CellJob, drawsOf } from './jobs.ts';
@@ -13,14 +14,33 @@ import { withSignsOfLife } from './signs-of-life.ts';
 import type { WorkContext } from './work-context.ts';
 
 export async function runCell(job: CellJob, context: WorkContext): Promise<CellRecord> {
+  const { registry, store, report } = context;
+  const dataset = await context.testData(job.data);
+  const rng = new Rng(drawsOf(job));
+  const loaded: Classifier[] = [];
+  const load = async (key: string, name: string) => {
+    const classifier = withSignsOfLife(await loadClassifier(key, dataset, registry, store, rng.fork(`model ${name}`)), report);
+    loaded.push(classifier);
+    return classifier;
+  };
+  try {
+    return await fill(job, context, { dataset, rng, load });
+  } finally {
+    for (const classifier of loaded) classifier.dispose();
+  }
+}
+
+/** What the parts of a cell are made of. `load` takes a model's key and its name in the cell. */
+interface Material {
+  readonly dataset: Dataset;
+  readonly rng: Rng;
+  load(key: string, name: string): Promise<Classifier>;
+}
+
+async function fill(job: CellJob, context: WorkContext, { dataset, rng, load }: Material): Promise<CellRecord> {
   const { settings, registry, store, engine, signal, report } = context;
   const started = provenance(engine, settings.revision);
-  const dataset = await loadData(job.data, 'test', registry, settings.dataDir, signal);
   const data: EvaluationData = { images: dataset.test.images, labels: dataset.test.labels, shape: dataset.shape, n: job.n };
-  const rng = new Rng(drawsOf(job));
-  const load = async (key: string, name: string) =>
-    withSignsOfLife(await loadClassifier(key, dataset, registry, store, rng.fork(`model ${name}`)), report);
-
   const classifier = await load(job.model.key, 'target');
   const begin = performance.now();
   if (job.clean === undefined) {

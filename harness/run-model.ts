@@ -32,7 +32,8 @@ export const NO_COST: ModelRecord['cost'] = {
 export async function runModel(job: ModelJob, context: WorkContext): Promise<ModelRecord> {
   const { settings, registry, store, engine, signal } = context;
   const started = provenance(engine, settings.revision);
-  const dataset = await loadData(job.data, job.origin.by === 'training' ? 'both' : 'test', registry, settings.dataDir, signal);
+  const training = job.origin.by === 'training';
+  const dataset = training ? await loadData(job.data, 'both', registry, settings.dataDir, signal) : await context.testData(job.data);
   const made = await make(job, dataset, context);
   const validation = job.origin.by === 'training' ? job.origin.recipe.validation : 0;
   const record: ModelRecord = {

@@ -76,7 +76,9 @@ export async function runSuite(suite: Suite, registry: Registry, options: RunOpt
   const executor = options.executor?.(settings, silenceMs) ?? processExecutor(settings, { silenceMs, onOutput: options.onOutput });
   await forgetFailures(store);
   const provenanceNow = () => provenance(probe.info, revision);
-  const finished = await schedule({ plan, store, registry, executor, slots, provenance: provenanceNow, signal, listener });
+  const finished = await schedule({ plan, store, registry, executor, slots, provenance: provenanceNow, signal, listener }).finally(() =>
+    executor.close(),
+  );
   await writeIndex(suite, out, finished);
   return { plan, finished, records: await readRun(out), failed: finished.filter((f) => f.state === 'failed'), probe };
 }

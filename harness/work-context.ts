@@ -1,6 +1,7 @@
 /** What a job has at hand while it runs in its process. */
+import type { Dataset } from '../datasets/dataset.ts';
 import type { EngineInfo } from '../engines/engine.ts';
-import type { RunSettings } from './jobs.ts';
+import type { DataRef, RunSettings } from './jobs.ts';
 import type { Registry } from './registry.ts';
 import type { Store } from './store.ts';
 
@@ -19,6 +20,8 @@ export interface WorkContext {
   /** The engine as it started in this process. */
   readonly engine: EngineInfo;
   readonly signal: AbortSignal;
+  /** A data set without its training split, for reading only: the next job may be given the same. */
+  testData(ref: DataRef): Promise<Dataset>;
   /** A sign of life, and how far the job is. Cheap enough for every batch. */
   report(progress?: JobProgress): void;
 }

@@ -1,11 +1,16 @@
-/** A process that does one job: starts the engine, trains or attacks, writes to the store, and reports to its parent. */
+/** A process that does one job after another: starts the engine, trains or attacks, writes to the store, and reports to its parent. */
+import type { Dataset } from '../datasets/dataset.ts';
 import { chooseEngine } from '../engines/choose.ts';
+import type { EngineInfo } from '../engines/engine.ts';
 import { RampartError } from '../errors.ts';
+import { tf } from '../tensor/tf.ts';
 import { BudgetError } from './checks.ts';
+import { loadData } from './data.ts';
 import type { Failure } from './failures.ts';
-import { engineRequest } from './jobs.ts';
+import { type DataRef, engineRequest } from './jobs.ts';
 import type { Assignment, Message } from './messages.ts';
-import { loadRegistry } from './registry.ts';
+import { forgetPeakMemory } from './provenance.ts';
+import { loadRegistry, type Registry } from './registry.ts';
 import { runCell } from './run-cell.ts';
 import { runModel } from './run-model.ts';
 import { Store, StoreError } from './store.ts';
@@ -16,6 +21,8 @@ const parent = process.ppid;
 
 // Ctrl-C reaches the whole process group: the parent decides what becomes of this job
 process.on('SIGINT', () => undefined);
+// nobody is there to work for
+process.on('disconnect', () => process.exit(1));
 
 function tell(message: Message): Promise<void> {
   return new Promise((resolve) => process.send?.(message, () => resolve()));
@@ -34,17 +41,53 @@ function report(progress?: JobProgress): void {
   void tell({ type: 'sign', progress: latest });
 }
 
+/** What a worker keeps from one job to the next. */
+interface Tools {
+  readonly info: EngineInfo;
+  readonly registry: Registry;
+  /** Bytes of this process before its first job. */
+  readonly memory: number;
+}
+let tools: Promise<Tools> | undefined;
+let held: { readonly identity: string; readonly data: Dataset } | undefined;
+
+type JobAssignment = Extract<Assignment, { do: 'job' }>;
+
+async function prepare({ engine, settings }: JobAssignment): Promise<Tools> {
+  const { info } = await chooseEngine(engineRequest(engine), { threads: engine.threads });
+  const registry = await loadRegistry(settings.plugins);
+  return { info, registry, memory: process.memoryUsage.rss() };
+}
+
 async function work(assignment: Assignment): Promise<Message> {
   if (assignment.do === 'probe') {
     const { engine, info, why } = await chooseEngine(assignment.request, { threads: assignment.threads });
     return { type: 'probed', probe: { info, devices: await engine.devices(), why } };
   }
   const { job, settings } = assignment;
-  const { info } = await chooseEngine(engineRequest(assignment.engine), { threads: assignment.engine.threads });
-  const registry = await loadRegistry(settings.plugins);
-  const context = { settings, registry, store: new Store(settings.out), engine: info, signal: new AbortController().signal, report };
+  tools ??= prepare(assignment);
+  const { info, registry, memory } = await tools;
+  const before = tensorsHeld();
+  const forgotten = forgetPeakMemory();
+  const { signal } = new AbortController();
+  const testData = async (ref: DataRef) => {
+    const identity = JSON.stringify([ref.plugin, ref.limit, ref.testHash]);
+    if (held?.identity !== identity) held = { identity, data: await loadData(ref, 'test', registry, settings.dataDir, signal) };
+    return held.data;
+  };
+  const context = { settings, registry, store: new Store(settings.out), engine: info, signal, testData, report };
   await (job.kind === 'model' ? runModel(job, context) : runCell(job, context));
-  return { type: 'done' };
+  const small = process.memoryUsage.rss() - memory < MOST_LEFT_BEHIND;
+  const stays = !assignment.alone && forgotten && small && tensorsHeld() === before && !registry.handedOutForeign;
+  return { type: 'done', stays };
+}
+
+/** A worker that still holds so many bytes more than before its first job makes room for a fresh one: they count in the peak of every later job. */
+const MOST_LEFT_BEHIND = 256 * 2 ** 20;
+
+function tensorsHeld(): string {
+  const { numTensors, numDataBuffers } = tf.memory();
+  return `${numTensors} tensors in ${numDataBuffers} buffers`;
 }
 
 const MEMORY = /out of memory|allocation failed|invalid array (buffer )?length|bad_alloc|DefaultCPUAllocator|cannot enlarge memory/i;
@@ -60,10 +103,15 @@ function failureOf(error: unknown): Failure {
   return { kind: MEMORY.test(error.message) ? 'memory' : 'error', message };
 }
 
-process.once('message', (assignment: Assignment) => {
+process.on('message', (assignment: Assignment) => {
+  lastSign = 0;
+  latest = undefined;
+  report();
   work(assignment)
     .catch((error: unknown): Message => ({ type: 'failed', error: failureOf(error), fatal: error instanceof StoreError }))
-    .then(tell)
-    // engines leave threads and timers behind that would keep the process
-    .finally(() => process.exit(0));
+    .then(async (last) => {
+      await tell(last);
+      // engines leave threads and timers behind that would keep the process
+      if (!(last.type === 'done' && last.stays)) process.exit(0);
+    });
 });

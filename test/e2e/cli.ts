@@ -34,8 +34,17 @@ export function rampart(...args: string[]): Ended {
   return { code: status, output: stdout + stderr };
 }
 
+export interface Started {
+  readonly process: ChildProcess;
+  readonly ended: Promise<Ended>;
+  /** Sends a signal to the run and to every process that it started. */
+  signal(name: NodeJS.Signals): void;
+  /** Whether the run or a process that it started is there. */
+  alive(): boolean;
+}
+
 /** A run that a test interrupts: it leads a process group, as a shell's job does. */
-export function started(...args: string[]): { process: ChildProcess; ended: Promise<Ended>; signal(name: NodeJS.Signals): void } {
+export function started(...args: string[]): Started {
   const child = spawn(process.execPath, [main, ...args], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr])
@@ -43,7 +52,15 @@ export function started(...args: string[]): { process: ChildProcess; ended: Prom
       output += chunk.toString();
     });
   const ended = new Promise<Ended>((resolve) => child.on('close', (code) => resolve({ code, output })));
-  return { process: child, ended, signal: (name) => process.kill(-(child.pid as number), name) };
+  const group = -(child.pid as number);
+  const alive = () => {
+    try {
+      return process.kill(group, 0);
+    } catch {
+      return false; // no process of that group
+    }
+  };
+  return { process: child, ended, signal: (name) => process.kill(group, name), alive };
 }
 
 /** Paths below a folder. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readRecords } from '../../harness/store.ts';
 import { mountProblem, smallDisk } from '../harness/folders.ts';
-import { filesBelow, put, rampart, workFolder } from './cli.ts';
+import { filesBelow, put, rampart, started, workFolder } from './cli.ts';
 
 const problem = mountProblem();
 
@@ -47,8 +47,10 @@ test('attacks that throw, cheat, die or want too much memory cost their own cell
   const plugins = `plugins: [${names.map((n) => `./${n}.mjs`).join(', ')}]\nattacks: [fgsm, ${names.join(', ')}]`;
   const suite = put(folder, 'suite.yml', suiteText(plugins));
   const out = join(folder, 'out');
-  const { code, output } = rampart('run', suite, '--out', out);
+  const run = started('run', suite, '--out', out);
+  const { code, output } = await run.ended;
   expect(code, output).toBe(1);
+  expect(run.alive()).toBe(false);
   const cells = (await readRecords(out)).filter((r) => r.kind === 'cell');
   const errors = Object.fromEntries(cells.map((c) => [c.attack.name, c.error]));
   expect(errors.fgsm).toBeUndefined();

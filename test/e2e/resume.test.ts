@@ -47,6 +47,7 @@ test('one suite gives one set of records: in fresh folders, killed and resumed, 
   await until('a checkpoint of a training', () => holds(out('second'), aTraining));
   training.process.kill('SIGKILL');
   await training.ended;
+  await until('the end of its worker', () => !training.alive());
   expect(holds(out('second'), aRecord)).toBe(false);
 
   // Ctrl-C reaches the whole process group; the run ends by itself and says how to go on
@@ -55,6 +56,7 @@ test('one suite gives one set of records: in fresh folders, killed and resumed, 
   interrupted.signal('SIGINT');
   const { code, output } = await interrupted.ended;
   expect(code).toBe(1);
+  expect(interrupted.alive()).toBe(false);
   expect(output).toMatch('interrupted; what is finished is kept, and the same command goes on from there');
   expect(output).not.toMatch('failed');
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { readRecords, Store } from '../../harness/store.ts';
-import { filesBelow, put, rampart, workFolder } from './cli.ts';
+import { filesBelow, put, rampart, started, workFolder } from './cli.ts';
 
 const golden = fileURLToPath(new URL('../golden/model.safetensors', import.meta.url));
 
@@ -28,8 +28,10 @@ test('a whole run: records, examples, site, table, and the site again', { timeou
   const folder = workFolder();
   const suite = put(folder, 'suite.yml', SUITE);
   const out = join(folder, 'out');
-  const { code, output } = rampart('run', suite, '--out', out, '--workers', '2');
+  const run = started('run', suite, '--out', out, '--workers', '2');
+  const { code, output } = await run.ended;
   expect(code, output).toBe(0);
+  expect(run.alive()).toBe(false);
   expect(output).toMatch('left out: transfer on borrowed: it would transfer from itself');
   expect(output).toMatch(/^model +clean +.*worst case/m);
 

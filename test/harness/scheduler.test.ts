@@ -32,6 +32,7 @@ async function setting(slots = 1, act: Record<string, (store: Store, job: Job) =
         running--;
       }
     },
+    close: async () => undefined,
   };
   const run = () =>
     schedule({
@@ -139,7 +140,7 @@ test('an interrupted run starts nothing more, and goes on later', async () => {
 
 test('a worker that leaves no record is a failure', async () => {
   const { plan, registry } = await planFor({ defenses: 'defenses: [standard]' });
-  const idle: Executor = { run: async () => undefined };
+  const idle: Executor = { run: async () => undefined, close: async () => undefined };
   const finished = await schedule({
     plan,
     store: new Store(freshFolder()),
