@@ -29,10 +29,6 @@ interface Step {
 const THREAT = { norm: 'Linf', eps: 0.031 } as const;
 const inner = { steps: 10, step: 0.007, beta: 6 };
 
-beforeAll(async () => {
-  await engine('wasm').init({ threads: 1, device: 'cpu' });
-});
-
 const noise = () => goldenTensor('defenses-noise', 'start_noise') as tf.Tensor4D;
 const trades = () => createTrades(defaultTrades.params.parse(inner) as never, THREAT, noise);
 const mart = () => createMart(defaultMart.params.parse(inner) as never, THREAT, noise);
@@ -115,7 +111,7 @@ interface Case {
   statistics?: string;
 }
 
-describe.each<Case>([
+const CASES: readonly Case[] = [
   {
     key: 'trades',
     create: trades,
@@ -136,17 +132,24 @@ describe.each<Case>([
     terms: { boosted: 'first_term', robust: 'robust_term', ...embedding },
     adversarial: 'mart_xadv',
   },
-])('$key', ({ key, create, terms, adversarial, statistics }) => {
-  const reference = (goldenJson('defenses') as Record<string, unknown>)[key] as Reference;
-  let got: Step;
-  beforeAll(async () => {
-    got = await step(create());
-  });
+];
 
-  test('crafts the adversarial images of the authors', () => expectAdversarial(got.adversarial, adversarial));
-  test('has the authors value of every loss term', () => expectTerms(got.log, reference, terms));
-  test('has the gradient norm of every parameter', () => expectGradients(got.gradientNorms, reference.grad_norm));
-  test.runIf(statistics)('leaves the batch statistics of the authors', () =>
-    expectStatistics(got.network, `${statistics}_bn1_mean`, `${statistics}_bn1_var`),
-  );
+const engines = await Promise.all(['wasm', 'torch'].map(async (name) => ({ name, ...(await engine(name).probe()) })));
+
+describe.each(engines)('on $name', ({ name, usable }) => {
+  describe.skipIf(!usable).each(CASES)('$key', ({ key, create, terms, adversarial, statistics }) => {
+    const reference = (goldenJson('defenses') as Record<string, unknown>)[key] as Reference;
+    let got: Step;
+    beforeAll(async () => {
+      await engine(name).init({ threads: 1, device: 'cpu' });
+      got = await step(create());
+    });
+
+    test('crafts the adversarial images of the authors', () => expectAdversarial(got.adversarial, adversarial));
+    test('has the authors value of every loss term', () => expectTerms(got.log, reference, terms));
+    test('has the gradient norm of every parameter', () => expectGradients(got.gradientNorms, reference.grad_norm));
+    test.runIf(statistics)('leaves the batch statistics of the authors', () =>
+      expectStatistics(got.network, `${statistics}_bn1_mean`, `${statistics}_bn1_var`),
+    );
+  });
 });
