@@ -7,9 +7,14 @@ export type Figure = (x: number, y: number) => boolean;
 function polygon(...corners: readonly number[]): Figure {
   return (x, y) => {
     let inside = false;
-    for (let i = 0, j = corners.length - 2; i < corners.length; j = i, i += 2) {
-      const [xi, yi, xj, yj] = [corners[i], corners[i + 1], corners[j], corners[j + 1]] as [number, number, number, number];
+    let xj = corners[corners.length - 2] as number;
+    let yj = corners[corners.length - 1] as number;
+    for (let i = 0; i < corners.length; i += 2) {
+      const xi = corners[i] as number;
+      const yi = corners[i + 1] as number;
       if (yi > y !== yj > y && x < ((xj - xi) * (y - yi)) / (yj - yi) + xi) inside = !inside;
+      xj = xi;
+      yj = yi;
     }
     return inside;
   };

@@ -71,9 +71,9 @@ function paintBackground(canvas: Float64Array, rng: Rng): void {
     }
 }
 
-/** Part of a pixel that is inside, from 0 to 1: counted only where the corners disagree. */
+/** Part of a pixel that is inside, from 0 to 1, of whose corners one to four are: counted only where they disagree. */
 function coverage(inside: Figure, x: number, y: number, corners: number): number {
-  if (corners === 0 || corners === 4) return corners / 4;
+  if (corners === 4) return 1;
   let hits = 0;
   for (let s = 0; s < SAMPLES; s++) for (let r = 0; r < SAMPLES; r++) if (inside(x + (r + 0.5) / SAMPLES, y + (s + 0.5) / SAMPLES)) hits++;
   return hits / (SAMPLES * SAMPLES);
@@ -83,28 +83,32 @@ function coverage(inside: Figure, x: number, y: number, corners: number): number
 function cover(
   canvas: Float64Array,
   [cx, cy]: readonly [number, number],
-  reach: number,
+  [reachX, reachY]: readonly [number, number],
   inside: Figure,
   paint: (x: number, y: number, channel: number) => number,
 ): void {
-  const low = (c: number) => Math.max(0, Math.floor(c - reach));
-  const high = (c: number) => Math.min(SIZE, Math.ceil(c + reach));
-  const [left, right] = [low(cx), high(cx)];
-  const corner = (y: number) => Array.from({ length: right - left + 1 }, (_, k) => Number(inside(left + k, y)));
-  let above = corner(low(cy));
-  for (let y = low(cy); y < high(cy); y++) {
-    const below = corner(y + 1);
+  const low = (c: number, reach: number) => Math.max(0, Math.floor(c - reach));
+  const high = (c: number, reach: number) => Math.min(SIZE, Math.ceil(c + reach));
+  const [left, right] = [low(cx, reachX), high(cx, reachX)];
+  const [top, bottom] = [low(cy, reachY), high(cy, reachY)];
+  const lookAlong = (row: Uint8Array, y: number) => {
+    for (let x = left; x <= right; x++) row[x] = Number(inside(x, y));
+  };
+  let above = new Uint8Array(SIZE + 1);
+  let below = new Uint8Array(SIZE + 1);
+  lookAlong(above, top);
+  for (let y = top; y < bottom; y++) {
+    lookAlong(below, y + 1);
     for (let x = left; x < right; x++) {
-      const k = x - left;
-      const corners = (above[k] as number) + (above[k + 1] as number) + (below[k] as number) + (below[k + 1] as number);
+      const corners = (above[x] as number) + (above[x + 1] as number) + (below[x] as number) + (below[x + 1] as number);
+      if (corners === 0) continue;
       const part = coverage(inside, x, y, corners);
-      if (part === 0) continue;
       for (let c = 0; c < 3; c++) {
         const i = (y * SIZE + x) * 3 + c;
         canvas[i] = (canvas[i] as number) * (1 - part) + part * paint(x, y, c);
       }
     }
-    above = below;
+    [above, below] = [below, above];
   }
 }
 
@@ -120,10 +124,13 @@ function paintClutter(canvas: Float64Array, rng: Rng): void {
     const middle = [x0 + dx / 2, y0 + dy / 2] as const;
     const near: Figure = (x, y) => {
       const t = Math.min(1, Math.max(0, ((x - x0) * dx + (y - y0) * dy) / length));
-      const [ex, ey] = [x - x0 - t * dx, y - y0 - t * dy];
+      const ex = x - x0 - t * dx;
+      const ey = y - y0 - t * dy;
       return ex * ex + ey * ey < radius * radius;
     };
-    cover(canvas, middle, 6 + radius, near, (_x, _y, c) => ink[c] as number);
+    // a pixel more than it needs, for rounding
+    const reach = [Math.abs(dx) / 2 + radius + 1, Math.abs(dy) / 2 + radius + 1] as const;
+    cover(canvas, middle, reach, near, (_x, _y, c) => ink[c] as number);
   }
 }
 
@@ -155,7 +162,7 @@ function paintFigure(canvas: Float64Array, figure: Figure, rng: Rng): void {
     const v = (cos * (y - cy) - sin * (x - cx)) / radius;
     return figure((u + shear * v) * stretch, v / stretch);
   };
-  cover(canvas, [cx, cy], 1.5 * radius, inside, (x, y, c) => (ink[c] as number) + amplitude * pattern(x, y));
+  cover(canvas, [cx, cy], [1.5 * radius, 1.5 * radius], inside, (x, y, c) => (ink[c] as number) + amplitude * pattern(x, y));
 }
 
 /** Adds noise, the sum of two uniform numbers, and rounds to bytes. */
