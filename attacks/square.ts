@@ -2,9 +2,9 @@
 import { z } from 'zod';
 import type { Rng } from '../tensor/rng.ts';
 import { tf } from '../tensor/tf.ts';
-import { type AttackRun, type Batch, defineAttack, type Target, type Threat } from './attack.ts';
-import { Board, type Job } from './parts/board.ts';
-import { Outcome, rowsOf, turn } from './parts/outcome.ts';
+import { defineAttack, type Target, type Threat } from './attack.ts';
+import { Attempts, type Pass } from './parts/attempts.ts';
+import type { Job } from './parts/board.ts';
 import { type Proposals, proposals } from './parts/square-proposals.ts';
 import { shareOfPixels, sideOf } from './parts/square-shapes.ts';
 
@@ -44,68 +44,49 @@ export default defineAttack<SquareParams>({
   create: (p) => ({
     async perturb(batch, target, threat, run) {
       if (target.classes < 2) return batch.x.clone(); // there is no wrong class
-      const work = new Work(batch, target, threat, run, p);
-      try {
-        while (await work.refill()) {
-          await turn(run.signal);
-          await work.query();
-        }
-        return work.finish();
-      } finally {
-        work.dispose();
-      }
+      const attempts = new Attempts(batch, run, { attempts: p.restarts, iterations: p.restarts * (p.queries + 1) - 1 });
+      return attempts.workOff(new SquarePass(attempts, target, threat, run.batchSize, p));
     },
   }),
 });
 
-class Work {
-  readonly #batch: Batch;
+class SquarePass implements Pass {
+  readonly #attempts: Attempts;
   readonly #target: Target;
-  readonly #run: AttackRun;
   readonly #p: SquareParams;
-  readonly #board: Board;
-  readonly #outcome: Outcome;
   readonly #proposals: Proposals;
   readonly #lanes: Lane[] = [];
   readonly #d: number;
   /** The points to ask for, one row per lane. */
   readonly #points: Float32Array;
 
-  constructor(batch: Batch, target: Target, threat: Threat, run: AttackRun, p: SquareParams) {
-    this.#batch = batch;
+  constructor(attempts: Attempts, target: Target, threat: Threat, batchSize: number, p: SquareParams) {
+    this.#attempts = attempts;
     this.#target = target;
-    this.#run = run;
     this.#p = p;
-    this.#board = new Board(batch.ids.length, p.restarts);
-    this.#outcome = new Outcome(batch);
     const [h, w, c] = target.inputShape;
     this.#proposals = proposals([h, w, c], threat);
     this.#d = h * w * c;
-    this.#points = new Float32Array(run.batchSize * this.#d);
+    this.#points = new Float32Array(batchSize * this.#d);
   }
 
-  /** Fills the pass from the queue; false when nothing is left to do. */
-  async refill(): Promise<boolean> {
-    const jobs = this.#board.take(this.#run.batchSize - this.#lanes.length, this.#lanes.length);
-    if (jobs.length > 0) {
-      const clean = rowsOf(
-        this.#batch.x,
-        jobs.map((j) => j.row),
-      );
-      const values = (await clean.data()) as Float32Array;
-      clean.dispose();
-      jobs.forEach((job, i) => {
-        this.#lanes.push({
-          job,
-          rng: this.#run.rng.fork(this.#batch.ids[job.row] as number).fork(job.attempt),
-          clean: values.slice(i * this.#d, (i + 1) * this.#d),
-          best: new Float32Array(this.#d),
-          margin: Number.POSITIVE_INFINITY,
-          query: -1,
-        });
+  get running(): number {
+    return this.#lanes.length;
+  }
+
+  async begin(jobs: readonly Job[], images: tf.Tensor4D): Promise<void> {
+    const values = (await images.data()) as Float32Array;
+    images.dispose();
+    jobs.forEach((job, i) => {
+      this.#lanes.push({
+        job,
+        rng: this.#attempts.rngOf(job),
+        clean: values.slice(i * this.#d, (i + 1) * this.#d),
+        best: new Float32Array(this.#d),
+        margin: Number.POSITIVE_INFINITY,
+        query: -1,
       });
-    }
-    return this.#lanes.length > 0;
+    });
   }
 
   #pointOf(i: number): Float32Array {
@@ -123,7 +104,7 @@ class Work {
   }
 
   /** One query of every lane. */
-  async query(): Promise<void> {
+  async advance(): Promise<void> {
     this.#lanes.forEach((lane, i) => {
       this.#write(lane, this.#pointOf(i));
     });
@@ -141,7 +122,7 @@ class Work {
   /** Keeps the point of lane `i` when it is better; true when it is misclassified. */
   #judge(lane: Lane, i: number, scores: Float32Array): boolean {
     const classes = this.#target.classes;
-    const label = this.#batch.labels[lane.job.row] as number;
+    const label = this.#attempts.labelOf(lane.job);
     const right = scores[i * classes + label] as number;
     let wrong = Number.NEGATIVE_INFINITY;
     let broken = false;
@@ -162,32 +143,25 @@ class Work {
   }
 
   #settle(x: tf.Tensor4D, broken: readonly number[]): void {
-    const first = broken.filter((i) => this.#board.finish((this.#lanes[i] as Lane).job, true));
-    const lanes = first.map((i) => this.#lanes[i] as Lane);
-    this.#outcome.found(
-      x,
-      first,
-      lanes.map(({ job }) => job.row),
-      lanes.map(({ job, query }) => job.attempt * (this.#p.queries + 1) + query),
-    );
+    const finds = broken.flatMap((place) => {
+      const { job, query } = this.#lanes[place] as Lane;
+      return this.#attempts.end(job, true) ? [{ place, job, iteration: job.attempt * (this.#p.queries + 1) + query }] : [];
+    });
+    this.#attempts.keep(x, finds);
   }
 
   /** Lanes that are broken, out of queries or of no use any more go. */
   #leave(broken: ReadonlySet<number>): void {
     const stay = this.#lanes.filter((lane, i) => {
       if (broken.has(i)) return false;
-      const over = lane.query >= this.#p.queries || this.#board.obsolete(lane.job);
-      if (over) this.#board.finish(lane.job, false);
+      const over = lane.query >= this.#p.queries || this.#attempts.obsolete(lane.job);
+      if (over) this.#attempts.end(lane.job, false);
       return !over;
     });
     this.#lanes.splice(0, this.#lanes.length, ...stay);
   }
 
-  finish(): tf.Tensor4D {
-    return this.#outcome.finish(this.#run, this.#p.restarts * (this.#p.queries + 1) - 1);
-  }
-
   dispose(): void {
-    this.#outcome.dispose();
+    this.#lanes.length = 0;
   }
 }

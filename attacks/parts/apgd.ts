@@ -4,9 +4,10 @@ import type { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
 import type { AttackRun, Batch, Loss, Target, Threat } from '../attack.ts';
 import { Ascent, type Looks, type Run } from './ascent.ts';
-import { Board, type Job } from './board.ts';
+import { Attempts, type Pass, rowIndices } from './attempts.ts';
+import type { Job } from './board.ts';
 import { stepIntoL1Ball } from './l1-projection.ts';
-import { Outcome, rowsOf, turn } from './outcome.ts';
+import { rowsOf, turn } from './outcome.ts';
 import { HalvingSchedule, type Schedule, SparseSchedule } from './schedule.ts';
 import { randomDirection } from './start.ts';
 
@@ -129,97 +130,71 @@ interface Place {
   readonly stage: number;
 }
 
+interface Plan extends ApgdOptions {
+  readonly attempts: number;
+  readonly loss: JobLoss;
+}
+
 /**
  * APGD with `attempts` restarts or targets per example. An example leaves at its first misclassified point, which the authors' code would
  * keep as well, and the next of the queue takes its place in the pass. Returns what `Attack.perturb` must.
  * Passes per attempt that fails: `iterations + 1` of each kind (`+ 3` with larger radii), times `eotIterations`.
  */
-export async function apgdSearch(
-  batch: Batch,
-  target: Target,
-  threat: Threat,
-  run: AttackRun,
-  options: ApgdOptions & { attempts: number; loss: JobLoss },
-): Promise<tf.Tensor4D> {
+export async function apgdSearch(batch: Batch, target: Target, threat: Threat, run: AttackRun, plan: Plan): Promise<tf.Tensor4D> {
   if (batch.ids.length === 0 || threat.eps === 0) return batch.x.clone();
-  const work = new ApgdWork(batch, target, threat, run, options);
-  try {
-    for (;;) {
-      await turn(run.signal);
-      work.refill();
-      if (!work.running) return work.finish();
-      await work.advance();
-    }
-  } finally {
-    work.dispose();
-  }
+  const stages = stagesOf(plan, threat);
+  const attempts = new Attempts(batch, run, { attempts: plan.attempts, iterations: plan.attempts * evaluations(stages) - 1 });
+  return attempts.workOff(new ApgdPass(attempts, target, threat.norm, stages, plan));
 }
 
-class ApgdWork {
-  readonly #batch: Batch;
+/** Evaluations of a run through all these stages. */
+const evaluations = (stages: readonly Stage[]) => stages.reduce((sum, s) => sum + s.iterations + 1, 0);
+
+class ApgdPass implements Pass {
+  readonly #attempts: Attempts;
   readonly #target: Target;
-  readonly #run: AttackRun;
   readonly #norm: Norm;
-  readonly #options: ApgdOptions & { attempts: number; loss: JobLoss };
   readonly #stages: readonly Stage[];
-  readonly #board: Board;
-  readonly #outcome: Outcome;
+  readonly #plan: Plan;
   readonly #ascent: Ascent<Place>;
 
-  constructor(batch: Batch, target: Target, threat: Threat, run: AttackRun, options: ApgdOptions & { attempts: number; loss: JobLoss }) {
-    this.#batch = batch;
+  constructor(attempts: Attempts, target: Target, norm: Norm, stages: readonly Stage[], plan: Plan) {
+    this.#attempts = attempts;
     this.#target = target;
-    this.#run = run;
-    this.#norm = threat.norm;
-    this.#options = options;
-    this.#stages = stagesOf(options, threat);
-    this.#board = new Board(batch.ids.length, options.attempts);
-    this.#outcome = new Outcome(batch);
-    this.#ascent = new Ascent(threat.norm, options.eotIterations);
+    this.#norm = norm;
+    this.#stages = stages;
+    this.#plan = plan;
+    this.#ascent = new Ascent(norm, plan.eotIterations);
   }
 
-  get running(): boolean {
-    return this.#ascent.runs.length > 0;
+  get running(): number {
+    return this.#ascent.runs.length;
   }
 
   #newRun(job: Job, stage: number): Run<Place> {
     const { eps, iterations } = this.#stages[stage] as Stage;
-    const size = this.#batch.x.size / this.#batch.ids.length;
-    const schedule = scheduleOf(this.#norm, iterations, this.#options.rho, size, this.#stages.length > 1);
+    const [h, w, c] = this.#target.inputShape;
+    const schedule = scheduleOf(this.#norm, iterations, this.#plan.rho, h * w * c, this.#stages.length > 1);
     return { of: { job, stage }, schedule, eps, looks: 0 };
   }
 
-  /** Begins jobs until the pass is full. */
-  refill(): void {
-    const running = this.#ascent.runs.length;
-    const jobs = this.#board.take(this.#run.batchSize - running, running);
-    if (jobs.length === 0) return;
-    const rows = jobs.map((j) => j.row);
-    const origin = rowsOf(this.#batch.x, rows);
-    const rngs = jobs.map((j) => this.#run.rng.fork(this.#batch.ids[j.row] as number).fork(j.attempt));
-    const start = apgdStart(this.#norm, origin, (this.#stages[0] as Stage).eps, rngs, this.#stages.length > 1);
+  begin(jobs: readonly Job[], images: tf.Tensor4D): void {
+    const rngs = jobs.map((job) => this.#attempts.rngOf(job));
+    const start = apgdStart(this.#norm, images, (this.#stages[0] as Stage).eps, rngs, this.#stages.length > 1);
     this.#ascent.begin(
       jobs.map((job) => this.#newRun(job, 0)),
-      origin,
+      images,
       start,
     );
   }
 
-  /** One evaluation and one step of every run. */
   async advance(): Promise<void> {
     const runs = [...this.#ascent.runs];
     const jobs = runs.map((r) => r.of.job);
-    const y = tf.tensor1d(
-      Int32Array.from(jobs, (j) => this.#batch.labels[j.row] as number),
-      'int32',
-    );
-    const rows = tf.tensor1d(
-      Int32Array.from(jobs, (j) => j.row),
-      'int32',
-    );
+    const [y, rows] = [this.#attempts.labelsOf(jobs), rowIndices(jobs)];
     // a restart replaces points, so that misclassified ones are taken from a copy that shares their memory
     const points = this.#ascent.rows.x.clone();
-    const looks = await this.#ascent.look(this.#target, this.#options.loss(jobs, y, rows), y);
+    const looks = await this.#ascent.look(this.#target, this.#plan.loss(jobs, y, rows), y);
     tf.dispose([y, rows]);
     this.#collect(points, runs, looks);
     points.dispose();
@@ -231,24 +206,16 @@ class ApgdWork {
   }
 
   #collect(points: tf.Tensor4D, runs: readonly Run<Place>[], { right }: Looks): void {
-    const first = runs.flatMap((r, i) => (!right[i] && this.#counts(r) && this.#board.finish(r.of.job, true) ? [i] : []));
-    const found = first.map((i) => runs[i] as Run<Place>);
-    this.#outcome.found(
-      points,
-      first,
-      found.map((r) => r.of.job.row),
-      found.map((r) => this.#traceOf(r)),
-    );
+    const finds = runs.flatMap((run, place) => {
+      const { job } = run.of;
+      return !right[place] && this.#counts(run) && this.#attempts.end(job, true) ? [{ place, job, iteration: this.#iterationOf(run) }] : [];
+    });
+    this.#attempts.keep(points, finds);
   }
 
-  /** Evaluations that this run's attempt and those before it took, less one: the iteration on the trace. */
-  #traceOf({ of: { job, stage }, looks }: Run<Place>): number {
-    const before = this.#stages.slice(0, stage).reduce((sum, s) => sum + s.iterations + 1, 0);
-    return job.attempt * this.#perAttempt + before + looks - 1;
-  }
-
-  get #perAttempt(): number {
-    return this.#stages.reduce((sum, s) => sum + s.iterations + 1, 0);
+  /** Evaluations that this run's attempt and those before it took, less one. */
+  #iterationOf({ of: { job, stage }, looks }: Run<Place>): number {
+    return job.attempt * evaluations(this.#stages) + evaluations(this.#stages.slice(0, stage)) + looks - 1;
   }
 
   /** Runs that go on take their step; those that are through go to their next stage or leave. */
@@ -257,9 +224,9 @@ class ApgdWork {
     const through: number[] = [];
     runs.forEach((run, i) => {
       if (!right[i] && this.#counts(run)) return;
-      if (this.#board.obsolete(run.of.job)) this.#board.finish(run.of.job, false);
+      if (this.#attempts.obsolete(run.of.job)) this.#attempts.end(run.of.job, false);
       else if (run.looks <= (this.#stages[run.of.stage] as Stage).iterations) on.push(i);
-      else if (this.#counts(run)) this.#board.finish(run.of.job, false);
+      else if (this.#counts(run)) this.#attempts.end(run.of.job, false);
       else through.push(i);
     });
     const next = this.#nextStage(runs, through);
@@ -286,12 +253,7 @@ class ApgdWork {
     return { runs, origin, x };
   }
 
-  finish(): tf.Tensor4D {
-    return this.#outcome.finish(this.#run, this.#options.attempts * this.#perAttempt - 1);
-  }
-
   dispose(): void {
     this.#ascent.dispose();
-    this.#outcome.dispose();
   }
 }

@@ -4,9 +4,10 @@ import type { Norm } from '../../tensor/norms.ts';
 import type { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
 import type { AttackRun, Batch, Target, Threat } from '../attack.ts';
-import { Board, type Job } from './board.ts';
+import { Attempts, type Find, type Pass } from './attempts.ts';
+import type { Job } from './board.ts';
 import { Boundary, type FabSteps, type Stepped } from './boundary.ts';
-import { Outcome, predictedClasses, rowsOf, turn } from './outcome.ts';
+import { predictedClasses, turn } from './outcome.ts';
 import { randomDirection } from './start.ts';
 
 export const fabParams = z.strictObject({
@@ -83,17 +84,8 @@ interface Plan extends FabParams {
  */
 export async function fabSearch(batch: Batch, target: Target, threat: Threat, run: AttackRun, plan: Plan): Promise<tf.Tensor4D> {
   if (batch.ids.length === 0 || threat.eps === 0) return batch.x.clone();
-  const work = new FabWork(batch, target, threat, run, plan);
-  try {
-    for (;;) {
-      await turn(run.signal);
-      work.refill();
-      if (!work.running) return work.finish();
-      await work.advance();
-    }
-  } finally {
-    work.dispose();
-  }
+  const attempts = new Attempts(batch, run, { attempts: plan.attempts, iterations: plan.attempts * plan.iterations });
+  return attempts.workOff(new FabPass(attempts, target, threat, plan));
 }
 
 interface Walker {
@@ -101,66 +93,51 @@ interface Walker {
   steps: number;
 }
 
-class FabWork {
-  readonly #batch: Batch;
+class FabPass implements Pass {
+  readonly #attempts: Attempts;
   readonly #target: Target;
   readonly #threat: Threat;
-  readonly #run: AttackRun;
   readonly #plan: Plan;
-  readonly #board: Board;
-  readonly #outcome: Outcome;
   readonly #boundary: Boundary<Walker>;
 
-  constructor(batch: Batch, target: Target, threat: Threat, run: AttackRun, plan: Plan) {
-    this.#batch = batch;
+  constructor(attempts: Attempts, target: Target, threat: Threat, plan: Plan) {
+    this.#attempts = attempts;
     this.#target = target;
     this.#threat = threat;
-    this.#run = run;
     this.#plan = plan;
-    this.#board = new Board(batch.ids.length, plan.attempts);
-    this.#outcome = new Outcome(batch);
     this.#boundary = new Boundary(threat.norm, plan);
   }
 
-  get running(): boolean {
-    return this.#boundary.runs.length > 0;
+  get running(): number {
+    return this.#boundary.runs.length;
   }
 
   #fromImage(job: Job): boolean {
     return job.attempt % this.#plan.restarts === 0;
   }
 
-  /** Begins jobs until the pass is full. */
-  refill(): void {
-    const running = this.#boundary.runs.length;
-    const jobs = this.#board.take(this.#run.batchSize - running, running);
-    if (jobs.length === 0) return;
-    const origin = rowsOf(
-      this.#batch.x,
-      jobs.map((j) => j.row),
-    );
-    const rngs = jobs.map((j) => (this.#fromImage(j) ? undefined : this.#run.rng.fork(this.#batch.ids[j.row] as number).fork(j.attempt)));
-    const start = fabStart(this.#threat.norm, origin, this.#threat.eps, rngs);
+  begin(jobs: readonly Job[], images: tf.Tensor4D): void {
+    const rngs = jobs.map((job) => (this.#fromImage(job) ? undefined : this.#attempts.rngOf(job)));
+    const start = fabStart(this.#threat.norm, images, this.#threat.eps, rngs);
     this.#boundary.begin(
       jobs.map((job) => ({ job, steps: 0 })),
-      origin,
+      images,
       start,
     );
   }
 
-  /** One step of every run; those that are broken or through leave. */
   async advance(): Promise<void> {
     const walkers = [...this.#boundary.runs];
     const jobs = walkers.map((w) => w.job);
-    const labels = Int32Array.from(jobs, (j) => this.#batch.labels[j.row] as number);
-    const y = tf.tensor1d(labels, 'int32');
+    const y = this.#attempts.labelsOf(jobs);
     const toward = this.#plan.toward(jobs);
     let wrongBefore: boolean[] = jobs.map(() => false);
     const stepped = await this.#boundary.advance(this.#target, { y, toward }, async (logits) => {
       // an image that errs as it is needs no step; only first steps from the image itself show it
-      if (!walkers.some((w) => w.steps === 0 && this.#fromImage(w.job))) return;
+      const shows = walkers.map((w) => w.steps === 0 && this.#fromImage(w.job));
+      if (!shows.includes(true)) return;
       const classes = await predictedClasses(logits);
-      wrongBefore = walkers.map((w, i) => w.steps === 0 && this.#fromImage(w.job) && classes[i] !== labels[i]);
+      wrongBefore = jobs.map((job, i) => shows[i] === true && classes[i] !== this.#attempts.labelOf(job));
     });
     tf.dispose([y, toward] as tf.TensorContainer);
     this.#settle(walkers, stepped, wrongBefore);
@@ -168,33 +145,23 @@ class FabWork {
   }
 
   #settle(walkers: readonly Walker[], { reached, adversarial, distances }: Stepped, wrongBefore: readonly boolean[]): void {
-    const found: number[] = [];
+    const finds: Find[] = [];
     const on: number[] = [];
-    walkers.forEach((walker, i) => {
+    walkers.forEach((walker, place) => {
+      const { job } = walker;
       walker.steps++;
-      const inside = (adversarial[i] as boolean) && (distances[i] as number) <= this.#threat.eps;
-      if (wrongBefore[i]) this.#board.finish(walker.job, true);
+      const inside = (adversarial[place] as boolean) && (distances[place] as number) <= this.#threat.eps;
+      if (wrongBefore[place]) this.#attempts.end(job, true);
       else if (inside) {
-        if (this.#board.finish(walker.job, true)) found.push(i);
-      } else if (this.#board.obsolete(walker.job) || walker.steps === this.#plan.iterations) this.#board.finish(walker.job, false);
-      else on.push(i);
+        if (this.#attempts.end(job, true)) finds.push({ place, job, iteration: job.attempt * this.#plan.iterations + walker.steps });
+      } else if (this.#attempts.obsolete(job) || walker.steps === this.#plan.iterations) this.#attempts.end(job, false);
+      else on.push(place);
     });
-    const winners = found.map((i) => walkers[i] as Walker);
-    this.#outcome.found(
-      reached,
-      found,
-      winners.map((w) => w.job.row),
-      winners.map((w) => w.job.attempt * this.#plan.iterations + w.steps),
-    );
+    this.#attempts.keep(reached, finds);
     this.#boundary.keep(on);
-  }
-
-  finish(): tf.Tensor4D {
-    return this.#outcome.finish(this.#run, this.#plan.attempts * this.#plan.iterations);
   }
 
   dispose(): void {
     this.#boundary.dispose();
-    this.#outcome.dispose();
   }
 }

@@ -1,8 +1,9 @@
 /** Iterative gradient attacks over a queue of examples: whoever is broken or through leaves the pass, and the next takes the place. */
 import { tf } from '../../tensor/tf.ts';
 import type { AttackRun, Batch, Loss, Target } from '../attack.ts';
-import { Board, type Job } from './board.ts';
-import { Outcome, predictedClasses, rowsOf, turn } from './outcome.ts';
+import { Attempts, type Pass, rowIndices } from './attempts.ts';
+import type { Job } from './board.ts';
+import { predictedClasses, rowsOf } from './outcome.ts';
 import type { Step } from './step.ts';
 
 export interface Search {
@@ -65,40 +66,24 @@ function release(lanes: Lanes | undefined): void {
  */
 export async function search(batch: Batch, target: Target, run: AttackRun, plan: Search): Promise<tf.Tensor4D> {
   if (target.classes < 2) return batch.x.clone(); // there is no wrong class
-  const work = new Work(batch, target, run, plan);
-  try {
-    for (;;) {
-      await turn(run.signal);
-      work.refill();
-      if (work.running > 0) await work.advance();
-      else if (work.waiting > 0) await work.look();
-      else break;
-      if (work.waiting >= run.batchSize) await work.look();
-    }
-    return work.finish();
-  } finally {
-    work.dispose();
-  }
+  const attempts = new Attempts(batch, run, { attempts: plan.attempts, iterations: plan.attempts * (plan.steps + 1) - 1 });
+  return attempts.workOff(new ClimbingPass(attempts, target, run.batchSize, plan));
 }
 
-class Work {
-  readonly #batch: Batch;
+class ClimbingPass implements Pass {
+  readonly #attempts: Attempts;
   readonly #target: Target;
-  readonly #run: AttackRun;
+  readonly #batchSize: number;
   readonly #plan: Search;
-  readonly #board: Board;
-  readonly #outcome: Outcome;
   #lanes: Lanes | undefined;
   /** Jobs that have taken all their steps; their last point has yet to be looked at. */
   #ended: Lanes | undefined;
 
-  constructor(batch: Batch, target: Target, run: AttackRun, plan: Search) {
-    this.#batch = batch;
+  constructor(attempts: Attempts, target: Target, batchSize: number, plan: Search) {
+    this.#attempts = attempts;
     this.#target = target;
-    this.#run = run;
+    this.#batchSize = batchSize;
     this.#plan = plan;
-    this.#board = new Board(batch.ids.length, plan.attempts);
-    this.#outcome = new Outcome(batch);
   }
 
   get running(): number {
@@ -108,48 +93,35 @@ class Work {
     return this.#ended?.jobs.length ?? 0;
   }
 
-  /** Begins jobs until the pass is full. */
-  refill(): void {
-    const jobs = this.#board.take(this.#run.batchSize - this.running, this.running + this.waiting);
-    if (jobs.length === 0) return;
-    const clean = this.#cleanOf(jobs);
-    const x = this.#plan.start(clean, jobs);
-    clean.dispose();
+  begin(jobs: readonly Job[], images: tf.Tensor4D): void {
+    const x = this.#plan.start(images, jobs);
+    images.dispose();
     const begun = { jobs, taken: jobs.map(() => 0), x, memory: undefined };
     if (this.#plan.steps === 0) this.#ended = join(this.#ended, begun);
     else this.#lanes = join(this.#lanes, begun);
   }
 
-  #cleanOf(jobs: readonly Job[]): tf.Tensor4D {
-    return rowsOf(
-      this.#batch.x,
-      jobs.map((j) => j.row),
-    );
+  async advance(): Promise<void> {
+    if (this.running > 0) await this.#climb();
+    else await this.#look();
+    if (this.waiting >= this.#batchSize) await this.#look();
   }
 
   /** One step of every job in the pass. */
-  async advance(): Promise<void> {
+  async #climb(): Promise<void> {
     const lanes = this.#lanes as Lanes;
     const { jobs } = lanes;
-    const y = tf.tensor1d(this.#labelsOf(jobs), 'int32');
-    const rows = tf.tensor1d(
-      Int32Array.from(jobs, (j) => j.row),
-      'int32',
-    );
+    const [y, rows] = [this.#attempts.labelsOf(jobs), rowIndices(jobs)];
     const { loss, logits, grad } = this.#target.gradient(lanes.x, this.#plan.loss(jobs, y, rows));
     tf.dispose([loss, y, rows]);
     const predicted = await predictedClasses(logits);
     logits.dispose();
     const broken = this.#settle(lanes, predicted);
-    const origin = this.#cleanOf(jobs);
+    const origin = this.#attempts.imagesOf(jobs);
     const next = this.#plan.step({ x: lanes.x, origin, grad, memory: lanes.memory });
     tf.dispose([origin, grad]);
     release(lanes);
     this.#sort({ jobs, taken: lanes.taken.map((t) => t + 1), x: next.x, memory: next.memory }, broken);
-  }
-
-  #labelsOf(jobs: readonly Job[]): Int32Array {
-    return Int32Array.from(jobs, (j) => this.#batch.labels[j.row] as number);
   }
 
   /** Jobs that go on stay in the pass, those that are through wait for the last look, the others leave. */
@@ -158,7 +130,7 @@ class Work {
     const through: number[] = [];
     lanes.jobs.forEach((job, i) => {
       if (broken[i]) return;
-      if (this.#board.obsolete(job)) this.#board.finish(job, false);
+      if (this.#attempts.obsolete(job)) this.#attempts.end(job, false);
       else (lanes.taken[i] === this.#plan.steps ? through : on).push(i);
     });
     if (on.length === lanes.jobs.length) {
@@ -172,14 +144,14 @@ class Work {
   }
 
   /** The last look at the points of jobs that are through. */
-  async look(): Promise<void> {
+  async #look(): Promise<void> {
     const lanes = this.#ended as Lanes;
     const logits = this.#target.logits(lanes.x);
     const predicted = await predictedClasses(logits);
     logits.dispose();
     const broken = this.#settle(lanes, predicted);
     lanes.jobs.forEach((job, i) => {
-      if (!broken[i]) this.#board.finish(job, false);
+      if (!broken[i]) this.#attempts.end(job, false);
     });
     release(lanes);
     this.#ended = undefined;
@@ -187,26 +159,17 @@ class Work {
 
   /** Keeps the points that are misclassified, and says which jobs they end. */
   #settle(lanes: Lanes, predicted: Int32Array): boolean[] {
-    const { steps } = this.#plan;
-    const broken = lanes.jobs.map((job, i) => predicted[i] !== this.#batch.labels[job.row]);
-    const first = lanes.jobs.flatMap((job, i) => (broken[i] && this.#board.finish(job, true) ? [i] : []));
-    const jobs = first.map((i) => lanes.jobs[i] as Job);
-    this.#outcome.found(
-      lanes.x,
-      first,
-      jobs.map((j) => j.row),
-      jobs.map((j, k) => j.attempt * (steps + 1) + (lanes.taken[first[k] as number] as number)),
-    );
+    const broken = lanes.jobs.map((job, i) => predicted[i] !== this.#attempts.labelOf(job));
+    const finds = lanes.jobs.flatMap((job, place) => {
+      if (!broken[place] || !this.#attempts.end(job, true)) return [];
+      return [{ place, job, iteration: job.attempt * (this.#plan.steps + 1) + (lanes.taken[place] as number) }];
+    });
+    this.#attempts.keep(lanes.x, finds);
     return broken;
-  }
-
-  finish(): tf.Tensor4D {
-    return this.#outcome.finish(this.#run, this.#plan.attempts * (this.#plan.steps + 1) - 1);
   }
 
   dispose(): void {
     release(this.#lanes);
     release(this.#ended);
-    this.#outcome.dispose();
   }
 }

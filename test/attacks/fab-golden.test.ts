@@ -19,7 +19,7 @@ async function compare(name: string): Promise<{ near: number; median: number }> 
   return { near, median: Math.abs(median(got) / median(want) - 1) };
 }
 
-test.each(names)('%s: distances are those of the authors to 1 %%, and their median to 0.5 %%', async (name) => {
+test.each(names)('%s: distances are those of the authors to a hundredth, and their median to a two-hundredth', async (name) => {
   const off = await compare(name);
   expect(off.near).toBeGreaterThanOrEqual(0.95);
   expect(off.median).toBeLessThan(0.005);
