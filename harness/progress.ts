@@ -14,8 +14,8 @@ const SPEEDS: Record<string, readonly [train: number, attack: number]> = {
 };
 const GPU_SPEED = [2000, 3000] as const;
 
-/** Starting a process, its engine and its data, in seconds. */
-const OVERHEAD = 2;
+/** Seconds around a job: a training starts a process and its engine and loads its data, a cell mostly finds them there. */
+const OVERHEAD: Record<Planned['kind'], number> = { model: 2, cell: 0.2 };
 
 /** Attacks stop at points that are broken: the part of the passes planned at most that is usually spent. */
 const USUALLY_SPENT = 0.5;
@@ -25,12 +25,12 @@ export function expectedSeconds(planned: Planned, engine: EngineRef): number {
   const [train, attack] = engine.device.startsWith('cuda') ? GPU_SPEED : (SPEEDS[engine.name] ?? [10, 10]);
   const threads = engine.device === 'cpu' ? engine.threads : 1;
   const gflops = flops(planned.work) / 1e9;
-  return OVERHEAD + (planned.kind === 'model' ? gflops / train : (USUALLY_SPENT * gflops) / attack) / threads;
+  return OVERHEAD[planned.kind] + (planned.kind === 'model' ? gflops / train : (USUALLY_SPENT * gflops) / attack) / threads;
 }
 
 /** The time that a finished job took, in seconds, overhead included. */
 function measuredSeconds(record: RampartRecord): number {
-  return OVERHEAD + (record.kind === 'model' ? record.cost.wallMs : record.wallMs) / 1000;
+  return OVERHEAD[record.kind] + (record.kind === 'model' ? record.cost.wallMs : record.wallMs) / 1000;
 }
 
 /** Measured over expected time, of models and cells apart: learns from every job that ends, reused ones too. */

@@ -132,7 +132,7 @@ export const cellRecordSchema = z.strictObject({
   passes,
   wallMs: z.number(),
   imagesPerSecond: z.number(),
-  /** The most that the process held during the job, with what it still kept of cells before: at most 256 MB of those. */
+  /** The most that the process held during the job, with what it still kept of cells before: less than 256 MB, or than a fresh worker has. */
   peakMemoryMb: z.number(),
   /** Per member of an ensemble: examples that came in and left robust. */
   members: z

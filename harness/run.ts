@@ -59,14 +59,33 @@ export async function chooseSlots(suite: Suite, options: Pick<RunOptions, 'engin
   return { engine, slots, probe };
 }
 
+/** Does two things at the same time. When one fails, or `signal` aborts, the other is stopped, and the first reason is thrown once both have ended. */
+async function together<A, B>(
+  signal: AbortSignal,
+  [one, other]: readonly [(signal: AbortSignal) => Promise<A>, (signal: AbortSignal) => Promise<B>],
+): Promise<[A, B]> {
+  signal.throwIfAborted();
+  const stop = new AbortController();
+  const onAbort = () => stop.abort(signal.reason);
+  signal.addEventListener('abort', onAbort);
+  const both = [one(stop.signal), other(stop.signal)] as const;
+  for (const each of both) each.catch((error: unknown) => stop.abort(error));
+  await Promise.allSettled(both);
+  signal.removeEventListener('abort', onAbort);
+  stop.signal.throwIfAborted();
+  return Promise.all(both);
+}
+
 /** Runs a suite; what the output folder already holds is reused. Throws before anything runs when data, engine or folder are not usable. */
 export async function runSuite(suite: Suite, registry: Registry, options: RunOptions): Promise<RunResult> {
   const { out, dataDir, signal, listener } = options;
   const store = new Store(out);
   await store.prepare();
-  const { engine, slots, probe } = await chooseSlots(suite, options);
+  const [{ engine, slots, probe }, data] = await together(signal, [
+    (signal) => chooseSlots(suite, { ...options, signal }),
+    (signal) => prepareData(suite, registry, { dataDir, download: options.download, signal, onProgress: options.onData }),
+  ]);
   listener?.engine?.(probe, slots.length);
-  const data = await prepareData(suite, registry, { dataDir, download: options.download, signal, onProgress: options.onData });
   const plan = planRun(suite, registry, data, engine);
   listener?.planned?.(plan);
   const revision = gitRevision();

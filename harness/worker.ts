@@ -77,13 +77,17 @@ async function work(assignment: Assignment): Promise<Message> {
   };
   const context = { settings, registry, store: new Store(settings.out), engine: info, signal, testData, report };
   await (job.kind === 'model' ? runModel(job, context) : runCell(job, context));
-  const small = process.memoryUsage.rss() - memory < MOST_LEFT_BEHIND;
-  const stays = !assignment.alone && forgotten && small && tensorsHeld() === before && !registry.handedOutForeign;
+  const stays = !assignment.alone && forgotten && isSmall(memory) && tensorsHeld() === before && !registry.handedOutForeign;
   return { type: 'done', stays };
 }
 
-/** A worker that still holds so many bytes more than before its first job makes room for a fresh one: they count in the peak of every later job. */
+/** In bytes. What a worker keeps counts in the peak of every later job, and takes memory from others: one that keeps more makes room for a fresh one. */
 const MOST_LEFT_BEHIND = 256 * 2 ** 20;
+
+/** Whether this process has grown by no more than that since before its first job, or than its size then: a GPU's libraries grow once, on first use. */
+function isSmall(before: number): boolean {
+  return process.memoryUsage.rss() - before < Math.max(MOST_LEFT_BEHIND, before);
+}
 
 function tensorsHeld(): string {
   const { numTensors, numDataBuffers } = tf.memory();
