@@ -1,15 +1,13 @@
 /** Robustness against training cost, with the Pareto front: which defense buys the most robustness for the compute. */
 import { line } from 'd3-shape';
 import { compact, interval, percent } from '../format.ts';
-import type { Board, Row } from '../leaderboard.ts';
-import { boardTitle, trainingPasses } from '../leaderboard.ts';
-import { element, picture } from '../svg.ts';
-import { areaOf, axes, type Chart, linear, logarithmic, logTicks, placeLabels, series } from './frame.ts';
+import { type Board, boardTitle, trainingPasses } from '../leaderboard.ts';
+import { element } from '../svg.ts';
+import { type Chart, logarithmic, logTicks } from './frame.ts';
+import { type Point, scatterChart } from './scatter.ts';
 
-interface Point {
-  readonly row: Row;
+interface Priced extends Point {
   readonly cost: number;
-  readonly accuracy: number;
 }
 
 /** The points that no other one beats: none is as cheap and more robust, or as robust and cheaper. From cheap to dear. */
@@ -25,68 +23,38 @@ export function paretoFront<T extends { cost: number; accuracy: number }>(points
 
 /** Undefined where fewer than two models were trained here and attacked. */
 export function costChart(board: Board, colours: ReadonlyMap<string, number>): Chart | undefined {
-  const points: Point[] = board.rows.flatMap((row) => {
+  const points: Priced[] = board.rows.flatMap((row) => {
     const cost = trainingPasses(row.model.record);
     return row.worst && cost > 0 ? [{ row, cost, accuracy: row.worst.accuracy }] : [];
   });
   if (points.length < 2) return undefined;
-  const width = 720;
-  const height = 380;
-  const area = areaOf(width, height);
-  const x = logarithmic(
-    points.map((p) => p.cost),
-    [area.left, area.right],
-  );
-  const highest = Math.max(...points.map((p) => p.row.worst?.interval[1] ?? 0));
-  const y = linear([0, highest], [area.bottom, area.top]);
   const front = paretoFront(points);
-  const path = line<Point>(
-    (p) => x(p.cost),
-    (p) => y(p.accuracy),
-  ).digits(2)(front);
-  const id = `${board.id}-cost`;
-  const title = `Robustness against training cost: ${boardTitle(board)}`;
-  const description = `Worst-case robust accuracy of ${points.length} models against passes of training, on a logarithmic scale. On the Pareto front, from cheap to dear: ${front
-    .slice(0, 8)
-    .map((p) => `${p.row.model.name} ${percent(p.accuracy)} %`)
-    .join(', ')}${front.length > 8 ? ` and ${front.length - 8} more` : ''}.`;
-  const mark = (p: Point) =>
-    element(
-      'g',
-      { class: `mark ${series(colours.get(p.row.model.record.defense.name) ?? 0)}` },
-      element(
-        'title',
-        {},
+  const best = front.slice(0, 8).map((p) => `${p.row.model.name} ${percent(p.accuracy)} %`);
+  const more = front.length > 8 ? ` and ${front.length - 8} more` : '';
+  return scatterChart(
+    {
+      id: `${board.id}-cost`,
+      title: `Robustness against training cost: ${boardTitle(board)}`,
+      description: `Worst-case robust accuracy of ${points.length} models against passes of training, on a logarithmic scale. On the Pareto front, from cheap to dear: ${best.join(', ')}${more}.`,
+      points,
+      at: (p) => p.cost,
+      axis: (range) => {
+        const costs = points.map((p) => p.cost);
+        const scale = logarithmic(costs, range);
+        return { scale, title: 'training passes (forward + backward, summed over examples)', ticks: logTicks(scale) };
+      },
+      highest: Math.max(...points.map((p) => p.row.worst?.interval[1] ?? 0)),
+      backdrop: (x, y) => {
+        const path = line<Priced>(
+          (p) => x(p.cost),
+          (p) => y(p.accuracy),
+        ).digits(2)(front);
+        return path ? element('path', { class: 'front', d: path }) : undefined;
+      },
+      hover: (p) =>
         `${p.row.model.name}: ${percent(p.accuracy)} % [${interval(p.row.worst?.interval ?? [0, 1])}], ${compact(p.cost)} training passes`,
-      ),
-      points.length > 60
-        ? undefined
-        : element('line', { x1: x(p.cost), x2: x(p.cost), y1: y(p.row.worst?.interval[0] ?? 0), y2: y(p.row.worst?.interval[1] ?? 0) }),
-      element('circle', { cx: x(p.cost), cy: y(p.accuracy), r: points.length > 60 ? 3 : 5 }),
-    );
-  const labelled = [...front, ...(points.length <= 24 ? points.filter((p) => !front.includes(p)) : [])];
-  const svg = picture(
-    { id, title, description, width, height },
-    axes(
-      area,
-      { scale: x, title: 'training passes (forward + backward, summed over examples)', ticks: logTicks(x) },
-      { scale: y, title: 'worst-case robust accuracy, %', format: (v) => String(Math.round(v * 100)) },
-    ),
-    path ? element('path', { class: 'front', d: path }) : undefined,
-    points.map(mark),
-    placeLabels(
-      labelled.map((p) => ({ x: x(p.cost), y: y(p.accuracy), text: p.row.model.name })),
-      area,
-    ),
-  );
-  return {
-    id,
-    title,
-    description,
-    svg,
-    table: {
-      name: id,
-      caption: title,
+      intervals: true,
+      first: front,
       columns: [
         { key: 'model', title: 'Model', kind: 'text' },
         { key: 'training_passes', title: 'Training passes', kind: 'count' },
@@ -106,5 +74,6 @@ export function costChart(board: Board, colours: ReadonlyMap<string, number>): C
         front.includes(p),
       ]),
     },
-  };
+    colours,
+  );
 }

@@ -1,8 +1,8 @@
 /** What all charts share: the plot area, axes, tick labels, series colours and the placing of labels. */
 import { type ScaleContinuousNumeric, scaleLinear, scaleLog } from 'd3-scale';
 import { compact } from '../format.ts';
-import { type Child, element, type Svg } from '../svg.ts';
-import type { Table } from '../table.ts';
+import { type Child, element, picture, type Svg } from '../svg.ts';
+import type { Column, Table } from '../table.ts';
 
 /** A picture, its data, and the sentence under it. */
 export interface Chart {
@@ -14,6 +14,22 @@ export interface Chart {
   /** A line per test image: written as CSV, not as a page. */
   readonly bulk?: boolean;
 }
+
+/** What a chart says beside its drawing. */
+export interface ChartData extends Omit<Chart, 'svg' | 'table'> {
+  readonly columns: readonly Column[];
+  readonly rows: Table['rows'];
+}
+
+/** A chart from its drawing, in a picture of this size. Its data take its id as their name and its title as their caption. */
+export function chartOf(data: ChartData & { width: number; height: number }, ...drawing: Child[]): Chart {
+  const { id, title, description, bulk, columns, rows } = data;
+  const svg = picture(data, ...drawing);
+  return { id, title, description, svg, table: { name: id, caption: title, columns, rows }, ...(bulk ? { bulk } : {}) };
+}
+
+/** A share in [0,1] as whole percent, for the ticks of an axis. */
+export const wholePercent = (share: number) => String(Math.round(share * 100));
 
 export type Scale = ScaleContinuousNumeric<number, number>;
 
@@ -39,12 +55,16 @@ export function logarithmic(values: readonly number[], range: readonly [number, 
   return scaleLog([Math.min(...values) / 1.35, Math.max(...values) * 1.5], [...range]);
 }
 
+/** One side of the plot area. */
+export interface Axis {
+  readonly scale: Scale;
+  readonly title: string;
+  readonly ticks?: readonly number[];
+  readonly format?: (v: number) => string;
+}
+
 /** Both axes with grid lines, tick labels and titles. */
-export function axes(
-  area: Area,
-  x: { scale: Scale; title: string; ticks?: readonly number[]; format?: (v: number) => string },
-  y: { scale: Scale; title: string; format?: (v: number) => string },
-): Svg {
+export function axes(area: Area, x: Axis, y: Omit<Axis, 'ticks'>): Svg {
   const xTicks = x.ticks ?? x.scale.ticks(6);
   const middleX = (area.left + area.right) / 2;
   const middleY = (area.top + area.bottom) / 2;

@@ -2,8 +2,8 @@
 import { scaleLinear } from 'd3-scale';
 import { percent } from '../format.ts';
 import { type Board, boardTitle } from '../leaderboard.ts';
-import { element, picture, type Svg } from '../svg.ts';
-import { type Chart, short } from './frame.ts';
+import { element, type Svg } from '../svg.ts';
+import { type Chart, chartOf, short } from './frame.ts';
 
 /** One hue from near white to dark: order survives printing, and colour blindness. */
 const ramp = scaleLinear([0, 0.35, 0.7, 1], ['#f4f1e8', '#9cc4d8', '#2f7ea6', '#0b2f52']).clamp(true);
@@ -30,8 +30,19 @@ export function gridChart(grid: Grid): Chart {
   const top = 70;
   const width = Math.max(left + cellWidth * grid.columns.length + 60, 320);
   const height = top + cellHeight * rows.length + 8;
-  const svg = picture(
-    { id: grid.id, title: grid.title, description: grid.description, width, height },
+  return chartOf(
+    {
+      id: grid.id,
+      title: grid.title,
+      description: grid.description,
+      width,
+      height,
+      columns: [
+        { key: 'model', title: grid.rowTitle, kind: 'text' },
+        ...grid.columns.map((name) => ({ key: name, title: name, kind: 'accuracy' as const })),
+      ],
+      rows: grid.rows.map((name, i) => [name, ...(grid.values[i] ?? [])]),
+    },
     grid.columns.map((name, j) =>
       element(
         'text',
@@ -50,21 +61,6 @@ export function gridChart(grid: Grid): Chart {
       ),
     ]),
   );
-  return {
-    id: grid.id,
-    title: grid.title,
-    description: grid.description,
-    svg,
-    table: {
-      name: grid.id,
-      caption: grid.title,
-      columns: [
-        { key: 'model', title: grid.rowTitle, kind: 'text' },
-        ...grid.columns.map((name) => ({ key: name, title: name, kind: 'accuracy' as const })),
-      ],
-      rows: grid.rows.map((name, i) => [name, ...(grid.values[i] ?? [])]),
-    },
-  };
 }
 
 function heatCell(value: number | null, what: string, x: number, y: number, w: number, h: number): Svg {

@@ -3,8 +3,8 @@ import { line } from 'd3-shape';
 import type { ModelRecord } from '../../harness/record.ts';
 import { percent, radius } from '../format.ts';
 import { type Board, boardTitle, type View } from '../leaderboard.ts';
-import { element, picture } from '../svg.ts';
-import { type Area, areaOf, axes, type Chart, linear, type Scale, series, short } from './frame.ts';
+import { element } from '../svg.ts';
+import { type Area, areaOf, axes, type Chart, chartOf, linear, type Scale, series, short, wholePercent } from './frame.ts';
 
 export interface Line {
   readonly name: string;
@@ -39,12 +39,24 @@ export function lineChart(plot: Plot): Chart {
   const format = plot.x.format ?? ((v: number) => String(Number(v.toPrecision(6))));
   const value = (v: number) => (plot.y.percent ? `${percent(v)} %` : String(Number(v.toPrecision(4))));
   const omitted = plot.lines.length > MOST_LINES ? ` The first ${MOST_LINES} of ${plot.lines.length}; the file has all.` : '';
-  const svg = picture(
-    { id: plot.id, title: plot.title, description: plot.description + omitted, width, height },
+  return chartOf(
+    {
+      id: plot.id,
+      title: plot.title,
+      description: plot.description + omitted,
+      width,
+      height,
+      columns: [
+        { key: 'line', title: 'Line', kind: 'text' },
+        { key: plot.x.key, title: plot.x.title, kind: 'number' },
+        { key: plot.y.key, title: plot.y.title, kind: plot.y.percent ? 'accuracy' : 'number' },
+      ],
+      rows: plot.lines.flatMap((l) => l.points.map(([px, py]) => [l.name, px, py])),
+    },
     axes(
       area,
       { scale: x, title: plot.x.title, format, ...(plot.x.ticks ? { ticks: plot.x.ticks } : {}) },
-      { scale: y, title: plot.y.title, format: (v) => (plot.y.percent ? String(Math.round(v * 100)) : String(v)) },
+      { scale: y, title: plot.y.title, format: plot.y.percent ? wholePercent : String },
     ),
     shown.map((l) => drawn(l, x, y, (px, py) => `${l.name}: ${value(py)} at ${plot.x.title} ${format(px)}`)),
     shown.map((l, i) =>
@@ -62,22 +74,6 @@ export function lineChart(plot: Plot): Chart {
       ),
     ),
   );
-  return {
-    id: plot.id,
-    title: plot.title,
-    description: plot.description + omitted,
-    svg,
-    table: {
-      name: plot.id,
-      caption: plot.title,
-      columns: [
-        { key: 'line', title: 'Line', kind: 'text' },
-        { key: plot.x.key, title: plot.x.title, kind: 'number' },
-        { key: plot.y.key, title: plot.y.title, kind: plot.y.percent ? 'accuracy' : 'number' },
-      ],
-      rows: plot.lines.flatMap((l) => l.points.map(([px, py]) => [l.name, px, py])),
-    },
-  };
 }
 
 function drawn(l: Line, x: Scale, y: Scale, hover: (px: number, py: number) => string) {

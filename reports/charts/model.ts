@@ -2,8 +2,8 @@
 import type { ModelRecord } from '../../harness/record.ts';
 import { duration } from '../format.ts';
 import { type Board, boardTitle, type Row } from '../leaderboard.ts';
-import { element, picture } from '../svg.ts';
-import { type Chart, series, short } from './frame.ts';
+import { element } from '../svg.ts';
+import { type Chart, chartOf, series, short } from './frame.ts';
 
 /** The wall time of training by what it was spent on; nothing for a model that was not trained here. */
 export function costSplitChart(record: ModelRecord, name: string, id: string): Chart[] {
@@ -42,18 +42,14 @@ export function costSplitChart(record: ModelRecord, name: string, id: string): C
       ),
     ),
   );
-  const title = `Where the training time went: ${name}`;
-  const description = `${duration(total)} of training, by what it was spent on.`;
-  const chartId = `${id}-split`;
   return [
-    {
-      id: chartId,
-      title,
-      description,
-      svg: picture({ id: chartId, title, description, width, height }, bars, legend),
-      table: {
-        name: chartId,
-        caption: title,
+    chartOf(
+      {
+        id: `${id}-split`,
+        title: `Where the training time went: ${name}`,
+        description: `${duration(total)} of training, by what it was spent on.`,
+        width,
+        height,
         columns: [
           { key: 'part', title: 'Part', kind: 'text' },
           { key: 'ms', title: 'Time, ms', kind: 'count' },
@@ -61,7 +57,9 @@ export function costSplitChart(record: ModelRecord, name: string, id: string): C
         ],
         rows: parts.map((p) => [p.what, Math.round(p.ms), p.ms / total]),
       },
-    },
+      bars,
+      legend,
+    ),
   ];
 }
 
@@ -85,28 +83,18 @@ export function outcomesChart(board: Board, row: Row, id: string): Chart | undef
   const step = (width - left - 8) / shown;
   const lineHeight = 18;
   const height = 10 + lineHeight * lines.length + 24;
-  const title = `What each attack broke: ${row.model.name}, ${boardTitle(board)}`;
-  const description = `One column per test image (the first ${shown} of ${n}), ink where the prediction is wrong after the attack. Columns without ink are robust.`;
-  const chartId = `${id}-outcomes`;
   const drawn = lines.map((l, i) => [
     element('text', { x: left - 6, y: 21 + i * lineHeight, 'text-anchor': 'end' }, short(l.name, 16)),
     element('path', { class: 'bits', d: runs(l.robust.slice(0, shown), left, 9 + i * lineHeight, step, lineHeight - 3) }),
   ]);
-  const svg = picture(
-    { id: chartId, title, description, width, height },
-    drawn,
-    element('text', { class: 'axis-title', x: left, y: height - 6 }, 'test image 0'),
-    element('text', { class: 'axis-title', x: width - 8, y: height - 6, 'text-anchor': 'end' }, String(shown - 1)),
-  );
-  return {
-    id: chartId,
-    title,
-    description,
-    svg,
-    bulk: true,
-    table: {
-      name: chartId,
-      caption: title,
+  return chartOf(
+    {
+      id: `${id}-outcomes`,
+      title: `What each attack broke: ${row.model.name}, ${boardTitle(board)}`,
+      description: `One column per test image (the first ${shown} of ${n}), ink where the prediction is wrong after the attack. Columns without ink are robust.`,
+      bulk: true,
+      width,
+      height,
       columns: [
         { key: 'image', title: 'Image', kind: 'count' },
         { key: 'class', title: 'Class', kind: 'text' },
@@ -118,7 +106,10 @@ export function outcomesChart(board: Board, row: Row, id: string): Chart | undef
         ...lines.map((l) => (i < l.robust.length ? Number(l.robust[i]) : null)),
       ]),
     },
-  };
+    drawn,
+    element('text', { class: 'axis-title', x: left, y: height - 6 }, 'test image 0'),
+    element('text', { class: 'axis-title', x: width - 8, y: height - 6, 'text-anchor': 'end' }, String(shown - 1)),
+  );
 }
 
 /** A path of rectangles, one per run of broken images. */

@@ -1,59 +1,41 @@
 /** Point charts: clean against robust accuracy, and the spread over seeds. */
 import { interval, percent } from '../format.ts';
 import { type Board, boardTitle, type Row } from '../leaderboard.ts';
-import { element, picture } from '../svg.ts';
-import { areaOf, axes, type Chart, linear, placeLabels, series, short } from './frame.ts';
+import { element } from '../svg.ts';
+import { axes, type Chart, chartOf, linear, series, short, wholePercent } from './frame.ts';
+import { scatterChart } from './scatter.ts';
 
 /** Worst-case robust accuracy against clean accuracy; the diagonal is a model that no attack harms. */
 export function accuracyChart(board: Board, colours: ReadonlyMap<string, number>): Chart | undefined {
   const points = board.rows.flatMap((row) =>
-    row.worst && row.clean ? [{ row, clean: row.clean.accuracy, robust: row.worst.accuracy }] : [],
+    row.worst && row.clean ? [{ row, clean: row.clean.accuracy, accuracy: row.worst.accuracy }] : [],
   );
   if (points.length < 2) return undefined;
-  const width = 720;
-  const height = 380;
-  const area = areaOf(width, height);
-  const x = linear([0, Math.max(...points.map((p) => p.clean))], [area.left, area.right]);
-  const y = linear([0, Math.max(...points.map((p) => p.robust), 0.1)], [area.bottom, area.top]);
-  const end = Math.min(x.domain()[1] as number, y.domain()[1] as number);
-  const id = `${board.id}-accuracy`;
-  const title = `Robust against clean accuracy: ${boardTitle(board)}`;
-  const description =
-    'Worst-case robust accuracy against clean accuracy, one point per model. Up and to the right is better; nothing lies above the diagonal.';
-  const svg = picture(
-    { id, title, description, width, height },
-    axes(
-      area,
-      { scale: x, title: 'clean accuracy, %', format: (v) => String(Math.round(v * 100)) },
-      { scale: y, title: 'worst-case robust accuracy, %', format: (v) => String(Math.round(v * 100)) },
-    ),
-    element('line', { class: 'grid', x1: x(0), y1: y(0), x2: x(end), y2: y(end) }),
-    points.map((p) =>
-      element(
-        'g',
-        { class: `mark ${series(colours.get(p.row.model.record.defense.name) ?? 0)}` },
-        element('title', {}, `${p.row.model.name}: clean ${percent(p.clean)} %, worst case ${percent(p.robust)} %`),
-        element('circle', { cx: x(p.clean), cy: y(p.robust), r: points.length > 60 ? 3 : 5 }),
-      ),
-    ),
-    placeLabels(points.length <= 24 ? points.map((p) => ({ x: x(p.clean), y: y(p.robust), text: p.row.model.name })) : [], area),
-  );
-  return {
-    id,
-    title,
-    description,
-    svg,
-    table: {
-      name: id,
-      caption: title,
+  const highest = Math.max(...points.map((p) => p.clean));
+  return scatterChart(
+    {
+      id: `${board.id}-accuracy`,
+      title: `Robust against clean accuracy: ${boardTitle(board)}`,
+      description:
+        'Worst-case robust accuracy against clean accuracy, one point per model. Up and to the right is better; nothing lies above the diagonal.',
+      points,
+      at: (p) => p.clean,
+      axis: (range) => ({ scale: linear([0, highest], range), title: 'clean accuracy, %', format: wholePercent }),
+      highest: Math.max(...points.map((p) => p.accuracy), 0.1),
+      backdrop: (x, y) => {
+        const end = Math.min(x.domain()[1] as number, y.domain()[1] as number);
+        return element('line', { class: 'grid', x1: x(0), y1: y(0), x2: x(end), y2: y(end) });
+      },
+      hover: (p) => `${p.row.model.name}: clean ${percent(p.clean)} %, worst case ${percent(p.accuracy)} %`,
       columns: [
         { key: 'model', title: 'Model', kind: 'text' },
         { key: 'clean', title: 'Clean', kind: 'accuracy' },
         { key: 'worst_case', title: 'Worst case', kind: 'accuracy' },
       ],
-      rows: points.map((p) => [p.row.model.name, p.clean, p.robust]),
+      rows: points.map((p) => [p.row.model.name, p.clean, p.accuracy]),
     },
-  };
+    colours,
+  );
 }
 
 /** The name that the seeds of a configuration share. */
@@ -75,17 +57,32 @@ export function seedChart(board: Board, colours: ReadonlyMap<string, number>): C
   const highest = Math.max(...shown.flat().map((r) => r.worst?.interval[1] ?? 0));
   const x = linear([0, highest], [area.left, area.right]);
   const y = linear([0, 1], [area.bottom, area.top]);
-  const id = `${board.id}-seeds`;
-  const title = `Spread over seeds: ${boardTitle(board)}`;
-  const description =
-    'Worst-case robust accuracy of every seed (points, with their 95 % intervals) and their mean (bar). A difference between defenses that is smaller than the spread is not one.';
-  const svg = picture(
-    { id, title, description, width, height },
-    axes(
-      area,
-      { scale: x, title: 'worst-case robust accuracy, %', format: (v) => String(Math.round(v * 100)) },
-      { scale: y, title: '', format: () => '' },
-    ),
+  return chartOf(
+    {
+      id: `${board.id}-seeds`,
+      title: `Spread over seeds: ${boardTitle(board)}`,
+      description:
+        'Worst-case robust accuracy of every seed (points, with their 95 % intervals) and their mean (bar). A difference between defenses that is smaller than the spread is not one.',
+      width,
+      height,
+      columns: [
+        { key: 'configuration', title: 'Configuration', kind: 'text' },
+        { key: 'seed', title: 'Seed', kind: 'count' },
+        { key: 'worst_case', title: 'Worst case', kind: 'accuracy' },
+        { key: 'mean', title: 'Mean', kind: 'accuracy' },
+        { key: 'standard_deviation', title: 'Standard deviation', kind: 'accuracy' },
+      ],
+      rows: configurations.flatMap((rows) =>
+        rows.map((r) => [
+          configuration(r),
+          r.model.record.seed,
+          r.worst?.accuracy ?? null,
+          r.seeds?.mean ?? null,
+          r.seeds?.deviation ?? null,
+        ]),
+      ),
+    },
+    axes(area, { scale: x, title: 'worst-case robust accuracy, %', format: wholePercent }, { scale: y, title: '', format: () => '' }),
     shown.map((rows, i) => {
       const at = area.top + 18 + i * 26;
       const first = rows[0] as Row;
@@ -107,30 +104,4 @@ export function seedChart(board: Board, colours: ReadonlyMap<string, number>): C
       );
     }),
   );
-  return {
-    id,
-    title,
-    description,
-    svg,
-    table: {
-      name: id,
-      caption: title,
-      columns: [
-        { key: 'configuration', title: 'Configuration', kind: 'text' },
-        { key: 'seed', title: 'Seed', kind: 'count' },
-        { key: 'worst_case', title: 'Worst case', kind: 'accuracy' },
-        { key: 'mean', title: 'Mean', kind: 'accuracy' },
-        { key: 'standard_deviation', title: 'Standard deviation', kind: 'accuracy' },
-      ],
-      rows: configurations.flatMap((rows) =>
-        rows.map((r) => [
-          configuration(r),
-          r.model.record.seed,
-          r.worst?.accuracy ?? null,
-          r.seeds?.mean ?? null,
-          r.seeds?.deviation ?? null,
-        ]),
-      ),
-    },
-  };
 }
