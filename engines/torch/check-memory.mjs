@@ -18,5 +18,5 @@ const environment = {
   // Node ends without freeing what it holds, so leaks are for test/torch/memory.test.ts; too large an allocation must throw as it does without ASan
   ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1:new_delete_type_mismatch=0',
 };
-const tests = ['convolution', 'frozen', 'errors', 'reference'].map((name) => `test/torch/${name}.test.ts`);
+const tests = ['convolution', 'frozen', 'training', 'search', 'errors', 'reference'].map((name) => `test/torch/${name}.test.ts`);
 run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--testTimeout=300000', ...tests], environment);
