@@ -4,7 +4,7 @@
  * [--engine torch] [--threads 1] [--batch 128] [--peer CHECKOUT_OF_AUTO_ATTACK] [--python python3]`
  */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -122,11 +122,12 @@ function printMember(m: PeerMember, who: string, detail: string): void {
 }
 
 async function main(): Promise<void> {
-  if (!args.data) throw new Error('expected --data, the folder with test_batch.bin');
+  if (!args.data) throw new Error('expected --data, the folder with test_batch.bin or with the unpacked archive that holds it');
   const threat: Threat = { norm: args.norm as Norm, eps: fraction(args.eps ?? { Linf: '8/255', L2: '0.5', L1: '12' }[args.norm as Norm]) };
   const { info, why } = await chooseEngine(args.engine, { threads: Number(args.threads) });
   console.log(`${why}; ${info.version}, ${args.threads} thread(s), batch ${args.batch}, ${threat.norm} ${threat.eps}, ${args.n} images`);
-  const file = join(args.data, 'test_batch.bin');
+  const archive = join(args.data, 'cifar-10-batches-bin/test_batch.bin');
+  const file = existsSync(archive) ? archive : join(args.data, 'test_batch.bin');
   const data = readTestBatch(file, Number(args.n));
   const setup = { inputShape: data.shape, classes: 10, mean: [0, 0, 0], std: [1, 1, 1] };
   const network = createNetwork('resnet-tiny', setup, new Rng('bench'));
