@@ -19,7 +19,7 @@ function executing(
 ) {
   const executor: Executor = processExecutor(settings, { silenceMs });
   onTestFinished(() => executor.close());
-  const run = async (name: string, onProgress = () => undefined as void, signal = never) =>
+  const run = async (name: string, onProgress: () => void = () => undefined, signal = never) =>
     executor.run(await job(name), engine, signal, onProgress);
   return { executor, run };
 }
