@@ -28,9 +28,9 @@ export {
   type WrapperDefense,
 } from './defenses/defense.ts';
 export { type Ascent, ascend, gaussianNoise, uniformNoise } from './defenses/parts/craft.ts';
-export { kl } from './defenses/parts/losses.ts';
 export { RampartError } from './errors.ts';
 export type { Classifier, Linearized } from './models/classifier.ts';
+export { klDivergence as kl } from './tensor/fused.ts';
 export { type Norm, normOf } from './tensor/norms.ts';
 export { Rng } from './tensor/rng.ts';
 export { type Shape, tf } from './tensor/tf.ts';

@@ -5,10 +5,9 @@
  */
 import { z } from 'zod';
 import { RampartError } from '../errors.ts';
-import { softmaxCrossEntropy } from '../tensor/fused.ts';
+import { klDivergence, softmaxCrossEntropy } from '../tensor/fused.ts';
 import { tf } from '../tensor/tf.ts';
 import { defineDefense, type TrainingDefense } from './defense.ts';
-import { kl } from './parts/losses.ts';
 
 const params = z.strictObject({
   beta: z.number().min(0).default(2.5),
@@ -49,7 +48,7 @@ export function hat(trades: TrainingDefense) {
           const logits = forward(adversarial as tf.Tensor);
           const helped = forward(beyond as tf.Tensor);
           const natural = ctx.crossEntropy(clean, y);
-          const robust = kl(clean, logits).mean() as tf.Scalar;
+          const robust = klDivergence(clean, logits).mean() as tf.Scalar;
           const help = softmaxCrossEntropy(helped, label as tf.Tensor1D).mean() as tf.Scalar;
           const loss = natural.add(robust.mul(beta)).add(help.mul(gamma)) as tf.Scalar;
           return { loss, logits, terms: { natural, robust, help } };

@@ -1,10 +1,10 @@
 /** TRADES, Zhang et al. 2019 (arXiv 1901.08573), eq. 5, as the authors' code computes it: cross-entropy plus beta times KL. */
 import { z } from 'zod';
 import type { Loss, Threat } from '../attacks/attack.ts';
+import { klDivergence } from '../tensor/fused.ts';
 import { tf } from '../tensor/tf.ts';
 import { defineDefense, type Training } from './defense.ts';
 import { ascend, gaussianNoise, type Noise } from './parts/craft.ts';
-import { kl } from './parts/losses.ts';
 import { ascendTradesL2 } from './parts/trades-l2.ts';
 
 const params = z.strictObject({
@@ -26,7 +26,7 @@ export function createTrades({ beta, steps, ...p }: Params, { norm, eps: radius 
   return {
     async craft({ x, rng }, { target }) {
       const clean = target.logits(x);
-      const divergence: Loss = (logits) => kl(clean, logits);
+      const divergence: Loss = (logits) => klDivergence(clean, logits);
       const small = tf.tidy(() => noise(x, rng).mul(0.001)) as tf.Tensor4D;
       if (norm === 'L2') {
         const adversarial = ascendTradesL2((z) => target.gradient(z, divergence).grad, x, small, rng, { eps, step, steps });
@@ -42,7 +42,7 @@ export function createTrades({ beta, steps, ...p }: Params, { norm, eps: radius 
       const natural = ctx.crossEntropy(first, y);
       const logits = ctx.forward(adversarial as tf.Tensor4D).logits;
       const second = ctx.forward(x).logits;
-      const robust = kl(second, logits).mean() as tf.Scalar;
+      const robust = klDivergence(second, logits).mean() as tf.Scalar;
       return { loss: natural.add(robust.mul(beta)) as tf.Scalar, logits, terms: { natural, robust } };
     },
   };

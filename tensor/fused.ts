@@ -9,6 +9,8 @@ export const FUSED = {
   reluGrad: 'RampartReluGrad',
   softmaxCrossEntropy: 'RampartSoftmaxCrossEntropy',
   softmaxCrossEntropyGrad: 'RampartSoftmaxCrossEntropyGrad',
+  klDivergence: 'RampartKlDivergence',
+  klDivergenceGrad: 'RampartKlDivergenceGrad',
   sgdMomentum: 'RampartSgdMomentum',
   sgdMomentumAll: 'RampartSgdMomentumAll',
   moveStatistics: 'RampartMoveStatistics',
@@ -136,6 +138,39 @@ export function softmaxCrossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D): t
     };
     return { value, gradFunc } as { value: tf.Tensor; gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor };
   })(logits) as tf.Tensor1D;
+}
+
+/** KL(softmax(p) || softmax(q)) of every example, `[n]`; `p` and `q` are logits `[n,classes]`. Differentiable in both. */
+export function klDivergence(p: tf.Tensor2D, q: tf.Tensor2D): tf.Tensor1D {
+  return tf.customGrad((...args: unknown[]) => {
+    const [pIn, qIn, save] = args as [tf.Tensor2D, tf.Tensor2D, (t: tf.Tensor[]) => void];
+    const value =
+      kernel(FUSED.klDivergence, { p: pIn, q: qIn })?.[0] ??
+      tf.tidy(() => {
+        const logP = tf.logSoftmax(pIn);
+        return logP
+          .exp()
+          .mul(logP.sub(tf.logSoftmax(qIn)))
+          .sum(1);
+      });
+    save([pIn, qIn]);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
+      const [sp, sq] = saved as [tf.Tensor2D, tf.Tensor2D];
+      return kernel(FUSED.klDivergenceGrad, { p: sp, q: sq, dy }) ?? klGradients(sp, sq, dy);
+    };
+    return { value, gradFunc } as { value: tf.Tensor; gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor[] };
+  })(p, q) as tf.Tensor1D;
+}
+
+/** With P and Q the probabilities: `P (log P - log Q - KL)` and `Q - P`. */
+function klGradients(p: tf.Tensor2D, q: tf.Tensor2D, dy: tf.Tensor): tf.Tensor[] {
+  return tf.tidy(() => {
+    const [logP, logQ] = [tf.logSoftmax(p), tf.logSoftmax(q)];
+    const [probabilities, ratio] = [logP.exp(), logP.sub(logQ)];
+    const divergence = probabilities.mul(ratio).sum(1, true);
+    const column = dy.expandDims(1);
+    return [probabilities.mul(ratio.sub(divergence)).mul(column), logQ.exp().sub(probabilities).mul(column)];
+  });
 }
 
 /** Tensors by number, as a kernel takes a list of any length. */

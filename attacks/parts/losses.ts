@@ -1,6 +1,6 @@
 /** Losses that attacks climb: one value per example, differentiable in the logits. Higher is closer to an error. */
 import { z } from 'zod';
-import { softmaxCrossEntropy } from '../../tensor/fused.ts';
+import { klDivergence as divergence, softmaxCrossEntropy } from '../../tensor/fused.ts';
 import { tf } from '../../tensor/tf.ts';
 import type { Loss } from '../attack.ts';
 
@@ -33,8 +33,5 @@ export function targetedMargin(y: tf.Tensor1D, t: tf.Tensor1D): Loss {
 
 /** KL divergence from the clean prediction, as TRADES climbs it (Zhang et al. 2019, arXiv 1901.08573): `clean` are logits `[n,classes]`. */
 export function klDivergence(clean: tf.Tensor2D): Loss {
-  return (logits) => {
-    const p = tf.softmax(clean);
-    return p.mul(tf.logSoftmax(clean).sub(tf.logSoftmax(logits))).sum(1) as tf.Tensor1D;
-  };
+  return (logits) => divergence(clean, logits);
 }

@@ -220,6 +220,9 @@ export interface Ops extends Record<UnaryName, Unary>, Record<BinaryName, Binary
   batchNormInference(x: Slot, mean: Slot, variance: Slot, offset: Maybe, scale: Maybe, eps: number): Output;
   crossEntropy(logits: Slot, labels: Slot): Output;
   crossEntropyGrad(logits: Slot, labels: Slot, dy: Slot): Output;
+  klDivergence(p: Slot, q: Slot): Output;
+  /** `[dp, dq]`. */
+  klDivergenceGrad(p: Slot, q: Slot, dy: Slot): Output[];
   /** Every weight, then every velocity. */
   sgdMomentum(weights: Slot[], grads: Slot[], velocities: Slot[], lr: number, momentum: number, weightDecay: number): Output[];
   /** Running means and variances in turn. */

@@ -31,7 +31,8 @@ test.skipIf(!native).each(['fab_t2_Linf_100', 'fab_t2_L2_100'])('%s: a hundred s
   expect(off.median).toBeLessThan(0.005);
 });
 
-// L1 steps move one coordinate or another by the last bit: run again, the authors' own code meets its distances on 26 of 31 images here
+// L1 steps move one coordinate or another by the last bit: the authors' own code meets these distances on 31 of 31 images in the layout that
+// they were made in, on 26 in channels_last, and on 26 to 28 with every weight off by a ten-millionth; this engine meets 24
 test.skipIf(!native)('fab_t2_L1_100: the median is that of the authors to 0.5 %', async () => {
   const off = await compare('fab_t2_L1_100');
   expect(off.near).toBeGreaterThanOrEqual(0.6);

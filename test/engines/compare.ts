@@ -1,4 +1,4 @@
-/** The same computation on `wasm` and on the plain `cpu` backend, whose results are the reference. */
+/** The same computation on an engine and on the plain `cpu` backend, whose results are the reference. */
 import { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
 
@@ -13,9 +13,9 @@ export function drawn(shape: number[], label = ''): tf.Tensor {
 }
 
 /** The largest absolute difference between the backends, relative to the largest value, for every tensor that `compute` returns. */
-export async function differences(compute: () => tf.Tensor[]): Promise<number[]> {
+export async function differences(compute: () => tf.Tensor[], engine = 'wasm'): Promise<number[]> {
   const results: { shape: number[]; dtype: string; values: Float32Array }[][] = [];
-  for (const name of ['wasm', 'cpu']) {
+  for (const name of [engine, 'cpu']) {
     await tf.setBackend(name);
     const tensors = tf.tidy(compute);
     results.push(tensors.map((t) => ({ shape: t.shape, dtype: t.dtype, values: Float32Array.from(t.dataSync()) })));
@@ -25,7 +25,7 @@ export async function differences(compute: () => tf.Tensor[]): Promise<number[]>
   return want.map(({ shape, dtype, values }, i) => {
     const other = got[i] as (typeof want)[0];
     if (other.shape.join() !== shape.join() || other.dtype !== dtype)
-      throw new Error(`wasm returns ${other.dtype} [${other.shape}], cpu ${dtype} [${shape}]`);
+      throw new Error(`${engine} returns ${other.dtype} [${other.shape}], cpu ${dtype} [${shape}]`);
     let [largest, apart] = [0, 0];
     values.forEach((v, j) => {
       largest = Math.max(largest, Math.abs(v));

@@ -44,6 +44,20 @@ Tensor crossEntropyGrad(const Tensor& logits, const Tensor& labels, const Tensor
   return grad.mul_(dy.unsqueeze(1));
 }
 
+// KL(softmax(p) || softmax(q)) of every row.
+Tensor klDivergence(const Tensor& p, const Tensor& q) {
+  const Tensor logP = at::log_softmax(p, 1);
+  return at::sub(logP, at::log_softmax(q, 1)).mul_(logP.exp()).sum(1);
+}
+
+// `[dp, dq]`.
+Tensors klDivergenceGrad(const Tensor& p, const Tensor& q, const Tensor& dy) {
+  const Tensor logP = at::log_softmax(p, 1), logQ = at::log_softmax(q, 1), column = dy.unsqueeze(1);
+  const Tensor probabilities = logP.exp(), ratio = logP.sub(logQ);
+  const Tensor divergence = probabilities.mul(ratio).sum(1, true);
+  return {ratio.sub(divergence).mul_(probabilities).mul_(column), logQ.exp().sub_(probabilities).mul_(column)};
+}
+
 // Every weight, then every velocity, after one step.
 Tensors sgdMomentum(const Tensors& weights, const Tensors& grads, const Tensors& velocities, double lr, double momentum, double weightDecay) {
   if (grads.size() != weights.size() || velocities.size() != weights.size())
@@ -94,6 +108,8 @@ void addFused(Exports& ops) {
   ops.add<reluGrad>("reluGrad");
   ops.add<crossEntropy>("crossEntropy");
   ops.add<crossEntropyGrad>("crossEntropyGrad");
+  ops.add<klDivergence>("klDivergence");
+  ops.add<klDivergenceGrad>("klDivergenceGrad");
   ops.add<sgdMomentum>("sgdMomentum");
   ops.add<signStep>("signStep");
 }
