@@ -1,4 +1,4 @@
-/** Finds libtorch: the folder of `LIBTORCH`, the PyTorch of `PYTHON` or of `python3` on the path, the system's. */
+/** Finds libtorch: the folder of `LIBTORCH`; or the PyTorch of `PYTHON` or of `python3` on the path, or the system's. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -37,7 +37,6 @@ function inFolder(root, source, abi) {
       lib,
       abi: abi ?? fromConfig ?? '1',
       cuda,
-      cudaHeaders: cuda && headers !== undefined,
     },
   };
 }
@@ -59,18 +58,21 @@ function inSystem() {
   const lib = ['/usr/lib', ...folders].find((folder) => existsSync(join(folder, 'libtorch_cpu.so')));
   if (!lib) return { outcome: 'headers, but no libtorch_cpu.so under /usr/lib' };
   const version = versionOf(include) ?? 'unknown';
-  return { found: { source: 'system', version, include, lib, abi: '1', cuda: false, cudaHeaders: false } };
+  return { found: { source: 'system', version, include, lib, abi: '1', cuda: false } };
 }
 
-/** `{ found }`, or `{ tried }` with what each place lacked. Debian's PyTorch has its libraries with the system's, so it is found there. */
+/**
+ * `{ found }`, or `{ tried }` with what each place lacked. A folder named by `LIBTORCH` is the only one looked at. Debian's PyTorch has
+ * its libraries with the system's, so it is found there.
+ */
 export function findLibtorch(env) {
   const tried = [];
-  const attempts = [
-    env.LIBTORCH && ['LIBTORCH', () => inFolder(env.LIBTORCH, 'LIBTORCH')],
-    env.PYTHON && ['the PyTorch of PYTHON', () => inPython(env.PYTHON, 'PYTHON')],
-    !env.PYTHON && ['the PyTorch of python3', () => inPython('python3', 'python3')],
-    ['the system libtorch', inSystem],
-  ].filter(Boolean);
+  const python = env.PYTHON
+    ? ['the PyTorch of PYTHON', () => inPython(env.PYTHON, 'PYTHON')]
+    : ['the PyTorch of python3', () => inPython('python3', 'python3')];
+  const attempts = env.LIBTORCH
+    ? [[`LIBTORCH=${env.LIBTORCH}`, () => inFolder(env.LIBTORCH, 'LIBTORCH')]]
+    : [python, ['the system libtorch', inSystem]];
   for (const [what, attempt] of attempts) {
     const { found, outcome } = attempt();
     if (found) return { found, tried };
