@@ -7,9 +7,9 @@ import type { JobProgress } from './work-context.ts';
 /** Rough GFLOP/s of one worker, until the run has measured its own: training and attacking. */
 const SPEEDS: Record<string, readonly [train: number, attack: number]> = {
   cpu: [0.05, 0.05],
-  wasm: [6, 9],
+  wasm: [20, 30],
   tensorflow: [30, 40],
-  torch: [40, 60],
+  torch: [80, 100],
   webgpu: [100, 150],
 };
 const GPU_SPEED = [2000, 3000] as const;
