@@ -101,7 +101,7 @@ test('two that need the same download fetch it once', async () => {
       },
     );
   await Promise.all([get('first'), get('second')]);
-  expect(done).toEqual(['first']);
+  expect(done).toHaveLength(1); // whichever was the first to have the lock
   expect(messages).toEqual(['waiting for another process to download test']);
 });
 

@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 export interface Behaviour {
   /** Answers ranges; otherwise sends everything from the start. */
   readonly ranges?: boolean;
-  /** Cuts the connection after so many bytes of a body, for the first `breaks` requests. */
-  readonly breakAfter?: number;
+  /** Cuts the connection after so many bytes of a body, for the first `breaks` requests; a function is given how many requests there were. */
+  readonly breakAfter?: number | ((requests: number) => number);
   readonly breaks?: number;
   /** Cuts only when this says that the bytes have been taken in: what waits in a buffer is lost with the connection. */
   readonly received?: (from: number) => boolean;
@@ -26,6 +26,10 @@ function cut(response: ServerResponse, when: () => boolean): void {
     clearInterval(poll);
     response.destroy();
   }, 5);
+}
+
+function lengthBeforeBreak(breakAfter: NonNullable<Behaviour['breakAfter']>, requests: number): number {
+  return typeof breakAfter === 'number' ? breakAfter : breakAfter(requests);
 }
 
 function answer(
@@ -50,7 +54,9 @@ function answer(
   else response.writeHead(200, head);
   if (request.method === 'HEAD') response.end();
   else if (behaviour.breakAfter !== undefined && count <= (behaviour.breaks ?? Number.POSITIVE_INFINITY))
-    response.write(rest.subarray(0, behaviour.breakAfter), () => cut(response, () => behaviour.received?.(from) ?? true));
+    response.write(rest.subarray(0, lengthBeforeBreak(behaviour.breakAfter, count)), () =>
+      cut(response, () => behaviour.received?.(from) ?? true),
+    );
   else response.end(rest);
 }
 
