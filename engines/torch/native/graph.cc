@@ -1,6 +1,7 @@
 // A frozen network run whole: forward in one call, and the product with its Jacobian in another. Nothing is kept here between calls.
 #include "convolve.h"
 #include "normalize.h"
+#include "window.h"
 
 #include <stdexcept>
 
@@ -35,9 +36,6 @@ struct Program {
         if (from >= 0) ++readers.at(from);
   }
 };
-
-Tensor nchw(const Tensor& x) { return x.permute({0, 3, 1, 2}); }
-Tensor nhwc(const Tensor& x) { return x.permute({0, 2, 3, 1}); }
 
 MaybeTensor weightAt(const Tensors& weights, int64_t place) {
   return place < 0 ? MaybeTensor() : MaybeTensor(weights.at(static_cast<size_t>(place)));
@@ -93,7 +91,7 @@ class Forward {
       case Kind::add: return sum(node, i);
       case Kind::relu: return at::relu(in());
       case Kind::maxPool:
-        return nhwc(at::max_pool2d(nchw(in()), {node.pad_or_kernel, node.pad_or_kernel}, {node.stride, node.stride}));
+        return channelsLast(at::max_pool2d(channelsFirst(in()), {node.pad_or_kernel, node.pad_or_kernel}, {node.stride, node.stride}));
       case Kind::globalAvgPool: return in().mean(at::IntArrayRef{1, 2});
       case Kind::flatten: return in().reshape({in().size(0), -1});
       case Kind::linear: return at::addmm(weights_[node.weights[1]], in(), weights_[node.weights[0]]);
@@ -167,9 +165,9 @@ class Backward {
       case Kind::relu: return give(node.a, dy);
       case Kind::maxPool: {
         const Ints size(2, node.pad_or_kernel), strides(2, node.stride), none(2, 0), ones(2, 1);
-        const Tensor x = nchw(values_[node.a]);
+        const Tensor x = channelsFirst(values_[node.a]);
         const Tensor indices = std::get<1>(at::max_pool2d_with_indices(x, size, strides));
-        return give(node.a, nhwc(at::max_pool2d_with_indices_backward(nchw(dy), x, size, strides, none, ones, false, indices)));
+        return give(node.a, channelsLast(at::max_pool2d_with_indices_backward(channelsFirst(dy), x, size, strides, none, ones, false, indices)));
       }
       case Kind::globalAvgPool: {
         const auto& x = values_[node.a];

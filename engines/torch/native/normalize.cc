@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "cpus.h"
+#include "window.h"
 
 namespace rampart {
 namespace {
@@ -139,9 +140,6 @@ int64_t channelsOf(const Tensor& x) { return x.size(-1); }
 // Only dense float32 on the CPU goes through the loops above.
 bool takesLoops(const Tensor& x) { return x.is_cpu() && x.scalar_type() == at::kFloat; }
 
-Tensor nchw(const Tensor& x) { return x.permute({0, 3, 1, 2}); }
-Tensor nhwc(const Tensor& x) { return x.permute({0, 2, 3, 1}); }
-
 Tensor rowOf(int64_t channels, const Tensor& like) { return at::empty({channels}, like.options()); }
 
 }  // namespace
@@ -210,9 +208,10 @@ Tensor normalize(const Tensor& x, const Statistics& statistics, const Tensor& ga
 NormalizeGradients normalizeBack(Tensor dyIn, const Tensor& xIn, const Statistics& statistics, const Tensor& gamma, double eps) {
   const Tensor invStd = statistics.variance.add(eps).rsqrt_();
   if (!takesLoops(xIn)) {
-    const auto [dx, dgamma, dbeta] = at::native_batch_norm_backward(nchw(dyIn), nchw(xIn), gamma, c10::nullopt, c10::nullopt, statistics.mean,
-                                                                    invStd, true, eps, {true, true, true});
-    return {nhwc(dx), dgamma, dbeta};
+    const auto [dx, dgamma, dbeta] =
+        at::native_batch_norm_backward(channelsFirst(dyIn), channelsFirst(xIn), gamma, c10::nullopt, c10::nullopt, statistics.mean, invStd, true,
+                                       eps, {true, true, true});
+    return {channelsLast(dx), dgamma, dbeta};
   }
   const Tensor x = xIn.contiguous(), dy = dyIn.contiguous();
   dyIn.reset();

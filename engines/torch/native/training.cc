@@ -4,6 +4,7 @@
 
 #include "convolve.h"
 #include "normalize.h"
+#include "window.h"
 
 namespace rampart {
 namespace {
@@ -40,9 +41,6 @@ class Program {
   std::vector<Node> nodes;
   std::vector<int64_t> readers;
 };
-
-Tensor nchw(const Tensor& x) { return x.permute({0, 3, 1, 2}); }
-Tensor nhwc(const Tensor& x) { return x.permute({0, 2, 3, 1}); }
 
 const Tensor& weightAt(const Tensors& weights, int64_t place) { return weights.at(static_cast<size_t>(place)); }
 MaybeTensor maybeWeight(const Tensors& weights, int64_t place) { return place < 0 ? MaybeTensor() : MaybeTensor(weightAt(weights, place)); }
@@ -86,9 +84,9 @@ class Forward {
         Tensor y = at::add(in, values_.at(node.b));
         return node.relu ? y.relu_() : y;
       }
-      case Kind::maxPool: return nhwc(at::max_pool2d(nchw(in), {node.window, node.window}, {node.stride, node.stride})).contiguous();
+      case Kind::maxPool: return channelsLast(at::max_pool2d(channelsFirst(in), {node.window, node.window}, {node.stride, node.stride})).contiguous();
       case Kind::globalAvgPool: return in.mean(at::IntArrayRef{1, 2});
-      case Kind::flatten: return nchw(in).reshape({in.size(0), -1});
+      case Kind::flatten: return channelsFirst(in).reshape({in.size(0), -1});
       default: throw std::invalid_argument("unknown node kind " + std::to_string(static_cast<int64_t>(node.kind)));
     }
   }
@@ -97,7 +95,8 @@ class Forward {
     const Tensor& filter = weightAt(weights_, node.weights[0]);
     MaybeTensor packed;
     if (winogradRepays(filter, in.sizes(), node.stride, node.window)) packed = winogradPack(filter, false);
-    return convolve(in, {filter, packed, std::nullopt}, node.stride, node.window, {maybeWeight(weights_, node.weights[1]), std::nullopt, false, std::nullopt});
+    return convolve(in, {filter, packed, std::nullopt}, node.stride, node.window,
+                    {maybeWeight(weights_, node.weights[1]), std::nullopt, false, std::nullopt});
   }
 
   Tensor normalized(const Node& node, size_t i, const Tensor& in) {
@@ -164,9 +163,10 @@ class Backward {
       case Kind::add: give(node.a, dy); return give(node.b, dy);
       case Kind::maxPool: {
         const Ints size(2, node.window), strides(2, node.stride), none(2, 0), ones(2, 1);
-        const Tensor x = nchw(value(node.a));
+        const Tensor x = channelsFirst(value(node.a));
         const Tensor indices = std::get<1>(at::max_pool2d_with_indices(x, size, strides));
-        return give(node.a, nhwc(at::max_pool2d_with_indices_backward(nchw(dy), x, size, strides, none, ones, false, indices)).contiguous());
+        const Tensor dx = at::max_pool2d_with_indices_backward(channelsFirst(dy), x, size, strides, none, ones, false, indices);
+        return give(node.a, channelsLast(dx).contiguous());
       }
       case Kind::globalAvgPool: {
         const auto& x = value(node.a);
@@ -175,7 +175,7 @@ class Backward {
       }
       case Kind::flatten: {
         const auto& x = value(node.a);
-        return give(node.a, nhwc(dy.reshape({x.size(0), x.size(3), x.size(1), x.size(2)})).contiguous());
+        return give(node.a, channelsLast(dy.reshape({x.size(0), x.size(3), x.size(1), x.size(2)})).contiguous());
       }
       default: return;
     }
@@ -186,7 +186,7 @@ class Backward {
     const auto source = node.a;
     const Tensor& x = value(source);
     if (ofWeights_) {
-      const Tensor grad = std::get<1>(directGradients(nchw(dy), nchw(x), filter.permute({3, 2, 0, 1}), {node.window, node.window},
+      const Tensor grad = std::get<1>(directGradients(channelsFirst(dy), channelsFirst(x), filter.permute({3, 2, 0, 1}), {node.window, node.window},
                                                       {node.stride, node.stride}, {1, 1}, 1, false, true));
       weightGrads_[node.weights[0]] = grad.permute({2, 3, 1, 0});
       if (node.weights[1] >= 0) weightGrads_[node.weights[1]] = dy.sum(at::IntArrayRef{0, 1, 2});
