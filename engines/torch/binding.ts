@@ -227,7 +227,7 @@ export interface Ops extends Record<UnaryName, Unary>, Record<BinaryName, Binary
   sgdMomentum(weights: Slot[], grads: Slot[], velocities: Slot[], lr: number, momentum: number, weightDecay: number): Output[];
   /** Running means and variances in turn. */
   moveStatistics(running: Slot[], means: Slot, variances: Slot, corrections: number[], momentum: number): Output[];
-  /** `program`: nine numbers a node, as native/training.cc reads them. The pass holds what its gradients need. */
+  /** `program`: ten numbers a node (native/program.h). The pass holds what its gradients need. */
   trainForward(program: number[], weights: Slot[], x: Slot): Pass;
   /** `[features, means, variances]`. */
   trainOutputs(pass: Pass): Output[];
@@ -238,7 +238,7 @@ export interface Ops extends Record<UnaryName, Unary>, Record<BinaryName, Binary
   trainRelease(pass: Pass): void;
   /** `[forward, back]` filters packed for Winograd's algorithm, or none where it does not fit. */
   packFilter(filter: Slot, stride: number, pad: number): Output[];
-  /** `program`: ten numbers a node, as native/graph.cc reads them. */
+  /** `program`: ten numbers a node (native/program.h). */
   graphLogits(program: number[], weights: Slot[], output: number, x: Slot): Output;
   /** The value of every node, for `graphPullback`. */
   graphForward(program: number[], weights: Slot[], x: Slot): Output[];

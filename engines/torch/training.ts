@@ -68,11 +68,11 @@ function fuse(graph: Graph): Step[] | undefined {
   return place(graph.features) === steps.length - 1 ? steps : undefined;
 }
 
-/** Nine numbers a step: kind, inputs, relu, stride, padding or window, places of up to three weights. */
+/** Ten numbers a step: kind, inputs, relu, stride, padding or window, places of up to four weights. */
 function encode(steps: readonly Step[]): number[] {
   let weights = 0;
   return steps.flatMap((step) => {
-    const places = [-1, -1, -1].map((none, i) => (i < step.weights.length ? weights++ : none));
+    const places = [-1, -1, -1, -1].map((none, i) => (i < step.weights.length ? weights++ : none));
     return [KINDS.indexOf(step.kind), step.a, step.b, step.relu ? 1 : 0, step.stride, step.window, ...places];
   });
 }

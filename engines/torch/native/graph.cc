@@ -1,41 +1,16 @@
 // A frozen network run whole: forward in one call, and the product with its Jacobian in another. Nothing is kept here between calls.
 #include "convolve.h"
 #include "normalize.h"
+#include "program.h"
 #include "window.h"
-
-#include <stdexcept>
 
 namespace rampart {
 namespace {
 
 enum class Kind : int64_t { input, affine, conv, add, relu, maxPool, globalAvgPool, flatten, linear };
 
-// One node as JavaScript sends it: ten numbers, the last four being places in the list of weights, or -1.
-struct Node {
-  static constexpr size_t kLength = 10;
-  Kind kind;
-  int64_t a, b;  // the nodes it reads, -1 for none
-  bool relu;
-  int64_t stride, pad_or_kernel;
-  int64_t weights[4];
-};
-
-struct Program {
-  std::vector<Node> nodes;
-  std::vector<int64_t> readers;
-
-  explicit Program(const Ints& code) {
-    if (code.size() % Node::kLength != 0) throw std::invalid_argument("a program is ten numbers a node");
-    for (size_t i = 0; i < code.size(); i += Node::kLength) {
-      const auto* n = &code[i];
-      nodes.push_back({static_cast<Kind>(n[0]), n[1], n[2], n[3] != 0, n[4], n[5], {n[6], n[7], n[8], n[9]}});
-    }
-    readers.assign(nodes.size(), 0);
-    for (const auto& node : nodes)
-      for (const auto from : {node.a, node.b})
-        if (from >= 0) ++readers.at(from);
-  }
-};
+using Node = NodeOf<Kind>;
+using Program = ProgramOf<Kind>;
 
 MaybeTensor weightAt(const Tensors& weights, int64_t place) {
   return place < 0 ? MaybeTensor() : MaybeTensor(weights.at(static_cast<size_t>(place)));
@@ -79,7 +54,7 @@ class Forward {
 
   Tensor convolution(const Node& node, const MaybeTensor& add, bool relu) const {
     Epilogue after{weightAt(weights_, node.weights[1]), add, relu, std::nullopt};
-    return convolve(values_[node.a], convWeights(node, weights_), node.stride, node.pad_or_kernel, after);
+    return convolve(values_[node.a], convWeights(node, weights_), node.stride, node.window, after);
   }
 
   Tensor value(const Node& node, size_t i) const {
@@ -91,7 +66,7 @@ class Forward {
       case Kind::add: return sum(node, i);
       case Kind::relu: return at::relu(in());
       case Kind::maxPool:
-        return channelsLast(at::max_pool2d(channelsFirst(in()), {node.pad_or_kernel, node.pad_or_kernel}, {node.stride, node.stride}));
+        return channelsLast(at::max_pool2d(channelsFirst(in()), {node.window, node.window}, {node.stride, node.stride}));
       case Kind::globalAvgPool: return in().mean(at::IntArrayRef{1, 2});
       case Kind::flatten: return in().reshape({in().size(0), -1});
       case Kind::linear: return at::addmm(weights_[node.weights[1]], in(), weights_[node.weights[0]]);
@@ -149,7 +124,7 @@ class Backward {
     const auto source = node.a;
     const auto mask = maskOf(source);
     const MaybeTensor add = grads_[source].defined() ? MaybeTensor(grads_[source]) : MaybeTensor();
-    grads_[source] = convolveBack(dy, convWeights(node, weights_), values_[source].sizes(), node.stride, node.pad_or_kernel,
+    grads_[source] = convolveBack(dy, convWeights(node, weights_), values_[source].sizes(), node.stride, node.window,
                                   {std::nullopt, add, false, mask});
     masked_[source] = mask.has_value();
     --left_[source];
@@ -164,7 +139,7 @@ class Backward {
       case Kind::add: give(node.a, dy); return give(node.b, dy);
       case Kind::relu: return give(node.a, dy);
       case Kind::maxPool: {
-        const Ints size(2, node.pad_or_kernel), strides(2, node.stride), none(2, 0), ones(2, 1);
+        const Ints size(2, node.window), strides(2, node.stride), none(2, 0), ones(2, 1);
         const Tensor x = channelsFirst(values_[node.a]);
         const Tensor indices = std::get<1>(at::max_pool2d_with_indices(x, size, strides));
         return give(node.a, channelsLast(at::max_pool2d_with_indices_backward(channelsFirst(dy), x, size, strides, none, ones, false, indices)));

@@ -1,9 +1,9 @@
 // A network in training, run whole: forward with the statistics of the batch in one call, and every gradient in another.
-#include <stdexcept>
 #include <unordered_map>
 
 #include "convolve.h"
 #include "normalize.h"
+#include "program.h"
 #include "window.h"
 
 namespace rampart {
@@ -11,36 +11,12 @@ namespace {
 
 enum class Kind : int64_t { input, scale, conv, norm, relu, add, maxPool, globalAvgPool, flatten };
 
-// One node as JavaScript sends it: nine numbers, the last three being places in the list of weights, or -1.
-struct Node {
-  static constexpr size_t kLength = 9;
-  Kind kind;
-  int64_t a, b;  // the nodes it reads, -1 for none
-  bool relu;
-  int64_t stride, window;
-  int64_t weights[3];
-};
+using Node = NodeOf<Kind>;
+using Program = ProgramOf<Kind>;
 
 constexpr double kEps = 1e-5;
 // What a pass keeps beside the values of the nodes.
 constexpr size_t kStatistics = 2;
-
-class Program {
- public:
-  explicit Program(const Ints& code) {
-    if (code.empty() || code.size() % Node::kLength != 0) throw std::invalid_argument("a program is nine numbers a node");
-    for (size_t i = 0; i < code.size(); i += Node::kLength) {
-      const auto* n = &code[i];
-      nodes.push_back({static_cast<Kind>(n[0]), n[1], n[2], n[3] != 0, n[4], n[5], {n[6], n[7], n[8]}});
-    }
-    readers.assign(nodes.size(), 0);
-    for (const auto& node : nodes)
-      for (const auto from : {node.a, node.b})
-        if (from >= 0) ++readers.at(from);
-  }
-  std::vector<Node> nodes;
-  std::vector<int64_t> readers;
-};
 
 const Tensor& weightAt(const Tensors& weights, int64_t place) { return weights.at(static_cast<size_t>(place)); }
 MaybeTensor maybeWeight(const Tensors& weights, int64_t place) { return place < 0 ? MaybeTensor() : MaybeTensor(weightAt(weights, place)); }
