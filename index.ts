@@ -13,7 +13,7 @@ export type {
 export { defineAttack, defineEnsemble } from './attacks/attack.ts';
 export { crossEntropy, klDivergence, margin, targetedMargin } from './attacks/parts/losses.ts';
 export { project } from './attacks/parts/project.ts';
-export { type Search, search } from './attacks/parts/search.ts';
+export { type Search, search } from './attacks/parts/search/search.ts';
 export { randomStart } from './attacks/parts/start.ts';
 export { GRADIENT_NORMS, gradientThreat, momentum, type Step, steepest } from './attacks/parts/step.ts';
 export { type Dataset, type DatasetPlugin, defineDataset, type Split } from './datasets/dataset.ts';

@@ -1,7 +1,7 @@
 /** APGD on the cross-entropy, Croce and Hein 2020 (arXiv 2003.01690). */
 import { defineAttack } from './attack.ts';
-import { apgdSearch } from './parts/apgd.ts';
-import { type ApgdParams, apgdCost, apgdParams } from './parts/apgd-params.ts';
+import { apgdSearch } from './parts/apgd/apgd.ts';
+import { type ApgdParams, apgdCost, apgdParams } from './parts/apgd/params.ts';
 import { crossEntropy } from './parts/losses.ts';
 
 export default defineAttack<ApgdParams>({

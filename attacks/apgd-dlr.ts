@@ -1,8 +1,8 @@
 /** APGD on the difference of logits ratio, Croce and Hein 2020 (arXiv 2003.01690). */
 import { RampartError } from '../errors.ts';
 import { defineAttack } from './attack.ts';
-import { apgdSearch } from './parts/apgd.ts';
-import { type ApgdParams, apgdCost, apgdParams } from './parts/apgd-params.ts';
+import { apgdSearch } from './parts/apgd/apgd.ts';
+import { type ApgdParams, apgdCost, apgdParams } from './parts/apgd/params.ts';
 import { dlr } from './parts/dlr.ts';
 
 export default defineAttack<ApgdParams>({

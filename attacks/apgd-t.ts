@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import { RampartError } from '../errors.ts';
 import { defineAttack } from './attack.ts';
-import { apgdSearch } from './parts/apgd.ts';
-import { apgdCost, apgdParams } from './parts/apgd-params.ts';
+import { apgdSearch } from './parts/apgd/apgd.ts';
+import { apgdCost, apgdParams } from './parts/apgd/params.ts';
 import { targetedDlr } from './parts/dlr.ts';
 import { classesByRank } from './parts/ranks.ts';
 

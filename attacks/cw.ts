@@ -1,7 +1,7 @@
 /** CW inside the budget: PGD on the margin of Carlini and Wagner 2017 (arXiv 1608.04644), as robustness papers report CW-inf. */
 import { z } from 'zod';
 import { defineAttack } from './attack.ts';
-import { climbingSearch } from './parts/climb.ts';
+import { climbingSearch } from './parts/search/climb.ts';
 import { GRADIENT_NORMS, gradientThreat, steepest } from './parts/step.ts';
 
 const params = z.strictObject({

@@ -1,7 +1,7 @@
 /** Targeted FAB: towards one class at a time, in the order of the clean logits, Croce and Hein 2020 (arXiv 1907.02044 and 2003.01690). */
 import { z } from 'zod';
 import { defineAttack } from './attack.ts';
-import { fabParams, fabSearch } from './parts/fab.ts';
+import { fabParams, fabSearch } from './parts/fab/fab.ts';
 import { classesByRank } from './parts/ranks.ts';
 
 const params = fabParams.extend({

@@ -1,6 +1,6 @@
 /** FAB, the fast adaptive boundary attack, Croce and Hein 2020 (arXiv 1907.02044). */
 import { defineAttack } from './attack.ts';
-import { type FabParams, fabParams, fabSearch } from './parts/fab.ts';
+import { type FabParams, fabParams, fabSearch } from './parts/fab/fab.ts';
 
 export default defineAttack<FabParams>({
   name: 'fab',

@@ -1,7 +1,7 @@
 /** MI-FGSM, Dong et al. 2018 (arXiv 1710.06081): iterative FGSM with momentum. */
 import { z } from 'zod';
 import { defineAttack } from './attack.ts';
-import { climbingSearch } from './parts/climb.ts';
+import { climbingSearch } from './parts/search/climb.ts';
 import { GRADIENT_NORMS, gradientThreat, momentum } from './parts/step.ts';
 
 const params = z.strictObject({

@@ -2,9 +2,9 @@
 import { z } from 'zod';
 import { tf } from '../tensor/tf.ts';
 import { defineAttack } from './attack.ts';
-import { cleanLogits, randomStarts } from './parts/climb.ts';
 import { targetedMargin } from './parts/losses.ts';
-import { search } from './parts/search.ts';
+import { cleanLogits, randomStarts } from './parts/search/climb.ts';
+import { search } from './parts/search/search.ts';
 import { GRADIENT_NORMS, gradientThreat, steepest } from './parts/step.ts';
 
 const params = z.strictObject({

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { NORMS } from '../tensor/norms.ts';
 import { defineAttack } from './attack.ts';
-import { search } from './parts/search.ts';
+import { search } from './parts/search/search.ts';
 import { randomStart } from './parts/start.ts';
 
 const params = z.strictObject({

@@ -1,9 +1,9 @@
 /** PGD, Madry et al. 2018 (arXiv 1706.06083), eq. 1, with random restarts. */
 import { z } from 'zod';
 import { type Attack, defineAttack } from './attack.ts';
-import { climbingSearch, type Starts } from './parts/climb.ts';
 import { averagedTarget } from './parts/expectation.ts';
 import { lossName } from './parts/losses.ts';
+import { climbingSearch, type Starts } from './parts/search/climb.ts';
 import { GRADIENT_NORMS, gradientThreat, steepest } from './parts/step.ts';
 
 const params = z.strictObject({

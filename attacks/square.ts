@@ -3,10 +3,10 @@ import { z } from 'zod';
 import type { Rng } from '../tensor/rng.ts';
 import { tf } from '../tensor/tf.ts';
 import { defineAttack, type Target, type Threat } from './attack.ts';
-import { Attempts, type Pass } from './parts/attempts.ts';
-import type { Job } from './parts/board.ts';
-import { type Proposals, proposals } from './parts/square-proposals.ts';
-import { shareOfPixels, sideOf } from './parts/square-shapes.ts';
+import { Attempts, type Pass } from './parts/search/attempts.ts';
+import type { Job } from './parts/search/board.ts';
+import { type Proposals, proposals } from './parts/square/proposals.ts';
+import { shareOfPixels, sideOf } from './parts/square/shapes.ts';
 
 const params = z.strictObject({
   queries: z.number().int().min(1).default(5000).describe('proposals per restart, after the starting point'),

@@ -4,10 +4,10 @@ import { RampartError, unknownName } from '../errors.ts';
 import type { Classifier } from '../models/classifier.ts';
 import { tf } from '../tensor/tf.ts';
 import { type AttackRun, type Batch, defineAttack, type Target, type Threat } from './attack.ts';
-import { climb, randomStarts } from './parts/climb.ts';
 import { diverse } from './parts/diversity.ts';
 import { crossEntropy, margin } from './parts/losses.ts';
-import { Outcome, predictedClasses, rowsOf } from './parts/outcome.ts';
+import { climb, randomStarts } from './parts/search/climb.ts';
+import { Outcome, predictedClasses, rowsOf } from './parts/search/outcome.ts';
 import { GRADIENT_NORMS, gradientThreat, momentum } from './parts/step.ts';
 import { createTarget } from './target.ts';
 

@@ -12,7 +12,7 @@ import { z } from 'zod';
 import { defineEnsemble, type Threat } from '../attacks/attack.ts';
 import autoattack from '../attacks/autoattack.ts';
 import { chooseEngine } from '../engines/choose.ts';
-import { type Evaluation, type EvaluationData, evaluate, predictClean } from '../harness/evaluate.ts';
+import { type Evaluation, type EvaluationData, evaluate, predictClean } from '../harness/evaluate/evaluate.ts';
 import type { Classifier } from '../models/classifier.ts';
 import { createNetwork } from '../models/index.ts';
 import { readSafetensors } from '../models/safetensors.ts';

@@ -3,9 +3,9 @@
 import { cac } from 'cac';
 import { silenceBanner } from '../engines/choose.ts';
 import { RampartError } from '../errors.ts';
-import { packageVersion } from '../harness/provenance.ts';
-import { StoreError } from '../harness/store.ts';
-import { SuiteError } from '../harness/suite-problems.ts';
+import { packageVersion } from '../harness/job/provenance.ts';
+import { SuiteError } from '../harness/suite/problems.ts';
+import { StoreError } from '../records/folder-store.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { lsCommand } from './commands/ls.ts';
 import { newCommand } from './commands/new.ts';

@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { RampartError } from '../errors.ts';
-import { packageRoot } from '../harness/provenance.ts';
-import type { Suite } from '../harness/suite.ts';
+import { packageRoot } from '../harness/job/provenance.ts';
+import type { Suite } from '../harness/suite/read.ts';
 
 export interface RawOptions {
   data?: string;

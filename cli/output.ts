@@ -1,6 +1,6 @@
 /** Text for the terminal: tables, messages, names of jobs. */
 import { relative } from 'node:path';
-import type { Planned } from '../harness/plan.ts';
+import type { Planned } from '../harness/run/plan.ts';
 
 /** With `--json`, standard output is for JSON alone and messages go to standard error. */
 const messages = process.argv.includes('--json') ? process.stderr : process.stdout;

@@ -11,7 +11,7 @@ export function attackFiles(name: string): Scaffold {
 import { z } from 'zod';
 import { defineAttack } from './attack.ts';
 import { crossEntropy } from './parts/losses.ts';
-import { search } from './parts/search.ts';
+import { search } from './parts/search/search.ts';
 import { GRADIENT_NORMS, gradientThreat, steepest } from './parts/step.ts';
 
 const params = z.strictObject({

@@ -1,7 +1,7 @@
 /** The final table of a run: what the leaderboard says, in text. */
-import type { RampartRecord } from '../harness/record.ts';
-import { duration, percent } from '../reports/format.ts';
-import { type Board, boardTitle, buildView, cellText, type Row } from '../reports/leaderboard.ts';
+import type { RampartRecord } from '../records/record.ts';
+import { duration, percent } from '../reports/formats/format.ts';
+import { type Board, boardTitle, buildView, cellText, type Row } from '../reports/view/leaderboard.ts';
 import { bold, table } from './output.ts';
 
 /** One table per data set and threat model: clean, every attack, the worst case per example, and what training and attacks cost. */

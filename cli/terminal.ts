@@ -1,13 +1,13 @@
 /** Live progress: lines that move on a terminal, a plain line per event elsewhere. */
 
-import type { EngineRef } from '../harness/jobs.ts';
-import type { EngineProbe } from '../harness/messages.ts';
-import type { Plan, Planned } from '../harness/plan.ts';
-import { Progress } from '../harness/progress.ts';
-import type { RampartRecord } from '../harness/record.ts';
-import type { State } from '../harness/scheduler.ts';
-import type { JobProgress } from '../harness/work-context.ts';
-import { duration, percent } from '../reports/format.ts';
+import type { JobProgress } from '../harness/job/context.ts';
+import type { EngineRef } from '../harness/job/job.ts';
+import type { EngineProbe } from '../harness/run/local/messages.ts';
+import type { Plan, Planned } from '../harness/run/plan.ts';
+import { Progress } from '../harness/run/progress.ts';
+import type { State } from '../harness/run/scheduler.ts';
+import type { RampartRecord } from '../records/record.ts';
+import { duration, percent } from '../reports/formats/format.ts';
 import { dim, green, isTerminal, jobName, print, red } from './output.ts';
 
 const REDRAW_MS = 250;

@@ -6,8 +6,8 @@ import type { TrainingBatch, TrainingDefense } from '../defenses/defense.ts';
 import { createNetwork } from '../models/index.ts';
 import { Rng } from '../tensor/rng.ts';
 import { type Shape, tf } from '../tensor/tf.ts';
-import { recipeSchema } from './recipe.ts';
-import { Stepper } from './step.ts';
+import { recipeSchema } from './suite/recipe.ts';
+import { Stepper } from './train/step.ts';
 
 export interface TimingJob {
   readonly arch: string;

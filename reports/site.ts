@@ -1,22 +1,22 @@
 /** Writes the site: a pure function of the records and of the examples kept beside them. No date, no path, no network. */
 import { readdirSync, readFileSync } from 'node:fs';
-import type { RampartRecord } from '../harness/record.ts';
-import { writeAttackPage } from './attack-page.ts';
-import { bibtexOf } from './bibtex.ts';
-import { writeBoardPage } from './board-page.ts';
-import { boardColumns, boardTable } from './board-table.ts';
-import { writeComparePage } from './compare-page.ts';
-import { csvOf } from './csv.ts';
-import { Files } from './files.ts';
-import { galleryOf } from './gallery.ts';
-import { pageRenderer, templatesFolder } from './html.ts';
-import { jsonOf } from './json.ts';
-import { boardTitle, buildView, type View } from './leaderboard.ts';
-import { writeMethodsPage } from './methods-page.ts';
-import { writeModelPage } from './model-page.ts';
-import { outcomeArrays, outcomeTable } from './outcomes.ts';
-import type { Table } from './table.ts';
-import { frame, type Site } from './views.ts';
+import type { RampartRecord } from '../records/record.ts';
+import { csvOf } from './formats/csv.ts';
+import { Files } from './formats/files.ts';
+import { pageRenderer, templatesFolder } from './formats/html.ts';
+import { jsonOf } from './formats/json.ts';
+import type { Table } from './formats/table.ts';
+import { writeAttackPage } from './pages/attack.ts';
+import { writeBoardPage } from './pages/board.ts';
+import { writeComparePage } from './pages/compare.ts';
+import { galleryOf } from './pages/gallery.ts';
+import { writeMethodsPage } from './pages/methods.ts';
+import { writeModelPage } from './pages/model.ts';
+import { frame, type Site } from './pages/views.ts';
+import { bibtexOf } from './view/bibtex.ts';
+import { boardColumns, boardTable } from './view/board-table.ts';
+import { boardTitle, buildView, type View } from './view/leaderboard.ts';
+import { outcomeArrays, outcomeTable } from './view/outcomes.ts';
 
 export interface SiteOptions {
   /** The heading of every page; `Rampart` unless given. */

@@ -1,7 +1,7 @@
 /** `rampart doctor`: which engines, devices and data sets are usable here, and the command that mends each one that is not. */
 import { engines } from '../../engines/index.ts';
-import { probeEngine } from '../../harness/executor.ts';
-import { Registry } from '../../harness/registry.ts';
+import { probeEngine } from '../../harness/run/executor.ts';
+import { Registry } from '../../harness/suite/registry.ts';
 import { dataDirOf, type RawOptions } from '../options.ts';
 import { bold, dim, green, print, printJson, red } from '../output.ts';
 

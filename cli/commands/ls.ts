@@ -2,12 +2,12 @@
 import { z } from 'zod';
 import { engines } from '../../engines/index.ts';
 import { unknownName } from '../../errors.ts';
-import { recipeSchema } from '../../harness/recipe.ts';
-import { Registry } from '../../harness/registry.ts';
+import { recipeSchema } from '../../harness/suite/recipe.ts';
+import { Registry } from '../../harness/suite/registry.ts';
 import { multiplyAdds } from '../../models/graph.ts';
 import { architectures } from '../../models/index.ts';
 import type { Network } from '../../models/network.ts';
-import { compact, parameter } from '../../reports/format.ts';
+import { compact, parameter } from '../../reports/formats/format.ts';
 import type { RawOptions } from '../options.ts';
 import { bold, dim, print, printJson, table } from '../output.ts';
 

@@ -1,15 +1,15 @@
 /** `rampart plan` and `rampart validate`: what a suite would do, without doing it. */
 import { RampartError } from '../../errors.ts';
-import { prepareData } from '../../harness/data.ts';
-import type { DataRef, Job } from '../../harness/jobs.ts';
-import { type Plan, type Planned, planRun } from '../../harness/plan.ts';
-import { Calibration } from '../../harness/progress.ts';
-import { Registry } from '../../harness/registry.ts';
-import { chooseSlots } from '../../harness/run.ts';
-import { Store } from '../../harness/store.ts';
-import { loadSuite, type Suite } from '../../harness/suite.ts';
-import { suiteJsonSchema } from '../../harness/suite-json-schema.ts';
-import { compact, duration } from '../../reports/format.ts';
+import { prepareData } from '../../harness/job/data.ts';
+import type { DataRef, Job } from '../../harness/job/job.ts';
+import { type Plan, type Planned, planRun } from '../../harness/run/plan.ts';
+import { Calibration } from '../../harness/run/progress.ts';
+import { chooseSlots } from '../../harness/run/run.ts';
+import { suiteJsonSchema } from '../../harness/suite/json-schema.ts';
+import { loadSuite, type Suite } from '../../harness/suite/read.ts';
+import { Registry } from '../../harness/suite/registry.ts';
+import { Store } from '../../records/folder-store.ts';
+import { compact, duration } from '../../reports/formats/format.ts';
 import { countOption, dataDirOf, engineOf, outOf, type RawOptions, suiteFile } from '../options.ts';
 import { bold, dim, jobName, print, printJson, shownPath, table } from '../output.ts';
 

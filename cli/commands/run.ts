@@ -1,6 +1,6 @@
 /** `rampart run`: trains, attacks, and writes the site. */
-import { type RunResult, runSuite } from '../../harness/run.ts';
-import { loadSuite } from '../../harness/suite.ts';
+import { type RunResult, runSuite } from '../../harness/run/run.ts';
+import { loadSuite } from '../../harness/suite/read.ts';
 import { countOption, dataDirOf, engineOf, outOf, type RawOptions, suiteFile } from '../options.ts';
 import { bold, dim, isTerminal, jobName, print, printJson, red, shownPath } from '../output.ts';
 import { siteOf } from '../site.ts';

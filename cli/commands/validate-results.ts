@@ -1,7 +1,7 @@
 /** `rampart validate-results`: whether a folder of records may be published; what does not fit, with the reason. */
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { validateResults } from '../../reports/validate-results.ts';
+import { validateResults } from '../../records/check-folder.ts';
 import { type RawOptions, UsageError } from '../options.ts';
 import { print, printError, printJson, shownPath } from '../output.ts';
 

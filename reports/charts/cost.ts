@@ -1,8 +1,8 @@
 /** Robustness against training cost, with the Pareto front: which defense buys the most robustness for the compute. */
 import { line } from 'd3-shape';
-import { compact, interval, percent } from '../format.ts';
-import { type Board, boardTitle, trainingPasses } from '../leaderboard.ts';
-import { element } from '../svg.ts';
+import { compact, interval, percent } from '../formats/format.ts';
+import { element } from '../formats/svg.ts';
+import { type Board, boardTitle, trainingPasses } from '../view/leaderboard.ts';
 import { type Chart, logarithmic, logTicks } from './frame.ts';
 import { type Point, scatterChart } from './scatter.ts';
 

@@ -1,8 +1,8 @@
 /** What all charts share: the plot area, axes, tick labels, series colours and the placing of labels. */
 import { type ScaleContinuousNumeric, scaleLinear, scaleLog } from 'd3-scale';
-import { compact } from '../format.ts';
-import { type Child, element, picture, type Svg } from '../svg.ts';
-import type { Column, Table } from '../table.ts';
+import { compact } from '../formats/format.ts';
+import { type Child, element, picture, type Svg } from '../formats/svg.ts';
+import type { Column, Table } from '../formats/table.ts';
 
 /** A picture, its data, and the sentence under it. */
 export interface Chart {

@@ -1,8 +1,8 @@
 /** Heat maps: models by attacks, models by classes, confusions. */
 import { scaleLinear } from 'd3-scale';
-import { percent } from '../format.ts';
-import { type Board, boardTitle } from '../leaderboard.ts';
-import { element, type Svg } from '../svg.ts';
+import { percent } from '../formats/format.ts';
+import { element, type Svg } from '../formats/svg.ts';
+import { type Board, boardTitle } from '../view/leaderboard.ts';
 import { type Chart, chartOf, short } from './frame.ts';
 
 /** One hue from near white to dark: order survives printing, and colour blindness. */

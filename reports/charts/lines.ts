@@ -1,9 +1,9 @@
 /** Line charts: security curves, survivors over iterations, training curves. */
 import { line } from 'd3-shape';
-import type { ModelRecord } from '../../harness/record.ts';
-import { percent, radius } from '../format.ts';
-import { type Board, boardTitle, type View } from '../leaderboard.ts';
-import { element } from '../svg.ts';
+import type { ModelRecord } from '../../records/record.ts';
+import { percent, radius } from '../formats/format.ts';
+import { element } from '../formats/svg.ts';
+import { type Board, boardTitle, type View } from '../view/leaderboard.ts';
 import { type Area, areaOf, axes, type Chart, chartOf, linear, type Scale, series, short, wholePercent } from './frame.ts';
 
 export interface Line {

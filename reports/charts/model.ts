@@ -1,8 +1,8 @@
 /** Pictures of one model: where its training time went, and which images each attack broke. */
-import type { ModelRecord } from '../../harness/record.ts';
-import { duration } from '../format.ts';
-import { type Board, boardTitle, type Row } from '../leaderboard.ts';
-import { element } from '../svg.ts';
+import type { ModelRecord } from '../../records/record.ts';
+import { duration } from '../formats/format.ts';
+import { element } from '../formats/svg.ts';
+import { type Board, boardTitle, type Row } from '../view/leaderboard.ts';
 import { type Chart, chartOf, series, short } from './frame.ts';
 
 /** The wall time of training by what it was spent on; nothing for a model that was not trained here. */

@@ -1,7 +1,7 @@
 /** Point charts: clean against robust accuracy, and the spread over seeds. */
-import { interval, percent } from '../format.ts';
-import { type Board, boardTitle, type Row } from '../leaderboard.ts';
-import { element } from '../svg.ts';
+import { interval, percent } from '../formats/format.ts';
+import { element } from '../formats/svg.ts';
+import { type Board, boardTitle, type Row } from '../view/leaderboard.ts';
 import { axes, type Chart, chartOf, linear, series, short, wholePercent } from './frame.ts';
 import { scatterChart } from './scatter.ts';
 

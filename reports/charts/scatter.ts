@@ -1,6 +1,7 @@
 /** Worst-case robust accuracy of the models of a board against another of their properties: one point each, named where there is room. */
-import type { Row } from '../leaderboard.ts';
-import { type Child, element } from '../svg.ts';
+
+import { type Child, element } from '../formats/svg.ts';
+import type { Row } from '../view/leaderboard.ts';
 import {
   type Area,
   type Axis,

@@ -1,16 +1,16 @@
 /** What every training defense must keep, whatever its method: called once per plug-in. */
 import { expect, test } from 'vitest';
 import type { TrainingBatch, TrainingDefense } from '../../defenses/defense.ts';
-import { plainImages } from '../../harness/augment.ts';
-import { recipeSchema } from '../../harness/recipe.ts';
-import { Helper, Stepper } from '../../harness/step.ts';
-import { train } from '../../harness/train.ts';
+import { recipeSchema } from '../../harness/suite/recipe.ts';
+import { plainImages } from '../../harness/train/augment.ts';
+import { Helper, Stepper } from '../../harness/train/step.ts';
+import { train } from '../../harness/train/train.ts';
 import { createNetwork } from '../../models/index.ts';
 import type { Network } from '../../models/network.ts';
 import { NORMS } from '../../tensor/norms.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
-import { halves, memory, plain, trainingJob } from '../harness/training-data.ts';
+import { halves, memory, plain, trainingJob } from '../harness/train/training-data.ts';
 
 const BATCH = 8;
 

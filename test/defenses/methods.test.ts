@@ -6,8 +6,8 @@ import { defense } from '../../defenses/index.ts';
 import { cosineLoss, EmbeddingHead, multiPositiveContrastive, sameLabel } from '../../defenses/parts/embedding.ts';
 import { ascendTradesL2 } from '../../defenses/parts/trades-l2.ts';
 import { engine } from '../../engines/index.ts';
-import { recipeSchema } from '../../harness/recipe.ts';
-import { Helper, Stepper } from '../../harness/step.ts';
+import { recipeSchema } from '../../harness/suite/recipe.ts';
+import { Helper, Stepper } from '../../harness/train/step.ts';
 import { createNetwork } from '../../models/index.ts';
 import type { Network } from '../../models/network.ts';
 import { klDivergence } from '../../tensor/fused.ts';
@@ -16,7 +16,7 @@ import { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
 import { trainingBatch } from '../contract/defense.ts';
 import { largestDifference } from '../golden.ts';
-import { halves } from '../harness/training-data.ts';
+import { halves } from '../harness/train/training-data.ts';
 
 const EPS = 0.05;
 

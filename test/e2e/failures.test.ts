@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { readRecords } from '../../harness/store.ts';
+import { readRecords } from '../../records/folder-store.ts';
 import { mountProblem, smallDisk } from '../harness/folders.ts';
 import { filesBelow, put, rampart, started, workFolder } from './cli.ts';
 

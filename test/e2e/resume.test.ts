@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { comparable, readRecords } from '../../harness/store.ts';
+import { comparable, readRecords } from '../../records/folder-store.ts';
 import { filesBelow, put, rampart, started, until, workFolder } from './cli.ts';
 
 /** Three epochs, and attacks that take many batches. */

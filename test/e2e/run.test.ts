@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { readRecords, Store } from '../../harness/store.ts';
+import { readRecords, Store } from '../../records/folder-store.ts';
 import { filesBelow, put, rampart, started, workFolder } from './cli.ts';
 
 const golden = fileURLToPath(new URL('../golden/model.safetensors', import.meta.url));

@@ -1,8 +1,8 @@
 /** Records for tests of what stores and schedules them: right in form, made up in content. */
-import { failedCell, failedModel } from '../../harness/failures.ts';
-import type { Job } from '../../harness/jobs.ts';
-import type { Provenance, RampartRecord } from '../../harness/record.ts';
-import type { Registry } from '../../harness/registry.ts';
+import { failedCell, failedModel } from '../../harness/job/failures.ts';
+import type { Job } from '../../harness/job/job.ts';
+import type { Registry } from '../../harness/suite/registry.ts';
+import type { Provenance, RampartRecord } from '../../records/record.ts';
 
 export const somewhere: Provenance = {
   rampart: '0',

@@ -1,5 +1,5 @@
 /** Suites for tests: YAML text with the parts that a test changes. */
-import { resolveSuite } from '../../harness/suite.ts';
+import { resolveSuite } from '../../harness/suite/read.ts';
 
 /** A suite that is right, as lines by key; a test replaces or adds some. */
 const GOOD: Record<string, string> = {

@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RampartRecord } from '../../harness/record.ts';
 import { writeSafetensors } from '../../models/safetensors.ts';
-import type { Files } from '../../reports/files.ts';
-import { panels } from '../../reports/gallery.ts';
+import type { RampartRecord } from '../../records/record.ts';
+import type { Files } from '../../reports/formats/files.ts';
+import { panels } from '../../reports/pages/gallery.ts';
 import { buildSite, writeSite } from '../../reports/site.ts';
+import { parseCsv } from './formats/parse-csv.ts';
 import { hostileNames } from './hostile.ts';
-import { parseCsv } from './parse-csv.ts';
 import { syntheticRecords } from './synthetic.ts';
 
 let folder: string;

@@ -1,5 +1,5 @@
 /** The defenses and attacks of the invented records: what each is called, how strong it is made, and what it costs. */
-import type { CellRecord } from '../../harness/record.ts';
+import type { CellRecord } from '../../records/record.ts';
 
 export interface Defense {
   name: string;

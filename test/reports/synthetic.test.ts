@@ -1,6 +1,6 @@
 /** The invented records are records: the schema takes them, and they are the same every time. */
 import { expect, it } from 'vitest';
-import { cellRecordSchema, modelRecordSchema } from '../../harness/record.ts';
+import { cellRecordSchema, modelRecordSchema } from '../../records/record.ts';
 import { syntheticRecords } from './synthetic.ts';
 
 it('pass the schema', () => {

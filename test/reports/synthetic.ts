@@ -1,6 +1,6 @@
 /** Invented records for tests of the reports: shaped as a run writes them, from a seed, never shown to anyone as a result. */
-import type { CellRecord, Epoch, ModelRecord, Provenance, RampartRecord } from '../../harness/record.ts';
-import { wilson } from '../../harness/stats.ts';
+import type { CellRecord, Epoch, ModelRecord, Provenance, RampartRecord } from '../../records/record.ts';
+import { wilson } from '../../records/stats.ts';
 import type { Norm } from '../../tensor/norms.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { ATTACKS, type Attack, DEFENSES, type Defense } from './synthetic-plugins.ts';

@@ -9,11 +9,11 @@ import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { serveFolder } from '../../cli/commands/serve.ts';
-import { mcnemar } from '../../harness/stats.ts';
-import { buildView } from '../../reports/leaderboard.ts';
+import { mcnemar } from '../../records/stats.ts';
 import { writeSite } from '../../reports/site.ts';
+import { buildView } from '../../reports/view/leaderboard.ts';
+import { parseCsv } from '../reports/formats/parse-csv.ts';
 import { HOSTILE, hostileNames } from '../reports/hostile.ts';
-import { parseCsv } from '../reports/parse-csv.ts';
 import { syntheticRecords } from '../reports/synthetic.ts';
 import { browserPath, launch, NO_BROWSER } from './browser.ts';
 

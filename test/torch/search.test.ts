@@ -1,8 +1,8 @@
 /** The kernels that do an attack's step at once, against the same composed on the plain backend. */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { apgdStep } from '../../attacks/parts/apgd-step.ts';
-import { Boundary } from '../../attacks/parts/boundary.ts';
-import { projectHyperplane } from '../../attacks/parts/hyperplane.ts';
+import { apgdStep } from '../../attacks/parts/apgd/step.ts';
+import { Boundary } from '../../attacks/parts/fab/boundary.ts';
+import { projectHyperplane } from '../../attacks/parts/fab/hyperplane.ts';
 import { createTarget } from '../../attacks/target.ts';
 import { torch } from '../../engines/torch/index.ts';
 import { findBuilt } from '../../engines/torch/load.ts';

@@ -1,0 +1,259 @@
+/** APGD over a queue of examples, as the authors run it: Croce and Hein 2020 (arXiv 2003.01690), 2021 (arXiv 2103.01208) for L1. */
+import type { Norm } from '../../../tensor/norms.ts';
+import type { Rng } from '../../../tensor/rng.ts';
+import { tf } from '../../../tensor/tf.ts';
+import type { AttackRun, Batch, Loss, Target, Threat } from '../../attack.ts';
+import { stepIntoL1Ball } from '../l1-projection.ts';
+import { Attempts, type Pass, rowIndices } from '../search/attempts.ts';
+import type { Job } from '../search/board.ts';
+import { rowsOf, turn } from '../search/outcome.ts';
+import { randomDirection } from '../start.ts';
+import { Ascent, type Looks, type Run } from './ascent.ts';
+import { HalvingSchedule, type Schedule, SparseSchedule } from './schedule.ts';
+
+export interface ApgdOptions {
+  readonly iterations: number;
+  readonly rho: number;
+  readonly eotIterations: number;
+  /** L1: three runs one after the other, in balls of three, two and one times the radius. */
+  readonly largerEps: boolean;
+}
+
+/** A part of a run with its own radius; only what the last one finds counts. */
+interface Stage {
+  readonly eps: number;
+  readonly iterations: number;
+}
+
+export function stagesOf({ iterations, largerEps }: ApgdOptions, { norm, eps }: Threat): Stage[] {
+  if (norm !== 'L1' || !largerEps) return [{ eps, iterations }];
+  const part = Math.ceil(0.3 * iterations);
+  return [
+    { eps: 3 * eps, iterations: part },
+    { eps: 2 * eps, iterations: part },
+    { eps, iterations: iterations - 2 * part },
+  ];
+}
+
+function scheduleOf(norm: Norm, iterations: number, rho: number, size: number, warm: boolean): Schedule {
+  return norm === 'L1' ? new SparseSchedule(iterations, size, warm) : new HalvingSchedule(iterations, rho);
+}
+
+/** Random starts around `x` `[k,h,w,c]` at radius `eps`, in the box, one generator per example. The caller owns the result. */
+export function apgdStart(norm: Norm, x: tf.Tensor4D, eps: number, rngs: readonly Rng[], staged = false): tf.Tensor4D {
+  const d = x.size / x.shape[0];
+  const noise = new Float32Array(x.size);
+  rngs.forEach((rng, i) => {
+    noise.set(norm === 'L1' ? rng.normal(d) : norm === 'L2' ? randomDirection('L2', rng, d) : cubeDirection(rng, d), i * d);
+  });
+  return startFrom(norm, x, eps, tf.tensor4d(noise, x.shape), staged);
+}
+
+/** Uniform numbers in [-1,1) scaled so that the largest is 1. */
+function cubeDirection(rng: Rng, d: number): Float32Array {
+  const t = rng.uniform(d, -1, 1);
+  let largest = 1e-12;
+  for (const v of t) largest = Math.max(largest, Math.abs(v));
+  return t.map((v) => v / largest);
+}
+
+/** `x + eps * noise` cut to the box, or for L1 the projection of `x + noise`; `staged` when larger radii come first. Disposes `noise` `[k,h,w,c]`. */
+export function startFrom(norm: Norm, x: tf.Tensor4D, eps: number, noise: tf.Tensor4D, staged = false): tf.Tensor4D {
+  const start = tf.tidy(() => {
+    if (norm !== 'L1') return tf.clipByValue(x.add(noise.mul(eps)), 0, 1);
+    const radii = Float32Array.from({ length: x.shape[0] }, () => eps);
+    // a cold start is cut from the noise itself, as the authors do: rounding leaves some coordinates an ulp beside the image, and these count as moved
+    const drawn = x.add(noise) as tf.Tensor4D;
+    return ontoBall(x, drawn, staged ? drawn.sub(x) : noise, radii);
+  });
+  noise.dispose();
+  return start as tf.Tensor4D;
+}
+
+/** The nearest points to `z` in the box and the L1 balls around `x`, both `[k,h,w,c]`; `delta` is `z - x`. */
+function ontoBall(x: tf.Tensor4D, z: tf.Tensor4D, delta: tf.Tensor4D, eps: Float32Array): tf.Tensor4D {
+  return tf.tidy(() => {
+    const [n, d] = [x.shape[0], x.size / x.shape[0]];
+    const flat = (t: tf.Tensor4D) => t.reshape([n, d]) as tf.Tensor2D;
+    const step = stepIntoL1Ball(flat(x), flat(delta), tf.tensor2d(eps, [n, 1]));
+    return tf.clipByValue(z.add(step.reshape(x.shape)), 0, 1) as tf.Tensor4D;
+  });
+}
+
+/** What a run to the end found, one entry per example. */
+export interface ApgdResult {
+  /** The points of highest loss `[n,h,w,c]`, owned by the caller. */
+  readonly best: tf.Tensor4D;
+  readonly bestLoss: Float32Array;
+  /** False where any point on the way was misclassified. */
+  readonly robust: readonly boolean[];
+}
+
+/** One run of every example from `start` to the last iteration, whatever the target says on the way; `x` and `start` stay the caller's. */
+export async function runToEnd(
+  target: Target,
+  loss: Loss,
+  batch: Pick<Batch, 'x' | 'y'>,
+  start: tf.Tensor4D,
+  threat: Threat,
+  options: ApgdOptions & { signal: AbortSignal },
+): Promise<ApgdResult> {
+  const { x, y } = batch;
+  const [n, d] = [x.shape[0], x.size / x.shape[0]];
+  const ascent = new Ascent<number>(threat.norm, options.eotIterations);
+  const { iterations, rho, signal } = options;
+  try {
+    const schedule = () => scheduleOf(threat.norm, iterations, rho, d, true);
+    const runs = Array.from({ length: n }, (_, i): Run<number> => ({ of: i, schedule: schedule(), eps: threat.eps, looks: 0 }));
+    ascent.begin(runs, x.clone(), start.clone());
+    const robust = new Array<boolean>(n).fill(true);
+    for (let i = 0; i <= iterations; i++) {
+      await turn(signal);
+      if (i > 0) ascent.step();
+      const { right } = await ascent.look(target, loss, y);
+      right.forEach((r, k) => {
+        robust[k] = (robust[k] as boolean) && r;
+      });
+    }
+    return { best: ascent.rows.best.clone(), bestLoss: Float32Array.from(runs, (r) => r.schedule.best), robust };
+  } finally {
+    ascent.dispose();
+  }
+}
+
+/** The loss of the jobs in a pass; `y` and `rows` are `[k]` int32: their labels and their rows in the batch. */
+export type JobLoss = (jobs: readonly Job[], y: tf.Tensor1D, rows: tf.Tensor1D) => Loss;
+
+/** A job on its way: which of its stages it is in, and at which point of the trace the stage began. */
+interface Place {
+  readonly job: Job;
+  readonly stage: number;
+}
+
+interface Plan extends ApgdOptions {
+  readonly attempts: number;
+  readonly loss: JobLoss;
+}
+
+/**
+ * APGD with `attempts` restarts or targets per example. An example leaves at its first misclassified point, which the authors' code would
+ * keep as well, and the next of the queue takes its place in the pass. Returns what `Attack.perturb` must.
+ * Passes per attempt that fails: `iterations + 1` of each kind (`+ 3` with larger radii), times `eotIterations`.
+ */
+export async function apgdSearch(batch: Batch, target: Target, threat: Threat, run: AttackRun, plan: Plan): Promise<tf.Tensor4D> {
+  if (batch.ids.length === 0 || threat.eps === 0) return batch.x.clone();
+  const stages = stagesOf(plan, threat);
+  const attempts = new Attempts(batch, run, { attempts: plan.attempts, iterations: plan.attempts * evaluations(stages) - 1 });
+  return attempts.workOff(new ApgdPass(attempts, target, threat.norm, stages, plan));
+}
+
+/** Evaluations of a run through all these stages. */
+const evaluations = (stages: readonly Stage[]) => stages.reduce((sum, s) => sum + s.iterations + 1, 0);
+
+class ApgdPass implements Pass {
+  readonly #attempts: Attempts;
+  readonly #target: Target;
+  readonly #norm: Norm;
+  readonly #stages: readonly Stage[];
+  readonly #plan: Plan;
+  readonly #ascent: Ascent<Place>;
+
+  constructor(attempts: Attempts, target: Target, norm: Norm, stages: readonly Stage[], plan: Plan) {
+    this.#attempts = attempts;
+    this.#target = target;
+    this.#norm = norm;
+    this.#stages = stages;
+    this.#plan = plan;
+    this.#ascent = new Ascent(norm, plan.eotIterations);
+  }
+
+  get running(): number {
+    return this.#ascent.runs.length;
+  }
+
+  #newRun(job: Job, stage: number): Run<Place> {
+    const { eps, iterations } = this.#stages[stage] as Stage;
+    const [h, w, c] = this.#target.inputShape;
+    const schedule = scheduleOf(this.#norm, iterations, this.#plan.rho, h * w * c, this.#stages.length > 1);
+    return { of: { job, stage }, schedule, eps, looks: 0 };
+  }
+
+  begin(jobs: readonly Job[], images: tf.Tensor4D): void {
+    const rngs = jobs.map((job) => this.#attempts.rngOf(job));
+    const start = apgdStart(this.#norm, images, (this.#stages[0] as Stage).eps, rngs, this.#stages.length > 1);
+    this.#ascent.begin(
+      jobs.map((job) => this.#newRun(job, 0)),
+      images,
+      start,
+    );
+  }
+
+  async advance(): Promise<void> {
+    const runs = [...this.#ascent.runs];
+    const jobs = runs.map((r) => r.of.job);
+    const [y, rows] = [this.#attempts.labelsOf(jobs), rowIndices(jobs)];
+    // a restart replaces points, so that misclassified ones are taken from a copy that shares their memory
+    const points = this.#ascent.rows.x.clone();
+    const looks = await this.#ascent.look(this.#target, this.#plan.loss(jobs, y, rows), y);
+    tf.dispose([y, rows]);
+    this.#collect(points, runs, looks);
+    points.dispose();
+    this.#sort(runs, looks);
+  }
+
+  #counts(run: Run<Place>): boolean {
+    return run.of.stage === this.#stages.length - 1;
+  }
+
+  #collect(points: tf.Tensor4D, runs: readonly Run<Place>[], { right }: Looks): void {
+    const finds = runs.flatMap((run, place) => {
+      const { job } = run.of;
+      return !right[place] && this.#counts(run) && this.#attempts.end(job, true) ? [{ place, job, iteration: this.#iterationOf(run) }] : [];
+    });
+    this.#attempts.keep(points, finds);
+  }
+
+  /** Evaluations that this run's attempt and those before it took, less one. */
+  #iterationOf({ of: { job, stage }, looks }: Run<Place>): number {
+    return job.attempt * evaluations(this.#stages) + evaluations(this.#stages.slice(0, stage)) + looks - 1;
+  }
+
+  /** Runs that go on take their step; those that are through go to their next stage or leave. */
+  #sort(runs: readonly Run<Place>[], { right }: Looks): void {
+    const on: number[] = [];
+    const through: number[] = [];
+    runs.forEach((run, i) => {
+      if (!right[i] && this.#counts(run)) return;
+      if (this.#attempts.obsolete(run.of.job)) this.#attempts.end(run.of.job, false);
+      else if (run.looks <= (this.#stages[run.of.stage] as Stage).iterations) on.push(i);
+      else if (this.#counts(run)) this.#attempts.end(run.of.job, false);
+      else through.push(i);
+    });
+    const next = this.#nextStage(runs, through);
+    this.#ascent.step();
+    this.#ascent.keep(on);
+    if (next) this.#ascent.begin(next.runs, next.origin, next.x);
+  }
+
+  /** The next stage of the runs at these places: it starts at their best points, drawn into its smaller ball. */
+  #nextStage(
+    all: readonly Run<Place>[],
+    places: readonly number[],
+  ): { runs: Run<Place>[]; origin: tf.Tensor4D; x: tf.Tensor4D } | undefined {
+    if (places.length === 0) return undefined;
+    const runs = places.map((i) => {
+      const { job, stage } = (all[i] as Run<Place>).of;
+      return this.#newRun(job, stage + 1);
+    });
+    const origin = rowsOf(this.#ascent.rows.origin, places);
+    const best = rowsOf(this.#ascent.rows.best, places);
+    const radii = Float32Array.from(runs, (r) => r.eps);
+    const x = tf.tidy(() => ontoBall(origin, best, best.sub(origin), radii));
+    best.dispose();
+    return { runs, origin, x };
+  }
+
+  dispose(): void {
+    this.#ascent.dispose();
+  }
+}

@@ -1,0 +1,167 @@
+/** FAB over a queue of examples, as AutoAttack runs it: a point counts once it errs within the budget, Croce and Hein 2020 (arXiv 1907.02044). */
+import { z } from 'zod';
+import type { Norm } from '../../../tensor/norms.ts';
+import type { Rng } from '../../../tensor/rng.ts';
+import { tf } from '../../../tensor/tf.ts';
+import type { AttackRun, Batch, Target, Threat } from '../../attack.ts';
+import { Attempts, type Find, type Pass } from '../search/attempts.ts';
+import type { Job } from '../search/board.ts';
+import { predictedClasses, turn } from '../search/outcome.ts';
+import { randomDirection } from '../start.ts';
+import { Boundary, type FabSteps, type Stepped } from './boundary.ts';
+
+export const fabParams = z.strictObject({
+  iterations: z.number().int().min(1).default(100).describe('steps per run'),
+  restarts: z.number().int().min(1).default(1).describe('the first starts at the image, later ones at random points nearby'),
+  alphaMax: z.number().min(0).max(1).default(0.1).describe('largest share of a step that is drawn towards the image'),
+  eta: z.number().min(1).default(1.05).describe('how far beyond the boundary a step goes'),
+  beta: z.number().min(0).max(1).default(0.9).describe('share of the way from the image that is left after a step back'),
+});
+export type FabParams = z.infer<typeof fabParams>;
+
+/** Starts around `x` `[k,h,w,c]` at half the radius; the image itself where `rngs` has undefined. The caller owns the result. */
+function fabStart(norm: Norm, x: tf.Tensor4D, eps: number, rngs: readonly (Rng | undefined)[]): tf.Tensor4D {
+  if (rngs.every((r) => r === undefined)) return x.clone();
+  const d = x.size / x.shape[0];
+  const noise = new Float32Array(x.size);
+  rngs.forEach((rng, i) => {
+    if (rng) noise.set(unit(norm, rng, d), i * d);
+  });
+  return tf.tidy(() => tf.clipByValue(x.add(tf.tensor4d(noise, x.shape).mul(0.5 * eps)), 0, 1)) as tf.Tensor4D;
+}
+
+/** Uniform (Linf) or normal numbers scaled to norm 1. */
+function unit(norm: Norm, rng: Rng, d: number): Float32Array {
+  if (norm === 'L2') return randomDirection('L2', rng, d);
+  const t = norm === 'Linf' ? rng.uniform(d, -1, 1) : rng.normal(d);
+  const size = t.reduce((s, v) => (norm === 'Linf' ? Math.max(s, Math.abs(v)) : s + Math.abs(v)), 1e-12);
+  return t.map((v) => v / size);
+}
+
+/** Distance `[n]` of the nearest error that each run meets in all its steps, infinite where it meets none; `x` stays the caller's. */
+export async function smallestDistances(
+  target: Target,
+  batch: Pick<Batch, 'x' | 'y'>,
+  toward: tf.Tensor1D | undefined,
+  norm: Norm,
+  options: FabSteps & { iterations: number; signal: AbortSignal },
+): Promise<Float32Array> {
+  const { x, y } = batch;
+  const n = x.shape[0];
+  const smallest = new Float32Array(n).fill(Number.POSITIVE_INFINITY);
+  const boundary = new Boundary<number>(norm, options);
+  try {
+    boundary.begin(
+      Array.from({ length: n }, (_, i) => i),
+      x.clone(),
+      x.clone(),
+    );
+    for (let step = 0; step < options.iterations; step++) {
+      await turn(options.signal);
+      const { reached, adversarial, distances } = await boundary.advance(target, { y, toward });
+      reached.dispose();
+      adversarial.forEach((a, i) => {
+        if (a) smallest[i] = Math.min(smallest[i] as number, distances[i] as number);
+      });
+    }
+    return smallest;
+  } finally {
+    boundary.dispose();
+  }
+}
+
+/** The class that each job walks towards, `[k]` int32, made for one step; undefined for the nearest. */
+export type Toward = (jobs: readonly Job[]) => tf.Tensor1D | undefined;
+
+interface Plan extends FabParams {
+  readonly attempts: number;
+  readonly toward: Toward;
+}
+
+/**
+ * FAB with `attempts` restarts or targets per example. A run leaves at its first error within the budget; errors farther away only guide it.
+ * Returns what `Attack.perturb` must. Passes per attempt that fails: `2 * iterations` forward, `iterations` backward (times the other classes when untargeted).
+ */
+export async function fabSearch(batch: Batch, target: Target, threat: Threat, run: AttackRun, plan: Plan): Promise<tf.Tensor4D> {
+  if (batch.ids.length === 0 || threat.eps === 0) return batch.x.clone();
+  const attempts = new Attempts(batch, run, { attempts: plan.attempts, iterations: plan.attempts * plan.iterations });
+  return attempts.workOff(new FabPass(attempts, target, threat, plan));
+}
+
+interface Walker {
+  readonly job: Job;
+  steps: number;
+}
+
+class FabPass implements Pass {
+  readonly #attempts: Attempts;
+  readonly #target: Target;
+  readonly #threat: Threat;
+  readonly #plan: Plan;
+  readonly #boundary: Boundary<Walker>;
+
+  constructor(attempts: Attempts, target: Target, threat: Threat, plan: Plan) {
+    this.#attempts = attempts;
+    this.#target = target;
+    this.#threat = threat;
+    this.#plan = plan;
+    this.#boundary = new Boundary(threat.norm, plan);
+  }
+
+  get running(): number {
+    return this.#boundary.runs.length;
+  }
+
+  #fromImage(job: Job): boolean {
+    return job.attempt % this.#plan.restarts === 0;
+  }
+
+  begin(jobs: readonly Job[], images: tf.Tensor4D): void {
+    const rngs = jobs.map((job) => (this.#fromImage(job) ? undefined : this.#attempts.rngOf(job)));
+    const start = fabStart(this.#threat.norm, images, this.#threat.eps, rngs);
+    this.#boundary.begin(
+      jobs.map((job) => ({ job, steps: 0 })),
+      images,
+      start,
+    );
+  }
+
+  async advance(): Promise<void> {
+    const walkers = [...this.#boundary.runs];
+    const jobs = walkers.map((w) => w.job);
+    const y = this.#attempts.labelsOf(jobs);
+    const toward = this.#plan.toward(jobs);
+    let wrongBefore: boolean[] = jobs.map(() => false);
+    const stepped = await this.#boundary.advance(this.#target, { y, toward }, async (logits) => {
+      // an image that errs as it is needs no step; only first steps from the image itself show it
+      const shows = walkers.map((w) => w.steps === 0 && this.#fromImage(w.job));
+      if (!shows.includes(true)) return;
+      const classes = await predictedClasses(logits);
+      wrongBefore = jobs.map((job, i) => shows[i] === true && classes[i] !== this.#attempts.labelOf(job));
+    });
+    tf.dispose([y, toward] as tf.TensorContainer);
+    this.#settle(walkers, stepped, wrongBefore);
+    stepped.reached.dispose();
+  }
+
+  #settle(walkers: readonly Walker[], { reached, adversarial, distances }: Stepped, wrongBefore: readonly boolean[]): void {
+    const finds: Find[] = [];
+    const on: number[] = [];
+    walkers.forEach((walker, place) => {
+      const { job } = walker;
+      walker.steps++;
+      const inside = (adversarial[place] as boolean) && (distances[place] as number) <= this.#threat.eps;
+      if (wrongBefore[place]) this.#attempts.end(job, true);
+      else if (inside) {
+        if (this.#attempts.end(job, true)) finds.push({ place, job, iteration: job.attempt * this.#plan.iterations + walker.steps });
+      } else if (this.#attempts.obsolete(job) || walker.steps === this.#plan.iterations) this.#attempts.end(job, false);
+      else on.push(place);
+    });
+    this.#attempts.keep(reached, finds);
+    this.#boundary.keep(on);
+  }
+
+  dispose(): void {
+    this.#boundary.dispose();
+  }
+}

@@ -1,0 +1,93 @@
+/** Gradient ascent: with restarts over the queue of survivors, or in lockstep to the last step whatever the target says. */
+import { tf } from '../../../tensor/tf.ts';
+import type { AttackRun, Batch, Loss, Target, Threat } from '../../attack.ts';
+import { crossEntropy, klDivergence, type LossName, margin } from '../losses.ts';
+import { randomStart } from '../start.ts';
+import type { Step } from '../step.ts';
+import type { Job } from './board.ts';
+import { rowsOf, turn } from './outcome.ts';
+import { search } from './search.ts';
+
+/** Starting points `[k,h,w,c]` for jobs whose clean images are `x`, in the box and the budget. The caller owns the result. */
+export type Starts = (x: tf.Tensor4D, jobs: readonly Job[]) => tf.Tensor4D;
+
+export interface Climb {
+  readonly steps: number;
+  readonly restarts: number;
+  /** Whether the first attempt starts at a random point, or at the image itself; later attempts always start at random points. */
+  readonly randomStart: boolean;
+  readonly loss: LossName;
+  readonly step: Step;
+  readonly starts?: Starts | undefined;
+}
+
+/** Random points of the ball, by example and attempt; attempt 0 is the image itself unless `firstRandom`. */
+export function randomStarts(batch: Batch, threat: Threat, run: AttackRun, firstRandom: boolean): Starts {
+  return (x, jobs) => {
+    const rngs = jobs.map((j) => run.rng.fork(batch.ids[j.row] as number).fork(j.attempt));
+    const random = randomStart(x, threat, rngs);
+    if (firstRandom || jobs.every((j) => j.attempt > 0)) return random;
+    const rows = jobs.map((j, i) => (j.attempt === 0 ? i : jobs.length + i));
+    const mixed = tf.tidy(() => rowsOf(tf.concat([x, random], 0) as tf.Tensor4D, rows));
+    random.dispose();
+    return mixed;
+  };
+}
+
+/** Gradient ascent with restarts; see `search` for what it returns and costs. The KL loss adds one forward pass. */
+export async function climbingSearch(batch: Batch, target: Target, threat: Threat, run: AttackRun, climb: Climb): Promise<tf.Tensor4D> {
+  const clean = climb.loss === 'kl' ? await cleanLogits(batch, target, run) : undefined;
+  try {
+    return await search(batch, target, run, {
+      attempts: climb.restarts,
+      steps: climb.steps,
+      step: climb.step,
+      start: climb.starts ?? randomStarts(batch, threat, run, climb.randomStart),
+      loss: (_, y, rows) => {
+        if (climb.loss === 'margin') return margin(y);
+        if (!clean) return crossEntropy(y);
+        return (logits) => klDivergence(tf.gather(clean, rows))(logits);
+      },
+    });
+  } finally {
+    clean?.dispose();
+  }
+}
+
+/** Logits of the clean images `[n,classes]`, in full passes. The caller owns them. */
+export async function cleanLogits(batch: Batch, target: Target, run: AttackRun): Promise<tf.Tensor2D> {
+  const parts: tf.Tensor2D[] = [];
+  try {
+    for (let at = 0; at < batch.ids.length; at += run.batchSize) {
+      await turn(run.signal);
+      const x = tf.tidy(() => batch.x.slice([at, 0, 0, 0], [Math.min(run.batchSize, batch.ids.length - at), -1, -1, -1]));
+      parts.push(target.logits(x));
+      x.dispose();
+    }
+    return tf.concat(parts, 0);
+  } finally {
+    tf.dispose(parts);
+  }
+}
+
+/** The point after exactly `steps` steps from `start` `[n,h,w,c]`, which stays the caller's, as does the result. */
+export async function climb(
+  target: Pick<Target, 'gradient'>,
+  loss: Loss,
+  origin: tf.Tensor4D,
+  start: tf.Tensor4D,
+  { steps, step, signal }: { steps: number; step: Step; signal: AbortSignal },
+): Promise<tf.Tensor4D> {
+  let x = start.clone();
+  let memory: tf.Tensor4D | undefined;
+  for (let i = 0; i < steps; i++) {
+    await turn(signal);
+    const g = target.gradient(x, loss);
+    const next = step({ x, origin, grad: g.grad, memory });
+    tf.dispose([g.loss, g.logits, g.grad, x]);
+    memory?.dispose();
+    ({ x, memory } = next);
+  }
+  memory?.dispose();
+  return x;
+}

@@ -1,0 +1,138 @@
+/** Starts and proposals of the Square attack for one image, Andriushchenko et al. 2020 (arXiv 1912.00049), algorithms 2 and 3, with the L1 form of AutoAttack. */
+import type { Rng } from '../../../tensor/rng.ts';
+import type { Shape } from '../../../tensor/tf.ts';
+import type { Threat } from '../../attack.ts';
+import { projectL1 } from '../l1-ball.ts';
+import { randomShape, type WindowShape } from './shapes.ts';
+
+/** Images are `h * w * c` numbers in [0,1], row by row. */
+export interface Proposals {
+  /** Whether windows have a shape, and so an odd side of at least 3. */
+  readonly shaped: boolean;
+  /** Writes the starting point of `clean` to `out`. */
+  start(clean: Float32Array, out: Float32Array, rng: Rng): void;
+  /** Writes to `out` a neighbour of `best` that differs in windows of `side` pixels. `out` holds `best` or anything else. */
+  propose(clean: Float32Array, best: Float32Array, out: Float32Array, side: number, rng: Rng): void;
+}
+
+const clip = (v: number) => Math.min(Math.max(v, 0), 1);
+const coin = (rng: Rng) => (rng.next() < 0.5 ? -1 : 1);
+
+/** The published corners: 0 to `room - 1`, or 0 when the window fills the image. */
+const corner = (rng: Rng, room: number) => rng.int(Math.max(room, 1));
+
+export function proposals(shape: Shape, { norm, eps }: Threat): Proposals {
+  return norm === 'Linf' ? squares(shape, eps) : shaped(shape, norm, eps);
+}
+
+/** Vertical stripes to start from, then squares of one colour, each value at an end of its range. */
+function squares([h, w, c]: Shape, eps: number): Proposals {
+  return {
+    shaped: false,
+    start(clean, out, rng) {
+      const signs = Array.from({ length: w * c }, () => coin(rng));
+      for (let i = 0; i < out.length; i++) out[i] = clip((clean[i] as number) + eps * (signs[i % (w * c)] as number));
+    },
+    propose(clean, best, out, side, rng) {
+      out.set(best);
+      const top = corner(rng, h - side);
+      const left = corner(rng, w - side);
+      for (let k = 0; k < c; k++) {
+        const offset = eps * coin(rng);
+        for (let row = top; row < top + side; row++)
+          for (let at = (row * w + left) * c + k, end = at + side * c; at < end; at += c) out[at] = clip((clean[at] as number) + offset);
+      }
+    },
+  };
+}
+
+interface Window {
+  readonly top: number;
+  readonly left: number;
+}
+
+/** Bumps of full size in L2 or L1: one window takes over the mass of another and what is left of the budget. */
+function shaped([h, w, c]: Shape, norm: 'L2' | 'L1', eps: number): Proposals {
+  const squared = norm === 'L2';
+  // sizes add up over values: squares in L2, absolute values in L1
+  const mass = (v: number) => (squared ? v * v : Math.abs(v));
+  const root = (v: number) => (squared ? Math.sqrt(v) : v);
+  const budget = squared ? eps * eps : eps;
+  const delta = new Float32Array(h * w * c);
+  const fresh = new Float64Array(h * w);
+
+  const total = () => {
+    let sum = 0;
+    for (let i = 0; i < delta.length; i++) sum += mass(delta[i] as number);
+    return sum;
+  };
+
+  /** Writes `clean + delta`, with `delta` brought to the budget. */
+  const finish = (clean: Float32Array, out: Float32Array) => {
+    if (!squared) projectL1(delta, clean, eps * (1 - 1e-6));
+    const scale = squared ? eps / (Math.sqrt(total()) + 1e-12) : 1;
+    for (let i = 0; i < out.length; i++) out[i] = clip((clean[i] as number) + (delta[i] as number) * scale);
+  };
+
+  /** The mass of channel `k` in a window, without what lies in the window `but`. */
+  const massIn = (k: number, { top, left }: Window, side: number, but?: Window) => {
+    let sum = 0;
+    for (let row = top; row < top + side; row++)
+      for (let column = left; column < left + side; column++) {
+        const shared = but && row >= but.top && row < but.top + side && column >= but.left && column < but.left + side;
+        if (!shared) sum += mass(delta[(row * w + column) * c + k] as number);
+      }
+    return sum;
+  };
+
+  /** Fills channel `k` of the first window anew with the shape times `sign`, and empties the second. `spare` is what is left of the budget. */
+  const rewrite = (k: number, first: Window, second: Window, side: number, shape: WindowShape, sign: number, spare: number) => {
+    const firstMass = massIn(k, first, side);
+    const bothMass = firstMass + massIn(k, second, side, first);
+    const old = 1 / (1e-12 + root(firstMass));
+    let freshMass = 0;
+    for (let row = 0; row < side; row++)
+      for (let column = 0; column < side; column++) {
+        const held = delta[((first.top + row) * w + first.left + column) * c + k] as number;
+        const v = sign * shape(row, column) + held * old;
+        fresh[row * side + column] = v;
+        freshMass += mass(v);
+      }
+    // the published L1 form multiplies by the channels again
+    const size = squared ? Math.sqrt(spare / c + bothMass) : (spare / c + bothMass) * c;
+    const scale = size / (1e-12 + root(freshMass));
+    for (let row = second.top; row < second.top + side; row++)
+      for (let column = second.left; column < second.left + side; column++) delta[(row * w + column) * c + k] = 0;
+    for (let row = 0; row < side; row++)
+      for (let column = 0; column < side; column++)
+        delta[((first.top + row) * w + first.left + column) * c + k] = (fresh[row * side + column] as number) * scale;
+  };
+
+  return {
+    shaped: true,
+    start(clean, out, rng) {
+      delta.fill(0);
+      const side = Math.max(Math.floor(h / 5), 1);
+      const margin = Math.max(Math.floor((h - side * 5) / 2), 0);
+      for (let top = margin; top + side <= h; top += side)
+        for (let left = margin; left + side <= w; left += side) {
+          const shape = randomShape(side, norm, rng);
+          for (let k = 0; k < c; k++) {
+            const sign = coin(rng);
+            for (let row = 0; row < side; row++)
+              for (let column = 0; column < side; column++) delta[((top + row) * w + left + column) * c + k] = sign * shape(row, column);
+          }
+        }
+      finish(clean, out);
+    },
+    propose(clean, best, out, side, rng) {
+      for (let i = 0; i < delta.length; i++) delta[i] = (best[i] as number) - (clean[i] as number);
+      const spare = Math.max(budget - total(), 0);
+      const first = { top: corner(rng, h - side), left: corner(rng, w - side) };
+      const second = { top: corner(rng, h - side), left: corner(rng, w - side) };
+      const shape = randomShape(side, norm, rng);
+      for (let k = 0; k < c; k++) rewrite(k, first, second, side, shape, coin(rng), spare);
+      finish(clean, out);
+    },
+  };
+}

@@ -1,0 +1,106 @@
+/** What the harness checks about every attack and every model under attack, because an attack's own word is no evidence. */
+import type { Threat } from '../../attacks/attack.ts';
+import { RampartError } from '../../errors.ts';
+import type { Flag } from '../../records/record.ts';
+import { type Norm, normOf } from '../../tensor/norms.ts';
+import { tf } from '../../tensor/tf.ts';
+
+/** An attack returned a point outside the box or the budget; its cell fails with `kind` in the record. */
+export class BudgetError extends RampartError {
+  readonly kind = 'budget';
+}
+
+/** Distance of neighbouring float32 numbers just below 1. */
+const ULP = 2 ** -24;
+
+/**
+ * How far beyond `eps` a norm may be measured when the attack did nothing wrong. Storing `x + delta` in float32 moves every
+ * coordinate by up to half an ulp, and clipping to a box that was itself rounded by as much again; four such roundings are allowed,
+ * and they add up over `size` coordinates as the norm adds. The sum of the norm itself is good to about 1e-5 of its value.
+ * Linf at 8/255 with 3,072 pixels: 5.5e-7; L2 at 0.5: 1.8e-5; L1 at 12: 8.5e-4.
+ */
+export function budgetTolerance(norm: Norm, eps: number, size: number): number {
+  const rounding = 4 * ULP * (norm === 'Linf' ? 1 : norm === 'L2' ? Math.sqrt(size) : size);
+  return rounding + 1e-5 * eps;
+}
+
+/** Where a batch comes from, for the message. */
+export interface Origin {
+  readonly attack: string;
+  readonly ids: Int32Array;
+}
+
+/**
+ * Distance of every point `[n]` from its image, in the norm of the threat, after checking that `adversarial` has the shape of `x`,
+ * lies in [0,1] and within the budget. Throws a `BudgetError` that names attack, example, norm, expected and got.
+ */
+export async function checkBudget(adversarial: tf.Tensor4D, x: tf.Tensor4D, threat: Threat, origin: Origin): Promise<Float32Array> {
+  const fail = (what: string) => new BudgetError(`[attack ${origin.attack}] ${what}`);
+  if (adversarial.shape.join() !== x.shape.join())
+    throw fail(`expected points of shape [${x.shape.join(', ')}], got [${adversarial.shape.join(', ')}]`);
+  if (x.shape[0] === 0) return new Float32Array(0);
+  const summary = tf.tidy(() => {
+    const flat = adversarial.reshape([x.shape[0], -1]);
+    return tf.stack([normOf(tf.sub(adversarial, x), threat.norm), flat.min(1), flat.max(1)]);
+  });
+  const values = (await summary.data()) as Float32Array;
+  summary.dispose();
+  const n = x.shape[0];
+  const distances = values.slice(0, n);
+  const limit = threat.eps + budgetTolerance(threat.norm, threat.eps, x.size / n);
+  for (let i = 0; i < n; i++) {
+    const distance = distances[i] as number;
+    const [low, high] = [values[n + i] as number, values[2 * n + i] as number];
+    // negated, so that NaN fails too
+    if (!(distance <= limit)) throw fail(`example ${origin.ids[i]}: expected ${threat.norm} distance <= ${threat.eps}, got ${distance}`);
+    if (!(low >= -ULP && high <= 1 + ULP)) throw fail(`example ${origin.ids[i]}: expected pixels in [0,1], got [${low}, ${high}]`);
+  }
+  return distances;
+}
+
+/** Counts what `run` leaves allocated beyond the `kept` tensors that it returns on purpose. */
+export async function leakedTensors<T>(kept: number, run: () => Promise<T>): Promise<{ value: T; leaked: number }> {
+  const before = tf.memory().numTensors;
+  const value = await run();
+  return { value, leaked: tf.memory().numTensors - before - kept };
+}
+
+/** Flags of AutoAttack's own checks (Croce and Hein 2020, `checks.py`) that the clean logits of a batch can show. */
+export async function logitFlags(logits: tf.Tensor2D): Promise<Flag[]> {
+  const summary = tf.tidy(() => tf.stack([logits.min(), logits.max(), logits.sum(1).sub(1).abs().max()]));
+  const [low, high, off] = await summary.data();
+  summary.dispose();
+  if ((low as number) > -1e-5 && (high as number) < 1 + 1e-5 && (off as number) < 1e-5)
+    return [
+      { name: 'probabilities', detail: 'the classifier returns a probability distribution; attacks need the logits before the softmax' },
+    ];
+  return [];
+}
+
+/** Images whose input gradient is zero in every pixel, for the margin of the logits: `grad` is `[n,h,w,c]`. */
+export async function gradientFlags(grad: tf.Tensor4D): Promise<Flag[]> {
+  const zeros = tf.tidy(() => normOf(grad, 'Linf').equal(0).cast('float32').sum());
+  const [count] = await zeros.data();
+  zeros.dispose();
+  if (count === 0) return [];
+  const detail = `the margin of the logits has no gradient on ${count} of the first ${grad.shape[0]} images: gradient attacks are blind there`;
+  return [{ name: 'zero-gradient', detail }];
+}
+
+/** Square finding what the gradient attacks before it missed says that gradients mislead (more than 0.2 points of accuracy). */
+export function squareFlags(members: readonly { attack: string; entered: number; left: number }[], n: number): Flag[] {
+  const square = members.findIndex((m) => m.attack === 'square');
+  const found = members[square];
+  if (square < 1 || !found) return [];
+  const drop = (found.entered - found.left) / n;
+  if (drop <= 0.002) return [];
+  const detail = `Square broke ${found.entered - found.left} points that the gradient attacks before it left; gradients may be masked`;
+  return [{ name: 'square-beats-gradients', detail }];
+}
+
+/** Members of an ensemble that `classes` are too few for, by their labels: `all` those for many classes, `run` those that ran. */
+export function classFlags(all: readonly string[], run: readonly string[], classes: number): Flag[] {
+  const left = all.filter((label) => !run.includes(label));
+  if (left.length === 0) return [];
+  return [{ name: 'few-classes', detail: `${left.join(', ')} left out: ${classes} classes are too few for the loss` }];
+}

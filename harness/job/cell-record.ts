@@ -1,0 +1,82 @@
+/** The record of a cell, from its job and what came out. */
+
+import type { CellRecord, Flag, Provenance } from '../../records/record.ts';
+import { wilson } from '../../records/stats.ts';
+import type { EvaluationData } from '../evaluate/evaluate.ts';
+import type { AnyAttack, Registry } from '../suite/registry.ts';
+import { type CellJob, CLEAN } from './job.ts';
+import { peakMemoryMb } from './provenance.ts';
+
+/** What an evaluation found; clean cells have confidences and no distances. */
+export interface Outcome {
+  readonly robust: string;
+  readonly predictions: readonly number[];
+  readonly distances?: readonly number[];
+  readonly confidences?: readonly number[];
+  readonly passes: CellRecord['passes'];
+  readonly members?: CellRecord['members'];
+  readonly survivors?: CellRecord['survivors'];
+  readonly flags?: readonly Flag[];
+}
+
+const rounded = (digits: number) => (value: number) => Math.round(value * 10 ** digits) / 10 ** digits;
+
+/** The parts of a cell's record that the job alone decides. */
+export function cellHead(
+  job: CellJob,
+  registry: Registry,
+): Pick<CellRecord, 'schema' | 'kind' | 'key' | 'model' | 'attack' | 'threat' | 'seed' | 'dataset' | 'n'> {
+  const { label, plugin } = job.attack;
+  const { name, version, params } = plugin;
+  return {
+    schema: 1,
+    kind: 'cell',
+    key: job.key,
+    model: { ...job.model },
+    attack: { name, version, params, label, ...about(plugin === CLEAN || name === CLEAN.name ? undefined : registry.attack(name)) },
+    threat: { ...job.threat },
+    seed: job.seed,
+    dataset: { name: job.data.plugin.name, hash: job.data.hash },
+    n: job.n,
+  };
+}
+
+function about(attack: AnyAttack | undefined): Pick<CellRecord['attack'], 'title' | 'paper' | 'access'> {
+  if (!attack) return { title: 'Clean accuracy', paper: '', access: 'none' };
+  return { title: attack.title, paper: attack.paper, access: attack.access };
+}
+
+/** `begin` is the value of `performance.now()` when the evaluation began. */
+export function cellRecord(
+  job: CellJob,
+  registry: Registry,
+  data: EvaluationData,
+  outcome: Outcome,
+  begin: number,
+  provenance: Provenance,
+): CellRecord {
+  const wallMs = performance.now() - begin;
+  const { robust, predictions, confidences, members, survivors } = outcome;
+  const right = [...robust].filter((c) => c === '1').length;
+  return {
+    ...cellHead(job, registry),
+    status: 'done',
+    accuracy: job.n === 0 ? 0 : right / job.n,
+    interval: wilson(right, job.n),
+    outcomes: {
+      robust,
+      labels: [...data.labels.subarray(0, job.n)],
+      predictions: [...predictions],
+      distances: [...(outcome.distances ?? predictions.map(() => 0))],
+      ...(confidences && { confidences: confidences.map(rounded(4)) }),
+    },
+    passes: outcome.passes,
+    wallMs: rounded(1)(wallMs),
+    imagesPerSecond: rounded(2)(job.n / (wallMs / 1000)),
+    peakMemoryMb: peakMemoryMb(),
+    ...(members && { members }),
+    ...(survivors && { survivors }),
+    flags: [...(outcome.flags ?? [])],
+    provenance,
+  };
+}

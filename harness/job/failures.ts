@@ -1,0 +1,74 @@
+/** Records of jobs that failed: a row with its reason, never a hole in the table. */
+
+import { multiplyAdds } from '../../models/graph.ts';
+import { architecture } from '../../models/index.ts';
+import type { CellRecord, ModelRecord, Provenance } from '../../records/record.ts';
+import type { Registry } from '../suite/registry.ts';
+import { cellHead } from './cell-record.ts';
+import type { CellJob, ModelJob } from './job.ts';
+import { NO_COST } from './run-model.ts';
+
+export type Failure = NonNullable<CellRecord['error']>;
+
+export function failedCell(job: CellJob, registry: Registry, error: Failure, provenance: Provenance): CellRecord {
+  return {
+    ...cellHead(job, registry),
+    status: 'failed',
+    error,
+    accuracy: 0,
+    interval: [0, 1],
+    outcomes: { robust: '', labels: [], predictions: [], distances: [] },
+    passes: { forward: 0, backward: 0 },
+    wallMs: 0,
+    imagesPerSecond: 0,
+    peakMemoryMb: 0,
+    flags: [],
+    provenance,
+  };
+}
+
+export function failedModel(job: ModelJob, registry: Registry, error: Failure, provenance: Provenance): ModelRecord {
+  const { data, origin } = job;
+  const { shape, classes } = registry.dataset(data.plugin.name);
+  const ones = Array.from({ length: shape[2] }, () => 1);
+  const graph = architecture(job.arch.name).graph({ inputShape: shape, classes, mean: ones, std: ones });
+  const pretrained = origin.by === 'pretrained';
+  const plugin = pretrained ? undefined : registry.defense(origin.defense.name);
+  return {
+    schema: 1,
+    kind: 'model',
+    key: job.key,
+    status: 'failed',
+    error,
+    name: job.name,
+    dataset: {
+      name: data.plugin.name,
+      version: data.plugin.version,
+      params: data.plugin.params,
+      hash: data.hash,
+      train: data.train,
+      validation: origin.by === 'training' ? origin.recipe.validation : 0,
+      test: data.test,
+      classNames: [],
+    },
+    arch: { ...job.arch, parameters: 0, multiplyAdds: multiplyAdds(graph) },
+    defense: {
+      name: pretrained ? job.name : origin.defense.name,
+      version: pretrained ? 1 : origin.defense.version,
+      params: pretrained ? {} : origin.defense.params,
+      title: pretrained ? origin.title : (plugin?.title ?? ''),
+      paper: pretrained ? origin.paper : (plugin?.paper ?? ''),
+      kind: origin.by,
+    },
+    ...(origin.by === 'wrapper' && { wraps: origin.base }),
+    ...(origin.by === 'training' && { threat: { ...origin.threat } }),
+    recipe: origin.by === 'training' ? { ...origin.recipe } : {},
+    seed: job.seed,
+    extraData: pretrained && origin.extraData,
+    weightsHash: '',
+    epochs: [],
+    cost: NO_COST,
+    flags: [],
+    provenance,
+  };
+}

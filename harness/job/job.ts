@@ -1,0 +1,148 @@
+/**
+ * Jobs as plain data: what a worker needs to train a model or to fill a cell, and the keys that decide what is reused.
+ * A key hashes everything that must be equal for a result to be the same. Random numbers are seeded by the same things
+ * without engine and data limits, so that two engines draw the same numbers, and the first n examples of a longer test set the same ones.
+ */
+import type { Threat } from '../../attacks/attack.ts';
+import { keyOf } from '../../records/hash.ts';
+import type { Recipe } from '../suite/recipe.ts';
+import type { PluginRef } from '../suite/registry.ts';
+
+/** A data set as loaded: its plug-in, limits and contents. */
+export interface DataRef {
+  readonly label: string;
+  readonly plugin: PluginRef;
+  readonly limit: { readonly train?: number; readonly test?: number };
+  /** SHA-256 of both splits, of the training split, of the test split. */
+  readonly hash: string;
+  readonly trainHash: string;
+  readonly testHash: string;
+  readonly train: number;
+  readonly test: number;
+}
+
+/** The engine that every job of a run uses. */
+export interface EngineRef {
+  readonly name: string;
+  readonly device: string;
+  readonly threads: number;
+}
+
+/** How a model comes about. */
+export type Origin =
+  | { readonly by: 'training'; readonly defense: PluginRef; readonly threat: Threat; readonly recipe: Recipe }
+  | { readonly by: 'wrapper'; readonly defense: PluginRef; readonly base: string }
+  | {
+      readonly by: 'pretrained';
+      /** Absolute path, and the SHA-256 of what it held when the run was planned. */
+      readonly weights: string;
+      readonly weightsHash: string;
+      readonly title: string;
+      readonly paper: string;
+      readonly extraData: boolean;
+      readonly mean?: readonly number[];
+      readonly std?: readonly number[];
+    };
+
+export interface ModelJob {
+  readonly kind: 'model';
+  readonly key: string;
+  readonly name: string;
+  readonly data: DataRef;
+  readonly arch: { readonly name: string; readonly version: number };
+  readonly origin: Origin;
+  readonly seed: number;
+  readonly engine: EngineRef;
+}
+
+/** A model as a cell refers to it. */
+export interface ModelRef {
+  readonly key: string;
+  readonly name: string;
+  readonly weightsHash: string;
+}
+
+export interface CellJob {
+  readonly kind: 'cell';
+  readonly key: string;
+  readonly model: ModelRef;
+  /** The plug-in `clean` is no attack: the clean accuracy. */
+  readonly attack: { readonly label: string; readonly plugin: PluginRef };
+  readonly threat: Threat;
+  readonly seed: number;
+  readonly data: DataRef;
+  /** Test examples 0..n-1. */
+  readonly n: number;
+  /** What a transfer attack transfers from, by the name that its parameters use. */
+  readonly sources: readonly (ModelRef & { readonly alias: string })[];
+  /** Key of the model's clean cell; absent on that cell. */
+  readonly clean?: string;
+  /** Key of the same cell at the next smaller radius of a security curve. */
+  readonly smaller?: string;
+  readonly engine: EngineRef;
+}
+
+export type Job = ModelJob | CellJob;
+
+/** What all jobs of a run share and no result depends on. */
+export interface RunSettings {
+  /** Output folder. */
+  readonly out: string;
+  readonly dataDir: string;
+  /** Absolute paths of plug-in files. */
+  readonly plugins: readonly string[];
+  readonly revision: string;
+  readonly batchSize: number;
+  readonly keepExamples: number;
+}
+
+export const CLEAN: PluginRef = { name: 'clean', version: 1, params: {} };
+
+type Unkeyed<J> = J extends Job ? Omit<J, 'key'> : never;
+
+/** What identifies a model, without engine. Names and labels are left out: they change nothing. */
+function modelIdentity({ data, arch, origin, seed }: Unkeyed<ModelJob>): unknown {
+  if (origin.by === 'training') {
+    const { defense, threat, recipe } = origin;
+    return { model: 'training', data: { plugin: data.plugin, train: data.trainHash }, arch, defense, threat, recipe, seed };
+  }
+  if (origin.by === 'wrapper') return { model: 'wrapper', defense: origin.defense, base: origin.base, seed };
+  const { weightsHash, mean, std } = origin;
+  return { model: 'pretrained', data: data.plugin.name, arch, weightsHash, mean, std };
+}
+
+function cellIdentity({ model, attack, threat, seed, data, n, sources, smaller }: Unkeyed<CellJob>): unknown {
+  return {
+    cell: attack.plugin,
+    model: [model.key, model.weightsHash],
+    threat,
+    seed,
+    data: { plugin: data.plugin, test: data.testHash },
+    n,
+    sources: sources.map(({ alias, key, weightsHash }) => [alias, key, weightsHash]),
+    smaller,
+  };
+}
+
+export function withKey(job: Unkeyed<ModelJob>): ModelJob;
+export function withKey(job: Unkeyed<CellJob>): CellJob;
+export function withKey(job: Unkeyed<Job>): Job {
+  // a pretrained model is the same file on every engine
+  const engine = job.kind === 'model' && job.origin.by === 'pretrained' ? undefined : job.engine;
+  const identity = job.kind === 'model' ? modelIdentity(job) : cellIdentity(job);
+  return { ...job, key: keyOf({ identity, engine }) } as Job;
+}
+
+/** The seed of a job's random numbers. Models share the draws of an attack, which makes the differences between them less noisy. */
+export function drawsOf(job: Job): string {
+  if (job.kind === 'cell') return keyOf({ cell: job.attack.plugin, threat: job.threat, seed: job.seed });
+  const { data, arch, origin, seed } = job;
+  if (origin.by !== 'training') return keyOf({ origin: origin.by, seed });
+  const { defense, threat, recipe } = origin;
+  return keyOf({ data: data.plugin, arch, defense, threat, recipe, seed });
+}
+
+/** What to ask `chooseEngine` for. */
+export function engineRequest({ name, device }: EngineRef): string {
+  return `${name}:${device}`;
+}

@@ -1,0 +1,86 @@
+/** Fills one cell: loads the model, attacks it inside the threat model, and writes what came out. */
+import { createTarget } from '../../attacks/target.ts';
+import type { Dataset } from '../../datasets/dataset.ts';
+import type { Classifier } from '../../models/classifier.ts';
+import type { CellRecord } from '../../records/record.ts';
+import { Rng } from '../../tensor/rng.ts';
+import { type EvaluationData, evaluate, predictClean } from '../evaluate/evaluate.ts';
+import { cellRecord } from './cell-record.ts';
+import type { WorkContext } from './context.ts';
+import { exampleEntries } from './examples.ts';
+import { type CellJob, drawsOf } from './job.ts';
+import { loadClassifier } from './load-model.ts';
+import { provenance } from './provenance.ts';
+import { withSignsOfLife } from './signs-of-life.ts';
+
+export async function runCell(job: CellJob, context: WorkContext): Promise<CellRecord> {
+  const { registry, store, report } = context;
+  const dataset = await context.testData(job.data);
+  const rng = new Rng(drawsOf(job));
+  const loaded: Classifier[] = [];
+  const load = async (key: string, name: string) => {
+    const classifier = withSignsOfLife(await loadClassifier(key, dataset, registry, store, rng.fork(`model ${name}`)), report);
+    loaded.push(classifier);
+    return classifier;
+  };
+  try {
+    return await fill(job, context, { dataset, rng, load });
+  } finally {
+    for (const classifier of loaded) classifier.dispose();
+  }
+}
+
+/** What the parts of a cell are made of. `load` takes a model's key and its name in the cell. */
+interface Material {
+  readonly dataset: Dataset;
+  readonly rng: Rng;
+  load(key: string, name: string): Promise<Classifier>;
+}
+
+async function fill(job: CellJob, context: WorkContext, { dataset, rng, load }: Material): Promise<CellRecord> {
+  const { settings, registry, store, engine, signal, report } = context;
+  const started = provenance(engine, settings.revision);
+  const data: EvaluationData = { images: dataset.test.images, labels: dataset.test.labels, shape: dataset.shape, n: job.n };
+  const classifier = await load(job.model.key, 'target');
+  const begin = performance.now();
+  if (job.clean === undefined) {
+    const clean = await predictClean(classifier, job.model.name, data, settings.batchSize);
+    const record = cellRecord(job, registry, data, clean, begin, started);
+    await store.writeRecord(record);
+    return record;
+  }
+
+  const clean = await store.cellRecord(job.clean);
+  const smaller = job.smaller === undefined ? undefined : await store.cellRecord(job.smaller);
+  const sources = new Map<string, ReturnType<typeof createTarget>>();
+  for (const { alias, key, name } of job.sources) sources.set(alias, createTarget(await load(key, alias), name));
+
+  const evaluation = await evaluate({
+    classifier,
+    name: job.model.name,
+    attack: registry.attack(job.attack.plugin.name),
+    params: job.attack.plugin.params,
+    threat: job.threat,
+    data,
+    clean: clean?.outcomes.robust.slice(0, job.n) ?? '',
+    cleanPredictions: clean?.outcomes.predictions.slice(0, job.n),
+    smaller: smaller && { eps: smaller.threat.eps, ...smaller.outcomes },
+    rng,
+    batchSize: settings.batchSize,
+    sources,
+    signal,
+    keepExamples: settings.keepExamples,
+    checkpoint: store.checkpoint('cell', job.key),
+    lookup: (name) => registry.attack(name),
+    onProgress: (done, total, survivors) =>
+      report({ fraction: total === 0 ? 1 : done / total, detail: `${done} of ${total} attacked, ${survivors} still right` }),
+  });
+
+  const { examples } = evaluation;
+  if (examples && examples.ids.length > 0) {
+    await store.writeExamples(job.key, await exampleEntries(examples, data, classifier));
+  }
+  const record = cellRecord(job, registry, data, evaluation, begin, started);
+  await store.writeRecord(record);
+  return record;
+}

@@ -1,0 +1,157 @@
+/** Makes one model: trains it, takes it from a weights file, or wraps another; writes weights and record. */
+import { readFile } from 'node:fs/promises';
+import type { Dataset } from '../../datasets/dataset.ts';
+import { RampartError } from '../../errors.ts';
+import { multiplyAdds } from '../../models/graph.ts';
+import type { Network } from '../../models/network.ts';
+import { writeSafetensors } from '../../models/safetensors.ts';
+import { sha256 } from '../../records/hash.ts';
+import type { ModelRecord } from '../../records/record.ts';
+import { Rng } from '../../tensor/rng.ts';
+import { train } from '../train/train.ts';
+import type { WorkContext } from './context.ts';
+import { loadData } from './data.ts';
+import { drawsOf, type ModelJob, type Origin } from './job.ts';
+import { doneModel, networkFrom, setupFor } from './load-model.ts';
+import { peakMemoryMb, provenance } from './provenance.ts';
+
+/** What a way of making models decides of the record. */
+type Made = Pick<ModelRecord, 'arch' | 'defense' | 'recipe' | 'weightsHash' | 'epochs' | 'cost' | 'flags' | 'extraData'> &
+  Partial<Pick<ModelRecord, 'wraps' | 'threat' | 'bestEpoch'>>;
+
+export const NO_COST: ModelRecord['cost'] = {
+  passes: { forward: 0, backward: 0 },
+  optimizerSteps: 0,
+  examples: 0,
+  wallMs: 0,
+  imagesPerSecond: 0,
+  peakMemoryMb: 0,
+  split: { craftMs: 0, updateMs: 0, validateMs: 0, dataMs: 0 },
+};
+
+export async function runModel(job: ModelJob, context: WorkContext): Promise<ModelRecord> {
+  const { settings, registry, store, engine, signal } = context;
+  const started = provenance(engine, settings.revision);
+  const training = job.origin.by === 'training';
+  const dataset = training ? await loadData(job.data, 'both', registry, settings.dataDir, signal) : await context.testData(job.data);
+  const made = await make(job, dataset, context);
+  const validation = job.origin.by === 'training' ? job.origin.recipe.validation : 0;
+  const record: ModelRecord = {
+    schema: 1,
+    kind: 'model',
+    key: job.key,
+    status: 'done',
+    name: job.name,
+    dataset: {
+      name: job.data.plugin.name,
+      version: job.data.plugin.version,
+      params: job.data.plugin.params,
+      hash: job.data.hash,
+      train: job.data.train,
+      validation,
+      test: job.data.test,
+      classNames: [...dataset.classNames],
+    },
+    seed: job.seed,
+    ...made,
+    cost: { ...made.cost, peakMemoryMb: peakMemoryMb() },
+    provenance: started,
+  };
+  await store.writeRecord(record);
+  return record;
+}
+
+function make(job: ModelJob, dataset: Dataset, context: WorkContext): Promise<Made> {
+  const { origin } = job;
+  if (origin.by === 'training') return trained(job, origin, dataset, context);
+  return origin.by === 'wrapper' ? wrapped(origin, context) : pretrained(job, origin, dataset, context);
+}
+
+async function trained(job: ModelJob, origin: Extract<Origin, { by: 'training' }>, dataset: Dataset, context: WorkContext): Promise<Made> {
+  const { registry, store, signal, report } = context;
+  const plugin = registry.defense(origin.defense.name);
+  if (plugin.kind !== 'training') throw new RampartError(`[model ${job.name}] ${plugin.name} is a wrapper and cannot be trained`);
+  const { network, epochs, bestEpoch, cost, flags } = await train({
+    name: job.name,
+    dataset,
+    arch: job.arch.name,
+    defense: plugin,
+    params: origin.defense.params,
+    threat: origin.threat,
+    recipe: origin.recipe,
+    seed: job.seed,
+    rng: new Rng(drawsOf(job)),
+    checkpoint: store.checkpoint('model', job.key),
+    signal,
+    onProgress({ epoch, epochs, done, total, loss }) {
+      report({ fraction: (epoch + done / total) / epochs, detail: `epoch ${epoch + 1}/${epochs}, loss ${loss.toFixed(3)}` });
+    },
+  });
+  const bytes = writeSafetensors(await network.save());
+  await store.writeWeights(job.key, bytes);
+  const { name, version, params } = origin.defense;
+  const made: Made = {
+    arch: archOf(job, network),
+    defense: { name, version, params, title: plugin.title, paper: plugin.paper, kind: 'training' },
+    threat: { ...origin.threat },
+    recipe: { ...origin.recipe },
+    extraData: false,
+    weightsHash: sha256(bytes),
+    epochs,
+    bestEpoch,
+    cost: { ...cost, peakMemoryMb: 0 },
+    flags,
+  };
+  network.dispose();
+  return made;
+}
+
+async function pretrained(
+  job: ModelJob,
+  origin: Extract<Origin, { by: 'pretrained' }>,
+  dataset: Dataset,
+  { store }: WorkContext,
+): Promise<Made> {
+  const bytes = await readFile(origin.weights);
+  const weightsHash = sha256(bytes);
+  if (weightsHash !== origin.weightsHash)
+    throw new RampartError(`[model ${job.name}] ${origin.weights} changed during the run`, { remedy: 'run the suite again' });
+  const { mean, std, title, paper, extraData } = origin;
+  const network = networkFrom(bytes, origin.weights, job.arch.name, setupFor(dataset, { mean, std }));
+  await store.writeWeights(job.key, bytes);
+  const arch = archOf(job, network);
+  network.dispose();
+  const params = { ...(mean && { mean }), ...(std && { std }) };
+  return {
+    arch,
+    defense: { name: job.name, version: 1, params, title, paper, kind: 'pretrained' },
+    recipe: {},
+    extraData,
+    weightsHash,
+    epochs: [],
+    cost: NO_COST,
+    flags: [],
+  };
+}
+
+async function wrapped(origin: Extract<Origin, { by: 'wrapper' }>, { registry, store }: WorkContext): Promise<Made> {
+  const base = await doneModel(origin.base, store);
+  const plugin = registry.defense(origin.defense.name);
+  const { name, version, params } = origin.defense;
+  return {
+    arch: base.arch,
+    defense: { name, version, params, title: plugin.title, paper: plugin.paper, kind: 'wrapper' },
+    wraps: base.key,
+    threat: base.threat,
+    recipe: base.recipe,
+    extraData: base.extraData,
+    weightsHash: base.weightsHash,
+    epochs: [],
+    cost: NO_COST,
+    flags: [],
+  };
+}
+
+function archOf({ arch }: ModelJob, network: Network): ModelRecord['arch'] {
+  return { ...arch, parameters: network.parameterCount, multiplyAdds: multiplyAdds(network.graph) };
+}

@@ -1,0 +1,26 @@
+/** A classifier that reports a sign of life whenever it is asked, so that a long attack is not taken for a hung one. */
+import type { Classifier } from '../../models/classifier.ts';
+
+/** Same answers; `sign` is called before each. Disposing it disposes `classifier`. */
+export function withSignsOfLife(classifier: Classifier, sign: () => void): Classifier {
+  const { linearize, reseed } = classifier;
+  // every member of the contract, or it does not compile: one that is forgotten would be lost in silence
+  const all: { [Member in keyof Required<Classifier>]: Classifier[Member] } = {
+    classes: classifier.classes,
+    inputShape: classifier.inputShape,
+    randomized: classifier.randomized,
+    logits(x) {
+      sign();
+      return classifier.logits(x);
+    },
+    linearize:
+      linearize &&
+      ((x) => {
+        sign();
+        return linearize.call(classifier, x);
+      }),
+    reseed: reseed && ((key) => reseed.call(classifier, key)),
+    dispose: () => classifier.dispose(),
+  };
+  return all;
+}

@@ -1,0 +1,267 @@
+/** The graph of a run: which models to make, which cells to fill, in what order, and about how much work each is. */
+import { readFileSync } from 'node:fs';
+import type { AttackPlugin, EnsemblePlugin, Passes, Threat } from '../../attacks/attack.ts';
+import { RampartError } from '../../errors.ts';
+import { multiplyAdds } from '../../models/graph.ts';
+import { architecture } from '../../models/index.ts';
+import { sha256 } from '../../records/hash.ts';
+import { type CellJob, CLEAN, type DataRef, type EngineRef, type ModelJob, type ModelRef, withKey } from '../job/job.ts';
+import type { Suite, SuiteAttack, SuiteDefense } from '../suite/read.ts';
+import type { Registry } from '../suite/registry.ts';
+
+/** Passes over all examples together, at most, and the multiply-adds of a forward pass. */
+export interface Work {
+  readonly passes: Passes;
+  readonly multiplyAdds: number;
+}
+
+export interface PlannedModel {
+  readonly kind: 'model';
+  readonly id: string;
+  readonly needs: readonly string[];
+  readonly work: Work;
+  readonly job: ModelJob;
+}
+
+export interface PlannedCell {
+  readonly kind: 'cell';
+  readonly id: string;
+  /** Ids of what must be done before: models, and the cells it builds on. */
+  readonly needs: readonly string[];
+  readonly work: Work;
+  readonly model: PlannedModel;
+  readonly label: string;
+  readonly threat: Threat;
+  readonly n: number;
+  /** The job, once the weights of the models it needs are known. */
+  job(weightsHash: (modelKey: string) => string, cellKey: (id: string) => string): CellJob;
+}
+
+export type Planned = PlannedModel | PlannedCell;
+
+export interface Plan {
+  readonly models: readonly PlannedModel[];
+  readonly cells: readonly PlannedCell[];
+  /** Attacks that are left out because a model cannot transfer to itself. */
+  readonly omitted: readonly string[];
+}
+
+/** What is done first when several jobs could start: the one with the longest chain of work behind it. */
+export function priorities(plan: Plan): Map<string, number> {
+  const all: Planned[] = [...plan.models, ...plan.cells];
+  const behind = new Map<string, number>();
+  for (const planned of all.reverse()) {
+    const own = flops(planned.work) + (behind.get(planned.id) ?? 0);
+    behind.set(planned.id, own);
+    for (const id of planned.needs) behind.set(id, Math.max(behind.get(id) ?? 0, own));
+  }
+  return behind;
+}
+
+/** Floating point operations: two per multiply-add and pass. */
+export function flops({ passes, multiplyAdds }: Work): number {
+  return 2 * multiplyAdds * (passes.forward + passes.backward);
+}
+
+/** Validation of an epoch: clean, FGSM and PGD-10. */
+const VALIDATION: Passes = { forward: 15, backward: 11 };
+
+interface Setting {
+  readonly suite: Suite;
+  readonly registry: Registry;
+  readonly engine: EngineRef;
+}
+
+/** A model with what its name within the suite is made of. */
+interface Made extends PlannedModel {
+  readonly label: string;
+}
+
+/** `data` are the suite's data sets in its order. Throws when two models would have the same name. */
+export function planRun(suite: Suite, registry: Registry, data: readonly DataRef[], engine: EngineRef): Plan {
+  const setting = { suite, registry, engine };
+  const made = data.flatMap((d) => modelsOf(setting, d, data.length > 1));
+  const names = made.map((m) => m.job.name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined)
+    throw new RampartError(`[suite ${suite.file}] two models are named "${twice}"`, { remedy: 'give one of them a label' });
+  const omitted: string[] = [];
+  const cells = made.flatMap((model) => cellsOf(setting, model, made, omitted));
+  return { models: made, cells, omitted };
+}
+
+function modelsOf(setting: Setting, data: DataRef, manyData: boolean): Made[] {
+  const { suite } = setting;
+  const trained = suite.defenses.filter((d) => d.kind === 'training');
+  const models: Made[] = [];
+  for (const arch of suite.architectures)
+    for (const defense of trained.filter((d) => d.architectures.includes(arch)))
+      for (const seed of suite.seeds) {
+        const suffix = [
+          suite.architectures.length > 1 ? ` ${arch}` : '',
+          manyData ? ` ${data.label}` : '',
+          suite.seeds.length > 1 ? ` (seed ${seed})` : '',
+        ];
+        models.push(trainedModel(setting, data, arch, defense, seed, defense.label + suffix.join('')));
+      }
+  const wrappers = suite.defenses.filter((d) => d.kind === 'wrapper');
+  const wrapped = wrappers.flatMap((wrapper) =>
+    models.filter((m) => wrapper.around.includes(m.label)).map((base) => wrappedModel(setting, wrapper, base)),
+  );
+  return [...models, ...wrapped, ...pretrainedModels(setting, data)];
+}
+
+function multiplyAddsOf({ registry }: Setting, data: DataRef, arch: string): number {
+  const { shape, classes } = registry.dataset(data.plugin.name);
+  const ones = Array.from({ length: shape[2] }, () => 1);
+  return multiplyAdds(architecture(arch).graph({ inputShape: shape, classes, mean: ones, std: ones }));
+}
+
+function archRef(name: string) {
+  return { name, version: architecture(name).version };
+}
+
+function trainedModel(setting: Setting, data: DataRef, arch: string, defense: SuiteDefense, seed: number, name: string): Made {
+  const { ref, threat, recipe, label } = defense;
+  const origin = { by: 'training', defense: ref, threat, recipe } as const;
+  const job = withKey({ kind: 'model', name, data, arch: archRef(arch), origin, seed, engine: setting.engine });
+  const plugin = setting.registry.defense(ref.name);
+  const cost = plugin.kind === 'training' ? plugin.cost(ref.params) : { forward: 0, backward: 0 };
+  const images = recipe.epochs * (data.train - recipe.validation);
+  const validations = Math.ceil(recipe.epochs / recipe.validateEvery) * recipe.validation;
+  const passes = {
+    forward: images * cost.forward + validations * VALIDATION.forward,
+    backward: images * cost.backward + validations * VALIDATION.backward,
+  };
+  return { kind: 'model', id: job.key, label, needs: [], job, work: { passes, multiplyAdds: multiplyAddsOf(setting, data, arch) } };
+}
+
+function wrappedModel(setting: Setting, wrapper: SuiteDefense, base: Made): Made {
+  const { data, arch, seed, name } = base.job;
+  const origin = { by: 'wrapper', defense: wrapper.ref, base: base.job.key } as const;
+  const job = withKey({ kind: 'model', name: `${wrapper.label} on ${name}`, data, arch, origin, seed, engine: setting.engine });
+  const work = { passes: { forward: 0, backward: 0 }, multiplyAdds: base.work.multiplyAdds };
+  return { kind: 'model', id: job.key, label: wrapper.label, needs: [base.id], job, work };
+}
+
+function pretrainedModels(setting: Setting, data: DataRef): Made[] {
+  const { suite, engine } = setting;
+  return suite.models
+    .filter((model) => model.dataset === data.label)
+    .map(({ name, weights, arch, title, paper, extraData, mean, std }) => {
+      const origin = { by: 'pretrained', weights, weightsHash: sha256(readFileSync(weights)), title, paper, extraData, mean, std } as const;
+      const job = withKey({ kind: 'model', name, data, arch: archRef(arch), origin, seed: suite.seeds[0] ?? 0, engine });
+      const work = { passes: { forward: 0, backward: 0 }, multiplyAdds: multiplyAddsOf(setting, data, arch) };
+      return { kind: 'model' as const, id: job.key, label: name, needs: [], job, work };
+    });
+}
+
+/** The model that a transfer attack on `target` means by `alias`: of that name, else of that label on the same data, architecture and seed. */
+function sourceFor(alias: string, target: Made, models: readonly Made[]): Made | undefined {
+  const there = models.filter((m) => m.job.data.label === target.job.data.label && (m.label === alias || m.job.name === alias));
+  const score = (m: Made) =>
+    (m.job.name === alias ? 4 : 0) + (m.job.arch.name === target.job.arch.name ? 2 : 0) + (m.job.seed === target.job.seed ? 1 : 0);
+  return there.sort((a, b) => score(b) - score(a))[0];
+}
+
+function cellsOf(setting: Setting, model: Made, models: readonly Made[], omitted: string[]): PlannedCell[] {
+  const { suite } = setting;
+  const first = suite.threats[0];
+  const threat = { norm: first?.norm ?? 'Linf', eps: first?.main ?? 0 } as const;
+  const clean = plannedCell(setting, model, { label: 'clean', plugin: CLEAN }, threat, model.job.data.test, []);
+  const cells = [clean];
+  for (const attack of suite.attacks) {
+    if (attack.models && !attack.models.includes(model.label)) continue;
+    const sources = attack.sources.map((alias) => ({ alias, model: sourceFor(alias, model, models) }));
+    const usable = sources.flatMap(({ alias, model: source }) => (source && source.id !== model.id ? [{ alias, model: source }] : []));
+    if (usable.length < sources.length) {
+      const why = sources.some((s) => !s.model) ? 'a source is not trained on this data set' : 'it would transfer from itself';
+      omitted.push(`${attack.label} on ${model.job.name}: ${why}`);
+      continue;
+    }
+    cells.push(...curveOf(setting, model, attack, usable, clean));
+  }
+  return cells;
+}
+
+/** The cells of one attack on one model: all its threats, and of each the radii from small to large. */
+function curveOf(
+  setting: Setting,
+  model: Made,
+  attack: SuiteAttack,
+  sources: readonly { alias: string; model: Made }[],
+  clean: PlannedCell,
+): PlannedCell[] {
+  const n = Math.min(attack.n ?? model.job.data.test, model.job.data.test);
+  return setting.suite.threats
+    .filter((threat) => attack.norms.includes(threat.norm))
+    .flatMap(({ norm, radii }) => {
+      const cells: PlannedCell[] = [];
+      for (const eps of radii)
+        cells.push(
+          plannedCell(setting, model, { label: attack.label, plugin: attack.ref }, { norm, eps }, n, sources, clean, cells.at(-1)),
+        );
+      return cells;
+    });
+}
+
+function plannedCell(
+  setting: Setting,
+  model: Made,
+  attack: CellJob['attack'],
+  threat: Threat,
+  n: number,
+  sources: readonly { alias: string; model: Made }[],
+  clean?: PlannedCell,
+  smaller?: PlannedCell,
+): PlannedCell {
+  const { data, seed } = model.job;
+  const { engine } = setting;
+  const perExample =
+    attack.plugin === CLEAN ? { forward: 1, backward: 0 } : costOf(setting, attack.plugin.name, attack.plugin.params, threat, data);
+  const passes = { forward: n * perExample.forward, backward: n * perExample.backward };
+  const earlier = [clean, smaller].filter((cell) => cell !== undefined);
+  return {
+    kind: 'cell',
+    id: [model.id, attack.label, threat.norm, threat.eps].join('/'),
+    needs: [model.id, ...sources.map((s) => s.model.id), ...earlier.map((cell) => cell.id)],
+    work: { passes, multiplyAdds: model.work.multiplyAdds },
+    model,
+    label: attack.label,
+    threat,
+    n,
+    job(weightsHash, cellKey) {
+      const ref = ({ key, name }: ModelJob): ModelRef => ({ key, name, weightsHash: weightsHash(key) });
+      return withKey({
+        kind: 'cell',
+        model: ref(model.job),
+        attack,
+        threat,
+        seed,
+        data,
+        n,
+        sources: sources.map(({ alias, model: source }) => ({ alias, ...ref(source.job) })),
+        clean: clean && cellKey(clean.id),
+        smaller: smaller && cellKey(smaller.id),
+        engine,
+      });
+    },
+  };
+}
+
+/** Passes per example at most; those of an ensemble are those of its members together. */
+function costOf({ registry }: Setting, name: string, params: unknown, threat: Threat, data: DataRef): Passes {
+  const { classes } = registry.dataset(data.plugin.name);
+  const of = (plugin: AttackPlugin | EnsemblePlugin, parsed: unknown): Passes => {
+    if (!('members' in plugin)) return plugin.cost(parsed, classes);
+    const costs = plugin.members(parsed, threat, classes).map((member) => {
+      const inner = registry.attack(member.attack);
+      return of(inner, inner.params.parse(member.params));
+    });
+    return costs.reduce((sum, c) => ({ forward: sum.forward + c.forward, backward: sum.backward + c.backward }), {
+      forward: 0,
+      backward: 0,
+    });
+  };
+  return of(registry.attack(name), params);
+}

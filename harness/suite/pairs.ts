@@ -1,0 +1,128 @@
+/** Impossible pairs of a suite: each part is right by itself, but they cannot go together. */
+import { readFileSync } from 'node:fs';
+import { RampartError, unknownName } from '../../errors.ts';
+import { readSafetensors } from '../../models/safetensors.ts';
+import { CLEAN } from '../job/job.ts';
+import { blankNetwork } from '../job/load-model.ts';
+import type { Problem } from './problems.ts';
+import type { Suite, SuiteModel } from './read.ts';
+import type { Registry } from './registry.ts';
+
+/** Labels by which an attack may name a model of the suite. */
+export function modelLabels(suite: Suite): string[] {
+  return [...suite.defenses.map((d) => d.label), ...suite.models.map((m) => m.name)];
+}
+
+export function pairProblems(suite: Suite, registry: Registry): Problem[] {
+  return [
+    ...nothingToAttack(suite),
+    ...normProblems(suite, registry),
+    ...sourceProblems(suite),
+    ...attackedProblems(suite),
+    ...validationProblems(suite),
+    ...trainingNormProblems(suite, registry),
+    ...suite.models.flatMap((model, i) => weightProblems(model, i, suite, registry)),
+  ];
+}
+
+function nothingToAttack(suite: Suite): Problem[] {
+  const problems: Problem[] = [];
+  if (suite.defenses.length === 0 && suite.models.length === 0)
+    problems.push({ path: [], message: 'has neither defenses nor models: there is nothing to attack' });
+  if (suite.defenses.some((d) => d.kind === 'training') && suite.architectures.length === 0)
+    problems.push({ path: ['defenses'], message: 'are to be trained, but architectures is missing or empty' });
+  for (const [i, attack] of suite.attacks.entries())
+    if (attack.label === CLEAN.name)
+      problems.push({ path: ['attacks', i], message: `the label "clean" is that of the clean accuracy; give it another label` });
+  const names = modelLabels(suite);
+  for (const [i, model] of suite.models.entries())
+    if (names.filter((name) => name === model.name).length > 1)
+      problems.push({ path: ['models', i, 'name'], message: `"${model.name}" is there twice; give it another name` });
+  return problems;
+}
+
+function normProblems(suite: Suite, registry: Registry): Problem[] {
+  const inSuite = suite.threats.map((t) => t.norm);
+  return suite.attacks.flatMap((attack, i) =>
+    attack.norms.flatMap((norm): Problem[] => {
+      const has = registry.attack(attack.ref.name).norms;
+      if (!inSuite.includes(norm))
+        return [{ path: ['attacks', i, 'norms'], message: `${norm} is the norm of no threat of this suite (${inSuite.join(', ')})` }];
+      if (has.includes(norm)) return [];
+      const common = has.filter((n) => inSuite.includes(n));
+      const remedy = common.length > 0 ? `; add norms: [${common.join(', ')}] to run it in those only` : '';
+      return [{ path: ['attacks', i], message: `${attack.ref.name} has no norm ${norm}, it has ${has.join(', ')}${remedy}` }];
+    }),
+  );
+}
+
+/** `models` of an attack that are not in the suite. */
+function attackedProblems(suite: Suite): Problem[] {
+  const known = modelLabels(suite);
+  return suite.attacks.flatMap((attack, i) =>
+    (attack.models ?? [])
+      .filter((name) => !known.includes(name))
+      .map((name) => ({ path: ['attacks', i, 'models'], message: unknownName('model of this suite', name, known).message })),
+  );
+}
+
+function sourceProblems(suite: Suite): Problem[] {
+  const known = modelLabels(suite);
+  return suite.attacks.flatMap((attack, i) =>
+    attack.sources
+      .filter((source) => !known.includes(source))
+      .map((source) => ({
+        path: ['attacks', i, 'sources'],
+        message: `transfer source: ${unknownName('model of this suite', source, known).message}`,
+      })),
+  );
+}
+
+/** The validation split must leave something to train on. */
+function validationProblems(suite: Suite): Problem[] {
+  return suite.datasets.flatMap(({ limit }, i) =>
+    suite.defenses
+      .filter((d) => d.kind === 'training' && limit.train !== undefined && d.recipe.validation + d.recipe.batchSize > limit.train)
+      .slice(0, 1)
+      .map(({ label, recipe }) => ({
+        path: ['datasets', i, 'train'],
+        message: `${limit.train} images are fewer than recipe.validation (${recipe.validation}) and one batch (${recipe.batchSize}) of ${label}`,
+      })),
+  );
+}
+
+/** A defense that trains for other norms than its threat has. */
+function trainingNormProblems(suite: Suite, registry: Registry): Problem[] {
+  return suite.defenses.flatMap(({ ref, threat }, i): Problem[] => {
+    const plugin = registry.defense(ref.name);
+    const norms = plugin.kind === 'training' ? plugin.norms : undefined;
+    if (!norms || norms.includes(threat.norm)) return [];
+    const remedy = `give it a threat of its own, such as threat: { norm: ${norms[0]}, eps: ... }`;
+    return [{ path: ['defenses', i], message: `${ref.name} cannot train for ${threat.norm}, it has ${norms.join(', ')}; ${remedy}` }];
+  });
+}
+
+/** Whether a weights file fits its architecture and data set, entry by entry. */
+function weightProblems(model: SuiteModel, i: number, suite: Suite, registry: Registry): Problem[] {
+  const data = suite.datasets.find((d) => d.label === model.dataset);
+  if (!data) return [];
+  const { shape, classes } = registry.dataset(data.ref.name);
+  const channels = shape[2];
+  for (const key of ['mean', 'std'] as const)
+    if (model[key] && model[key].length !== channels)
+      return [{ path: ['models', i, key], message: `expected ${channels} numbers, one per channel, got ${model[key].length}` }];
+  try {
+    const { entries } = readSafetensors(readFileSync(model.weights), model.weights);
+    const ones = Array.from({ length: channels }, () => 1);
+    const network = blankNetwork(model.arch, { inputShape: shape, classes, mean: ones, std: ones });
+    try {
+      network.load(entries, model.weights);
+    } finally {
+      network.dispose();
+    }
+    return [];
+  } catch (error) {
+    if (!(error instanceof RampartError)) throw error;
+    return [{ path: ['models', i, 'weights'], message: error.message }];
+  }
+}

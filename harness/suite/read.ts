@@ -1,0 +1,349 @@
+/** A suite as a run needs it: read, checked against every plug-in's schema, labelled, and free of impossible pairs. */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { LineCounter, parseDocument, type ScalarTag } from 'yaml';
+import { z } from 'zod';
+import type { AttackPlugin, Threat } from '../../attacks/attack.ts';
+import { nearest, RampartError } from '../../errors.ts';
+import { architectures } from '../../models/index.ts';
+import type { Norm } from '../../tensor/norms.ts';
+import { pairProblems } from './pairs.ts';
+import { type Path, type Problem, problemsOf, refuse, type Source, SuiteError } from './problems.ts';
+import { type Recipe, recipeSchema } from './recipe.ts';
+import { loadRegistry, type PluginRef, type Registry } from './registry.ts';
+import { RESERVED, type SuiteFile, suiteSchema } from './schema.ts';
+
+export interface SuiteDataset {
+  readonly label: string;
+  readonly ref: PluginRef;
+  readonly limit: { readonly train?: number; readonly test?: number };
+}
+
+export interface SuiteThreat {
+  readonly norm: Norm;
+  /** Growing radii: several make a security curve. */
+  readonly radii: readonly number[];
+  /** The radius that models train at, one of `radii`. */
+  readonly main: number;
+}
+
+export interface SuiteDefense {
+  readonly label: string;
+  readonly kind: 'training' | 'wrapper';
+  readonly ref: PluginRef;
+  readonly threat: Threat;
+  readonly recipe: Recipe;
+  /** Architectures of the suite that it is trained in. */
+  readonly architectures: readonly string[];
+  /** Labels of the defenses that a wrapper is put around. */
+  readonly around: readonly string[];
+}
+
+/** The keys of a defense's entry that are no parameters. */
+interface DefenseKeys {
+  threat?: Threat;
+  recipe?: Record<string, unknown>;
+  around?: string[];
+  architectures?: string[];
+}
+
+export interface SuiteModel {
+  readonly name: string;
+  /** Absolute path. */
+  readonly weights: string;
+  readonly arch: string;
+  /** Label of its data set. */
+  readonly dataset: string;
+  readonly title: string;
+  readonly paper: string;
+  readonly extraData: boolean;
+  readonly mean?: readonly number[];
+  readonly std?: readonly number[];
+}
+
+export interface SuiteAttack {
+  readonly label: string;
+  readonly ref: PluginRef;
+  readonly access: AttackPlugin['access'];
+  readonly n?: number;
+  /** Norms it runs in. */
+  readonly norms: readonly Norm[];
+  /** Labels of the models that it runs on; all when absent. */
+  readonly models?: readonly string[];
+  /** Labels of the models that it transfers from. */
+  readonly sources: readonly string[];
+}
+
+export interface Suite {
+  readonly file: string;
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  /** Absolute paths of plug-in files. */
+  readonly plugins: readonly string[];
+  readonly datasets: readonly SuiteDataset[];
+  readonly threats: readonly SuiteThreat[];
+  readonly architectures: readonly string[];
+  readonly defenses: readonly SuiteDefense[];
+  readonly models: readonly SuiteModel[];
+  readonly attacks: readonly SuiteAttack[];
+  readonly seeds: readonly number[];
+  readonly engine: SuiteFile['engine'];
+  readonly keepExamples: number;
+  readonly timeoutMinutes: number;
+}
+
+/** `8/255` and other plain fractions are numbers anywhere in a suite. */
+const fraction: ScalarTag = {
+  tag: 'tag:rampart:fraction',
+  default: true,
+  test: /^[-+]?\d*\.?\d+\s*\/\s*\d*\.?\d+$/,
+  resolve(text, onError) {
+    const [over, under] = text.split('/').map(Number) as [number, number];
+    if (under === 0) onError(`${text} divides by zero`);
+    return over / under;
+  },
+};
+
+/** YAML text as data, with what is needed to tell the line of a problem. Throws on broken YAML. */
+export function parseSuiteYaml(text: string, file: string): { source: Source; data: unknown } {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { customTags: (tags) => [fraction, ...tags], lineCounter: lines, prettyErrors: false });
+  if (document.errors.length > 0) {
+    const texts = document.errors.map((e) => `${file}:${lines.linePos(e.pos[0]).line}: ${e.message}`);
+    throw new SuiteError(`[suite] not valid YAML: ${texts.join('\n  ')}`);
+  }
+  return { source: { file, document, lines }, data: document.toJS() };
+}
+
+/** Reads and checks a suite file; throws one error that names every problem. Plug-ins that it lists are loaded into the registry. */
+export async function loadSuite(file: string): Promise<{ suite: Suite; registry: Registry }> {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new SuiteError(`[suite] ${file} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+  return resolveSuite(text, file);
+}
+
+/** `loadSuite` on text; `file` is for messages and relative paths. */
+export async function resolveSuite(text: string, file: string): Promise<{ suite: Suite; registry: Registry }> {
+  const { source, data } = parseSuiteYaml(text, file);
+  const folder = dirname(resolve(file));
+  const parsed = suiteSchema.safeParse(data);
+  if (!parsed.success)
+    refuse(
+      source,
+      problemsOf(parsed.error.issues, data, [], (path) => keysOf(suiteSchema, path)),
+    );
+  const raw = parsed.data as SuiteFile;
+  const plugins = raw.plugins.map((path) => resolve(folder, path));
+  const registry = await loadRegistry(plugins);
+  const reader = new Reader(registry, raw, data, folder);
+  const suite: Suite = {
+    file,
+    name: raw.name,
+    title: raw.title ?? raw.name,
+    description: raw.description ?? '',
+    plugins,
+    threats: reader.threats(),
+    datasets: reader.datasets(),
+    architectures: reader.architectures(),
+    defenses: reader.defenses(),
+    models: reader.models(),
+    attacks: reader.attacks(),
+    seeds: raw.seeds,
+    engine: raw.engine,
+    keepExamples: raw.keepExamples,
+    timeoutMinutes: raw.timeoutMinutes,
+  };
+  refuse(source, reader.problems);
+  refuse(source, pairProblems(suite, registry));
+  return { suite, registry };
+}
+
+type Entry = { name: string; label?: string } & Record<string, unknown>;
+
+/** Turns the parts of a suite file into those of a suite, and collects what is wrong on the way. */
+class Reader {
+  readonly problems: Problem[] = [];
+  readonly #registry: Registry;
+  readonly #raw: SuiteFile;
+  readonly #data: Record<string, unknown>;
+  readonly #folder: string;
+
+  constructor(registry: Registry, raw: SuiteFile, data: unknown, folder: string) {
+    this.#registry = registry;
+    this.#raw = raw;
+    this.#data = data as Record<string, unknown>;
+    this.#folder = folder;
+  }
+
+  threats(): SuiteThreat[] {
+    return this.#raw.threats.map(({ norm, eps, main }, i) => {
+      const radii = [...new Set([eps].flat())].sort((a, b) => a - b);
+      if (main !== undefined && !radii.includes(main))
+        this.problems.push({ path: ['threats', i, 'main'], message: `expected one of the radii ${radii.join(', ')}, got ${main}` });
+      return { norm, radii, main: main ?? (radii.at(-1) as number) };
+    });
+  }
+
+  datasets(): SuiteDataset[] {
+    return this.#entries('datasets', this.#raw.datasets, (name) => this.#registry.dataset(name)).map(({ entry, label, plugin, params }) => {
+      const { train, test } = entry as { train?: number; test?: number };
+      return { label, ref: this.#registry.ref(plugin, params), limit: { train, test } };
+    });
+  }
+
+  architectures(): readonly string[] {
+    for (const [i, name] of this.#raw.architectures.entries()) this.#architecture(name, ['architectures', i]);
+    return this.#raw.architectures;
+  }
+
+  defenses(): SuiteDefense[] {
+    const found = this.#entries('defenses', this.#raw.defenses, (name) => this.#registry.defense(name));
+    const trained = found.filter(({ plugin }) => plugin.kind === 'training').map(({ label }) => label);
+    return found.map(({ entry, label, plugin, params, path }) => {
+      const { threat, recipe, around, architectures: only } = entry as DefenseKeys;
+      const first = this.#raw.threats[0] as SuiteFile['threats'][number];
+      const main = { norm: first.norm, eps: first.main ?? Math.max(...[first.eps].flat()) };
+      if (around && plugin.kind === 'training')
+        this.problems.push({ path: [...path, 'around'], message: `only a wrapper goes around others; ${plugin.name} is trained` });
+      for (const [j, other] of (around ?? []).entries())
+        if (!trained.includes(other)) this.#unknown([...path, 'around', j], 'trained defense', other, trained);
+      const inSuite = this.#raw.architectures;
+      for (const [j, arch] of (only ?? []).entries())
+        if (!inSuite.includes(arch)) this.#unknown([...path, 'architectures', j], 'architecture of this suite', arch, inSuite);
+      return {
+        label,
+        kind: plugin.kind,
+        ref: this.#registry.ref(plugin, params),
+        threat: threat ?? main,
+        recipe: this.#recipe(recipe, path),
+        architectures: only ?? inSuite,
+        around: plugin.kind === 'wrapper' ? (around ?? trained) : [],
+      };
+    });
+  }
+
+  models(): SuiteModel[] {
+    const labels = this.#raw.datasets.map((entry) => (entry as Entry).label ?? (entry as Entry).name);
+    return this.#raw.models.map((model, i) => {
+      const path = ['models', i];
+      const weights = resolve(this.#folder, model.weights);
+      if (!existsSync(weights)) this.problems.push({ path: [...path, 'weights'], message: `no such file: ${weights}` });
+      this.#architecture(model.arch, [...path, 'arch']);
+      if (model.dataset === undefined && labels.length > 1)
+        this.problems.push({ path, message: `dataset is missing, expected one of ${labels.join(', ')}` });
+      if (model.dataset !== undefined && !labels.includes(model.dataset))
+        this.#unknown([...path, 'dataset'], 'data set of this suite', model.dataset, labels);
+      const { name, arch, title = 'pretrained', paper = '', extraData, mean, std } = model;
+      return { name, arch, weights, dataset: model.dataset ?? (labels[0] as string), title, paper, extraData, mean, std };
+    });
+  }
+
+  attacks(): SuiteAttack[] {
+    return this.#entries('attacks', this.#raw.attacks, (name) => this.#registry.attack(name)).map(({ entry, label, plugin, params }) => {
+      const { n, norms, models } = entry as { n?: number; norms?: Norm[]; models?: string[] };
+      const ref = this.#registry.ref(plugin, params);
+      const inSuite = [...new Set(this.#raw.threats.map((t) => t.norm))];
+      return { label, ref, access: plugin.access, n, norms: norms ?? inSuite, models, sources: sourcesOf(plugin.access, ref.params) };
+    });
+  }
+
+  /** Entries of a list with their plug-in, checked parameters and label; those with problems are left out. */
+  #entries<P extends { name: string; params: z.ZodType }>(
+    list: keyof typeof RESERVED,
+    entries: readonly unknown[],
+    lookup: (name: string) => P,
+  ): { entry: Entry; label: string; plugin: P; params: unknown; path: Path }[] {
+    const labels = labelsOf(entries as Entry[], Object.keys(RESERVED[list]));
+    return (entries as Entry[]).flatMap((entry, i) => {
+      const path = [list, i];
+      const plugin = this.#lookup(() => lookup(entry.name), [...path, 'name']);
+      if (!plugin) return [];
+      const given = Object.fromEntries(Object.entries(entry).filter(([key]) => !(key in RESERVED[list])));
+      const params = plugin.params.safeParse(given);
+      if (!params.success) {
+        const keysAt = (at: Path) =>
+          at.length === 0 ? [...keysOf(plugin.params, at), ...Object.keys(RESERVED[list])] : keysOf(plugin.params, at);
+        this.problems.push(...problemsOf(params.error.issues, given, path, keysAt));
+        return [];
+      }
+      const label = labels[i] as string;
+      if (labels.indexOf(label) !== i)
+        this.problems.push({ path, message: `"${label}" is there twice; give one of them a label of its own` });
+      return [{ entry, label, plugin, params: params.data, path }];
+    });
+  }
+
+  #lookup<T>(find: () => T, path: Path): T | undefined {
+    try {
+      return find();
+    } catch (error) {
+      if (!(error instanceof RampartError)) throw error;
+      this.problems.push({ path, message: error.message });
+      return undefined;
+    }
+  }
+
+  #architecture(name: string, path: Path): void {
+    const known = architectures.map((a) => a.name);
+    if (!known.includes(name)) this.#unknown(path, 'architecture', name, known);
+  }
+
+  #unknown(path: Path, kind: string, name: string, known: readonly string[]): void {
+    const near = nearest(name, known);
+    this.problems.push({
+      path,
+      message: `unknown ${kind} "${name}"; ${near ? `did you mean "${near}"? ` : ''}known: ${known.join(', ') || 'none'}`,
+    });
+  }
+
+  /** The recipe of the suite with a defense's own changes on top. */
+  #recipe(changes: Record<string, unknown> | undefined, path: Path): Recipe {
+    if (!changes) return this.#raw.recipe;
+    const merged = { ...(this.#data.recipe as object | undefined), ...changes };
+    const parsed = recipeSchema.safeParse(merged);
+    if (parsed.success) return parsed.data;
+    this.problems.push(...problemsOf(parsed.error.issues, merged, [...path, 'recipe'], (at) => keysOf(recipeSchema, at)));
+    return this.#raw.recipe;
+  }
+}
+
+/** Labels: the given one, else the name, with the given parameters where a name is there more than once: `trades beta=3`. */
+function labelsOf(entries: readonly Entry[], reserved: readonly string[]): string[] {
+  return entries.map((entry) => {
+    if (entry.label !== undefined) return entry.label;
+    if (entries.filter((other) => other.name === entry.name && other.label === undefined).length === 1) return entry.name;
+    const given = Object.entries(entry).filter(([key]) => !reserved.includes(key) || key === 'n');
+    return [entry.name, ...given.map(([key, value]) => `${key}=${brief(value)}`)].join(' ');
+  });
+}
+
+function brief(value: unknown): string {
+  if (typeof value === 'number') return String(Number(value.toPrecision(4)));
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+/** A transfer attack names the models it transfers from in its parameter `source` or `sources`. */
+function sourcesOf(access: AttackPlugin['access'], params: Record<string, unknown>): string[] {
+  if (access !== 'transfer') return [];
+  return [params.source, params.sources].flat().filter((name) => typeof name === 'string');
+}
+
+interface JsonSchema {
+  properties?: Record<string, JsonSchema>;
+  items?: JsonSchema;
+  anyOf?: JsonSchema[];
+  oneOf?: JsonSchema[];
+}
+
+/** The keys that an object at `path` of a schema's input may have. */
+function keysOf(schema: z.ZodType, path: Path): string[] {
+  let here: JsonSchema[] = [z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema];
+  const branches = (s: JsonSchema): JsonSchema[] => [s, ...[...(s.anyOf ?? []), ...(s.oneOf ?? [])].flatMap(branches)];
+  for (const part of path) here = here.flatMap(branches).flatMap((s) => (typeof part === 'number' ? s.items : s.properties?.[part]) ?? []);
+  return [...new Set(here.flatMap(branches).flatMap((s) => Object.keys(s.properties ?? {})))];
+}

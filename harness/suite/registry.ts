@@ -1,0 +1,144 @@
+/** Every plug-in that a run may name: the tables of this package and the files that a suite lists under `plugins`. */
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { AttackPlugin, EnsemblePlugin } from '../../attacks/attack.ts';
+import { attacks, ensembles } from '../../attacks/index.ts';
+import type { DatasetPlugin } from '../../datasets/dataset.ts';
+import { datasets } from '../../datasets/index.ts';
+import type { DefensePlugin } from '../../defenses/defense.ts';
+import { defenses } from '../../defenses/index.ts';
+import { RampartError, unknownName } from '../../errors.ts';
+import { sha256 } from '../../records/hash.ts';
+
+export type AnyAttack = AttackPlugin | EnsemblePlugin;
+type Plugin = AnyAttack | DefensePlugin | DatasetPlugin;
+
+/** What a job needs to say which plug-in it means. `source` is the SHA-256 of the file, for one from outside this package. */
+export interface PluginRef {
+  readonly name: string;
+  readonly version: number;
+  /** Every parameter, given and defaulted. */
+  readonly params: Record<string, unknown>;
+  readonly source?: string;
+}
+
+export class Registry {
+  readonly attacks = new Map<string, AnyAttack>();
+  readonly defenses = new Map<string, DefensePlugin>();
+  readonly datasets = new Map<string, DatasetPlugin>();
+  readonly #sources = new Map<Plugin, string>();
+  #handedOutForeign = false;
+
+  constructor() {
+    for (const plugin of [...attacks, ...ensembles]) this.attacks.set(plugin.name, plugin);
+    for (const plugin of defenses) this.defenses.set(plugin.name, plugin);
+    for (const plugin of datasets) this.datasets.set(plugin.name, plugin);
+  }
+
+  /** Adds a plug-in from `file`. A name that is taken, or a value that is no plug-in, is an error. */
+  add(value: unknown, file: string, source: string): void {
+    const plugin = asPlugin(value, file);
+    const table = this.#tableOf(plugin);
+    if (table.has(plugin.name))
+      throw new RampartError(`[plugin ${file}] the name "${plugin.name}" is taken by another plug-in`, { remedy: 'give it another name' });
+    table.set(plugin.name, plugin);
+    this.#sources.set(plugin, source);
+  }
+
+  attack(name: string): AnyAttack {
+    return this.#handOut(find(this.attacks, 'attack', name));
+  }
+  defense(name: string): DefensePlugin {
+    return this.#handOut(find(this.defenses, 'defense', name));
+  }
+  dataset(name: string): DatasetPlugin {
+    return this.#handOut(find(this.datasets, 'data set', name));
+  }
+
+  /** Whether a plug-in from outside this package was asked for: what it may have left in this process is not known. */
+  get handedOutForeign(): boolean {
+    return this.#handedOutForeign;
+  }
+
+  #handOut<P extends Plugin>(plugin: P): P {
+    this.#handedOutForeign ||= this.#sources.has(plugin);
+    return plugin;
+  }
+
+  /** Identity of a plug-in with parameters that its schema has parsed. */
+  ref(plugin: Plugin, params: unknown): PluginRef {
+    const source = this.#sources.get(plugin);
+    const ref = { name: plugin.name, version: plugin.version, params: (params ?? {}) as Record<string, unknown> };
+    return source === undefined ? ref : { ...ref, source };
+  }
+
+  #tableOf(plugin: Plugin): Map<string, Plugin> {
+    if ('load' in plugin) return this.datasets as Map<string, Plugin>;
+    return ('kind' in plugin ? this.defenses : this.attacks) as Map<string, Plugin>;
+  }
+}
+
+function find<T>(table: ReadonlyMap<string, T>, kind: string, name: string): T {
+  const found = table.get(name);
+  if (!found) throw unknownName(kind, name, [...table.keys()]);
+  return found;
+}
+
+/** The tables of this package and every default export of `files` (one plug-in or a list of them). */
+export async function loadRegistry(files: readonly string[]): Promise<Registry> {
+  const registry = new Registry();
+  for (const file of files) {
+    const path = resolve(file);
+    const { exported, source } = await importPlugin(path);
+    for (const value of Array.isArray(exported) ? exported : [exported]) registry.add(value, path, source);
+  }
+  return registry;
+}
+
+async function importPlugin(path: string): Promise<{ exported: unknown; source: string }> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (cause) {
+    throw new RampartError(`[plugin ${path}] cannot be read: ${(cause as Error).message}`, { cause });
+  }
+  if (path.endsWith('.ts')) await understandTypeScript(path);
+  try {
+    const module = (await import(pathToFileURL(path).href)) as { default?: unknown };
+    return { exported: module.default, source: sha256(bytes) };
+  } catch (cause) {
+    throw new RampartError(`[plugin ${path}] cannot be loaded: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** Node 20 does not read TypeScript: tsx does, once per process. Under tsx or a test runner it is there already. */
+async function understandTypeScript(path: string): Promise<void> {
+  if (import.meta.url.endsWith('.ts')) return;
+  try {
+    // by import, not by require: the CommonJS build of this entry cannot find its own loader
+    const { register } = await import('tsx/esm/api');
+    register();
+  } catch (cause) {
+    throw new RampartError(`[plugin ${path}] TypeScript cannot be read here`, { remedy: 'npm install tsx, or compile it to .js', cause });
+  }
+}
+
+const REQUIRED = {
+  dataset: ['name', 'title', 'source', 'version', 'shape', 'classes', 'params', 'load', 'check'],
+  training: ['name', 'title', 'paper', 'version', 'params', 'cost', 'create'],
+  wrapper: ['name', 'title', 'paper', 'version', 'params', 'apply'],
+  ensemble: ['name', 'title', 'paper', 'version', 'access', 'norms', 'params', 'members'],
+  attack: ['name', 'title', 'paper', 'version', 'access', 'norms', 'params', 'cost', 'create'],
+} as const;
+
+/** Says what is missing rather than failing later in a worker. */
+function asPlugin(value: unknown, file: string): Plugin {
+  if (value === null || typeof value !== 'object')
+    throw new RampartError(`[plugin ${file}] expected a plug-in as the default export, got ${value === undefined ? 'none' : typeof value}`);
+  const kind = 'load' in value ? 'dataset' : 'kind' in value ? (value.kind as string) : 'members' in value ? 'ensemble' : 'attack';
+  if (!(kind in REQUIRED)) throw new RampartError(`[plugin ${file}] expected kind "training" or "wrapper", got ${JSON.stringify(kind)}`);
+  const missing = REQUIRED[kind as keyof typeof REQUIRED].filter((key) => !(key in value));
+  if (missing.length > 0) throw new RampartError(`[plugin ${file}] the ${kind} plug-in lacks ${missing.join(', ')}`);
+  return value as Plugin;
+}

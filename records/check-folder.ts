@@ -1,0 +1,228 @@
+/** Checks a folder of records that several people add to: what does not fit is refused, with the reason. */
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { canonical } from '../reports/formats/slug.ts';
+import { type CellRecord, cellRecordSchema, type ModelRecord, modelRecordSchema } from './record.ts';
+import { wilson } from './stats.ts';
+
+export interface Refusal {
+  /** Relative to the folder. */
+  readonly file: string;
+  readonly reason: string;
+}
+
+export interface Validation {
+  readonly models: number;
+  readonly cells: number;
+  readonly refused: Refusal[];
+}
+
+interface Found<T> {
+  readonly file: string;
+  readonly record: T;
+}
+
+const KEY = '[0-9a-f]{24}';
+const PLACES = {
+  model: new RegExp(`^models/(${KEY})/record\\.json$`),
+  weights: new RegExp(`^models/(${KEY})/weights\\.safetensors$`),
+  cell: new RegExp(`^cells/(${KEY})\\.json$`),
+  examples: new RegExp(`^cells/(${KEY})\\.examples\\.safetensors$`),
+};
+
+/** Reads every file below `dir`. Throws only where the folder cannot be read. */
+export async function validateResults(dir: string): Promise<Validation> {
+  const refused: Refusal[] = [];
+  const refuse = (file: string, reason: string) => refused.push({ file, reason });
+  const models: Found<ModelRecord>[] = [];
+  const cells: Found<CellRecord>[] = [];
+  const files = await filesBelow(dir, '');
+  for (const file of files) {
+    const [model, cell] = [PLACES.model.exec(file), PLACES.cell.exec(file)];
+    if (model) await take(dir, file, model[1] as string, modelRecordSchema, models, refuse);
+    else if (cell) await take(dir, file, cell[1] as string, cellRecordSchema, cells, refuse);
+    else if (!PLACES.weights.test(file) && !PLACES.examples.test(file) && !/^(README\.md|\.gitkeep)$/.test(file)) {
+      refuse(file, 'not the place of a record: expected models/<key>/record.json or cells/<key>.json, with a key of 24 hex digits');
+    }
+  }
+  await checkWeights(dir, files, models, refuse);
+  checkModels(models, refuse);
+  checkCells(cells, models, refuse);
+  refused.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
+  const bad = new Set(refused.map((r) => r.file));
+  const good = (list: readonly Found<unknown>[]) => list.filter((f) => !bad.has(f.file)).length;
+  return { models: good(models), cells: good(cells), refused };
+}
+
+async function filesBelow(dir: string, below: string): Promise<string[]> {
+  const entries = await readdir(join(dir, below), { withFileTypes: true });
+  const found: string[] = [];
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const path = below ? `${below}/${entry.name}` : entry.name;
+    if (entry.isDirectory()) found.push(...(await filesBelow(dir, path)));
+    else found.push(path);
+  }
+  return found;
+}
+
+async function take<T extends { key: string; status: string; error?: { message: string } | undefined }>(
+  dir: string,
+  file: string,
+  key: string,
+  schema: z.ZodType<T>,
+  into: Found<T>[],
+  refuse: (file: string, reason: string) => void,
+): Promise<void> {
+  let json: unknown;
+  try {
+    json = JSON.parse(await readFile(join(dir, file), 'utf8'));
+  } catch (error) {
+    return refuse(file, `not JSON: ${(error as Error).message}`);
+  }
+  const parsed = schema.safeParse(json);
+  if (!parsed.success) return refuse(file, `does not fit the schema: ${z.prettifyError(parsed.error).split('\n').slice(0, 4).join(' ')}`);
+  const record = parsed.data;
+  if (record.key !== key) return refuse(file, `expected the key ${key} of its file name, got ${record.key}`);
+  if (record.status === 'failed') return refuse(file, `a failed job is no result: ${record.error?.message ?? 'no reason recorded'}`);
+  into.push({ file, record });
+}
+
+async function checkWeights(
+  dir: string,
+  files: readonly string[],
+  models: readonly Found<ModelRecord>[],
+  refuse: (file: string, reason: string) => void,
+) {
+  for (const file of files) {
+    const key = PLACES.weights.exec(file)?.[1];
+    if (key === undefined) continue;
+    const model = models.find((m) => m.record.key === key);
+    if (!model) {
+      refuse(file, 'weights without a model record beside them');
+      continue;
+    }
+    const hash = createHash('sha256')
+      .update(await readFile(join(dir, file)))
+      .digest('hex');
+    if (hash !== model.record.weightsHash) refuse(file, `expected SHA-256 ${model.record.weightsHash} of the record, got ${hash}`);
+  }
+}
+
+/** The first file with each identity stays; `refuse` is told of the others. */
+function refuseRepeats<T>(
+  found: readonly Found<T>[],
+  identity: (record: T) => string,
+  refuse: (file: string, reason: string) => void,
+): void {
+  const seen = new Map<string, string>();
+  for (const { file, record } of found) {
+    const id = identity(record);
+    const earlier = seen.get(id);
+    if (earlier === undefined) seen.set(id, file);
+    else refuse(file, `repeats ${earlier}: the same result under another key`);
+  }
+}
+
+function checkModels(models: readonly Found<ModelRecord>[], refuse: (file: string, reason: string) => void): void {
+  const hashes = new Map<string, { hash: string; file: string }>();
+  for (const { file, record } of models) {
+    const { name, version, params, train, test, hash, classNames } = record.dataset;
+    if (!/^[0-9a-f]{64}$/.test(record.weightsHash)) refuse(file, `expected a SHA-256 as weightsHash, got "${record.weightsHash}"`);
+    if (classNames.length < 2) refuse(file, `expected at least 2 class names, got ${classNames.length}`);
+    if (record.wraps && !models.some((m) => m.record.key === record.wraps)) refuse(file, `wraps model ${record.wraps}, which is not here`);
+    const id = canonical([name, version, params, train, test]);
+    const known = hashes.get(id);
+    if (!known) hashes.set(id, { hash, file });
+    else if (known.hash !== hash)
+      refuse(file, `the contents of data set ${name} differ from those in ${known.file}: expected hash ${known.hash}, got ${hash}`);
+  }
+  const identity = (r: ModelRecord) =>
+    canonical([
+      r.weightsHash,
+      r.defense.name,
+      r.defense.version,
+      r.defense.params,
+      r.arch.name,
+      r.dataset.hash,
+      r.seed,
+      r.provenance.engine,
+    ]);
+  refuseRepeats(models, identity, refuse);
+}
+
+function checkCells(
+  cells: readonly Found<CellRecord>[],
+  models: readonly Found<ModelRecord>[],
+  refuse: (file: string, reason: string) => void,
+): void {
+  const byKey = new Map(models.map((m) => [m.record.key, m.record]));
+  const labels = new Map<string, { labels: readonly number[]; file: string }>();
+  for (const { file, record } of cells) {
+    const model = byKey.get(record.model.key);
+    const reason = cellProblem(record, model);
+    if (reason !== undefined) {
+      refuse(file, reason);
+      continue;
+    }
+    const known = labels.get(record.dataset.hash);
+    const own = record.outcomes.labels;
+    const differs = known ? own.findIndex((label, i) => i < known.labels.length && label !== known.labels[i]) : -1;
+    if (known && differs >= 0)
+      refuse(file, `the label of image ${differs} is ${own[differs]}, but ${known.labels[differs]} in ${known.file}`);
+    if (!known || own.length > known.labels.length) labels.set(record.dataset.hash, { labels: own, file });
+  }
+  const identity = (r: CellRecord) =>
+    canonical([
+      r.model.key,
+      r.model.weightsHash,
+      r.attack.name,
+      r.attack.version,
+      r.attack.params,
+      r.attack.name === 'clean' ? '' : r.threat,
+      r.seed,
+      r.dataset.hash,
+      r.n,
+      r.provenance.engine,
+    ]);
+  refuseRepeats(cells, identity, refuse);
+}
+
+/** The first thing that does not fit in a cell, or undefined. */
+function cellProblem(cell: CellRecord, model: ModelRecord | undefined): string | undefined {
+  const { n, outcomes, threat } = cell;
+  if (!model) return `its model ${cell.model.key} is not here`;
+  if (cell.model.weightsHash !== model.weightsHash)
+    return `attacks weights ${cell.model.weightsHash}, but the model record has ${model.weightsHash}`;
+  if (cell.dataset.hash !== model.dataset.hash) return `is on data ${cell.dataset.hash}, but its model on ${model.dataset.hash}`;
+  if (n < 1) return `expected at least one image, got n ${n}`;
+  if (n > model.dataset.test) return `expected at most the ${model.dataset.test} test images, got n ${n}`;
+  for (const part of ['robust', 'labels', 'predictions', 'distances', 'confidences'] as const) {
+    const values = outcomes[part];
+    if (values !== undefined && values.length !== n) return `expected ${n} outcomes.${part}, got ${values.length}`;
+  }
+  const stranger = /[^01]/.exec(outcomes.robust);
+  if (stranger) return `expected 0 or 1 in outcomes.robust, got "${stranger[0]}" at ${stranger.index}`;
+  const right = outcomes.robust.split('1').length - 1;
+  if (Math.abs(cell.accuracy - right / n) > 1e-9) return `accuracy ${cell.accuracy} is not the ${right} of ${n} outcomes`;
+  const [low, high] = wilson(right, n);
+  if (Math.abs(cell.interval[0] - low) > 1e-6 || Math.abs(cell.interval[1] - high) > 1e-6)
+    return `interval [${cell.interval.join(', ')}] is not the Wilson interval [${low}, ${high}] of ${right} of ${n}`;
+  const classes = model.dataset.classNames.length;
+  // Distances are rounded to six digits, and float32 images cannot hold every perturbation exactly.
+  const limit = cell.attack.name === 'clean' ? 0 : threat.eps * 1.001 + 2e-6;
+  for (let i = 0; i < n; i++) {
+    const [label, prediction, distance] = [
+      outcomes.labels[i] as number,
+      outcomes.predictions[i] as number,
+      outcomes.distances[i] as number,
+    ];
+    if (label < 0 || label >= classes) return `label ${label} of image ${i} is not one of ${classes} classes`;
+    if (prediction < 0 || prediction >= classes) return `prediction ${prediction} of image ${i} is not one of ${classes} classes`;
+    if (outcomes.robust[i] === '1' && prediction !== label)
+      return `image ${i} counts as right, but ${prediction} was predicted for ${label}`;
+    if (distance < 0 || distance > limit) return `image ${i} was moved by ${distance}, outside ${threat.norm} ${threat.eps}`;
+  }
+  return undefined;
+}

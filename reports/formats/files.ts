@@ -1,0 +1,65 @@
+/** The files of a site, gathered in memory and written in one go: two of one name are a mistake, and what an earlier site left over is taken away. */
+
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { RampartError } from '../../errors.ts';
+
+/** Every file of the site with the SHA-256 of its bytes, so that a copy can be checked: `sha256sum -c MANIFEST`. */
+const MANIFEST = 'MANIFEST';
+
+export class Files {
+  readonly #contents = new Map<string, string | Uint8Array>();
+
+  /** Adds a file; `path` is relative, with forward slashes. */
+  add(path: string, content: string | Uint8Array): void {
+    if (this.#contents.has(path)) throw new RampartError(`[report] two pages want the file ${path}`);
+    if (!/^[A-Za-z0-9][A-Za-z0-9._/-]*$/.test(path) || path.includes('..')) throw new RampartError(`[report] not a file name: ${path}`);
+    this.#contents.set(path, content);
+  }
+
+  get(path: string): string | Uint8Array | undefined {
+    return this.#contents.get(path);
+  }
+
+  paths(): string[] {
+    return [...this.#contents.keys()].sort();
+  }
+
+  /** Writes all files and the manifest below `out`, then removes what the manifest of an earlier site names and this one has not. */
+  async write(out: string): Promise<void> {
+    const paths = this.paths();
+    const manifest = `${paths.map((p) => `${sha256(this.#contents.get(p) as string)}  ${p}`).join('\n')}\n`;
+    const stale = await staleFiles(out, new Set(paths));
+    try {
+      for (const dir of new Set(paths.map((p) => dirname(join(out, p))))) await mkdir(dir, { recursive: true });
+      await inParallel(paths, (p) => writeFile(join(out, p), this.#contents.get(p) as string));
+      await writeFile(join(out, MANIFEST), manifest);
+      await inParallel(stale, (p) => rm(join(out, p), { force: true }));
+    } catch (cause) {
+      throw new RampartError(`[report] cannot write the site to ${out}: ${(cause as Error).message}`, {
+        remedy: 'choose a folder that can be written with --out',
+        cause,
+      });
+    }
+  }
+}
+
+const sha256 = (content: string | Uint8Array) => createHash('sha256').update(content).digest('hex');
+
+async function staleFiles(out: string, kept: ReadonlySet<string>): Promise<string[]> {
+  const old = await readFile(join(out, MANIFEST), 'utf8').catch(() => '');
+  return old
+    .split('\n')
+    .map((line) => line.slice(66))
+    .filter((path) => /^[A-Za-z0-9][A-Za-z0-9._/-]*$/.test(path) && !path.includes('..') && !kept.has(path));
+}
+
+/** Sixteen at a time: enough to keep a disk busy, few enough for any limit on open files. */
+async function inParallel(items: readonly string[], work: (item: string) => Promise<unknown>): Promise<void> {
+  const queue = items.values();
+  const lane = async () => {
+    for (const item of queue) await work(item);
+  };
+  await Promise.all(Array.from({ length: 16 }, lane));
+}

@@ -1,0 +1,39 @@
+/** Pages from Handlebars templates: strict, escaping on, no way to raw markup except charts. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import Handlebars from 'handlebars';
+import { RampartError } from '../../errors.ts';
+import { Svg } from './svg.ts';
+
+/** The folder `templates/` at the root of the package, from the sources and from `dist/` alike. */
+export function templatesFolder(): string {
+  for (const up of ['../../templates', '../../templates']) {
+    const path = fileURLToPath(new URL(up, import.meta.url));
+    if (existsSync(`${path}/layout.hbs`)) return path;
+  }
+  throw new RampartError('[report] the folder templates/ is missing from this installation', { remedy: 'install rampart again' });
+}
+
+export type Render = (page: string, context: object) => string;
+
+/** Compiles every template once. A name that a template uses and its context lacks is an error. */
+export function pageRenderer(folder = templatesFolder()): Render {
+  const handlebars = Handlebars.create();
+  handlebars.registerHelper('svg', (chart: unknown) => {
+    if (!(chart instanceof Svg)) throw new RampartError('[report] the helper svg takes a chart');
+    return new Handlebars.SafeString(chart.markup);
+  });
+  const options = { strict: true, knownHelpers: { svg: true }, knownHelpersOnly: true, preventIndent: true };
+  const pages = new Map<string, HandlebarsTemplateDelegate>();
+  for (const file of readdirSync(folder).filter((f) => f.endsWith('.hbs'))) {
+    const name = file.replace(/\.hbs$/, '');
+    const template = handlebars.compile(readFileSync(`${folder}/${file}`, 'utf8'), options);
+    handlebars.registerPartial(name, template);
+    pages.set(name, template);
+  }
+  return (page, context) => {
+    const template = pages.get(page);
+    if (!template) throw new RampartError(`[report] no template ${page}`);
+    return template(context);
+  };
+}

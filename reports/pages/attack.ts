@@ -1,0 +1,92 @@
+/** The page of one attack: what it broke, what only it broke, and what it cost. */
+import type { CellRecord } from '../../records/record.ts';
+import { parameter } from '../formats/format.ts';
+import type { Table } from '../formats/table.ts';
+import { attackAnchor } from '../view/board-table.ts';
+import { type AttackView, type Board, boardTitle, type Row } from '../view/leaderboard.ts';
+import { boardHref, flagView, frame, type Site, tableView } from './views.ts';
+
+const ACCESS: Record<CellRecord['attack']['access'], string> = {
+  none: 'nothing: it is no attack',
+  gradient: 'the gradient of the loss with respect to the image',
+  scores: 'the scores of the model, by queries',
+  decision: 'the decision of the model, by queries',
+  transfer: 'other models only, not this one',
+};
+
+/** Images that this attack broke and no other one did, among those that all attacks saw. */
+export function uniqueBreaks(row: Row, attack: AttackView): number | null {
+  const own = row.cells.get(attack.id);
+  const others = [...row.cells].filter(([id, c]) => id !== attack.id && c.status === 'done' && c.n > 0).map(([, c]) => c);
+  if (own?.status !== 'done' || others.length === 0) return null;
+  const n = Math.min(own.n, ...others.map((c) => c.n));
+  let count = 0;
+  for (let i = 0; i < n; i++) {
+    if (own.outcomes.robust[i] === '0' && others.every((c) => c.outcomes.robust.charCodeAt(i) === 49)) count++;
+  }
+  return count;
+}
+
+export function writeAttackPage(site: Site, attack: AttackView): void {
+  const { view } = site;
+  const record = attack.attack;
+  const boards = view.boards.filter((b) => b.attacks.includes(attack));
+  const page = site.render('attack', {
+    ...frame(site, '../', attack.label, `${record.title}: what it broke on every model and what it cost`),
+    label: attack.label,
+    title: record.title,
+    paper: record.paper === 'none' || record.paper === '' ? undefined : record.paper,
+    access: ACCESS[record.access],
+    params: Object.entries(record.params).map(([key, v]) => ({ key, value: parameter(v) })),
+    boards: boards.map((board) => {
+      const first = view.boards[0] === board;
+      const rows = board.rows.filter((r) => r.cells.has(attack.id));
+      const href = (i: number, j: number) => {
+        const base = `../models/${rows[i]?.model.slug}.html`;
+        return j === 0 ? base : j < 4 ? `${base}#${attackAnchor(attack.slug, board, first)}` : undefined;
+      };
+      return {
+        title: boardTitle(board),
+        href: `../${boardHref(view, board)}`,
+        table: tableView(site, `attacks/${attack.slug}`, attackTable(board, attack, rows), '../', href),
+        flags: rows.flatMap((r) => (r.cells.get(attack.id)?.flags ?? []).map((f) => ({ model: r.model.name, ...flagView(f, '../') }))),
+      };
+    }),
+  });
+  site.files.add(`attacks/${attack.slug}.html`, page);
+}
+
+function attackTable(board: Board, attack: AttackView, rows: readonly Row[]): Table {
+  return {
+    name: board.id,
+    caption: `${attack.label} on every model, in the order of the leaderboard: ${boardTitle(board)}`,
+    columns: [
+      { key: 'model', title: 'Model', kind: 'text' },
+      { key: 'robust_accuracy', title: 'Robust accuracy', kind: 'accuracy' },
+      { key: 'low', title: 'Low', kind: 'accuracy' },
+      { key: 'high', title: 'High', kind: 'accuracy' },
+      { key: 'broken', title: 'Broken', kind: 'count' },
+      { key: 'only_this', title: 'Broken by no other', kind: 'count' },
+      { key: 'forward_per_image', title: 'Forward per image', kind: 'number' },
+      { key: 'backward_per_image', title: 'Backward per image', kind: 'number' },
+      { key: 'seconds', title: 'Seconds', kind: 'number' },
+    ],
+    rows: rows.map((row) => {
+      const cell = row.cells.get(attack.id);
+      if (cell?.status !== 'done' || cell.n === 0) return [row.model.name, null, null, null, null, null, null, null, null];
+      const right = Math.round(cell.accuracy * cell.n);
+      const clean = row.clean ? [...row.clean.outcomes.robust.slice(0, cell.n)].filter((c) => c === '1').length : cell.n;
+      return [
+        row.model.name,
+        cell.accuracy,
+        cell.interval[0],
+        cell.interval[1],
+        cell.attack.name === 'clean' ? null : Math.max(0, clean - right),
+        cell.attack.name === 'clean' ? null : uniqueBreaks(row, attack),
+        cell.passes.forward / cell.n,
+        cell.passes.backward / cell.n,
+        cell.wallMs / 1000,
+      ];
+    }),
+  };
+}

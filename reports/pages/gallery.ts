@@ -1,0 +1,105 @@
+/** The gallery of adversarial examples: pictures made from the arrays that a run kept beside its cells. */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PNG } from 'pngjs';
+import { RampartError } from '../../errors.ts';
+import { readSafetensors } from '../../models/safetensors.ts';
+import type { CellRecord } from '../../records/record.ts';
+import type { Files } from '../formats/files.ts';
+import { radius } from '../formats/format.ts';
+import type { ModelView } from '../view/leaderboard.ts';
+
+export interface GalleryItem {
+  readonly src: string;
+  readonly width: number;
+  readonly height: number;
+  readonly alt: string;
+  readonly attack: string;
+  readonly image: number;
+  readonly label: string;
+  readonly clean: string;
+  readonly adversarial: string;
+  readonly distance: string;
+}
+
+/** Pixels between the three panels. */
+const GAP = 2;
+/** Examples shown of one cell. */
+const MOST = 4;
+
+/** Three panels side by side: the image, the perturbation scaled so that its largest value spans the range (grey is 0), the adversarial image. */
+export function panels(clean: Float32Array, adversarial: Float32Array, [h, w, c]: readonly [number, number, number]): Buffer {
+  const png = new PNG({ width: 3 * w + 2 * GAP, height: h });
+  png.data.fill(0);
+  let largest = 0;
+  for (let i = 0; i < clean.length; i++) largest = Math.max(largest, Math.abs((adversarial[i] as number) - (clean[i] as number)));
+  const scale = largest > 0 ? 0.5 / largest : 0;
+  const draws = [
+    (i: number) => clean[i] as number,
+    (i: number) => 0.5 + scale * ((adversarial[i] as number) - (clean[i] as number)),
+    (i: number) => adversarial[i] as number,
+  ];
+  for (const [panel, draw] of draws.entries()) {
+    for (let y = 0; y < h; y++) {
+      for (let x = 0; x < w; x++) {
+        const at = 4 * (y * png.width + panel * (w + GAP) + x);
+        for (let channel = 0; channel < 3; channel++) {
+          const value = draw((y * w + x) * c + Math.min(channel, c - 1));
+          png.data[at + channel] = Math.round(255 * Math.min(1, Math.max(0, value)));
+        }
+        png.data[at + 3] = 255;
+      }
+    }
+  }
+  return PNG.sync.write(png, { deflateLevel: 9, deflateStrategy: 3, filterType: 4 });
+}
+
+/** The gallery of one model, its pictures added to `files`; empty where the run kept no examples. */
+export async function galleryOf(model: ModelView, artifacts: string | undefined, files: Files): Promise<GalleryItem[]> {
+  if (!artifacts) return [];
+  const items: GalleryItem[] = [];
+  for (const cell of model.cells.filter((c) => c.status === 'done')) {
+    const file = join(artifacts, 'cells', `${cell.key}.examples.safetensors`);
+    if (existsSync(file)) items.push(...(await cellGallery(model, cell, file, files)));
+  }
+  return items;
+}
+
+async function cellGallery(model: ModelView, cell: CellRecord, file: string, files: Files): Promise<GalleryItem[]> {
+  const { entries } = readSafetensors(await readFile(file), file);
+  const [ids, clean, adversarial] = ['ids', 'clean', 'adversarial'].map((name) => entries.get(name));
+  if (!ids || !clean || !adversarial)
+    throw new RampartError(`[report] ${file}: expected ids, clean and adversarial, got ${[...entries.keys()].join(', ')}`);
+  const confidences = entries.get('confidences');
+  const [k = 0, h = 0, w = 0, c = 0] = adversarial.shape;
+  const size = h * w * c;
+  const reference = model.cells.find((other) => other.attack.name === 'clean' && other.status === 'done');
+  const names = model.record.dataset.classNames;
+  const className = (index: number | undefined) => names[index ?? -1] ?? String(index ?? '?');
+  const withConfidence = (label: string, confidence: number | undefined) =>
+    confidence === undefined ? label : `${label} (${(100 * confidence).toFixed(0)} %)`;
+  const items: GalleryItem[] = [];
+  for (let e = 0; e < Math.min(k, MOST); e++) {
+    const id = ids.data[e] as number;
+    const slice = (a: Float32Array) => a.subarray(e * size, (e + 1) * size);
+    const path = `gallery/${cell.key}-${id}.png`;
+    files.add(path, panels(slice(clean.data), slice(adversarial.data), [h, w, c]));
+    const before = withConfidence(className(reference?.outcomes.predictions[id]), reference?.outcomes.confidences?.[id]);
+    const after = withConfidence(className(cell.outcomes.predictions[id]), confidences?.data[e]);
+    const label = className(cell.outcomes.labels[id]);
+    items.push({
+      src: `../${path}`,
+      width: 3 * w + 2 * GAP,
+      height: h,
+      alt: `Test image ${id}, ${label}: the image, the perturbation scaled, and the adversarial image`,
+      attack: `${cell.attack.label}, ${cell.threat.norm} ${radius(cell.threat.eps)}`,
+      image: id,
+      label,
+      clean: before,
+      adversarial: after,
+      distance: String(Number((cell.outcomes.distances[id] ?? 0).toPrecision(3))),
+    });
+  }
+  return items;
+}

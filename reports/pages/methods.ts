@@ -1,0 +1,78 @@
+/** The methods page: what was measured on what, the definitions, the limits of this run, and one explanation per flag. */
+
+import { canonical } from '../formats/slug.ts';
+import { FLAGS } from '../view/flags.ts';
+import { boardTitle, type View } from '../view/leaderboard.ts';
+import { boardHref, frame, type Site } from './views.ts';
+
+export function writeMethodsPage(site: Site): void {
+  const { view } = site;
+  const raised = new Map<string, number>();
+  const counted = new Set<string>();
+  for (const row of view.boards.flatMap((b) => b.rows)) {
+    for (const { flag, cell } of row.flags) {
+      // A flag of a model stands on every board of its data set, and counts once.
+      const id = canonical([row.model.record.key, cell?.key, flag]);
+      if (!counted.has(id)) raised.set(flag.name, (raised.get(flag.name) ?? 0) + 1);
+      counted.add(id);
+    }
+  }
+  const names = [...new Set([...Object.keys(FLAGS), ...raised.keys()])].sort();
+  const page = site.render('methods', {
+    ...frame(site, '', 'Methods', 'How the numbers were made, what they mean, and what they cannot say', { current: 'methods' }),
+    boards: view.boards.map((b) => ({ title: boardTitle(b), href: boardHref(view, b), text: boardText(view, b.id) })),
+    attacks: view.attacks.map((a) => ({
+      href: `attacks/${a.slug}.html`,
+      label: a.label,
+      title: a.attack.title,
+      paper: a.attack.paper === 'none' ? '' : a.attack.paper,
+    })),
+    limits: limits(view),
+    flags: names.map((name) => ({
+      name,
+      id: Object.hasOwn(FLAGS, name) ? `flag-${name}` : '',
+      title: FLAGS[name]?.title ?? 'A flag of a plug-in',
+      text: FLAGS[name]?.text ?? 'Raised by a plug-in that this version of the site does not know; its detail stands where it was raised.',
+      raised: raised.get(name) ?? 0,
+    })),
+  });
+  site.files.add('methods.html', page);
+}
+
+function boardText(view: View, id: string): string {
+  const board = view.boards.find((b) => b.id === id);
+  const { dataset } = board ?? {};
+  const images = [...new Set(board?.rows.flatMap((r) => r.worst?.n ?? []))].sort((a, b) => a - b).join(' to ');
+  return `${dataset?.name} version ${dataset?.version}, ${dataset?.classNames.length} classes; worst cases on ${images || 'no'} test images; contents ${dataset?.hash.slice(0, 12)}`;
+}
+
+/** What these records cannot say, computed from them. */
+function limits(view: View): string[] {
+  const found: string[] = [];
+  const rows = view.boards.flatMap((b) => b.rows);
+  const least = Math.min(...rows.flatMap((r) => r.worst?.n ?? []));
+  if (Number.isFinite(least)) {
+    const half = 100 * 1.96 * Math.sqrt(0.25 / least);
+    found.push(
+      `The smallest worst case rests on ${least} test images: a 95 % interval reaches up to ${half.toFixed(1)} points to either side.`,
+    );
+  }
+  const trained = view.models.filter((m) => m.record.defense.kind === 'training');
+  if (trained.length > 0 && trained.every((m) => m.siblings.length === 1)) {
+    found.push('Every model was trained with one seed: intervals and tests cover the choice of test images, not the luck of training.');
+  }
+  const train = [...new Set(trained.map((m) => m.record.dataset.train))].sort((a, b) => a - b);
+  if (train.length > 0)
+    found.push(`Models were trained on ${train.join(', ')} images; an order of defenses at this size need not hold at another.`);
+  const machines = new Set(view.models.map((m) => canonical([m.record.provenance.host, m.record.provenance.engine])));
+  if (machines.size > 1)
+    found.push(
+      `Models come from ${machines.size} different machines or engines: compare passes and optimizer steps, not times. Ratios of times are given only within one machine.`,
+    );
+  const failed = rows.flatMap((r) => [...r.cells.values()]).filter((c) => c.status === 'failed').length;
+  if (failed > 0) found.push(`${failed} cells failed; their reasons are on the pages of their models.`);
+  const gradientOnly = view.boards.filter((b) => !b.attacks.some((a) => a.attack.name === 'autoattack'));
+  if (gradientOnly.length > 0)
+    found.push(`No AutoAttack was run for ${gradientOnly.map(boardTitle).join('; ')}: those robust accuracies are looser upper bounds.`);
+  return found;
+}

@@ -1,0 +1,69 @@
+/** Where one model errs: accuracy by class, and what it takes one class for another. */
+import type { CellRecord } from '../../records/record.ts';
+import { classRates } from '../charts/heatmap.ts';
+import type { Table } from '../formats/table.ts';
+import { type Board, boardTitle, type Row } from '../view/leaderboard.ts';
+
+/** Clean and worst-case accuracy of every class. */
+export function classTable(board: Board, row: Row): Table {
+  const names = board.dataset.classNames;
+  const labels = [...row.cells.values()].find((c) => c.status === 'done')?.outcomes.labels ?? [];
+  const n = row.worst?.n ?? row.clean?.n ?? 0;
+  const clean = row.clean ? classRates(row.clean.outcomes.robust.slice(0, n), labels, names.length) : [];
+  const worst = row.worst ? classRates(row.worst.outcomes, labels, names.length) : [];
+  const count = names.map((_, c) => labels.slice(0, n).filter((l) => l === c).length);
+  return {
+    name: 'classes',
+    caption: `Accuracy by class on ${n} images: ${boardTitle(board)}`,
+    columns: [
+      { key: 'class', title: 'Class', kind: 'text' },
+      { key: 'images', title: 'Images', kind: 'count' },
+      { key: 'clean', title: 'Clean', kind: 'accuracy' },
+      { key: 'worst_case', title: 'Worst case', kind: 'accuracy' },
+    ],
+    rows: names.map((name, c) => [name, count[c] as number, clean[c] ?? null, worst[c] ?? null]),
+  };
+}
+
+/** Classes up to which the whole matrix is shown; beyond, its largest entries are. */
+const WHOLE_MATRIX = 20;
+
+/** Confusions without attack and under the strongest one. */
+export function confusionTables(board: Board, row: Row): Table[] {
+  const done = [...row.cells.values()].filter((c) => c.status === 'done' && c.n > 0);
+  const attacked = done.filter((c) => c.attack.name !== 'clean').sort((a, b) => a.accuracy - b.accuracy || (a.key < b.key ? -1 : 1));
+  const strongest = attacked[0];
+  return [row.clean, strongest].flatMap((cell) => (cell ? [confusionTable(board, cell)] : []));
+}
+
+function confusionTable(board: Board, cell: CellRecord): Table {
+  const names = board.dataset.classNames;
+  const counts = names.map(() => names.map(() => 0));
+  for (let i = 0; i < cell.n; i++) {
+    const line = counts[cell.outcomes.labels[i] as number];
+    const to = cell.outcomes.predictions[i] as number;
+    if (line && to in line) line[to] = (line[to] as number) + 1;
+  }
+  const what = cell.attack.name === 'clean' ? 'without attack' : `under ${cell.attack.label}`;
+  const name = cell.attack.name === 'clean' ? 'confusion-clean' : 'confusion-attacked';
+  if (names.length <= WHOLE_MATRIX) {
+    return {
+      name,
+      caption: `Predicted class (column) for each true class (row) ${what}, ${cell.n} images`,
+      columns: [{ key: 'class', title: 'True class', kind: 'text' }, ...names.map((c) => ({ key: c, title: c, kind: 'count' as const }))],
+      rows: counts.map((line, c) => [names[c] as string, ...line]),
+    };
+  }
+  const errors = counts.flatMap((line, from) => line.flatMap((count, to) => (from !== to && count > 0 ? [{ from, to, count }] : [])));
+  errors.sort((a, b) => b.count - a.count || a.from - b.from || a.to - b.to);
+  return {
+    name,
+    caption: `The most frequent confusions ${what}, ${cell.n} images`,
+    columns: [
+      { key: 'class', title: 'True class', kind: 'text' },
+      { key: 'predicted', title: 'Taken for', kind: 'text' },
+      { key: 'count', title: 'Images', kind: 'count' },
+    ],
+    rows: errors.slice(0, 30).map((e) => [names[e.from] as string, names[e.to] as string, e.count]),
+  };
+}

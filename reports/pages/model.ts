@@ -1,0 +1,277 @@
+/** The page of one model: what it is, how it was trained, every cell with its evidence, its errors, and how to make it again. */
+import type { CellRecord } from '../../records/record.ts';
+import { trainingCharts } from '../charts/lines.ts';
+import { costSplitChart, outcomesChart } from '../charts/model.ts';
+import { compact, duration, interval, parameter, parameters, percent, pValue, radius } from '../formats/format.ts';
+import type { Table } from '../formats/table.ts';
+import { attackAnchor } from '../view/board-table.ts';
+import { type Board, boardTitle, type ModelView, type Row } from '../view/leaderboard.ts';
+import { reproduction } from '../view/reproduce.ts';
+import type { GalleryItem } from './gallery.ts';
+import { classTable, confusionTables } from './model-tables.ts';
+import { boardHref, chartView, flagView, frame, type Site, tableView } from './views.ts';
+
+export function writeModelPage(site: Site, model: ModelView, gallery: readonly GalleryItem[]): void {
+  const { record, slug, name } = model;
+  const places = site.view.boards.flatMap((board) => {
+    const row = board.rows.find((r) => r.model === model);
+    return row ? [{ board, row }] : [];
+  });
+  const dir = `models/${slug}`;
+  const main = places[0];
+  const recordPath = `../records/models/${record.key}.json`;
+  const charts = [...trainingCharts(record, name, `model-${slug}`), ...costSplitChart(record, name, `model-${slug}`)].map((c) =>
+    chartView(site, c, '../'),
+  );
+  const recipe = reproduction(model, site.view);
+  site.files.add(`${dir}/suite.yml`, recipe.suite);
+  const page = site.render('model', {
+    ...frame(site, '../', name, `${record.defense.title}, ${record.arch.name}, on ${record.dataset.name}: training, attacks and evidence`),
+    name,
+    title: record.defense.title,
+    paper: record.defense.paper === 'none' || record.defense.paper === '' ? undefined : record.defense.paper,
+    failed: record.status === 'failed' ? (record.error?.message ?? 'no reason recorded') : undefined,
+    summary: summary(site, model, main?.row),
+    recordPath,
+    weightsHash: record.weightsHash,
+    boards: places.map(({ board, row }, i) => boardPart(site, model, board, row, i === 0, dir)),
+    recipe: Object.entries(record.recipe).map(([key, value]) => ({ key, value: parameter(value) })),
+    defense: Object.entries(record.defense.params).map(([key, value]) => ({ key, value: parameter(value) })),
+    siblings: model.siblings.length > 1 ? model.siblings.map((s) => sibling(s, main?.board)) : undefined,
+    cost: costFacts(model, main?.row),
+    charts,
+    classes: main ? tableView(site, dir, classTable(main.board, main.row), '../') : undefined,
+    confusions: main ? confusionTables(main.board, main.row).map((t) => tableView(site, dir, t, '../')) : [],
+    gallery: gallery.length > 0 ? gallery : undefined,
+    suiteHref: `${slug}/suite.yml`,
+    command: recipe.command,
+    caveat: recipe.caveat,
+    provenance: provenance(model),
+    flags: allFlags(places, model),
+  });
+  site.files.add(`models/${slug}.html`, page);
+}
+
+function allFlags(places: readonly { board: Board; row: Row }[], model: ModelView) {
+  const seen = new Set<string>();
+  const flags = places.length > 0 ? places.flatMap((p) => p.row.flags) : model.record.flags.map((flag) => ({ flag, cell: undefined }));
+  return flags.flatMap(({ flag, cell }) => {
+    const where = cell ? `${cell.attack.label}, ${cell.threat.norm} ${radius(cell.threat.eps)}` : 'model';
+    const id = `${flag.name}\n${flag.detail}\n${where}`;
+    if (seen.has(id)) return [];
+    seen.add(id);
+    return [{ ...flagView(flag, '../'), where }];
+  });
+}
+
+function summary(site: Site, model: ModelView, row: Row | undefined) {
+  const { record } = model;
+  const { threat, dataset, arch } = record;
+  const wrapped = record.wraps ? site.view.models.find((m) => m.record.key === record.wraps) : undefined;
+  const facts: { key: string; value: string; href?: string }[] = [
+    {
+      key: 'Defense',
+      value: `${record.defense.name}${Object.keys(record.defense.params).length > 0 ? ` (${parameters(record.defense.params)})` : ''}`,
+    },
+    {
+      key: 'Architecture',
+      value: `${arch.name}, ${compact(arch.parameters)} parameters, ${compact(arch.multiplyAdds)} multiply-adds a pass`,
+    },
+    {
+      key: 'Data',
+      value: `${dataset.name}: ${dataset.train} training images${dataset.validation > 0 ? ` (${dataset.validation} of them for validation)` : ''}, ${dataset.test} test images${record.extraData ? ', and extra data' : ''}`,
+    },
+    ...(threat ? [{ key: 'Trained against', value: `${threat.norm} ${radius(threat.eps)}` }] : []),
+    { key: 'Seed', value: String(record.seed) },
+  ];
+  if (wrapped) facts.push({ key: 'Wraps', value: wrapped.name, href: `${wrapped.slug}.html` });
+  if (row?.rank !== undefined) facts.unshift({ key: 'Rank', value: `${row.rank}${row.tied ? ' (tied)' : ''}` });
+  return facts.map((f) => ({ href: undefined, ...f }));
+}
+
+/** One threat model's part of the page. */
+function boardPart(site: Site, model: ModelView, board: Board, row: Row, first: boolean, dir: string) {
+  const cells = board.attacks.flatMap((a) => {
+    const cell = row.cells.get(a.id);
+    // The clean cell is shown once, with the first board.
+    return cell && (first || a.attack.name !== 'clean') ? [{ attack: a, cell }] : [];
+  });
+  const chart = outcomesChart(board, row, `model-${model.slug}-${board.id}`);
+  const members = cells.flatMap(({ cell }) => (cell.members ? [tableView(site, dir, membersTable(board, cell), '../')] : []));
+  const index = board.rows.indexOf(row);
+  const inseparable = board.pairs
+    .filter((p) => (p.i === index || p.j === index) && p.adjusted > 0.05)
+    .map((p) => ({ other: board.rows[p.i === index ? p.j : p.i] as Row, p: p.adjusted }))
+    .map(({ other, p }) => ({
+      name: other.model.name,
+      href: `${other.model.slug}.html`,
+      p: pValue(p),
+      compare: `../compare.html#board=${board.id}&a=${model.slug}&b=${other.model.slug}`,
+    }));
+  return {
+    id: board.id,
+    anchor: first ? 'worst' : `worst-${board.id}`,
+    cellsAnchor: first ? 'cells' : `cells-${board.id}`,
+    title: boardTitle(board),
+    href: `../${boardHref(site.view, board)}`,
+    worst: worstFacts(row),
+    ties: inseparable.slice(0, 10).map((t, k, list) => ({ ...t, last: k === list.length - 1 })),
+    tiesMore: inseparable.length > 10 ? inseparable.length - 10 : undefined,
+    cells: cells.map(({ attack, cell }) => ({
+      anchor: attackAnchor(attack.slug, board, first),
+      label: attack.label,
+      href: `../attacks/${attack.slug}.html`,
+      title: cell.attack.title,
+      params: parameters(cell.attack.params),
+      ...cellFacts(cell),
+      record: `../records/cells/${cell.key}.json`,
+      flags: cell.flags.map((f) => flagView(f, '../')),
+    })),
+    cellsFiles: tableView(
+      site,
+      dir,
+      cellsTable(
+        board,
+        cells.map((c) => c.cell),
+      ),
+      '../',
+    ).files,
+    outcomes: chart ? chartView(site, chart, '../') : undefined,
+    members,
+  };
+}
+
+function worstFacts(row: Row) {
+  if (!row.worst) return undefined;
+  const { accuracy, k, n, attacks } = row.worst;
+  return {
+    accuracy: percent(accuracy),
+    interval: interval(row.worst.interval),
+    k,
+    n,
+    attacks,
+    several: attacks > 1,
+    rank: row.rank === undefined ? undefined : `${row.rank}${row.tied ? ' (tied)' : ''}`,
+    gap: row.gap === undefined || row.gap === 0 ? undefined : percent(row.gap),
+  };
+}
+
+function cellFacts(cell: CellRecord) {
+  if (cell.status === 'failed') {
+    return {
+      accuracy: 'failed',
+      interval: cell.error?.message ?? 'no reason recorded',
+      n: '–',
+      forward: '–',
+      backward: '–',
+      time: duration(cell.wallMs),
+      distance: '–',
+      failed: true,
+    };
+  }
+  const broken = cell.outcomes.distances.filter((d) => d > 0);
+  const per = (passes: number) => (cell.n > 0 ? compact(passes / cell.n) : '–');
+  return {
+    accuracy: percent(cell.accuracy),
+    interval: interval(cell.interval),
+    n: String(cell.n),
+    forward: per(cell.passes.forward),
+    backward: per(cell.passes.backward),
+    time: duration(cell.wallMs),
+    distance: broken.length > 0 ? String(Number((broken.reduce((a, b) => a + b, 0) / broken.length).toPrecision(3))) : '–',
+    failed: false,
+  };
+}
+
+function cellsTable(board: Board, cells: readonly CellRecord[]): Table {
+  return {
+    name: `cells-${board.id}`,
+    caption: `Every attack on one model: ${boardTitle(board)}`,
+    columns: [
+      { key: 'attack', title: 'Attack', kind: 'text' },
+      { key: 'params', title: 'Parameters', kind: 'text', wide: true },
+      { key: 'status', title: 'Status', kind: 'text', wide: true },
+      { key: 'robust_accuracy', title: 'Robust accuracy', kind: 'accuracy' },
+      { key: 'low', title: 'Low', kind: 'accuracy' },
+      { key: 'high', title: 'High', kind: 'accuracy' },
+      { key: 'n', title: 'Images', kind: 'count' },
+      { key: 'forward', title: 'Forward passes', kind: 'count' },
+      { key: 'backward', title: 'Backward passes', kind: 'count' },
+      { key: 'wall_ms', title: 'Time, ms', kind: 'count' },
+      { key: 'record', title: 'Record', kind: 'text', wide: true },
+    ],
+    rows: cells.map((c) => {
+      const done = c.status === 'done';
+      return [
+        c.attack.label,
+        parameters(c.attack.params),
+        done ? 'done' : `failed: ${c.error?.message ?? ''}`,
+        done ? c.accuracy : null,
+        done ? c.interval[0] : null,
+        done ? c.interval[1] : null,
+        c.n,
+        c.passes.forward,
+        c.passes.backward,
+        Math.round(c.wallMs),
+        c.key,
+      ];
+    }),
+  };
+}
+
+function membersTable(board: Board, cell: CellRecord): Table {
+  return {
+    name: `members-${cell.key}`,
+    caption: `Members of ${cell.attack.label}, in order, each on the images that were still right: ${boardTitle(board)}`,
+    columns: [
+      { key: 'member', title: 'Member', kind: 'text' },
+      { key: 'entered', title: 'Images in', kind: 'count' },
+      { key: 'left', title: 'Still right', kind: 'count' },
+      { key: 'forward', title: 'Forward passes', kind: 'count' },
+      { key: 'backward', title: 'Backward passes', kind: 'count' },
+      { key: 'wall_ms', title: 'Time, ms', kind: 'count' },
+    ],
+    rows: (cell.members ?? []).map((m) => [m.attack, m.entered, m.left, m.passes.forward, m.passes.backward, Math.round(m.wallMs)]),
+  };
+}
+
+function sibling(view: ModelView, board: Board | undefined) {
+  const worst = board?.rows.find((r) => r.model === view)?.worst;
+  return {
+    name: view.name,
+    href: `${view.slug}.html`,
+    seed: view.record.seed,
+    worst: worst ? `${percent(worst.accuracy)} % [${interval(worst.interval)}]` : 'no result',
+  };
+}
+
+function costFacts(model: ModelView, row: Row | undefined) {
+  const { cost } = model.record;
+  const passes = cost.passes.forward + cost.passes.backward;
+  if (passes === 0) return undefined;
+  const facts = [
+    {
+      key: 'Passes',
+      value: `${compact(cost.passes.forward)} forward, ${compact(cost.passes.backward)} backward over ${compact(cost.examples)} training examples`,
+    },
+    { key: 'Optimizer steps', value: String(cost.optimizerSteps) },
+    { key: 'Time', value: `${duration(cost.wallMs)} (${compact(cost.imagesPerSecond)} images a second)` },
+    { key: 'Peak memory', value: `${Math.round(cost.peakMemoryMb)} MB` },
+  ];
+  if (row?.ratio) {
+    const time = row.ratio.time === undefined ? '' : `, ${row.ratio.time.toFixed(1)} times the time`;
+    facts.push({ key: 'Against standard training', value: `${row.ratio.passes.toFixed(1)} times the passes${time}` });
+  }
+  return facts;
+}
+
+function provenance(model: ModelView) {
+  const { provenance: p, key } = model.record;
+  return [
+    { key: 'Record', value: key },
+    { key: 'Rampart', value: `${p.rampart}, revision ${p.revision}` },
+    { key: 'Engine', value: `${p.engine.name} ${p.engine.version} on ${p.engine.device}, ${p.engine.threads} threads` },
+    { key: 'Machine', value: `${p.host.cpu}, ${p.host.cores} cores, ${p.host.memoryGb} GB, ${p.host.platform}, Node ${p.node}` },
+    { key: 'Started', value: p.startedAt },
+  ];
+}

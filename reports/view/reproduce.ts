@@ -1,0 +1,120 @@
+/** A suite file that makes one model and its cells again, from its record alone. */
+import { stringify } from 'yaml';
+import type { CellRecord, ModelRecord } from '../../records/record.ts';
+import { radius } from '../formats/format.ts';
+import { canonical } from '../formats/slug.ts';
+import type { ModelView, View } from './leaderboard.ts';
+
+export interface Reproduction {
+  readonly suite: string;
+  readonly command: string;
+  /** What the file alone cannot bring. */
+  readonly caveat: string | undefined;
+}
+
+/** The suite of this model, of what it wraps and of what attacks on it transfer from. */
+export function reproduction(model: ModelView, view: View): Reproduction {
+  const { record } = model;
+  const base = record.wraps ? view.models.find((m) => m.record.key === record.wraps) : undefined;
+  const sources = transferSources(model, view);
+  const models = [...new Set([model, ...(base ? [base] : []), ...sources])];
+  const trained = models.filter((m) => m.record.defense.kind === 'training');
+  const pretrained = models.filter((m) => m.record.defense.kind === 'pretrained');
+  const wrappers = models.filter((m) => m.record.defense.kind === 'wrapper');
+  const lead = (trained[0] ?? model).record;
+  const { dataset, provenance } = record;
+  const suite = {
+    name: `again-${record.key.slice(0, 12).toLowerCase()}`,
+    title: `${record.name}, again`,
+    datasets: [{ name: dataset.name, ...dataset.params, train: dataset.train, test: dataset.test }],
+    threats: threatsOf(model),
+    ...(trained.length > 0 ? { architectures: [...new Set(trained.map((m) => m.record.arch.name))] } : {}),
+    defenses: [...trained.map((m) => trainedEntry(m.record, lead)), ...wrappers.map((m) => wrapperEntry(m.record, base?.record))],
+    ...(pretrained.length > 0
+      ? {
+          models: pretrained.map((m) => ({
+            name: m.record.name,
+            weights: `${m.record.weightsHash.slice(0, 12)}.safetensors`,
+            arch: m.record.arch.name,
+          })),
+        }
+      : {}),
+    attacks: attacksOf(model),
+    seeds: [record.seed],
+    recipe: trained.length > 0 ? lead.recipe : {},
+    engine: { name: provenance.engine.name, threads: provenance.engine.threads },
+  };
+  const caveats = pretrained.map(
+    (m) => `save the weights with SHA-256 ${m.record.weightsHash} as ${m.record.weightsHash.slice(0, 12)}.safetensors beside it`,
+  );
+  return {
+    suite: `# Rampart ${provenance.rampart}, revision ${provenance.revision}\n${stringify(suite, { lineWidth: 0, aliasDuplicateObjects: false })}`,
+    command: 'npx rampart run suite.yml',
+    caveat: caveats.length > 0 ? caveats.join('; ') : undefined,
+  };
+}
+
+/** The trained models that attacks on this one name as their sources. */
+function transferSources(model: ModelView, view: View): ModelView[] {
+  const aliases = new Set(
+    model.cells.filter((c) => c.attack.access === 'transfer').flatMap((c) => [c.attack.params.source, c.attack.params.sources].flat()),
+  );
+  const { record } = model;
+  return [...aliases].flatMap((alias) => {
+    const fits = view.models.filter(
+      (m) => m.record.dataset.hash === record.dataset.hash && (m.record.name === alias || m.record.defense.name === alias),
+    );
+    const best = fits.find((m) => m.record.arch.name === record.arch.name && m.record.seed === record.seed) ?? fits[0];
+    return best && best !== model ? [best] : [];
+  });
+}
+
+function threatsOf(model: ModelView) {
+  const main = model.cells.find((c) => c.attack.name === 'clean')?.threat ?? model.record.threat;
+  const radii = new Map<string, Set<number>>();
+  if (main) radii.set(main.norm, new Set([main.eps]));
+  for (const { threat } of model.cells) radii.set(threat.norm, (radii.get(threat.norm) ?? new Set()).add(threat.eps));
+  if (radii.size === 0) radii.set('Linf', new Set([8 / 255]));
+  return [...radii].map(([norm, set]) => {
+    const eps = [...set].sort((a, b) => a - b).map(value);
+    if (eps.length === 1) return { norm, eps: eps[0] };
+    return { norm, eps, ...(main?.norm === norm ? { main: value(main.eps) } : {}) };
+  });
+}
+
+/** `8/255` where it is exactly that number: a suite reads fractions. */
+function value(eps: number): number | string {
+  const text = radius(eps);
+  const [top, bottom] = text.split('/').map(Number);
+  return top !== undefined && bottom !== undefined && top / bottom === eps ? text : eps;
+}
+
+function trainedEntry(record: ModelRecord, lead: ModelRecord) {
+  const changed = Object.fromEntries(Object.entries(record.recipe).filter(([k, v]) => canonical(v) !== canonical(lead.recipe[k])));
+  return {
+    name: record.defense.name,
+    ...record.defense.params,
+    ...(record.threat ? { threat: { norm: record.threat.norm, eps: value(record.threat.eps) } } : {}),
+    ...(Object.keys(changed).length > 0 ? { recipe: changed } : {}),
+  };
+}
+
+function wrapperEntry(record: ModelRecord, base: ModelRecord | undefined) {
+  return {
+    name: record.defense.name,
+    ...record.defense.params,
+    ...(base?.defense.kind === 'training' ? { around: [base.defense.name] } : {}),
+  };
+}
+
+function attacksOf(model: ModelView) {
+  const byIdentity = new Map<string, CellRecord>();
+  for (const cell of model.cells.filter((c) => c.attack.name !== 'clean'))
+    byIdentity.set(canonical([cell.attack.label, cell.attack.params]), cell);
+  return [...byIdentity.values()].map(({ attack, n }) => ({
+    name: attack.name,
+    ...(attack.label === attack.name ? {} : { label: attack.label }),
+    ...attack.params,
+    ...(n > 0 && n < model.record.dataset.test ? { n } : {}),
+  }));
+}

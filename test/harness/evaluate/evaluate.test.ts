@@ -1,0 +1,183 @@
+import { beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
+import { defineEnsemble } from '../../../attacks/attack.ts';
+import { evaluate, evaluateCurve, predictClean } from '../../../harness/evaluate/evaluate.ts';
+import { tf } from '../../../tensor/tf.ts';
+import { input, mover, pixels, type Seen, threshold } from '../toy.ts';
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+// distances to 0.5 in units of 1/255: 2.5, 22.5, 72.5, 12.5, 102.5; eps 0.1 is 25.5
+const data = pixels(130, 150, 200, 115, 25);
+
+const pair = (...names: string[]) =>
+  defineEnsemble({
+    name: 'pair',
+    title: 'pair',
+    paper: 'none',
+    version: 1,
+    access: 'decision',
+    norms: ['Linf'],
+    params: z.strictObject({}),
+    members: () => names.map((attack) => ({ attack, params: {} })),
+  });
+
+test('the harness says which points are broken, how they are classified and how far they are', async () => {
+  const result = await evaluate(input(mover('full', 1), data));
+  expect(result.robust).toBe('00101');
+  expect(result.predictions).toEqual([0, 0, 1, 1, 0]);
+  expect(result.distances).toEqual([0.1, 0.1, 0.1, 0.1, 0.1]);
+  expect(result.passes).toEqual({ forward: 5, backward: 0 });
+});
+
+test('points wrong before the attack are not attacked and count as broken', async () => {
+  const seen: Seen = { batches: [] };
+  const result = await evaluate(input(mover('full', 1, { seen }), data, { clean: '11011' }));
+  expect(seen.batches).toEqual([
+    [0, 1],
+    [3, 4],
+  ]);
+  expect(result.robust).toBe('00001');
+  expect(result.distances[2]).toBe(0);
+  expect(result.predictions[2]).toBe(1);
+});
+
+test('a streaming attack gets the whole queue at once', async () => {
+  const seen: Seen = { batches: [] };
+  await evaluate(input(mover('full', 1, { seen, streams: true }), data));
+  expect(seen.batches).toEqual([[0, 1, 2, 3, 4]]);
+});
+
+test('members run in order on what is left, and the result is the worst case', async () => {
+  const seen: Seen = { batches: [] };
+  const table = [mover('weak', 0.5), mover('full', 1, { seen })];
+  const result = await evaluate(
+    input(pair('weak', 'full'), data, { lookup: (name) => table.find((a) => a.name === name) as (typeof table)[0] }),
+  );
+  expect(result.robust).toBe('00101');
+  expect(seen.batches.flat()).toEqual([1, 2, 4]);
+  expect(result.members?.map(({ attack, entered, left }) => [attack, entered, left])).toEqual([
+    ['weak', 5, 3],
+    ['full', 3, 2],
+  ]);
+  expect(result.distances.slice(0, 2)).toEqual([0.05, 0.1]);
+});
+
+test('survivors are summed over batches and counted on over members', async () => {
+  const table = [mover('weak', 0.5), mover('full', 1)];
+  const result = await evaluate(
+    input(pair('weak', 'full'), data, { lookup: (name) => table.find((a) => a.name === name) as (typeof table)[0] }),
+  );
+  expect(result.survivors).toEqual([
+    [1, 5],
+    [2, 3],
+  ]);
+});
+
+test('the outcome does not depend on the batch size', async () => {
+  const results = [];
+  for (const batchSize of [1, 2, 5]) results.push(await evaluate(input(mover('lucky', 1, { random: true }), data, { batchSize })));
+  expect(results[1]).toEqual(results[0]);
+  expect(results[2]).toEqual(results[0]);
+});
+
+test('the first broken examples by index are kept with their pixels', async () => {
+  const { examples } = await evaluate(input(mover('full', 1), data, { keepExamples: 2, batchSize: 1 }));
+  expect(examples?.ids).toEqual([0, 1]);
+  expect(examples?.adversarial[0]).toBeCloseTo(130 / 255 - 0.1, 6);
+  expect(examples?.adversarial[1]).toBeCloseTo(150 / 255 - 0.1, 6);
+});
+
+test('an evaluation killed after any batch goes on and ends with the same result', async () => {
+  const table = [mover('weak', 0.5, { random: true }), mover('full', 1, { random: true })];
+  const lookup = (name: string) => table.find((a) => a.name === name) as (typeof table)[0];
+  const timeless = (r: Awaited<ReturnType<typeof evaluate>>) => ({ ...r, members: r.members?.map((m) => ({ ...m, wallMs: 0 })) });
+  const whole = await evaluate(input(pair('weak', 'full'), data, { lookup, keepExamples: 2 }));
+  const states: Uint8Array[] = [];
+  const checkpoint = { load: async () => undefined, save: async (s: Uint8Array) => void states.push(s) };
+  await evaluate(input(pair('weak', 'full'), data, { lookup, keepExamples: 2, checkpoint }));
+  expect(states.length).toBeGreaterThan(4);
+  for (const state of states) {
+    const resumed = await evaluate(
+      input(pair('weak', 'full'), data, { lookup, keepExamples: 2, checkpoint: { load: async () => state, save: async () => {} } }),
+    );
+    expect(timeless(resumed)).toEqual(timeless(whole));
+  }
+});
+
+test('a curve is monotone and attacks only what the smaller radius left', async () => {
+  const seen: Seen = { batches: [] };
+  const { threat: _, ...rest } = input(mover('full', 1, { seen }), data, { batchSize: 8 });
+  const curve = await evaluateCurve({ ...rest, threat: { norm: 'Linf', eps: 0 } }, [0.1, 0.02, 0.3]);
+  expect(curve.map((e) => e.robust)).toEqual(['00101', '01111', '00001']);
+  expect(seen.batches).toEqual([
+    [0, 1, 2, 3, 4],
+    [1, 2, 3, 4],
+    [2, 4],
+  ]);
+  expect(curve[2]?.distances[0]).toBe(0.02);
+});
+
+test('clean predictions come with confidences and one forward pass each', async () => {
+  const result = await predictClean(threshold(), 'threshold', pixels(0, 255, 255), 2);
+  expect(result.robust).toBe('111');
+  expect(result.predictions).toEqual([0, 1, 1]);
+  expect(result.passes).toEqual({ forward: 3, backward: 0 });
+  expect(result.confidences[0]).toBeCloseTo(Math.E / (1 + Math.E), 5);
+});
+
+test('a random classifier is judged on the mean of its answers, and says so', async () => {
+  let call = 0;
+  const flip = threshold();
+  // one answer of five is turned round, loudly, but never outweighs the four others
+  const random = {
+    ...flip,
+    randomized: true,
+    logits: (x: tf.Tensor4D) => tf.tidy(() => flip.logits(x).mul<tf.Tensor2D>(call++ % 5 === 4 ? -10 : 10)),
+  };
+  const result = await evaluate(input(mover('still', 0), data, { classifier: random }));
+  expect(result.robust).toBe('11111');
+  expect(result.flags.map((f) => f.name)).toContain('randomized');
+});
+
+test('classifiers that return probabilities are flagged', async () => {
+  const inner = threshold();
+  const softened = { ...inner, logits: (x: tf.Tensor4D) => tf.tidy(() => tf.softmax(inner.logits(x))) };
+  const { flags } = await evaluate(input(mover('full', 1), data, { classifier: softened }));
+  expect(flags.map((f) => f.name)).toEqual(['probabilities']);
+});
+
+test('images without a gradient are flagged where the attack needs one', async () => {
+  const inner = threshold();
+  const cut = (x: tf.Tensor4D) => tf.step(x.sub(0.5)).add(x.mul(0)) as tf.Tensor4D;
+  const steps = { ...inner, logits: (x: tf.Tensor4D) => tf.tidy(() => inner.logits(cut(x))) };
+  const gradient = { ...mover('gradient', 1), access: 'gradient' as const };
+  const { flags } = await evaluate(input(gradient, data, { classifier: steps }));
+  expect(flags.map((f) => f.name)).toEqual(['zero-gradient']);
+  expect((await evaluate(input(gradient, data))).flags).toEqual([]);
+});
+
+test('nothing stays allocated', async () => {
+  const before = tf.memory().numTensors;
+  await evaluate(input(mover('full', 1), data, { keepExamples: 3 }));
+  expect(tf.memory().numTensors).toBe(before);
+});
+
+test('an attack that leaks tensors is flagged', async () => {
+  const clean = mover('leaky', 1);
+  const leaky = {
+    ...clean,
+    create: (p: unknown) => {
+      const attack = clean.create(p);
+      const perturb = (...args: Parameters<typeof attack.perturb>) => {
+        tf.keep(tf.scalar(1));
+        return attack.perturb(...args);
+      };
+      return { perturb };
+    },
+  };
+  const { flags } = await evaluate(input(leaky, data));
+  expect(flags).toEqual([{ name: 'leaked-tensors', detail: 'leaky left 3 tensors allocated' }]);
+});

@@ -1,0 +1,72 @@
+/** Plans that real workers can do: a small trained network on a few drawn images, and the processes that do them. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { prepareData } from '../../../harness/job/data.ts';
+import type { EngineRef, Job, RunSettings } from '../../../harness/job/job.ts';
+import { type Plan, type Planned, planRun } from '../../../harness/run/plan.ts';
+import { Store } from '../../../records/folder-store.ts';
+import { freshFolder } from '../folders.ts';
+import { suiteWith } from '../suites.ts';
+
+export const wasmEngine: EngineRef = { name: 'wasm', device: 'cpu', threads: 1 };
+const golden = fileURLToPath(new URL('../../golden/model.safetensors', import.meta.url));
+
+const CHANGES = {
+  datasets: 'datasets: [{ name: shapes, train: 40, test: 8 }]',
+  recipe: 'recipe: { epochs: 1, validation: 8, batchSize: 16 }',
+  defenses: 'defenses: [standard]',
+  models: `models: [{ name: borrowed, weights: ${golden}, arch: resnet-tiny, title: From elsewhere }]`,
+  attacks: 'attacks: [fgsm]',
+};
+
+/** What a test asks for by name: `borrowed`, or `fgsm on borrowed`. */
+const nameOf = (p: Planned) => (p.kind === 'model' ? p.job.name : `${p.label} on ${p.model.job.name}`);
+
+export interface RealPlan {
+  readonly plan: Plan;
+  readonly store: Store;
+  readonly settings: RunSettings;
+  /** In an order in which each has what it needs. */
+  readonly names: { readonly models: readonly string[]; readonly clean: readonly string[]; readonly attacks: readonly string[] };
+  /** The job of that name; what it needs must be done. */
+  job(name: string): Promise<Job>;
+}
+
+/** A suite with a network that comes trained, `borrowed`, and one to be trained, `standard`; with a folder of its own. */
+export async function realPlan(changes: Record<string, string> = {}, engine = wasmEngine): Promise<RealPlan> {
+  const { suite, registry } = await suiteWith({ ...CHANGES, ...changes }, fileURLToPath(new URL('./real.yml', import.meta.url)));
+  const data = await prepareData(suite, registry, { dataDir: '', download: false, signal: new AbortController().signal });
+  const plan = planRun(suite, registry, data, engine);
+  const settings = { out: freshFolder(), dataDir: '', plugins: suite.plugins, revision: '', batchSize: 2, keepExamples: 2 };
+  const store = new Store(settings.out);
+  const all: Planned[] = [...plan.models, ...plan.cells];
+  const job = async (name: string): Promise<Job> => {
+    const planned = all.find((p) => nameOf(p) === name);
+    if (!planned) throw new Error(`no job "${name}" among ${all.map(nameOf).join(', ')}`);
+    if (planned.kind === 'model') return planned.job;
+    const hashes = new Map<string, string>();
+    for (const { job } of plan.models) hashes.set(job.key, (await store.modelRecord(job.key))?.weightsHash ?? '');
+    const weightsHash = (key: string) => hashes.get(key) ?? '';
+    const cellKey = (id: string): string => plan.cells.find((c) => c.id === id)?.job(weightsHash, cellKey).key ?? '';
+    return planned.job(weightsHash, cellKey);
+  };
+  const clean = plan.cells.filter((c) => c.label === 'clean');
+  const attacks = plan.cells.filter((c) => c.label !== 'clean');
+  return { plan, store, settings, names: { models: plan.models.map(nameOf), clean: clean.map(nameOf), attacks: attacks.map(nameOf) }, job };
+}
+
+/** Process ids of the workers that this process has started and that live; needs Linux. */
+export function workers(): number[] {
+  const mine = (pid: string) => {
+    try {
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+      const gone = fields[0] === 'Z';
+      return !gone && Number(fields[1]) === process.pid && /worker\.[jt]s/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+    } catch {
+      return false; // ended meanwhile
+    }
+  };
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && mine(name))
+    .map(Number);
+}

@@ -1,0 +1,154 @@
+import { expect, test } from 'vitest';
+import type { Job } from '../../../harness/job/job.ts';
+import { type Executor, JobError } from '../../../harness/run/executor.ts';
+import type { Planned } from '../../../harness/run/plan.ts';
+import { schedule } from '../../../harness/run/scheduler.ts';
+import { Store } from '../../../records/folder-store.ts';
+import { freshFolder } from '../folders.ts';
+import { doneRecord, somewhere } from '../records.ts';
+import { cpuEngine, planFor } from './plans.ts';
+
+const named = (job: Job) => (job.kind === 'model' ? job.name : `${job.attack.label} on ${job.model.name}`);
+const plannedName = (p: Planned) => (p.kind === 'model' ? p.job.name : `${p.label} on ${p.model.job.name}`);
+
+/** Does jobs in this process: leaves a record, or does what `act` says for a job of that name. */
+async function setting(slots = 1, act: Record<string, (store: Store, job: Job) => unknown> = {}, changes: Record<string, string> = {}) {
+  const { plan, registry } = await planFor(changes);
+  const store = new Store(freshFolder());
+  const started: string[] = [];
+  const abort = new AbortController();
+  let running = 0;
+  let most = 0;
+  const executor: Executor = {
+    async run(job, _engine, signal) {
+      started.push(named(job));
+      most = Math.max(most, ++running);
+      await new Promise((done) => setTimeout(done, 2));
+      try {
+        signal.throwIfAborted();
+        await act[named(job)]?.(store, job);
+        await store.writeRecord(doneRecord(job, registry));
+      } finally {
+        running--;
+      }
+    },
+    close: async () => undefined,
+  };
+  const run = () =>
+    schedule({
+      plan,
+      store,
+      registry,
+      executor,
+      slots: Array.from({ length: slots }, () => cpuEngine),
+      provenance: () => somewhere,
+      signal: abort.signal,
+    });
+  return { run, started, abort, store, most: () => most };
+}
+
+const fails =
+  (kind: 'error' | 'killed', message: string, fatal = false) =>
+  () => {
+    throw new JobError({ kind, message }, fatal);
+  };
+
+test('every job runs after what it needs, and the results are in the order of the plan', async () => {
+  const { run, started } = await setting();
+  const finished = await run();
+  expect(finished.map((f) => [plannedName(f.planned), f.state])).toEqual([
+    ['standard', 'done'],
+    ['trades', 'done'],
+    ['clean on standard', 'done'],
+    ['fgsm on standard', 'done'],
+    ['pgd on standard', 'done'],
+    ['clean on trades', 'done'],
+    ['fgsm on trades', 'done'],
+    ['pgd on trades', 'done'],
+  ]);
+  for (const model of ['standard', 'trades'])
+    for (const attack of ['fgsm', 'pgd']) {
+      expect(started.indexOf(model)).toBeLessThan(started.indexOf(`clean on ${model}`));
+      expect(started.indexOf(`clean on ${model}`)).toBeLessThan(started.indexOf(`${attack} on ${model}`));
+    }
+});
+
+test('the longest chain of work starts first', async () => {
+  const { run, started } = await setting();
+  await run();
+  expect(started.slice(0, 2)).toEqual(['trades', 'standard']);
+});
+
+test('as many jobs run at once as there are slots', async () => {
+  const { run, most } = await setting(3);
+  await run();
+  expect(most()).toBe(3);
+});
+
+test('what is done is reused', async () => {
+  const { run, started } = await setting();
+  await run();
+  const before = started.length;
+  const again = await run();
+  expect(started.length).toBe(before);
+  expect(again.every((f) => f.state === 'reused')).toBe(true);
+});
+
+test('a failed cell costs only itself, and its record has the reason', async () => {
+  const { run, store } = await setting(2, { 'fgsm on trades': fails('killed', 'the worker was killed by SIGKILL') });
+  const finished = await run();
+  const failed = finished.filter((f) => f.state === 'failed');
+  expect(failed.map((f) => plannedName(f.planned))).toEqual(['fgsm on trades']);
+  const record = await store.cellRecord(failed[0]?.record.key ?? '');
+  expect(record?.error).toEqual({ kind: 'killed', message: 'the worker was killed by SIGKILL' });
+  expect(finished.filter((f) => f.state === 'done').length).toBe(7);
+});
+
+test('a failed model fails its cells with its reason, and no others', async () => {
+  const { run, started } = await setting(2, { trades: fails('error', 'loss is not finite') });
+  const failed = (await run()).filter((f) => f.state === 'failed');
+  expect(failed.map((f) => plannedName(f.planned))).toEqual(['trades', 'clean on trades', 'fgsm on trades', 'pgd on trades']);
+  expect(failed[1]?.record.error).toEqual({ kind: 'dependency', message: 'model trades failed: loss is not finite' });
+  expect(started).not.toContain('clean on trades');
+});
+
+test('a failed job is tried again in the next run', async () => {
+  let calls = 0;
+  const { run } = await setting(1, {
+    'pgd on standard': () => {
+      if (++calls === 1) throw new JobError({ kind: 'killed', message: 'once' });
+    },
+  });
+  expect((await run()).filter((f) => f.state === 'failed').length).toBe(1);
+  const again = await run();
+  expect(again.filter((f) => f.state === 'done').map((f) => plannedName(f.planned))).toEqual(['pgd on standard']);
+});
+
+test('a failure of the store ends the run, and keeps what was finished', async () => {
+  const { run, started, store } = await setting(1, { standard: fails('error', '[store] no space left on the disk', true) });
+  await expect(run()).rejects.toThrow('[store] no space left on the disk');
+  expect(started).toEqual(['trades', 'standard']);
+  const kept = await planFor();
+  expect(await store.modelRecord(kept.plan.models[1]?.job.key ?? '')).toBeDefined();
+});
+
+test('an interrupted run starts nothing more, and goes on later', async () => {
+  const { run, started, abort } = await setting(1, { standard: () => abort.abort(new Error('interrupted')) });
+  await expect(run()).rejects.toThrow('interrupted');
+  expect(started).toEqual(['trades', 'standard']);
+});
+
+test('a worker that leaves no record is a failure', async () => {
+  const { plan, registry } = await planFor({ defenses: 'defenses: [standard]' });
+  const idle: Executor = { run: async () => undefined, close: async () => undefined };
+  const finished = await schedule({
+    plan,
+    store: new Store(freshFolder()),
+    registry,
+    executor: idle,
+    slots: [cpuEngine],
+    provenance: () => somewhere,
+    signal: new AbortController().signal,
+  });
+  expect(finished[0]?.record.error?.message).toBe('the worker wrote no record');
+});

@@ -1,0 +1,136 @@
+/** The pieces of the training loop against hand-worked numbers and PyTorch's. */
+import { beforeAll, describe, expect, test } from 'vitest';
+import { recipeSchema } from '../../../harness/suite/recipe.ts';
+import { cropFlipImages, plainImages } from '../../../harness/train/augment.ts';
+import { clipGradients, MovingAverage, Sgd } from '../../../harness/train/optimizer.ts';
+import { Stepper, smoothedCrossEntropy } from '../../../harness/train/step.ts';
+import { overfitsCatastrophically } from '../../../harness/train/validate.ts';
+import { createNetwork } from '../../../models/index.ts';
+import { Rng } from '../../../tensor/rng.ts';
+import { tf } from '../../../tensor/tf.ts';
+import { trainingBatch } from '../../contract/defense.ts';
+import { largestDifference } from '../../golden.ts';
+import { halves } from './training-data.ts';
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+const close = (got: ArrayLike<number>, want: readonly number[]) =>
+  want.forEach((w, i) => {
+    expect(got[i]).toBeCloseTo(w, 6);
+  });
+
+// torch: SGD(lr=0.1, momentum=0.9, weight_decay=0.01) after clip_grad_norm_(6.5), two steps
+test('SGD with momentum, weight decay and clipping is that of PyTorch', () => {
+  const params = new Map([
+    ['w', tf.variable(tf.tensor1d([1, -2]))],
+    ['b', tf.variable(tf.tensor1d([0.5]))],
+  ]);
+  const sgd = new Sgd(params, { momentum: 0.9, weightDecay: 0.01 });
+  for (const [w, b] of [
+    [[3, 4], [12]],
+    [[1, 0], [0]],
+  ] as const)
+    sgd.step(
+      clipGradients(
+        new Map([
+          ['w', tf.tensor1d([...w])],
+          ['b', tf.tensor1d([...b])],
+        ]),
+        6.5,
+      ),
+      0.1,
+    );
+  close(params.get('w')?.dataSync() ?? [], [0.612251, -2.374002]);
+  close(params.get('b')?.dataSync() ?? [], [-0.6408494]);
+});
+
+test('label smoothing is that of PyTorch', () => {
+  const logits = tf.tensor2d([
+    [1, 2, 0],
+    [0, 0, 3],
+  ]);
+  close(smoothedCrossEntropy(logits, tf.tensor1d([0, 2], 'int32'), 0.1).dataSync(), [0.8512643]);
+});
+
+test('the moving average starts fast and is swapped in and out', () => {
+  const w = tf.variable(tf.scalar(0));
+  const average = new MovingAverage(new Map([['w', w]]), 0.5);
+  w.assign(tf.scalar(1));
+  average.update(); // decay 1/10
+  average.update(); // decay 2/11
+  const want = 1 - (1 / 10) * (2 / 11);
+  average.swap();
+  close(w.dataSync(), [want]);
+  average.swap();
+  close(w.dataSync(), [1]);
+});
+
+describe('crop and flip', () => {
+  const shape = [4, 4, 1] as const;
+  const split = { n: 1, images: Uint8Array.from({ length: 16 }, (_, i) => i + 1), labels: new Uint8Array(1) };
+  /** All 2 * 9 * 9 outcomes that there can be, as strings. */
+  const possible = new Set<string>();
+  for (let down = -4; down <= 4; down++)
+    for (let right = -4; right <= 4; right++)
+      for (const flip of [false, true]) {
+        const rows = Array.from({ length: 4 }, (_, y) => {
+          const row = Array.from({ length: 4 }, (_, x) => {
+            const [sy, sx] = [y + down, x + right];
+            return sy < 0 || sy > 3 || sx < 0 || sx > 3 ? 0 : sy * 4 + sx + 1;
+          });
+          return flip ? row.reverse() : row;
+        });
+        possible.add(rows.flat().join());
+      }
+
+  test('gives exactly the crops of the padded image and their mirror images', () => {
+    const rng = new Rng('crops');
+    const seen = new Set<string>();
+    for (let i = 0; i < 4000; i++) {
+      const pixels = cropFlipImages(split, shape, Int32Array.of(0), rng);
+      seen.add([...pixels].map((v) => Math.round(v * 255)).join());
+    }
+    expect([...seen].filter((s) => !possible.has(s))).toEqual([]);
+    expect(seen.size).toBe(possible.size);
+  });
+
+  test('none leaves the pixels as bytes over 255', () => {
+    const pixels = plainImages(split, shape, Int32Array.of(0));
+    expect([...pixels]).toEqual([...Float32Array.from(split.images, (b) => b / 255)]);
+  });
+});
+
+describe('catastrophic overfitting', () => {
+  const epoch = (validationFgsm: number, validationPgd: number) => ({ validationFgsm, validationPgd });
+  test('is PGD accuracy under half its best while that under FGSM does not fall', () =>
+    expect(overfitsCatastrophically([epoch(0.4, 0.35), epoch(0.7, 0.02)])).toBe(true));
+  test('is not a bad epoch in which both fall', () => expect(overfitsCatastrophically([epoch(0.4, 0.35), epoch(0.2, 0.02)])).toBe(false));
+  test('is not robustness that never was', () => expect(overfitsCatastrophically([epoch(0.2, 0.05), epoch(0.3, 0.01)])).toBe(false));
+  test('passes over epochs without a validation', () =>
+    expect(overfitsCatastrophically([epoch(0.4, 0.35), {}, epoch(0.7, 0.02)])).toBe(true));
+});
+
+test('the same tensor forward again is one pass and moves the batch statistics twice', async () => {
+  const { shape, classNames, mean, std } = halves();
+  const network = () => createNetwork('cnn-small', { inputShape: shape, classes: classNames.length, mean, std }, new Rng('init'));
+  const [shared, plain] = [network(), network()];
+  const batch = trainingBatch();
+  const other = tf.tidy(() => batch.x.mul(0.5)) as tf.Tensor4D;
+  const order = [batch.x, other, batch.x, batch.x, other];
+  for (const x of order) tf.dispose({ ...tf.tidy(() => plain.forward(x, { training: true })) });
+  const recipe = recipeSchema.parse({});
+  const training = {
+    craft: async () => ({}),
+    objective(_b: unknown, _c: unknown, ctx: { forward(x: tf.Tensor4D): { logits: tf.Tensor2D } }) {
+      const logits = order.map((x) => ctx.forward(x).logits);
+      return { loss: tf.addN(logits).mean() as tf.Scalar, logits: logits[0] as tf.Tensor2D, terms: {} };
+    },
+  };
+  const stepper = new Stepper({ name: 'repeat', network: shared, training, threat: { norm: 'Linf', eps: 0.1 }, recipe });
+  await stepper.step(batch, { epoch: 0, step: 0, progress: 0, learningRate: 0 });
+  expect(stepper.passes).toEqual({ forward: 16, backward: 16 });
+  for (const [name, buffer] of plain.buffers)
+    expect(largestDifference(buffer, shared.buffers.get(name) as tf.Tensor), name).toBeLessThan(1e-6);
+});

@@ -1,0 +1,64 @@
+/** The suite file on a model's page is a suite: the real parser takes it and plans the same model and cells. */
+import { describe, expect, it } from 'vitest';
+import { resolveSuite } from '../../../harness/suite/read.ts';
+import { buildView } from '../../../reports/view/leaderboard.ts';
+import { reproduction } from '../../../reports/view/reproduce.ts';
+import { syntheticRecords } from '../synthetic.ts';
+
+/** Synthetic records whose parameters are ones that the plug-ins know. */
+function records() {
+  const made = syntheticRecords({
+    models: 4,
+    n: 200,
+    attacks: ['fgsm', 'pgd', 'square', 'transfer'],
+    threats: [
+      { norm: 'Linf', eps: 8 / 255 },
+      { norm: 'Linf', eps: 4 / 255 },
+    ],
+  });
+  for (const r of made) {
+    if (r.kind === 'model') {
+      r.defense.params = r.defense.name === 'trades' ? { beta: 5 } : {};
+      r.recipe = { epochs: 12, batchSize: 128, learningRate: 0.1 };
+    } else if (r.attack.name === 'pgd') r.attack.params = { steps: 20, restarts: 2 };
+    else if (r.attack.name === 'transfer') r.attack.params = { sources: ['standard'] };
+    else if (r.attack.name === 'square') r.attack.params = { queries: 500 };
+    if (r.kind === 'cell' && r.attack.name === 'square') r.n = 100;
+  }
+  return made;
+}
+
+describe('the suite that makes a model again', () => {
+  const view = buildView(records());
+  const trades = view.models.find((m) => m.name === 'trades');
+  if (!trades) throw new Error('no trades among the synthetic models');
+
+  it('is one that the command line takes, with the same data, threats, defense, attacks and seed', async () => {
+    const { suite } = await resolveSuite(reproduction(trades, view).suite, 'suite.yml');
+    expect(suite.threats[0]).toMatchObject({ norm: 'Linf', main: 8 / 255, radii: [4 / 255, 8 / 255] });
+    expect(suite.architectures).toEqual(['resnet-tiny']);
+    expect(suite.defenses.find((d) => d.ref.name === 'trades')?.ref.params).toMatchObject({ beta: 5 });
+    expect(suite.defenses[0]?.recipe).toMatchObject({ epochs: 12, batchSize: 128, learningRate: 0.1 });
+    expect(suite.attacks.find((a) => a.label === 'pgd')?.ref.params).toMatchObject({ steps: 20, restarts: 2 });
+    expect(suite.attacks.find((a) => a.label === 'square')?.n).toBe(100);
+    expect(suite.seeds).toEqual([0]);
+  });
+
+  it('holds the model that an attack transfers from', async () => {
+    const { suite } = await resolveSuite(reproduction(trades, view).suite, 'suite.yml');
+    expect(suite.defenses.map((d) => d.label)).toContain('standard');
+  });
+
+  it('of a pretrained model says which weights it needs', () => {
+    const pretrained = structuredClone(records());
+    const model = pretrained.find((r) => r.kind === 'model' && r.name === 'trades');
+    if (model?.kind !== 'model') throw new Error('no trades among the synthetic models');
+    model.defense = { ...model.defense, kind: 'pretrained', params: {} };
+    const again = buildView(pretrained);
+    const found = again.models.find((m) => m.name === 'trades');
+    if (!found) throw new Error('no trades in the view');
+    const { suite, caveat } = reproduction(found, again);
+    expect(caveat).toContain(model.weightsHash);
+    expect(suite).toContain(`weights: ${model.weightsHash.slice(0, 12)}.safetensors`);
+  });
+});
