@@ -5,7 +5,7 @@ import { defineAttack } from './attack.ts';
 import { apgdSearch } from './parts/apgd/apgd.ts';
 import { apgdCost, apgdParams } from './parts/apgd/params.ts';
 import { targetedDlr } from './parts/dlr.ts';
-import { classesByRank } from './parts/ranks.ts';
+import { classesByRank } from './parts/search/ranks.ts';
 
 const params = apgdParams.extend({
   targets: z.number().int().min(1).default(9).describe('classes tried per example, in the order of the clean logits'),

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { defineAttack } from './attack.ts';
 import { fabParams, fabSearch } from './parts/fab/fab.ts';
-import { classesByRank } from './parts/ranks.ts';
+import { classesByRank } from './parts/search/ranks.ts';
 
 const params = fabParams.extend({
   targets: z.number().int().min(1).default(9).describe('classes tried per example, in the order of the clean logits'),

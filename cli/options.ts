@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { RampartError } from '../errors.ts';
 import { packageRoot } from '../harness/job/provenance.ts';
-import type { Suite } from '../harness/suite/read.ts';
+import type { Suite } from '../harness/suite/suite.ts';
 
 export interface RawOptions {
   data?: string;

@@ -1,6 +1,6 @@
 /** The site of an output folder, from its records. */
 import { join } from 'node:path';
-import { readIndex, readRun } from '../harness/run/run.ts';
+import { readIndex, readRun } from '../records/run-index.ts';
 import { writeSite } from '../reports/site.ts';
 
 /** Writes the site of `dir` to `to`, `dir/site` unless given; resolves with the path of its first page. */

@@ -1,6 +1,7 @@
 /** A small convolutional network that learns in seconds: for the quick suite and for tests. */
+
+import type { ArchSetup } from './architecture.ts';
 import { type Graph, GraphBuilder } from './graph.ts';
-import type { ArchSetup } from './index.ts';
 
 /** Three 3x3 convolutions of widths 16, 32, 64 and stride 2, each with batch normalisation and ReLU; flattened; linear. */
 export function cnnSmall({ inputShape, classes, mean, std }: ArchSetup): Graph {

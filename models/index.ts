@@ -1,27 +1,10 @@
 /** The table of architectures. */
 import { unknownName } from '../errors.ts';
 import type { Rng } from '../tensor/rng.ts';
-import type { Shape } from '../tensor/tf.ts';
+import type { Architecture, ArchSetup } from './architecture.ts';
 import { cnnSmall } from './cnn.ts';
-import type { Graph } from './graph.ts';
 import { Network } from './network.ts';
 import { preActResnet18, resnet, resnetTiny, wideResnet } from './resnet.ts';
-
-export interface ArchSetup {
-  readonly inputShape: Shape;
-  readonly classes: number;
-  /** Per-channel normalisation inside the classifier. */
-  readonly mean: readonly number[];
-  readonly std: readonly number[];
-}
-
-export interface Architecture {
-  readonly name: string;
-  readonly title: string;
-  /** Raised when the same name would be another network. */
-  readonly version: number;
-  graph(setup: ArchSetup): Graph;
-}
 
 export const architectures: readonly Architecture[] = [
   { name: 'cnn-small', title: 'CNN 16-32-64', version: 1, graph: cnnSmall },

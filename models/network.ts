@@ -1,23 +1,20 @@
 /** A network in training: parameters and batch statistics as variables, forward passes on the tape of TensorFlow.js. */
-import { RampartError } from '../errors.ts';
 import { batchNormTrain, moveStatistics, relu } from '../tensor/fused.ts';
 import type { Rng } from '../tensor/rng.ts';
 import { tf } from '../tensor/tf.ts';
 import type { Classifier } from './classifier.ts';
 import { freeze } from './frozen.ts';
 import { type Graph, type Node, type NodeId, shapesOf } from './graph.ts';
+import { checkEntries, type Parameter, parametersOf } from './parameters.ts';
 import type { Entry } from './safetensors.ts';
 import { compileTraining, type TrainingProgram, type Wanted } from './training.ts';
 
 export const BN_EPS = 1e-5;
 const BN_MOMENTUM = 0.1;
 
-/** PyTorch's shape of a parameter, and where it lives here. */
-interface Slot {
-  /** As PyTorch stores it: `[out,in,k,k]`, `[out,in]`, `[c]`; `[1,c,1,1]` for a normalisation. */
-  readonly shape: readonly number[];
+/** A parameter, and where it lives here. */
+interface Slot extends Parameter {
   readonly variable: tf.Variable;
-  readonly layout: 'conv' | 'linear' | 'plain';
 }
 
 /** Batch statistics of one forward pass, or of one normalisation in it, kept by whoever asked for them. */
@@ -75,47 +72,39 @@ export class Network implements Classifier {
     return [...this.params.values()].reduce((n, v) => n + v.size, 0);
   }
 
-  #slot(name: string, layout: Slot['layout'], shape: number[], values: Float32Array, trainable: boolean): tf.Variable {
-    const variable = tf.tidy(() => tf.variable(toLocal(values, shape, layout), false));
-    variable.trainable = trainable;
-    this.#slots.set(name, { shape, variable, layout });
-    (trainable ? this.params : this.buffers).set(name, variable);
-    return variable;
+  #allocate(node: Node, rng: Rng): void {
+    const values = this.#initial(node, rng);
+    for (const [i, parameter] of parametersOf(node).entries()) {
+      const { name, shape, layout, trainable } = parameter;
+      const variable = tf.tidy(() => tf.variable(toLocal(values[i] as Float32Array, shape, layout), false));
+      variable.trainable = trainable;
+      this.#slots.set(name, { ...parameter, variable });
+      (trainable ? this.params : this.buffers).set(name, variable);
+    }
+    if (node.op !== 'normalize') return;
+    const own = (what: string, values: readonly number[]) =>
+      this.buffers.get(`${node.name}${what}`) ?? tf.variable(tf.tensor1d([...values]), false);
+    this.#norms.set(node, [own('mean', node.mean), own('std', node.std)]);
   }
 
-  #allocate(node: Node, rng: Rng): void {
-    if (node.op === 'normalize') {
-      const c = node.mean.length;
-      const shape = [1, c, 1, 1];
-      const named = node.name === undefined ? undefined : node.name;
-      if (named !== undefined) {
-        const mean = this.#slot(`${named}mean`, 'plain', shape, Float32Array.from(node.mean), false);
-        const std = this.#slot(`${named}std`, 'plain', shape, Float32Array.from(node.std), false);
-        this.#norms.set(node, [mean, std]);
-      } else {
-        this.#norms.set(node, [tf.variable(tf.tensor1d([...node.mean]), false), tf.variable(tf.tensor1d([...node.std]), false)]);
-      }
-    } else if (node.op === 'conv' || node.op === 'linear') {
-      const k = node.op === 'conv' ? node.kernel : 1;
-      const fanIn = node.inC * k * k;
-      const size = node.outC * fanIn;
-      const bound = 1 / Math.sqrt(fanIn);
-      const own = rng.fork(node.name);
-      const values =
-        node.op === 'conv' && this.graph.init === 'normal'
-          ? own.normal(size).map((v) => v * Math.sqrt(2 / (k * k * node.outC)))
-          : own.uniform(size, -bound, bound);
-      const shape = node.op === 'conv' ? [node.outC, node.inC, k, k] : [node.outC, node.inC];
-      this.#slot(`${node.name}.weight`, node.op, shape, values, true);
-      if (node.op === 'linear' || node.bias)
-        this.#slot(`${node.name}.bias`, 'plain', [node.outC], own.uniform(node.outC, -bound, bound), true);
-    } else if (node.op === 'bn') {
+  /** Initial values of a node's parameters, in the order of `parametersOf`. */
+  #initial(node: Node, rng: Rng): Float32Array[] {
+    if (node.op === 'normalize') return [Float32Array.from(node.mean), Float32Array.from(node.std)];
+    if (node.op === 'bn') {
       const c = node.channels;
-      this.#slot(`${node.name}.weight`, 'plain', [c], new Float32Array(c).fill(1), true);
-      this.#slot(`${node.name}.bias`, 'plain', [c], new Float32Array(c), true);
-      this.#slot(`${node.name}.running_mean`, 'plain', [c], new Float32Array(c), false);
-      this.#slot(`${node.name}.running_var`, 'plain', [c], new Float32Array(c).fill(1), false);
+      return [new Float32Array(c).fill(1), new Float32Array(c), new Float32Array(c), new Float32Array(c).fill(1)];
     }
+    if (node.op !== 'conv' && node.op !== 'linear') return [];
+    const k = node.op === 'conv' ? node.kernel : 1;
+    const fanIn = node.inC * k * k;
+    const size = node.outC * fanIn;
+    const bound = 1 / Math.sqrt(fanIn);
+    const own = rng.fork(node.name);
+    const weight =
+      node.op === 'conv' && this.graph.init === 'normal'
+        ? own.normal(size).map((v) => v * Math.sqrt(2 / (k * k * node.outC)))
+        : own.uniform(size, -bound, bound);
+    return node.op === 'linear' || node.bias ? [weight, own.uniform(node.outC, -bound, bound)] : [weight];
   }
 
   #v(name: string): tf.Variable {
@@ -234,19 +223,9 @@ export class Network implements Classifier {
 
   /** Takes every parameter and buffer from PyTorch's layout. Missing, extra and misshapen entries are refused, all named. */
   load(entries: ReadonlyMap<string, Entry>, source: string): void {
-    const ignored = (name: string) => name.endsWith('num_batches_tracked');
-    const problems = [
-      ...[...this.#slots.keys()].filter((n) => !entries.has(n)).map((n) => `missing ${n}`),
-      ...[...entries.keys()].filter((n) => !this.#slots.has(n) && !ignored(n)).map((n) => `extra ${n}`),
-    ];
-    for (const [name, slot] of this.#slots) {
-      const got = entries.get(name);
-      if (got && got.shape.join() !== slot.shape.join())
-        problems.push(`${name} is [${got.shape.join(', ')}], expected [${slot.shape.join(', ')}]`);
-    }
-    if (problems.length > 0) throw new RampartError(`[model ${this.arch}] ${source} does not fit: ${problems.join('; ')}`);
+    checkEntries(this.graph, entries, this.arch, source);
     for (const [name, slot] of this.#slots)
-      tf.tidy(() => slot.variable.assign(toLocal((entries.get(name) as Entry).data, slot.shape as number[], slot.layout)));
+      tf.tidy(() => slot.variable.assign(toLocal((entries.get(name) as Entry).data, slot.shape, slot.layout)));
   }
 
   dispose(): void {
@@ -256,8 +235,8 @@ export class Network implements Classifier {
 }
 
 /** PyTorch's layout to ours: OIHW to HWIO, `[out,in]` to `[in,out]`, `[1,c,1,1]` to `[c]`. */
-function toLocal(values: Float32Array, shape: number[], layout: Slot['layout']): tf.Tensor {
-  const t = tf.tensor(values, shape);
+function toLocal(values: Float32Array, shape: readonly number[], layout: Slot['layout']): tf.Tensor {
+  const t = tf.tensor(values, [...shape]);
   if (layout === 'conv') return t.transpose([2, 3, 1, 0]);
   return layout === 'linear' ? t.transpose() : t.reshape([t.size]);
 }

@@ -1,6 +1,7 @@
 /** Residual networks for small images: He et al. 2016 (arXiv 1512.03385), Zagoruyko and Komodakis 2016 (arXiv 1605.07146). */
+
+import type { ArchSetup } from './architecture.ts';
 import { type Graph, GraphBuilder, type NodeId } from './graph.ts';
-import type { ArchSetup } from './index.ts';
 
 /** 3x3 conv 16 and three basic blocks of widths 16, 32, 64: 78,042 parameters. */
 export function resnetTiny({ inputShape, classes, mean, std }: ArchSetup): Graph {

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { canonical } from '../reports/formats/slug.ts';
 import { type CellRecord, cellRecordSchema, type ModelRecord, modelRecordSchema } from './record.ts';
+import { canonical } from './slug.ts';
 import { wilson } from './stats.ts';
 
 export interface Refusal {

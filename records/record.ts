@@ -111,8 +111,10 @@ export const cellRecordSchema = z.strictObject({
   threat: z.strictObject({ norm: z.enum(NORMS), eps: z.number() }),
   seed: z.number().int(),
   dataset: z.strictObject({ name: z.string(), hash: z.string() }),
-  /** Test examples 0..n-1 in order. */
+  /** Examples attacked. */
   n: z.number().int(),
+  /** Index in the data set's test split of each example, in order; 0..n-1 when absent. */
+  indices: z.array(z.number().int().nonnegative()).optional(),
   /** Robust accuracy in [0,1] and its 95 % Wilson interval. */
   accuracy: z.number(),
   interval: z.tuple([z.number(), z.number()]),
@@ -150,3 +152,8 @@ export type Epoch = z.infer<typeof epochSchema>;
 export type ModelRecord = z.infer<typeof modelRecordSchema>;
 export type CellRecord = z.infer<typeof cellRecordSchema>;
 export type RampartRecord = ModelRecord | CellRecord;
+
+/** The test images that a cell's outcomes are of, in their order. */
+export function indicesOf({ n, indices }: Pick<CellRecord, 'n' | 'indices'>): readonly number[] {
+  return indices ?? Array.from({ length: n }, (_, i) => i);
+}

@@ -1,6 +1,6 @@
 /** `rampart doctor`: which engines, devices and data sets are usable here, and the command that mends each one that is not. */
 import { engines } from '../../engines/index.ts';
-import { probeEngine } from '../../harness/run/executor.ts';
+import { probeEngine } from '../../harness/run/local/process-executor.ts';
 import { Registry } from '../../harness/suite/registry.ts';
 import { dataDirOf, type RawOptions } from '../options.ts';
 import { bold, dim, green, print, printJson, red } from '../output.ts';

@@ -1,6 +1,6 @@
 /** `rampart report`: the site again from the records of an output folder, or of a folder of records. */
 import { resolve } from 'node:path';
-import { readRun } from '../../harness/run/run.ts';
+import { readRun } from '../../records/run-index.ts';
 import { type RawOptions, UsageError } from '../options.ts';
 import { print, shownPath } from '../output.ts';
 import { siteOf } from '../site.ts';

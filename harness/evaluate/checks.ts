@@ -1,6 +1,8 @@
 /** What the harness checks about every attack and every model under attack, because an attack's own word is no evidence. */
+
 import type { Threat } from '../../attacks/attack.ts';
 import { RampartError } from '../../errors.ts';
+import { flag } from '../../records/flags.ts';
 import type { Flag } from '../../records/record.ts';
 import { type Norm, normOf } from '../../tensor/norms.ts';
 import { tf } from '../../tensor/tf.ts';
@@ -71,9 +73,7 @@ export async function logitFlags(logits: tf.Tensor2D): Promise<Flag[]> {
   const [low, high, off] = await summary.data();
   summary.dispose();
   if ((low as number) > -1e-5 && (high as number) < 1 + 1e-5 && (off as number) < 1e-5)
-    return [
-      { name: 'probabilities', detail: 'the classifier returns a probability distribution; attacks need the logits before the softmax' },
-    ];
+    return [flag('probabilities', 'the classifier returns a probability distribution; attacks need the logits before the softmax')];
   return [];
 }
 
@@ -84,7 +84,7 @@ export async function gradientFlags(grad: tf.Tensor4D): Promise<Flag[]> {
   zeros.dispose();
   if (count === 0) return [];
   const detail = `the margin of the logits has no gradient on ${count} of the first ${grad.shape[0]} images: gradient attacks are blind there`;
-  return [{ name: 'zero-gradient', detail }];
+  return [flag('zero-gradient', detail)];
 }
 
 /** Square finding what the gradient attacks before it missed says that gradients mislead (more than 0.2 points of accuracy). */
@@ -95,12 +95,12 @@ export function squareFlags(members: readonly { attack: string; entered: number;
   const drop = (found.entered - found.left) / n;
   if (drop <= 0.002) return [];
   const detail = `Square broke ${found.entered - found.left} points that the gradient attacks before it left; gradients may be masked`;
-  return [{ name: 'square-beats-gradients', detail }];
+  return [flag('square-beats-gradients', detail)];
 }
 
 /** Members of an ensemble that `classes` are too few for, by their labels: `all` those for many classes, `run` those that ran. */
 export function classFlags(all: readonly string[], run: readonly string[], classes: number): Flag[] {
   const left = all.filter((label) => !run.includes(label));
   if (left.length === 0) return [];
-  return [{ name: 'few-classes', detail: `${left.join(', ')} left out: ${classes} classes are too few for the loss` }];
+  return [flag('few-classes', `${left.join(', ')} left out: ${classes} classes are too few for the loss`)];
 }

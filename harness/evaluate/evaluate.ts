@@ -1,9 +1,11 @@
 /** Robust accuracy: runs an attack or an ensemble on the examples that are still right, and decides itself what it broke. */
+
 import type { AttackPlugin, Batch, EnsemblePlugin, Passes, Target, Threat } from '../../attacks/attack.ts';
 import { margin } from '../../attacks/parts/losses.ts';
 import { createTarget } from '../../attacks/target.ts';
 import { RampartError } from '../../errors.ts';
 import type { Classifier } from '../../models/classifier.ts';
+import { flag } from '../../records/flags.ts';
 import type { CellRecord, Flag } from '../../records/record.ts';
 import type { Rng } from '../../tensor/rng.ts';
 import { type Shape, tf } from '../../tensor/tf.ts';
@@ -207,10 +209,12 @@ async function settleKnown({ input, state, judge }: Context, members: readonly M
   tf.dispose([x, y]);
   const averaged = members.some((m) => Number((m.params as { eotIterations?: number })?.eotIterations ?? 1) > 1);
   if (judge.randomized && !averaged)
-    state.flags.push({
-      name: 'randomized',
-      detail: `the classifier is random and the attack does not average over it (autoattack has the version "rand"); success is judged on the mean of ${RANDOMIZED_DRAWS} answers`,
-    });
+    state.flags.push(
+      flag(
+        'randomized',
+        `the classifier is random and the attack does not average over it (autoattack has the version "rand"); success is judged on the mean of ${RANDOMIZED_DRAWS} answers`,
+      ),
+    );
 }
 
 /** Takes over what a smaller radius broke. */
@@ -344,7 +348,7 @@ function resultOf({ input, state }: Context, members: readonly Member[]): Evalua
   }
   const flags = [...state.flags, ...squareFlags(state.members, input.data.n)];
   if (state.leaked > 0)
-    flags.push({ name: 'leaked-tensors', detail: `${members.map((m) => m.label).join(', ')} left ${state.leaked} tensors allocated` });
+    flags.push(flag('leaked-tensors', `${members.map((m) => m.label).join(', ')} left ${state.leaked} tensors allocated`));
   const [h, w, c] = input.data.shape;
   const adversarial = new Float32Array(state.kept.length * h * w * c);
   state.adversarial.forEach((pixels, i) => {

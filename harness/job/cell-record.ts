@@ -4,7 +4,8 @@ import type { CellRecord, Flag, Provenance } from '../../records/record.ts';
 import { wilson } from '../../records/stats.ts';
 import type { EvaluationData } from '../evaluate/evaluate.ts';
 import type { AnyAttack, Registry } from '../suite/registry.ts';
-import { type CellJob, CLEAN } from './job.ts';
+import { CLEAN } from '../suite/suite.ts';
+import type { CellJob } from './job.ts';
 import { peakMemoryMb } from './provenance.ts';
 
 /** What an evaluation found; clean cells have confidences and no distances. */

@@ -2,8 +2,8 @@
 import type { Dataset, Split } from '../../datasets/dataset.ts';
 import { RampartError } from '../../errors.ts';
 import { sha256 } from '../../records/hash.ts';
-import type { Suite, SuiteDataset } from '../suite/read.ts';
 import type { Registry } from '../suite/registry.ts';
+import type { Suite, SuiteDataset } from '../suite/suite.ts';
 import type { DataRef } from './job.ts';
 
 export interface DataOptions {

@@ -96,8 +96,6 @@ export interface RunSettings {
   readonly keepExamples: number;
 }
 
-export const CLEAN: PluginRef = { name: 'clean', version: 1, params: {} };
-
 type Unkeyed<J> = J extends Job ? Omit<J, 'key'> : never;
 
 /** What identifies a model, without engine. Names and labels are left out: they change nothing. */

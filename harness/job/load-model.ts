@@ -1,8 +1,9 @@
 /** Classifiers from the store: weights by key, their hash checked, frozen for attacks, and wrapped where the record says so. */
 import type { Dataset } from '../../datasets/dataset.ts';
 import { RampartError } from '../../errors.ts';
+import type { ArchSetup } from '../../models/architecture.ts';
 import type { Classifier } from '../../models/classifier.ts';
-import { type ArchSetup, createNetwork } from '../../models/index.ts';
+import { createNetwork } from '../../models/index.ts';
 import type { Network } from '../../models/network.ts';
 import { readSafetensors } from '../../models/safetensors.ts';
 import type { Store } from '../../records/folder-store.ts';

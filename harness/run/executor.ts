@@ -1,10 +1,8 @@
-/** Runs jobs in processes beside this one, so that a crash, an out-of-memory kill or a hung job costs one job. */
+/** The contract of whatever runs jobs: processes of this machine, or other machines. */
 import { RampartError } from '../../errors.ts';
 import type { JobProgress } from '../job/context.ts';
 import type { Failure } from '../job/failures.ts';
-import type { EngineRef, Job, RunSettings } from '../job/job.ts';
-import type { Assignment, EngineProbe } from './local/messages.ts';
-import { type ProcessOptions, WorkerProcess } from './local/worker-process.ts';
+import type { EngineRef, Job } from '../job/job.ts';
 
 /** How a job failed. `fatal`: the run cannot go on. */
 export class JobError extends RampartError {
@@ -24,62 +22,4 @@ export interface Executor {
   run(job: Job, engine: EngineRef, signal: AbortSignal, onProgress: (progress: JobProgress) => void): Promise<void>;
   /** Lets go of what it keeps between jobs. No job runs any more. */
   close(): Promise<void>;
-}
-
-/**
- * Executes jobs in child processes of this machine. One whose job ended well is kept for the next on its engine; after a failure it is not.
- * Training has a process of its own: what it costs is compared, and a process that has worked before is faster and holds more memory.
- */
-export function processExecutor(settings: RunSettings, options: ProcessOptions): Executor {
-  return new ProcessExecutor(settings, options);
-}
-
-const sameEngine = (a: EngineRef, b: EngineRef) => a.name === b.name && a.device === b.device && a.threads === b.threads;
-
-class ProcessExecutor implements Executor {
-  readonly #settings: RunSettings;
-  readonly #options: ProcessOptions;
-  /** Workers that wait for a job. */
-  #kept: { readonly worker: WorkerProcess; readonly engine: EngineRef }[] = [];
-
-  constructor(settings: RunSettings, options: ProcessOptions) {
-    this.#settings = settings;
-    this.#options = options;
-  }
-
-  async run(job: Job, engine: EngineRef, signal: AbortSignal, onProgress: (progress: JobProgress) => void): Promise<void> {
-    const alone = job.kind === 'model' && job.origin.by === 'training';
-    const assignment: Assignment = { do: 'job', job, settings: this.#settings, engine, alone };
-    const ask = async (worker: WorkerProcess) => {
-      const answer = await worker.ask(assignment, signal, onProgress);
-      if (answer.last.type === 'done' && answer.last.stays) this.#kept.push({ worker, engine });
-      return answer;
-    };
-    const kept = this.#takeKept(engine);
-    if (alone) await kept?.end();
-    let answer = kept && !alone ? await ask(kept) : undefined;
-    // one that died while it waited has not touched this job
-    if (!answer?.begun) answer = await ask(new WorkerProcess(this.#options));
-    const { last } = answer;
-    if (last.type === 'failed') throw new JobError(last.error, last.fatal);
-  }
-
-  #takeKept(engine: EngineRef): WorkerProcess | undefined {
-    const found = this.#kept.find((kept) => sameEngine(kept.engine, engine));
-    this.#kept = this.#kept.filter((kept) => kept !== found);
-    return found?.worker;
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(this.#kept.map(({ worker }) => worker.end()));
-    this.#kept = [];
-  }
-}
-
-/** Starts an engine in a process of its own, to learn what it is. Throws what `chooseEngine` throws. */
-export async function probeEngine(request: string, threads: number, signal: AbortSignal): Promise<EngineProbe> {
-  const { last } = await new WorkerProcess({ silenceMs: 120_000 }).ask({ do: 'probe', request, threads }, signal, () => undefined);
-  if (last.type === 'failed') throw new RampartError(last.error.message);
-  if (last.type !== 'probed') throw new RampartError(`[engine ${request}] gave no answer`);
-  return last.probe;
 }

@@ -5,9 +5,10 @@ import { RampartError } from '../../errors.ts';
 import { multiplyAdds } from '../../models/graph.ts';
 import { architecture } from '../../models/index.ts';
 import { sha256 } from '../../records/hash.ts';
-import { type CellJob, CLEAN, type DataRef, type EngineRef, type ModelJob, type ModelRef, withKey } from '../job/job.ts';
-import type { Suite, SuiteAttack, SuiteDefense } from '../suite/read.ts';
+import { type CellJob, type DataRef, type EngineRef, type ModelJob, type ModelRef, withKey } from '../job/job.ts';
 import type { Registry } from '../suite/registry.ts';
+import type { Suite, SuiteAttack, SuiteDefense } from '../suite/suite.ts';
+import { CLEAN } from '../suite/suite.ts';
 
 /** Passes over all examples together, at most, and the multiply-adds of a forward pass. */
 export interface Work {

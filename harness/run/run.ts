@@ -1,18 +1,16 @@
 /** A run from suite to records: engine, data, plan, schedule, and the index of what belongs to the suite. */
-import { readFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
-import { join } from 'node:path';
-import { z } from 'zod';
-import { RampartError } from '../../errors.ts';
-import { readRecords, Store, writeAtomic } from '../../records/folder-store.ts';
+import { readRecords, Store } from '../../records/folder-store.ts';
 import type { RampartRecord } from '../../records/record.ts';
+import { type RunIndex, readRun, writeIndex } from '../../records/run-index.ts';
 import { prepareData } from '../job/data.ts';
 import type { EngineRef, RunSettings } from '../job/job.ts';
 import { gitRevision, provenance } from '../job/provenance.ts';
-import type { Suite } from '../suite/read.ts';
 import type { Registry } from '../suite/registry.ts';
-import { type Executor, probeEngine, processExecutor } from './executor.ts';
+import type { Suite } from '../suite/suite.ts';
+import type { Executor } from './executor.ts';
 import type { EngineProbe } from './local/messages.ts';
+import { probeEngine, processExecutor } from './local/process-executor.ts';
 import { type Plan, planRun } from './plan.ts';
 import { type Finished, type RunListener, schedule } from './scheduler.ts';
 
@@ -98,7 +96,7 @@ export async function runSuite(suite: Suite, registry: Registry, options: RunOpt
   const finished = await schedule({ plan, store, registry, executor, slots, provenance: provenanceNow, signal, listener }).finally(() =>
     executor.close(),
   );
-  await writeIndex(suite, out, finished);
+  await writeIndex(out, indexOf(suite, finished));
   return { plan, finished, records: await readRun(out), failed: finished.filter((f) => f.state === 'failed'), probe };
 }
 
@@ -107,57 +105,13 @@ async function forgetFailures(store: Store): Promise<void> {
   for (const { kind, key, status } of await readRecords(store.dir)) if (status === 'failed') await store.removeRecord(kind, key);
 }
 
-/** Which records of a folder belong to the suite that ran last in it, and what it calls them: records are never edited, names may change. */
-const indexSchema = z.strictObject({
-  suite: z.strictObject({ name: z.string(), title: z.string(), description: z.string(), file: z.string() }),
-  records: z.array(
-    z.strictObject({
-      kind: z.enum(['model', 'cell']),
-      key: z.string(),
-      model: z.string(),
-      attack: z.string().optional(),
-      /** The test set that the model is attacked on in this run: a model may be older than a longer one. */
-      data: z.strictObject({ hash: z.string(), test: z.number().int() }).optional(),
-    }),
-  ),
-});
-export type RunIndex = z.infer<typeof indexSchema>;
-
-async function writeIndex(suite: Suite, out: string, finished: readonly Finished[]): Promise<void> {
+/** What belongs to the suite, under its names. */
+function indexOf(suite: Suite, finished: readonly Finished[]): RunIndex {
   const { name, title, description, file } = suite;
   const records = finished.map(({ planned, record: { kind, key } }) =>
     planned.kind === 'model'
       ? { kind, key, model: planned.job.name, data: { hash: planned.job.data.hash, test: planned.job.data.test } }
       : { kind, key, model: planned.model.job.name, attack: planned.label },
   );
-  const index: RunIndex = { suite: { name, title, description, file }, records };
-  await writeAtomic(join(out, 'run.json'), `${JSON.stringify(index, null, 1)}\n`);
-}
-
-/** The index of an output folder, or undefined where no run has ended. */
-export async function readIndex(dir: string): Promise<RunIndex | undefined> {
-  const file = join(dir, 'run.json');
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch {
-    return undefined;
-  }
-  const parsed = indexSchema.safeParse(JSON.parse(text));
-  if (!parsed.success) throw new RampartError(`[store] ${file} is not an index of this version`, { remedy: 'run the suite again' });
-  return parsed.data;
-}
-
-/** The records of the suite that ran last in a folder, under its names and in its order; all records where there is no index. */
-export async function readRun(dir: string): Promise<RampartRecord[]> {
-  const all = await readRecords(dir);
-  const index = await readIndex(dir);
-  if (!index) return all;
-  const byKey = new Map(all.map((record) => [record.key, record]));
-  return index.records.flatMap(({ key, model, attack, data }): RampartRecord[] => {
-    const record = byKey.get(key);
-    if (!record) return [];
-    if (record.kind === 'model') return [{ ...record, name: model, dataset: { ...record.dataset, ...data } }];
-    return [{ ...record, model: { ...record.model, name: model }, attack: { ...record.attack, label: attack ?? record.attack.label } }];
-  });
+  return { suite: { name, title, description, file }, records };
 }

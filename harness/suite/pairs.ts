@@ -1,12 +1,13 @@
 /** Impossible pairs of a suite: each part is right by itself, but they cannot go together. */
 import { readFileSync } from 'node:fs';
 import { RampartError, unknownName } from '../../errors.ts';
+import { architecture } from '../../models/index.ts';
+import { checkEntries } from '../../models/parameters.ts';
 import { readSafetensors } from '../../models/safetensors.ts';
-import { CLEAN } from '../job/job.ts';
-import { blankNetwork } from '../job/load-model.ts';
 import type { Problem } from './problems.ts';
-import type { Suite, SuiteModel } from './read.ts';
 import type { Registry } from './registry.ts';
+import type { Suite, SuiteModel } from './suite.ts';
+import { CLEAN } from './suite.ts';
 
 /** Labels by which an attack may name a model of the suite. */
 export function modelLabels(suite: Suite): string[] {
@@ -114,12 +115,8 @@ function weightProblems(model: SuiteModel, i: number, suite: Suite, registry: Re
   try {
     const { entries } = readSafetensors(readFileSync(model.weights), model.weights);
     const ones = Array.from({ length: channels }, () => 1);
-    const network = blankNetwork(model.arch, { inputShape: shape, classes, mean: ones, std: ones });
-    try {
-      network.load(entries, model.weights);
-    } finally {
-      network.dispose();
-    }
+    const graph = architecture(model.arch).graph({ inputShape: shape, classes, mean: ones, std: ones });
+    checkEntries(graph, entries, model.arch, model.weights);
     return [];
   } catch (error) {
     if (!(error instanceof RampartError)) throw error;

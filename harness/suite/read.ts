@@ -1,4 +1,4 @@
-/** A suite as a run needs it: read, checked against every plug-in's schema, labelled, and free of impossible pairs. */
+/** Reads a suite file: YAML, the schema of the suite, every plug-in's own schema, labels, and pairs that cannot go together. */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { LineCounter, parseDocument, type ScalarTag } from 'yaml';
@@ -10,34 +10,9 @@ import type { Norm } from '../../tensor/norms.ts';
 import { pairProblems } from './pairs.ts';
 import { type Path, type Problem, problemsOf, refuse, type Source, SuiteError } from './problems.ts';
 import { type Recipe, recipeSchema } from './recipe.ts';
-import { loadRegistry, type PluginRef, type Registry } from './registry.ts';
+import { loadRegistry, type Registry } from './registry.ts';
 import { RESERVED, type SuiteFile, suiteSchema } from './schema.ts';
-
-export interface SuiteDataset {
-  readonly label: string;
-  readonly ref: PluginRef;
-  readonly limit: { readonly train?: number; readonly test?: number };
-}
-
-export interface SuiteThreat {
-  readonly norm: Norm;
-  /** Growing radii: several make a security curve. */
-  readonly radii: readonly number[];
-  /** The radius that models train at, one of `radii`. */
-  readonly main: number;
-}
-
-export interface SuiteDefense {
-  readonly label: string;
-  readonly kind: 'training' | 'wrapper';
-  readonly ref: PluginRef;
-  readonly threat: Threat;
-  readonly recipe: Recipe;
-  /** Architectures of the suite that it is trained in. */
-  readonly architectures: readonly string[];
-  /** Labels of the defenses that a wrapper is put around. */
-  readonly around: readonly string[];
-}
+import type { Suite, SuiteAttack, SuiteDataset, SuiteDefense, SuiteModel, SuiteThreat } from './suite.ts';
 
 /** The keys of a defense's entry that are no parameters. */
 interface DefenseKeys {
@@ -45,52 +20,6 @@ interface DefenseKeys {
   recipe?: Record<string, unknown>;
   around?: string[];
   architectures?: string[];
-}
-
-export interface SuiteModel {
-  readonly name: string;
-  /** Absolute path. */
-  readonly weights: string;
-  readonly arch: string;
-  /** Label of its data set. */
-  readonly dataset: string;
-  readonly title: string;
-  readonly paper: string;
-  readonly extraData: boolean;
-  readonly mean?: readonly number[];
-  readonly std?: readonly number[];
-}
-
-export interface SuiteAttack {
-  readonly label: string;
-  readonly ref: PluginRef;
-  readonly access: AttackPlugin['access'];
-  readonly n?: number;
-  /** Norms it runs in. */
-  readonly norms: readonly Norm[];
-  /** Labels of the models that it runs on; all when absent. */
-  readonly models?: readonly string[];
-  /** Labels of the models that it transfers from. */
-  readonly sources: readonly string[];
-}
-
-export interface Suite {
-  readonly file: string;
-  readonly name: string;
-  readonly title: string;
-  readonly description: string;
-  /** Absolute paths of plug-in files. */
-  readonly plugins: readonly string[];
-  readonly datasets: readonly SuiteDataset[];
-  readonly threats: readonly SuiteThreat[];
-  readonly architectures: readonly string[];
-  readonly defenses: readonly SuiteDefense[];
-  readonly models: readonly SuiteModel[];
-  readonly attacks: readonly SuiteAttack[];
-  readonly seeds: readonly number[];
-  readonly engine: SuiteFile['engine'];
-  readonly keepExamples: number;
-  readonly timeoutMinutes: number;
 }
 
 /** `8/255` and other plain fractions are numbers anywhere in a suite. */

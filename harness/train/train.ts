@@ -1,12 +1,15 @@
 /** Training of one model: epochs, validation, the kept weights, checkpoints, cost. The defense supplies crafting and objective. */
+
 import type { Threat } from '../../attacks/attack.ts';
 import type { Dataset } from '../../datasets/dataset.ts';
 import type { Training, TrainingBatch, TrainingDefense } from '../../defenses/defense.ts';
 import { defense } from '../../defenses/index.ts';
 import { RampartError } from '../../errors.ts';
-import { type ArchSetup, createNetwork } from '../../models/index.ts';
+import type { ArchSetup } from '../../models/architecture.ts';
+import { createNetwork } from '../../models/index.ts';
 import type { Network } from '../../models/network.ts';
 import type { Entry } from '../../models/safetensors.ts';
+import { flag } from '../../records/flags.ts';
 import type { Epoch, Flag } from '../../records/record.ts';
 import type { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
@@ -348,12 +351,13 @@ class TrainingRun {
     const flags: Flag[] = [];
     const collapsed = epochs.findIndex((_, i) => overfitsCatastrophically(epochs.slice(0, i + 1)));
     if (collapsed >= 0)
-      flags.push({
-        name: 'catastrophic-overfitting',
-        detail: `at epoch ${collapsed} accuracy under PGD-10 on the validation split fell below half its best while that under FGSM did not fall`,
-      });
-    if (stopped)
-      flags.push({ name: 'early-stop', detail: `stopped after epoch ${epochs.length - 1} of ${this.#epochs}: no better validation` });
+      flags.push(
+        flag(
+          'catastrophic-overfitting',
+          `at epoch ${collapsed} accuracy under PGD-10 on the validation split fell below half its best while that under FGSM did not fall`,
+        ),
+      );
+    if (stopped) flags.push(flag('early-stop', `stopped after epoch ${epochs.length - 1} of ${this.#epochs}: no better validation`));
     return flags;
   }
 

@@ -1,7 +1,7 @@
 /** The methods page: what was measured on what, the definitions, the limits of this run, and one explanation per flag. */
 
-import { canonical } from '../formats/slug.ts';
-import { FLAGS } from '../view/flags.ts';
+import { FLAGS } from '../../records/flags.ts';
+import { canonical } from '../../records/slug.ts';
 import { boardTitle, type View } from '../view/leaderboard.ts';
 import { boardHref, frame, type Site } from './views.ts';
 

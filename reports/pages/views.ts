@@ -1,4 +1,6 @@
 /** The pieces that pages share, as their templates take them: tables with downloads, charts with data, flags, the frame of a page. */
+
+import { FLAGS } from '../../records/flags.ts';
 import type { Flag } from '../../records/record.ts';
 import type { Chart } from '../charts/frame.ts';
 import { csvOf } from '../formats/csv.ts';
@@ -9,7 +11,6 @@ import { latexOf } from '../formats/latex.ts';
 import { markdownOf } from '../formats/markdown.ts';
 import { type Svg, standalone } from '../formats/svg.ts';
 import { printed, type Table } from '../formats/table.ts';
-import { FLAGS } from '../view/flags.ts';
 import type { Board, View } from '../view/leaderboard.ts';
 import { boardTitle } from '../view/leaderboard.ts';
 

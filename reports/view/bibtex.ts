@@ -1,6 +1,6 @@
 /** The references of the methods used, as BibTeX. */
 
-import { slug } from '../formats/slug.ts';
+import { slug } from '../../records/slug.ts';
 import type { View } from './leaderboard.ts';
 import { PAPERS, type Paper, UNNUMBERED } from './papers.ts';
 

@@ -1,9 +1,11 @@
 /** From records to what the site shows: boards, their columns and rows, worst cases, ranks, costs and seeds. No text is made here, only numbers. */
+
 import { RampartError } from '../../errors.ts';
+import { flag } from '../../records/flags.ts';
 import type { CellRecord, Flag, ModelRecord, RampartRecord } from '../../records/record.ts';
+import { canonical, digest, slug, uniqueSlugs } from '../../records/slug.ts';
 import { mean, standardDeviation, wilson } from '../../records/stats.ts';
 import { percent, radius } from '../formats/format.ts';
-import { canonical, digest, slug, uniqueSlugs } from '../formats/slug.ts';
 import { type Pair, rank } from './ranking.ts';
 
 /** An attack with its parameters: a column of a board and a page of its own. */
@@ -369,13 +371,13 @@ function flagsOf(model: ModelView, cells: ReadonlyMap<string, CellRecord>, missi
   const flags: { flag: Flag; cell: CellRecord | undefined }[] = model.record.flags.map((flag) => ({ flag, cell: undefined }));
   for (const cell of cells.values()) for (const flag of cell.flags) flags.push({ flag, cell });
   if (model.record.status === 'failed') {
-    flags.push({ flag: { name: 'model-failed', detail: model.record.error?.message ?? 'no reason recorded' }, cell: undefined });
+    flags.push({ flag: flag('model-failed', model.record.error?.message ?? 'no reason recorded'), cell: undefined });
   } else if (missing.length > 0) {
-    flags.push({ flag: { name: 'incomplete', detail: `not ranked: no result of ${missing.join(', ')}` }, cell: undefined });
+    flags.push({ flag: flag('incomplete', `not ranked: no result of ${missing.join(', ')}`), cell: undefined });
   }
   for (const cell of cells.values()) {
     if (cell.status === 'failed' && cell.error?.kind !== 'dependency')
-      flags.push({ flag: { name: 'attack-failed', detail: `${cell.attack.label}: ${cell.error?.message ?? 'no reason recorded'}` }, cell });
+      flags.push({ flag: flag('attack-failed', `${cell.attack.label}: ${cell.error?.message ?? 'no reason recorded'}`), cell });
   }
   return flags;
 }

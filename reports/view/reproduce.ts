@@ -1,8 +1,8 @@
 /** A suite file that makes one model and its cells again, from its record alone. */
 import { stringify } from 'yaml';
 import type { CellRecord, ModelRecord } from '../../records/record.ts';
+import { canonical } from '../../records/slug.ts';
 import { radius } from '../formats/format.ts';
-import { canonical } from '../formats/slug.ts';
 import type { ModelView, View } from './leaderboard.ts';
 
 export interface Reproduction {

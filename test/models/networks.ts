@@ -1,7 +1,8 @@
 /** Networks for tests: every family small enough for the cpu backend, with weights and batch statistics that are not the initial ones. */
+
+import type { ArchSetup } from '../../models/architecture.ts';
 import { cnnSmall } from '../../models/cnn.ts';
 import { type Graph, GraphBuilder } from '../../models/graph.ts';
-import type { ArchSetup } from '../../models/index.ts';
 import { Network } from '../../models/network.ts';
 import { preActResnet18, resnet, resnetTiny, wideResnet } from '../../models/resnet.ts';
 import type { Entry } from '../../models/safetensors.ts';

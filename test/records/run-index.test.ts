@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { readRun } from '../../harness/run/run.ts';
 import { Store } from '../../records/folder-store.ts';
+import { readRun } from '../../records/run-index.ts';
 import { freshFolder } from '../harness/folders.ts';
 import { doneRecord } from '../harness/records.ts';
 import { planFor } from '../harness/run/plans.ts';

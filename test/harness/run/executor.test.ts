@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { JobError, probeEngine, processExecutor } from '../../../harness/run/executor.ts';
+import { JobError } from '../../../harness/run/executor.ts';
+import { probeEngine, processExecutor } from '../../../harness/run/local/process-executor.ts';
 import { freshFolder } from '../folders.ts';
 import { cpuEngine, planFor } from './plans.ts';
 

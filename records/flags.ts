@@ -1,11 +1,12 @@
 /** What every flag means, for the methods page and `docs/flags.md`: what was seen, what it may mean, what to do. */
+import type { Flag } from './record.ts';
 
 export interface FlagMeaning {
   readonly title: string;
   readonly text: string;
 }
 
-export const FLAGS: Readonly<Record<string, FlagMeaning>> = {
+const meanings = {
   'attack-failed': {
     title: 'An attack failed',
     text: 'The cell has no result: the attack raised an error, left its budget, or its worker was killed or ran out of time or memory. The reason is in the record. The model is not ranked, because its worst case lacks this attack. Run the suite again to retry the cell.',
@@ -50,4 +51,13 @@ export const FLAGS: Readonly<Record<string, FlagMeaning>> = {
     title: 'No gradient',
     text: 'The margin of the logits has an input gradient of exactly zero on some of the first images attacked (AutoAttack checks the same at its start). Gradient attacks cannot move there, so that a good figure may only mean that gradients are masked. Look at `square` and at transfer attacks, and attack a differentiable form of the defense.',
   },
-};
+} satisfies Record<string, FlagMeaning>;
+
+export type FlagName = keyof typeof meanings;
+
+export const FLAGS: Readonly<Record<string, FlagMeaning>> = meanings;
+
+/** The only way to raise a flag: its name has an explanation. */
+export function flag(name: FlagName, detail: string): Flag {
+  return { name, detail };
+}

@@ -1,8 +1,8 @@
 /** The classes of every example in the order of its clean logits, for targeted attacks. */
-import { tf } from '../../tensor/tf.ts';
-import type { AttackRun, Batch, Target } from '../attack.ts';
-import type { Job } from './search/board.ts';
-import { cleanLogits } from './search/climb.ts';
+import { tf } from '../../../tensor/tf.ts';
+import type { AttackRun, Batch, Target } from '../../attack.ts';
+import type { Job } from './board.ts';
+import { cleanLogits } from './climb.ts';
 
 export interface Ranks {
   /** The class of rank `rank(job)` of every job's example, 0 being the largest logit: `[k]` int32, inside a tidy or the caller's. */

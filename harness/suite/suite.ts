@@ -1,0 +1,81 @@
+/** The nouns of a suite as a run needs it: checked against every plug-in's schema, labelled, and free of impossible pairs. */
+import type { AttackPlugin, Threat } from '../../attacks/attack.ts';
+import type { Norm } from '../../tensor/norms.ts';
+import type { Recipe } from './recipe.ts';
+import type { PluginRef } from './registry.ts';
+import type { SuiteFile } from './schema.ts';
+
+/** No attack: the cell of the clean accuracy. */
+export const CLEAN: PluginRef = { name: 'clean', version: 1, params: {} };
+
+export interface SuiteDataset {
+  readonly label: string;
+  readonly ref: PluginRef;
+  readonly limit: { readonly train?: number; readonly test?: number };
+}
+
+export interface SuiteThreat {
+  readonly norm: Norm;
+  /** Growing radii: several make a security curve. */
+  readonly radii: readonly number[];
+  /** The radius that models train at, one of `radii`. */
+  readonly main: number;
+}
+
+export interface SuiteDefense {
+  readonly label: string;
+  readonly kind: 'training' | 'wrapper';
+  readonly ref: PluginRef;
+  readonly threat: Threat;
+  readonly recipe: Recipe;
+  /** Architectures of the suite that it is trained in. */
+  readonly architectures: readonly string[];
+  /** Labels of the defenses that a wrapper is put around. */
+  readonly around: readonly string[];
+}
+
+export interface SuiteModel {
+  readonly name: string;
+  /** Absolute path. */
+  readonly weights: string;
+  readonly arch: string;
+  /** Label of its data set. */
+  readonly dataset: string;
+  readonly title: string;
+  readonly paper: string;
+  readonly extraData: boolean;
+  readonly mean?: readonly number[];
+  readonly std?: readonly number[];
+}
+
+export interface SuiteAttack {
+  readonly label: string;
+  readonly ref: PluginRef;
+  readonly access: AttackPlugin['access'];
+  readonly n?: number;
+  /** Norms it runs in. */
+  readonly norms: readonly Norm[];
+  /** Labels of the models that it runs on; all when absent. */
+  readonly models?: readonly string[];
+  /** Labels of the models that it transfers from. */
+  readonly sources: readonly string[];
+}
+
+export interface Suite {
+  readonly file: string;
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  /** Absolute paths of plug-in files. */
+  readonly plugins: readonly string[];
+  readonly datasets: readonly SuiteDataset[];
+  readonly threats: readonly SuiteThreat[];
+  readonly architectures: readonly string[];
+  readonly defenses: readonly SuiteDefense[];
+  readonly models: readonly SuiteModel[];
+  readonly attacks: readonly SuiteAttack[];
+  readonly seeds: readonly number[];
+  readonly engine: SuiteFile['engine'];
+  readonly keepExamples: number;
+  readonly timeoutMinutes: number;
+}
