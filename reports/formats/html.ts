@@ -7,7 +7,7 @@ import { Svg } from './svg.ts';
 
 /** The folder `templates/` at the root of the package, from the sources and from `dist/` alike. */
 export function templatesFolder(): string {
-  for (const up of ['../../templates', '../../templates']) {
+  for (const up of ['../../templates', '../../../templates']) {
     const path = fileURLToPath(new URL(up, import.meta.url));
     if (existsSync(`${path}/layout.hbs`)) return path;
   }
