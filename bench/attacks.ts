@@ -50,7 +50,7 @@ const fraction = (text: string) =>
 /** The first `n` images of CIFAR-10's `test_batch.bin`: a label and three planes each. */
 function readTestBatch(file: string, n: number): EvaluationData {
   const bytes = readFileSync(file);
-  const labels = new Uint8Array(n);
+  const labels = new Int32Array(n);
   const images = new Uint8Array(n * 3072);
   for (let i = 0; i < n; i++) {
     labels[i] = bytes[i * 3073] as number;

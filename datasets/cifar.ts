@@ -8,7 +8,7 @@ import type { Shape } from '../tensor/tf.ts';
 import { type Dataset, type DatasetPlugin, defineDataset, type LoadOptions, type Split } from './dataset.ts';
 import { download, once, type Remote, reachable, verify } from './download.ts';
 import { CIFAR100_CLASSES } from './names.ts';
-import { allocateSplit, hashSplits, limited } from './split.ts';
+import { allocateSplit, limited } from './split.ts';
 
 const SHAPE: Shape = [32, 32, 3];
 const PLANE = 32 * 32;
@@ -157,7 +157,7 @@ async function load(format: CifarFormat, options: LoadOptions): Promise<Dataset>
   const train = await readSplit(format, folder, 'train', options);
   const test = await readSplit(format, folder, 'test', options);
   const { name, classNames, mean, std } = format;
-  return { name, shape: SHAPE, classNames, mean, std, train, test, hash: hashSplits(SHAPE, train, test) };
+  return { name, shape: SHAPE, classNames, mean, std, train, test };
 }
 
 async function check(format: CifarFormat, options: LoadOptions): Promise<{ usable: boolean; detail: string; remedy?: string }> {

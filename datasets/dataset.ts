@@ -7,7 +7,7 @@ export interface Split {
   /** `n * h * w * c` bytes in NHWC order; a pixel is byte / 255. */
   readonly images: Uint8Array;
   /** `n` labels, each in [0,classes). */
-  readonly labels: Uint8Array;
+  readonly labels: Int32Array;
 }
 
 export interface Dataset {
@@ -19,8 +19,6 @@ export interface Dataset {
   readonly std: readonly number[];
   readonly train: Split;
   readonly test: Split;
-  /** SHA-256 over both splits: part of a cell's identity. */
-  readonly hash: string;
 }
 
 export interface LoadOptions {

@@ -8,7 +8,7 @@ import { RampartError } from '../errors.ts';
 import type { Shape } from '../tensor/tf.ts';
 import { type Dataset, type DatasetPlugin, defineDataset, type LoadOptions, type Split } from './dataset.ts';
 import { download, once, type Remote, reachable } from './download.ts';
-import { hashSplits, limited } from './split.ts';
+import { limited } from './split.ts';
 
 const SHAPE: Shape = [28, 28, 1];
 const PIXELS = 28 * 28;
@@ -118,7 +118,7 @@ async function readSplit(format: MnistFormat, split: 'train' | 'test', options: 
       `[data ${format.name}] ${FILES[split].images} has ${images.n} images but ${FILES[split].labels} ${labels.n} labels`,
     );
   const n = limited(images.n, options.limit?.[split]);
-  const out: Split = { n, images: images.values.slice(0, n * PIXELS), labels: labels.values.slice(0, n) };
+  const out: Split = { n, images: images.values.slice(0, n * PIXELS), labels: Int32Array.from(labels.values.subarray(0, n)) };
   const bad = out.labels.findIndex((label) => label > 9);
   if (bad >= 0)
     throw new RampartError(
@@ -148,7 +148,7 @@ async function load(format: MnistFormat, options: LoadOptions): Promise<Dataset>
   const train = await readSplit(format, 'train', options);
   const test = await readSplit(format, 'test', options);
   const { name, classNames, mean, std } = format;
-  return { name, shape: SHAPE, classNames, mean: [mean], std: [std], train, test, hash: hashSplits(SHAPE, train, test) };
+  return { name, shape: SHAPE, classNames, mean: [mean], std: [std], train, test };
 }
 
 async function check(format: MnistFormat, options: LoadOptions): Promise<{ usable: boolean; detail: string; remedy?: string }> {

@@ -4,7 +4,7 @@ import { Rng } from '../tensor/rng.ts';
 import type { Shape } from '../tensor/tf.ts';
 import { defineDataset, type LoadOptions, type Split } from './dataset.ts';
 import { FIGURES, type Figure } from './figures.ts';
-import { allocateSplit, hashSplits, limited } from './split.ts';
+import { allocateSplit, limited } from './split.ts';
 
 const SHAPE: Shape = [32, 32, 3];
 const SIZE = 32;
@@ -212,7 +212,6 @@ export const shapes = defineDataset<z.infer<typeof params>>({
       std: STD,
       train,
       test,
-      hash: hashSplits(SHAPE, train, test),
     };
   },
   check: async () => ({ usable: true, detail: 'generated here, no files' }),

@@ -13,10 +13,12 @@ import { checkBudget, classFlags, gradientFlags, leakedTensors, logitFlags, squa
 import { isEnsemble, type Member, membersOf } from './ensemble.ts';
 import { decodeState, type EvaluationState, encodeState, initialState } from './state.ts';
 
-/** Examples 0..n-1 of a split: `n * h * w * c` bytes in NHWC order. */
+/** Examples 0..n-1 of a selection of test images: `n * h * w * c` bytes in NHWC order. */
 export interface EvaluationData {
   readonly images: Uint8Array;
-  readonly labels: Uint8Array;
+  readonly labels: Int32Array;
+  /** Index in the data set's test split of each example, by which its random numbers are drawn; 0..n-1 when absent. */
+  readonly indices?: readonly number[];
   readonly shape: Shape;
   readonly n: number;
 }
@@ -108,7 +110,12 @@ function batchOf(data: EvaluationData, ids: readonly number[]): Batch {
     for (let j = 0; j < size; j++) pixels[i * size + j] = (data.images[id * size + j] as number) / 255;
     labels[i] = data.labels[id] as number;
   });
-  return { x: tf.tensor4d(pixels, [ids.length, h, w, c]), y: tf.tensor1d(labels, 'int32'), labels, ids: Int32Array.from(ids) };
+  return {
+    x: tf.tensor4d(pixels, [ids.length, h, w, c]),
+    y: tf.tensor1d(labels, 'int32'),
+    labels,
+    ids: Int32Array.from(ids, (id) => data.indices?.[id] ?? id),
+  };
 }
 
 function chunks<T>(all: readonly T[], size: number): T[][] {

@@ -1,9 +1,10 @@
 /** Data sets of a suite, loaded once before anything runs: broken data stops a run at its start, and keys hold the hash of what was read. */
-import type { Dataset, Split } from '../../datasets/dataset.ts';
+import type { Dataset, LoadOptions } from '../../datasets/dataset.ts';
+import { hashSplit, hashSplits } from '../../datasets/split.ts';
 import { RampartError } from '../../errors.ts';
-import { sha256 } from '../../records/hash.ts';
-import type { Registry } from '../suite/registry.ts';
+import type { PluginRef, Registry } from '../suite/registry.ts';
 import type { Suite, SuiteDataset } from '../suite/suite.ts';
+import { checkDataset } from './check-data.ts';
 import type { DataRef } from './job.ts';
 
 export interface DataOptions {
@@ -17,17 +18,24 @@ export interface DataOptions {
 export async function prepareData(suite: Suite, registry: Registry, options: DataOptions): Promise<DataRef[]> {
   const refs: DataRef[] = [];
   for (const entry of suite.datasets) {
-    const dataset = await registry.dataset(entry.ref.name).load(entry.ref.params, { ...options, limit: entry.limit });
+    const dataset = await checkedData(entry.ref, registry, { ...options, limit: entry.limit });
     refs.push(dataRef(entry, dataset));
   }
   return refs;
 }
 
-const splitHash = (split: Split) => sha256(split.images, split.labels);
+/** What a plug-in loads, this package's or a foreign one, checked. */
+async function checkedData({ name, params }: PluginRef, registry: Registry, options: LoadOptions): Promise<Dataset> {
+  const plugin = registry.dataset(name);
+  const dataset = await plugin.load(params, options);
+  checkDataset(plugin, dataset);
+  return dataset;
+}
 
 export function dataRef({ label, ref: plugin, limit }: SuiteDataset, dataset: Dataset): DataRef {
-  const { hash, train, test } = dataset;
-  return { label, plugin, limit, hash, trainHash: splitHash(train), testHash: splitHash(test), train: train.n, test: test.n };
+  const { shape, train, test } = dataset;
+  const hash = hashSplits(shape, train, test);
+  return { label, plugin, limit, hash, trainHash: hashSplit(train), testHash: hashSplit(test), train: train.n, test: test.n };
 }
 
 /** The data set of a job, in a worker: with both splits to train, or with the test split alone. It must be what the run was planned with. */
@@ -39,8 +47,8 @@ export async function loadData(
   signal: AbortSignal,
 ): Promise<Dataset> {
   const limit = need === 'both' ? ref.limit : { ...ref.limit, train: 0 };
-  const dataset = await registry.dataset(ref.plugin.name).load(ref.plugin.params, { dataDir, limit, download: false, signal });
-  const same = splitHash(dataset.test) === ref.testHash && (need === 'test' || splitHash(dataset.train) === ref.trainHash);
+  const dataset = await checkedData(ref.plugin, registry, { dataDir, limit, download: false, signal });
+  const same = hashSplit(dataset.test) === ref.testHash && (need === 'test' || hashSplit(dataset.train) === ref.trainHash);
   if (!same)
     throw new RampartError(`[data set ${ref.label}] is not what the run was planned with: its files changed`, {
       remedy: 'run the suite again',

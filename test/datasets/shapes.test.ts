@@ -2,12 +2,13 @@ import { expect, test } from 'vitest';
 import { FIGURES, type Figure } from '../../datasets/figures.ts';
 import { dataset, datasets } from '../../datasets/index.ts';
 import { shapes } from '../../datasets/shapes.ts';
+import { hashOf } from './files.ts';
 import { nearestMean } from './nearest-mean.ts';
 
 const load = (train: number, test: number, seed = 0) => shapes.load({ seed }, { dataDir: '', download: false, limit: { train, test } });
 
 test('the bytes are the same on every machine', async () => {
-  expect((await load(60, 40)).hash).toBe('c06371f71c381eebe307fa6e00dd49508ee893325072f5edb566eabecab27564');
+  expect(hashOf(await load(60, 40))).toBe('c06371f71c381eebe307fa6e00dd49508ee893325072f5edb566eabecab27564');
 });
 
 test('an image depends on seed, split and index alone', async () => {

@@ -24,7 +24,7 @@ export function threshold(): Classifier {
 export function pixels(...bytes: number[]): EvaluationData {
   return {
     images: Uint8Array.from(bytes),
-    labels: Uint8Array.from(bytes, (b) => (b / 255 > 0.5 ? 1 : 0)),
+    labels: Int32Array.from(bytes, (b) => (b / 255 > 0.5 ? 1 : 0)),
     shape: [1, 1, 1],
     n: bytes.length,
   };

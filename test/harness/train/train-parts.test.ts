@@ -69,7 +69,7 @@ test('the moving average starts fast and is swapped in and out', () => {
 
 describe('crop and flip', () => {
   const shape = [4, 4, 1] as const;
-  const split = { n: 1, images: Uint8Array.from({ length: 16 }, (_, i) => i + 1), labels: new Uint8Array(1) };
+  const split = { n: 1, images: Uint8Array.from({ length: 16 }, (_, i) => i + 1), labels: new Int32Array(1) };
   /** All 2 * 9 * 9 outcomes that there can be, as strings. */
   const possible = new Set<string>();
   for (let down = -4; down <= 4; down++)

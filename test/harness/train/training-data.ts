@@ -8,7 +8,7 @@ import type { Entry } from '../../../models/safetensors.ts';
 import { Rng } from '../../../tensor/rng.ts';
 
 function split(n: number, rng: Rng): Split {
-  const labels = Uint8Array.from({ length: n }, () => rng.int(2));
+  const labels = Int32Array.from({ length: n }, () => rng.int(2));
   const images = new Uint8Array(n * 64 * 3);
   for (let i = 0; i < images.length; i++) {
     const upper = Math.floor(i / 96) % 2 === 0;
@@ -28,7 +28,6 @@ export function halves(train = 48, test = 16): Dataset {
     std: [0.25, 0.25, 0.25],
     train: split(train, rng.fork('train')),
     test: split(test, rng.fork('test')),
-    hash: 'halves',
   };
 }
 
