@@ -1,4 +1,5 @@
 /** A network in training: parameters and batch statistics as variables, forward passes on the tape of TensorFlow.js. */
+import { RampartError } from '../errors.ts';
 import { batchNormTrain, moveStatistics, relu } from '../tensor/fused.ts';
 import type { Rng } from '../tensor/rng.ts';
 import { tf } from '../tensor/tf.ts';
@@ -66,6 +67,10 @@ export class Network implements Classifier {
   }
   get inputShape() {
     return this.graph.inputShape;
+  }
+  /** Images that a batch in training must hold: a normalisation needs two values per channel, as PyTorch's does. */
+  get smallestBatch(): number {
+    return [...this.#areas.values()].includes(1) ? 2 : 1;
   }
   /** Trainable parameters, counted. */
   get parameterCount(): number {
@@ -190,8 +195,13 @@ export class Network implements Classifier {
     return batchNormTrain(x, gamma, beta, BN_EPS, (mean, variance) => this.#seen({ layers, mean, variance }, mode.record));
   }
 
-  /** Moves running statistics as a forward pass with these batch statistics does. */
+  /** Moves running statistics as a forward pass with these batch statistics does. Throws where a normalisation saw one value per channel, whose variance is not defined. */
   moveStatistics({ layers, mean, variance }: Moments): void {
+    const single = layers.find(({ count }) => count < 2);
+    if (single)
+      throw new RampartError(`[network ${this.arch}] ${single.name} expected more than 1 value per channel in training, got 1`, {
+        remedy: 'train on batches of two images or more',
+      });
     const running = layers.flatMap(({ name }) => [this.#v(`${name}.running_mean`), this.#v(`${name}.running_var`)]);
     const corrections = layers.map(({ count }) => count / (count - 1));
     moveStatistics(running, mean, variance, corrections, BN_MOMENTUM);

@@ -96,13 +96,25 @@ export interface RunSettings {
   readonly keepExamples: number;
 }
 
+/** Raised when the same training would give other weights: other draws, other batches. */
+const TRAINING = 2;
+
 type Unkeyed<J> = J extends Job ? Omit<J, 'key'> : never;
 
 /** What identifies a model, without engine. Names and labels are left out: they change nothing. */
 function modelIdentity({ data, arch, origin, seed }: Unkeyed<ModelJob>): unknown {
   if (origin.by === 'training') {
     const { defense, threat, recipe } = origin;
-    return { model: 'training', data: { plugin: data.plugin, train: data.trainHash }, arch, defense, threat, recipe, seed };
+    return {
+      model: 'training',
+      version: TRAINING,
+      data: { plugin: data.plugin, train: data.trainHash },
+      arch,
+      defense,
+      threat,
+      recipe,
+      seed,
+    };
   }
   if (origin.by === 'wrapper') return { model: 'wrapper', defense: origin.defense, base: origin.base, seed };
   const { weightsHash, mean, std } = origin;
@@ -131,13 +143,18 @@ export function withKey(job: Unkeyed<Job>): Job {
   return { ...job, key: keyOf({ identity, engine }) } as Job;
 }
 
-/** The seed of a job's random numbers. Models share the draws of an attack, which makes the differences between them less noisy. */
-export function drawsOf(job: Job): string {
-  if (job.kind === 'cell') return keyOf({ cell: job.attack.plugin, threat: job.threat, seed: job.seed });
-  const { data, arch, origin, seed } = job;
-  if (origin.by !== 'training') return keyOf({ origin: origin.by, seed });
-  const { defense, threat, recipe } = origin;
-  return keyOf({ data: data.plugin, arch, defense, threat, recipe, seed });
+/** The seed of a cell's random numbers. Models share the draws of an attack, which makes the differences between them less noisy. */
+export function drawsOf({ attack, threat, seed }: CellJob): string {
+  return keyOf({ cell: attack.plugin, threat, seed });
+}
+
+/**
+ * The seeds of a training's random numbers, by what they are for. Defenses share them, so that at one seed they start from the same weights
+ * and see the same batches, and nothing that is only kept or measured moves them.
+ */
+export function trainingDrawsOf({ data, arch, seed }: ModelJob): { weights: string; order: string; noise: string } {
+  const draws = { data: data.plugin, seed };
+  return { weights: keyOf({ weights: draws, arch }), order: keyOf({ order: draws }), noise: keyOf({ noise: draws }) };
 }
 
 /** What to ask `chooseEngine` for. */

@@ -11,7 +11,7 @@ import { Rng } from '../../tensor/rng.ts';
 import { train } from '../train/train.ts';
 import type { WorkContext } from './context.ts';
 import { loadData } from './data.ts';
-import { drawsOf, type ModelJob, type Origin } from './job.ts';
+import { type ModelJob, type Origin, trainingDrawsOf } from './job.ts';
 import { doneModel, networkFrom, setupFor } from './load-model.ts';
 import { peakMemoryMb, provenance } from './provenance.ts';
 
@@ -71,6 +71,7 @@ async function trained(job: ModelJob, origin: Extract<Origin, { by: 'training' }
   const { registry, store, signal, report } = context;
   const plugin = registry.defense(origin.defense.name);
   if (plugin.kind !== 'training') throw new RampartError(`[model ${job.name}] ${plugin.name} is a wrapper and cannot be trained`);
+  const draws = trainingDrawsOf(job);
   const { network, epochs, bestEpoch, cost, flags } = await train({
     name: job.name,
     dataset,
@@ -79,8 +80,7 @@ async function trained(job: ModelJob, origin: Extract<Origin, { by: 'training' }
     params: origin.defense.params,
     threat: origin.threat,
     recipe: origin.recipe,
-    seed: job.seed,
-    rng: new Rng(drawsOf(job)),
+    draws: { weights: new Rng(draws.weights), order: new Rng(draws.order), noise: new Rng(draws.noise) },
     checkpoint: store.checkpoint('model', job.key),
     signal,
     onProgress({ epoch, epochs, done, total, loss }) {

@@ -50,7 +50,12 @@ const scheduleSchema = z.discriminatedUnion('kind', [constant, piecewise, cosine
 
 export const recipeSchema = z.strictObject({
   epochs: z.number().int().min(1).default(12).describe('Passes over the training set, replays of a batch counted'),
-  batchSize: z.number().int().min(2).default(128),
+  batchSize: z
+    .number()
+    .int()
+    .min(2)
+    .default(128)
+    .describe('A last batch of one image is left out of its epoch where batch normalisation would see one value per channel'),
   optimizer: z.literal('sgd').default('sgd'),
   learningRate: z.number().positive().default(0.1).describe('The highest rate of the schedule'),
   momentum: z.number().min(0).lt(1).default(0.9),

@@ -1,4 +1,4 @@
-/** Training batches on the host: which images, cropped and flipped how, by random numbers of their epoch and step alone. */
+/** Training batches on the host: pixels of images, each cropped and flipped by random numbers of its own. */
 import type { Split } from '../../datasets/dataset.ts';
 import type { Rng } from '../../tensor/rng.ts';
 import type { Shape } from '../../tensor/tf.ts';
@@ -16,15 +16,16 @@ export function plainImages(split: Split, shape: Shape, ids: Int32Array): Float3
   return out;
 }
 
-/** The same after a random crop from the image padded with 4 black pixels on each side, and a horizontal flip of every other one. */
+/** The same after a random crop from the image padded with 4 black pixels on each side, and a horizontal flip with probability 1/2, by `rng.fork(id)`. */
 export function cropFlipImages(split: Split, shape: Shape, ids: Int32Array, rng: Rng): Float32Array {
   const [height, width, channels] = shape;
   const size = height * width * channels;
   const out = new Float32Array(ids.length * size);
   ids.forEach((id, row) => {
-    const down = rng.int(2 * PAD + 1) - PAD;
-    const right = rng.int(2 * PAD + 1) - PAD;
-    const flip = rng.next() < 0.5;
+    const own = rng.fork(id);
+    const down = own.int(2 * PAD + 1) - PAD;
+    const right = own.int(2 * PAD + 1) - PAD;
+    const flip = own.next() < 0.5;
     const source = split.images.subarray(id * size, (id + 1) * size);
     for (let y = Math.max(0, -down); y < Math.min(height, height - down); y++)
       for (let x = Math.max(0, -right); x < Math.min(width, width - right); x++) {

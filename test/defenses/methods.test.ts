@@ -105,6 +105,26 @@ describe('the L2 ascent of TRADES', () => {
   });
 });
 
+test("HAT's helper point lies h perturbations beyond the image, not in the box, with the helper's label of the adversarial one", async () => {
+  const { training, stepper } = prepare('hat', { h: 3, steps: 8 });
+  const batch = trainingBatch();
+  const found: { adversarial?: number[]; beyond?: number[]; label?: number[] } = {};
+  const { objective } = training;
+  training.objective = (b, crafted, ctx) => {
+    for (const name of ['adversarial', 'beyond', 'label'] as const) found[name] = [...(crafted[name] as tf.Tensor).dataSync()];
+    return objective(b, crafted, ctx);
+  };
+  await stepper.step(batch, { epoch: 0, step: 0, progress: 0.5, learningRate: 0.01 });
+  const x = batch.x.dataSync();
+  const { adversarial = [], beyond = [], label } = found;
+  const off = beyond.map((v, i) => Math.abs(v - ((x[i] as number) + 3 * ((adversarial[i] as number) - (x[i] as number)))));
+  expect(Math.max(...off)).toBeLessThan(1e-6);
+  expect(Math.max(...beyond.map((v, i) => Math.abs(v - (x[i] as number))))).toBeGreaterThan(2.9 * EPS);
+  const helper = new Helper(network());
+  const want = helper.logits(tf.tensor4d(adversarial, batch.x.shape)).argMax(1).dataSync();
+  expect(label).toEqual([...want]);
+});
+
 describe('Free AT', () => {
   test('moves its perturbation by eps along the sign of the gradient, clips it, and keeps it for the next batch', async () => {
     const { stepper, training } = prepare('free-at');

@@ -27,6 +27,19 @@ function normalised(): Network {
   return network;
 }
 
+test('one value per channel has no variance: training on it is refused, as PyTorch does', () => {
+  const g = new GraphBuilder();
+  const graph = g.finish(g.flatten(g.bn(0, 'bn', 1)), 'linear', 1, { inputShape: [1, 1, 1], classes: 2 });
+  const network = new Network('tiny', graph, new Rng('bn'));
+  expect([network.smallestBatch, normalised().smallestBatch]).toEqual([2, 1]);
+  expect(() => tf.tidy(() => network.forward(tf.ones([1, 1, 1, 1]), { training: true }))).toThrow(
+    '[network tiny] bn expected more than 1 value per channel in training, got 1; train on batches of two images or more',
+  );
+  tf.tidy(() => network.forward(tf.tensor4d([1, 3], [2, 1, 1, 1]), { training: true }));
+  // unbiased variance of 1 and 3 is 2
+  expect(buffer(network, 'bn.running_var')).toBeCloseTo(0.9 + 0.1 * 2, 6);
+});
+
 // values 1, 2, 3, 6: mean 3, biased variance 14/4, unbiased 14/3
 const x = () => tf.tensor4d([1, 2, 3, 6], [2, 1, 2, 1]);
 const buffer = (network: Network, name: string) => network.buffers.get(name)?.dataSync()[0];

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { drawsOf } from '../../../harness/job/job.ts';
+import { drawsOf, trainingDrawsOf } from '../../../harness/job/job.ts';
 import { type Plan, priorities } from '../../../harness/run/plan.ts';
 import { planFor } from './plans.ts';
 
@@ -143,7 +143,7 @@ test('two engines draw the same random numbers', async () => {
   const { plan } = await planFor();
   const { plan: other } = await planFor({}, {}, { name: 'wasm', device: 'cpu', threads: 1 });
   const draws = (p: Plan) => [
-    ...p.models.map((m) => drawsOf(m.job)),
+    ...p.models.map((m) => trainingDrawsOf(m.job)),
     ...p.cells.map((c) =>
       drawsOf(
         c.job(
@@ -154,6 +154,24 @@ test('two engines draw the same random numbers', async () => {
     ),
   ];
   expect(draws(other)).toEqual(draws(plan));
+});
+
+test('a training draws its weights from data, architecture and seed, its batches from data and seed', async () => {
+  const { plan } = await planFor();
+  const draws = (p: Plan) => trainingDrawsOf((p.models[0] as Plan['models'][number]).job);
+  const first = draws(plan);
+  const changes: Record<string, string>[] = [
+    { defenses: 'defenses: [{ name: pgd-at, steps: 3 }]' },
+    { recipe: 'recipe: { epochs: 4, keep: last, validateEvery: 2, validation: 40 }' },
+    { threats: 'threats: [{ norm: Linf, eps: 4/255 }]' },
+  ];
+  for (const change of changes) expect(draws((await planFor(change)).plan)).toEqual(first);
+  const other = draws((await planFor({ architectures: 'architectures: [resnet-tiny]' })).plan);
+  expect(other).toEqual({ ...first, weights: other.weights });
+  expect(other.weights).not.toBe(first.weights);
+  const seeded = draws((await planFor({ seeds: 'seeds: [7]' })).plan);
+  for (const stream of ['weights', 'order', 'noise'] as const) expect(seeded[stream]).not.toBe(first[stream]);
+  expect(new Set(Object.values(first)).size).toBe(3);
 });
 
 test('two models of the same name are refused', async () => {

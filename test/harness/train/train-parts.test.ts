@@ -89,11 +89,22 @@ describe('crop and flip', () => {
     const rng = new Rng('crops');
     const seen = new Set<string>();
     for (let i = 0; i < 4000; i++) {
-      const pixels = cropFlipImages(split, shape, Int32Array.of(0), rng);
+      const pixels = cropFlipImages(split, shape, Int32Array.of(0), rng.fork(i));
       seen.add([...pixels].map((v) => Math.round(v * 255)).join());
     }
     expect([...seen].filter((s) => !possible.has(s))).toEqual([]);
     expect(seen.size).toBe(possible.size);
+  });
+
+  test('flips half of the images', () => {
+    const wide = { n: 1, images: Uint8Array.from({ length: 256 }, (_, i) => 10 * (i % 16)), labels: new Uint8Array(1) };
+    const rightwards = Array.from({ length: 4000 }, (_, i) => {
+      const pixels = cropFlipImages(wide, [16, 16, 1], Int32Array.of(0), new Rng(`flip ${i}`));
+      // a crop moves an image by 4 pixels at most: the middle is never black
+      return (pixels[8 * 16 + 8] as number) > (pixels[8 * 16 + 7] as number);
+    });
+    const flipped = rightwards.filter((right) => !right).length;
+    expect(Math.abs(flipped / 4000 - 0.5)).toBeLessThan(0.03);
   });
 
   test('none leaves the pixels as bytes over 255', () => {

@@ -1,9 +1,11 @@
 import { beforeAll, expect, test } from 'vitest';
 import { engine } from '../../../engines/index.ts';
+import type { Recipe } from '../../../harness/suite/recipe.ts';
 import { decodeCheckpoint } from '../../../harness/train/checkpoint.ts';
 import { train } from '../../../harness/train/train.ts';
+import type { TrainingJob } from '../../../harness/train/training-job.ts';
 import { tf } from '../../../tensor/tf.ts';
-import { job, memory, plain } from './training-data.ts';
+import { halves, job, memory, plain } from './training-data.ts';
 
 beforeAll(async () => {
   await engine('wasm').init({ threads: 1, device: 'cpu' });
@@ -57,8 +59,16 @@ test('the kept weights are those of the best epoch', async () => {
 
 test('an early stop ends the training and says so', async () => {
   const { epochs, flags } = await train(job('standard', { epochs: 9, learningRate: 1e-9, earlyStop: 2, schedule: { kind: 'constant' } }));
-  expect(epochs.length).toBeLessThan(9);
-  expect(flags).toContainEqual({ name: 'early-stop', detail: expect.stringContaining(`after epoch ${epochs.length - 1} of 9`) });
+  // nothing moves: epoch 0 stays the best, and two validations without a better one are epochs 1 and 2
+  expect(epochs).toHaveLength(3);
+  expect(flags).toContainEqual({ name: 'early-stop', detail: expect.stringContaining('after epoch 2 of 9') });
+});
+
+test('an early stop counts validations, not epochs', async () => {
+  const recipe = { epochs: 9, learningRate: 1e-9, earlyStop: 2, validateEvery: 2, schedule: { kind: 'constant' } } as const;
+  const { epochs } = await train(job('standard', recipe));
+  // validated after epochs 1, 3 and 5
+  expect(epochs).toHaveLength(6);
 });
 
 test('the validation split is the end of the training set and is never trained on', async () => {
@@ -105,4 +115,96 @@ test('HAT continues from a checkpoint of its helper and from one of its own', as
     expect(plain(await again.network.save())).toEqual(plain(await first.network.save()));
     expect(again.cost.passes).toEqual(first.cost.passes);
   }
+});
+
+/** The job `of`, with the ids of every batch that its defense is given pushed to `seen`, and the weights that it starts from. */
+function watched(of: TrainingJob) {
+  const seen: { batches: number[][]; pixels: number[][]; initial: Record<string, number[]> } = { batches: [], pixels: [], initial: {} };
+  const create: TrainingJob['defense']['create'] = (params, setup) => {
+    const training = of.defense.create(params, setup);
+    for (const [name, v] of setup.network.params) seen.initial[name] = [...v.dataSync()];
+    return {
+      ...training,
+      async craft(batch, ctx) {
+        seen.batches.push([...batch.ids]);
+        seen.pixels.push([...batch.x.dataSync()]);
+        return training.craft(batch, ctx);
+      },
+    };
+  };
+  return { seen, job: { ...of, defense: { ...of.defense, create } } };
+}
+
+test('two defenses at one seed start from the same weights and see the same batches', async () => {
+  const recipe = { augment: 'crop-flip' } as const;
+  const [a, b] = [
+    watched(job('pgd-at', recipe, { params: { steps: 1 } })),
+    watched(job('trades', recipe, { params: { steps: 2, beta: 3 } })),
+  ];
+  await train(a.job);
+  await train(b.job);
+  expect(a.seen).toEqual(b.seen);
+  expect(a.seen.batches).toHaveLength(4);
+  expect(a.seen.batches.slice(0, 2)).not.toEqual(a.seen.batches.slice(2));
+});
+
+test('what is kept and how often is validated moves no weight', async () => {
+  const weightsOf = async (recipe: Partial<Recipe>) => {
+    const states = memory();
+    const { epochs } = await train(job('pgd-at', { epochs: 3, ...recipe }, { params: { steps: 2 }, checkpoint: states }));
+    const weights = states.saved.map((state) =>
+      Object.fromEntries(
+        [...decodeCheckpoint(state).entries].flatMap(([name, { data }]) => (/^(param|buffer)\//.test(name) ? [[name, [...data]]] : [])),
+      ),
+    );
+    return { weights, losses: epochs.map((e) => e.loss) };
+  };
+  const [best, last, rare] = [await weightsOf({ keep: 'best' }), await weightsOf({ keep: 'last' }), await weightsOf({ validateEvery: 3 })];
+  expect(last).toEqual(best);
+  expect(rare).toEqual(best);
+  expect(best.weights).toHaveLength(3);
+});
+
+test('a crop belongs to the image and its epoch, not to the batch', async () => {
+  const images = async (batchSize: number) => {
+    const { seen, job: watchedJob } = watched(job('standard', { epochs: 1, augment: 'crop-flip', batchSize }));
+    await train(watchedJob);
+    return seen.pixels.flat();
+  };
+  expect(await images(8)).toEqual(await images(16));
+});
+
+test('HAT gives its helper weights and batches of its own', async () => {
+  const hat = watched(job('hat', {}, { params: { steps: 1 } }));
+  const states = memory();
+  await train({ ...hat.job, checkpoint: states });
+  const helper = decodeCheckpoint(states.saved[0] as Uint8Array).entries;
+  const own = watched(job('standard'));
+  const standard = memory();
+  await train({ ...own.job, checkpoint: standard });
+  expect(own.seen).toEqual(hat.seen);
+  const plainWeights = decodeCheckpoint(standard.saved[0] as Uint8Array).entries;
+  expect([...(helper.get('param/linear.weight')?.data ?? [])]).not.toEqual([...(plainWeights.get('param/linear.weight')?.data ?? [])]);
+});
+
+// cnn-small ends in a 1x1 map on images of 8x8: a batch of one image has one value per channel there
+test('101 images in batches of 50 train without the last one, another in every epoch', async () => {
+  const watchedJob = watched(job('standard', { epochs: 3, batchSize: 50, validation: 0 }, { dataset: halves(101) }));
+  const { network, epochs, cost } = await train(watchedJob.job);
+  expect(cost).toMatchObject({ optimizerSteps: 6, examples: 300, passes: { forward: 300, backward: 300 } });
+  expect(epochs.map((e) => Number.isFinite(e.loss))).toEqual([true, true, true]);
+  for (const values of Object.values(plain(await network.save()))) expect(values.every(Number.isFinite)).toBe(true);
+  const { batches } = watchedJob.seen;
+  expect(batches.map((b) => b.length)).toEqual([50, 50, 50, 50, 50, 50]);
+  const left = [0, 2, 4].map((i) => {
+    const used = new Set([...(batches[i] ?? []), ...(batches[i + 1] ?? [])]);
+    return Array.from({ length: 101 }, (_, id) => id).filter((id) => !used.has(id));
+  });
+  expect(left.map((ids) => ids.length)).toEqual([1, 1, 1]);
+  expect(new Set(left.flat()).size).toBeGreaterThan(1);
+});
+
+test('a last batch of one image is trained on where every normalisation sees more than one value', async () => {
+  const { cost } = await train(job('standard', { epochs: 1, batchSize: 16, validation: 0 }, { dataset: halves(17), arch: 'resnet-tiny' }));
+  expect(cost).toMatchObject({ optimizerSteps: 2, examples: 17 });
 });

@@ -3,7 +3,7 @@ import type { Dataset, Split } from '../../../datasets/dataset.ts';
 import type { TrainingDefense } from '../../../defenses/defense.ts';
 import { defense } from '../../../defenses/index.ts';
 import { type Recipe, recipeSchema } from '../../../harness/suite/recipe.ts';
-import type { TrainingJob } from '../../../harness/train/train.ts';
+import type { TrainingJob } from '../../../harness/train/training-job.ts';
 import type { Entry } from '../../../models/safetensors.ts';
 import { Rng } from '../../../tensor/rng.ts';
 
@@ -42,8 +42,7 @@ export function trainingJob(plugin: TrainingDefense, recipe: Partial<Recipe> = {
     defense: plugin,
     threat: { norm: 'Linf', eps: 0.1 },
     recipe: recipeSchema.parse({ epochs: 2, batchSize: 16, augment: 'none', validation: 16, learningRate: 0.05, ...recipe }),
-    seed: 0,
-    rng: new Rng('training test'),
+    draws: { weights: new Rng('weights'), order: new Rng('order'), noise: new Rng('noise') },
     signal: new AbortController().signal,
     ...rest,
     params: plugin.params.parse(rest.params ?? {}),

@@ -1,0 +1,56 @@
+/** What a training is given and what it gives back. */
+import type { Threat } from '../../attacks/attack.ts';
+import type { Dataset } from '../../datasets/dataset.ts';
+import type { TrainingDefense } from '../../defenses/defense.ts';
+import type { Network } from '../../models/network.ts';
+import type { Epoch, Flag } from '../../records/record.ts';
+import type { Rng } from '../../tensor/rng.ts';
+import type { Recipe } from '../suite/recipe.ts';
+import type { Cost } from './facts.ts';
+
+/** Where the random numbers of a training come from. Trainings that share a stream draw the same there, whatever else they differ in. */
+export interface TrainingDraws {
+  /** Initial weights of the network. */
+  readonly weights: Rng;
+  /** Order of the images in every epoch, and their crops and flips. */
+  readonly order: Rng;
+  /** Noise of crafting and validation, and what the defense draws once. */
+  readonly noise: Rng;
+}
+
+export interface TrainingProgress {
+  /** From 0. */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Images of this epoch seen, of how many. */
+  readonly done: number;
+  readonly total: number;
+  readonly loss: number;
+}
+
+export interface TrainingJob {
+  /** The model's, for messages. */
+  readonly name: string;
+  readonly dataset: Dataset;
+  readonly arch: string;
+  readonly defense: TrainingDefense;
+  /** As `defense.params` parsed them. */
+  readonly params: unknown;
+  readonly threat: Threat;
+  readonly recipe: Recipe;
+  readonly draws: TrainingDraws;
+  /** The state after every epoch; a saved one is continued bit for bit. */
+  readonly checkpoint?: { load(): Promise<Uint8Array | undefined>; save(state: Uint8Array): Promise<void> };
+  readonly signal: AbortSignal;
+  onProgress?(progress: TrainingProgress): void;
+}
+
+export interface TrainingResult {
+  /** With the kept weights. The caller owns it. */
+  readonly network: Network;
+  readonly epochs: Epoch[];
+  /** The epoch whose weights were kept; absent without a validation split. */
+  readonly bestEpoch?: number;
+  readonly cost: Cost;
+  readonly flags: Flag[];
+}

@@ -1,0 +1,300 @@
+/** One training: epochs, validation, the kept weights, checkpoints, cost. The defense supplies crafting and objective. */
+
+import type { Dataset } from '../../datasets/dataset.ts';
+import type { Training, TrainingBatch } from '../../defenses/defense.ts';
+import { RampartError } from '../../errors.ts';
+import type { ArchSetup } from '../../models/architecture.ts';
+import { createNetwork } from '../../models/index.ts';
+import type { Network } from '../../models/network.ts';
+import type { Entry } from '../../models/safetensors.ts';
+import { flag } from '../../records/flags.ts';
+import type { Flag } from '../../records/record.ts';
+import { tf } from '../../tensor/tf.ts';
+import { learningRateAt } from '../suite/recipe.ts';
+import { cropFlipImages, labelsOf, plainImages } from './augment.ts';
+import { decodeCheckpoint, encodeCheckpoint, readVariables, restoreVariables } from './checkpoint.ts';
+import { type Cost, type Facts, newFacts, totalCost } from './facts.ts';
+import { MovingAverage } from './optimizer.ts';
+import { Helper, type StepLog, Stepper } from './step.ts';
+import type { TrainingJob, TrainingResult } from './training-job.ts';
+import { overfitsCatastrophically, type Validation, validate } from './validate.ts';
+
+/** What a training has to do with a helper: it is one, or it has one, with the cost of its training where that was just done. */
+interface HelperRole {
+  isHelper?: boolean;
+  network?: Network;
+  cost?: Cost | undefined;
+}
+
+export function archSetup({ shape, classNames, mean, std }: Dataset): ArchSetup {
+  return { inputShape: shape, classes: classNames.length, mean, std };
+}
+
+export class TrainingRun {
+  readonly network: Network;
+  readonly #job: TrainingJob;
+  readonly #training: Training;
+  readonly #stepper: Stepper;
+  readonly #average: MovingAverage | undefined;
+  /** Passes over the data; a batch replayed m times counts m. */
+  readonly #epochs: number;
+  readonly #replays: number;
+  readonly #trainCount: number;
+  readonly #validationIds: Int32Array;
+  readonly #helper: Helper | undefined;
+  readonly #role: HelperRole;
+  #facts: Facts;
+  #best: Map<string, Entry> | undefined;
+
+  constructor(job: TrainingJob, role: HelperRole) {
+    const { dataset, draws, recipe, threat } = job;
+    this.#job = job;
+    this.#role = role;
+    this.#facts = newFacts(role.isHelper ?? false, role.cost);
+    this.#helper = role.network && new Helper(role.network);
+    this.#trainCount = dataset.train.n - recipe.validation;
+    if (this.#trainCount < 2)
+      throw new RampartError(
+        `[train ${job.name}] recipe.validation takes ${recipe.validation} of the ${dataset.train.n} training images of ${dataset.name}: none are left`,
+        { remedy: 'lower recipe.validation or raise the data set limit' },
+      );
+    this.#validationIds = Int32Array.from({ length: recipe.validation }, (_, i) => this.#trainCount + i);
+    this.network = createNetwork(job.arch, archSetup(dataset), draws.weights);
+    const { network } = this;
+    const { batchSize } = recipe;
+    this.#training = job.defense.create(job.params, { network, threat, rng: draws.noise.fork('defense'), batchSize, helper: this.#helper });
+    this.#replays = this.#training.replays ?? 1;
+    this.#epochs = Math.ceil(recipe.epochs / this.#replays);
+    this.#stepper = new Stepper({ name: job.name, network, training: this.#training, threat, recipe, helper: this.#helper });
+    if (recipe.averaging !== 'none')
+      this.#average = new MovingAverage(new Map([...this.network.params, ...this.network.buffers]), recipe.averaging.ema);
+  }
+
+  get finished(): boolean {
+    return this.#facts.stopped || this.#facts.epochs.length >= this.#epochs;
+  }
+
+  /** One pass over the training images, its validation, log and checkpoint. */
+  async epoch(): Promise<void> {
+    const facts = this.#facts;
+    const { recipe } = this.#job;
+    const started = performance.now();
+    const epoch = facts.epochs.length;
+    const sums = await this.#trainEpoch(epoch);
+    const due = epoch + 1 === this.#epochs || (epoch + 1) % recipe.validateEvery === 0;
+    const validation = due && recipe.validation > 0 ? this.#validate() : undefined;
+    const lastStep = facts.optimizerSteps - 1;
+    const wallMs = performance.now() - started;
+    facts.epochs.push({
+      epoch,
+      learningRate: learningRateAt(recipe, lastStep, this.#totalSteps),
+      loss: sums.loss / sums.examples,
+      terms: Object.fromEntries(Object.entries(sums.terms).map(([name, sum]) => [name, sum / sums.examples])),
+      trainAccuracy: sums.correct / sums.examples,
+      ...(validation && { validationClean: validation.clean }),
+      ...(validation?.fgsm !== undefined && { validationFgsm: validation.fgsm }),
+      ...(validation?.pgd !== undefined && { validationPgd: validation.pgd }),
+      wallMs,
+    });
+    facts.wallMs += wallMs;
+    if (validation) await this.#keep(epoch, validation);
+    await this.#save();
+  }
+
+  /** Images of one epoch: all, without a last batch that is too small for the network's batch statistics. Another epoch, in another order, has them. */
+  get #imagesPerEpoch(): number {
+    const rest = this.#trainCount % this.#job.recipe.batchSize;
+    return rest < this.network.smallestBatch ? this.#trainCount - rest : this.#trainCount;
+  }
+  get #totalSteps(): number {
+    return Math.ceil(this.#imagesPerEpoch / this.#job.recipe.batchSize) * this.#replays * this.#epochs;
+  }
+
+  /** Sums over the examples of one epoch. */
+  async #trainEpoch(epoch: number) {
+    const { draws, recipe, signal } = this.#job;
+    const order = draws.order.fork('order').fork(epoch).permutation(this.#trainCount).subarray(0, this.#imagesPerEpoch);
+    const sums = { examples: 0, loss: 0, correct: 0, terms: {} as Record<string, number> };
+    for (let from = 0; from < order.length; from += recipe.batchSize) {
+      const ids = order.subarray(from, from + recipe.batchSize);
+      const batch = this.#batch(ids, epoch, from / recipe.batchSize);
+      try {
+        for (let replay = 0; replay < this.#replays; replay++) {
+          signal.throwIfAborted();
+          add(sums, await this.#step(batch, epoch), ids.length);
+        }
+      } finally {
+        tf.dispose([batch.x, batch.y]);
+      }
+      const done = Math.min(order.length, from + recipe.batchSize);
+      this.#progress(epoch, done, order.length, sums.loss / sums.examples);
+      // lets messages and signals through: the work itself never waits
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return sums;
+  }
+
+  /** The epochs of a helper and of the training that it is for are counted as one. */
+  #progress(epoch: number, done: number, total: number, loss: number): void {
+    const { isHelper, network } = this.#role;
+    const epochs = this.#epochs * (isHelper || network ? 2 : 1);
+    this.#job.onProgress?.({ epoch: network ? this.#epochs + epoch : epoch, epochs, done, total, loss });
+  }
+
+  async #step(batch: TrainingBatch, epoch: number): Promise<StepLog> {
+    const step = this.#facts.optimizerSteps;
+    const total = this.#totalSteps;
+    const learningRate = learningRateAt(this.#job.recipe, step, total);
+    const log = await this.#stepper.step(batch, { epoch, step, progress: step / Math.max(1, total - 1), learningRate });
+    this.#facts.optimizerSteps++;
+    this.#facts.examples += batch.x.shape[0];
+    this.#average?.update();
+    return log;
+  }
+
+  #batch(ids: Int32Array, epoch: number, index: number): TrainingBatch {
+    const started = performance.now();
+    const { dataset, draws, recipe } = this.#job;
+    const { train: split, shape } = dataset;
+    const pixels =
+      recipe.augment === 'none'
+        ? plainImages(split, shape, ids)
+        : cropFlipImages(split, shape, ids, draws.order.fork('augment').fork(epoch));
+    const labels = labelsOf(split, ids);
+    const x = tf.tensor4d(pixels, [ids.length, ...shape]);
+    const batch = { x, y: tf.tensor1d(labels, 'int32'), labels, ids, rng: draws.noise.fork('batch').fork(epoch).fork(index) };
+    this.#facts.split.dataMs += performance.now() - started;
+    return batch;
+  }
+
+  #validate(): Validation {
+    const started = performance.now();
+    const { dataset, draws, threat, recipe } = this.#job;
+    this.#average?.swap();
+    const found = validate(this.network, dataset, this.#validationIds, threat, recipe.batchSize, draws.noise.fork('validation'));
+    this.#average?.swap();
+    this.#facts.split.validateMs += performance.now() - started;
+    return found;
+  }
+
+  /** Keeps the weights when this validation is the best, and decides on an early stop. A tie is broken by clean accuracy, then the earlier epoch stays. */
+  async #keep(epoch: number, { clean, pgd = 0 }: Validation): Promise<void> {
+    const { recipe, defense } = this.#job;
+    const score: [number, number] = defense.selectBy === 'clean' ? [clean, pgd] : [pgd, clean];
+    const best = this.#facts.best;
+    if (!best || score[0] > best.score[0] || (score[0] === best.score[0] && score[1] > best.score[1])) {
+      this.#facts.best = { epoch, score };
+      if (recipe.keep === 'best') this.#best = await this.#weights();
+    } else if (recipe.earlyStop !== 'none' && epoch - best.epoch >= recipe.earlyStop * recipe.validateEvery) this.#facts.stopped = true;
+  }
+
+  /** Weights as they would be kept now: the average where there is one. */
+  async #weights(): Promise<Map<string, Entry>> {
+    this.#average?.swap();
+    const entries = await this.network.save();
+    this.#average?.swap();
+    return entries;
+  }
+
+  get #groups(): [string, ReadonlyMap<string, tf.Variable>][] {
+    const groups: [string, ReadonlyMap<string, tf.Variable>][] = [
+      ['param/', this.#stepper.params],
+      ['buffer/', this.network.buffers],
+      ['velocity/', this.#stepper.optimizer.velocities],
+    ];
+    if (this.#average) groups.push(['average/', this.#average.averages]);
+    if (this.#training.watched) groups.push(['watched/', this.#training.watched]);
+    const helper = this.#role.network;
+    if (helper) groups.push(['helper/', new Map([...helper.params, ...helper.buffers])]);
+    return groups;
+  }
+
+  async #save(): Promise<void> {
+    const { checkpoint } = this.#job;
+    if (!checkpoint) return;
+    const entries: [string, Entry][] = [...(this.#best ?? [])].map(([name, entry]) => [`best/${name}`, entry]);
+    for (const [prefix, variables] of this.#groups) entries.push(...(await readVariables(variables, prefix)));
+    const state = this.#training.state?.() ?? {};
+    entries.push(...(await readVariables(new Map(Object.entries(state)), 'state/')));
+    this.#settle();
+    await checkpoint.save(encodeCheckpoint(entries, this.#facts));
+  }
+
+  /** Continues from a saved checkpoint. */
+  resume(bytes: Uint8Array): void {
+    const { entries, facts } = decodeCheckpoint(bytes);
+    this.#facts = facts as Facts;
+    for (const [prefix, variables] of this.#groups) restoreVariables(variables, entries, prefix);
+    const under = (prefix: string) =>
+      [...entries].flatMap(([k, v]) => (k.startsWith(prefix) ? [[k.slice(prefix.length), v] as const] : []));
+    const best = under('best/');
+    if (best.length > 0) this.#best = new Map(best);
+    const state = under('state/').map(([name, { data, shape }]) => [name, tf.tensor(data, shape)] as const);
+    this.#training.restore?.(Object.fromEntries(state));
+    if (this.#average) this.#average.updates = this.#facts.averageUpdates;
+  }
+
+  /** Moves counts that live in the parts of the run into the facts. */
+  #settle(): void {
+    const facts = this.#facts;
+    const { passes, times } = this.#stepper;
+    facts.passes = { forward: facts.passes.forward + passes.forward, backward: facts.passes.backward + passes.backward };
+    facts.split.craftMs += times.craftMs;
+    facts.split.updateMs += times.updateMs;
+    Object.assign(passes, { forward: 0, backward: 0 });
+    Object.assign(times, { craftMs: 0, updateMs: 0 });
+    facts.averageUpdates = this.#average?.updates ?? 0;
+  }
+
+  /** Loads the kept weights into the network and sums up. */
+  result(): TrainingResult {
+    this.#settle();
+    const { epochs, best } = this.#facts;
+    const { recipe, name } = this.#job;
+    if (this.#best) this.network.load(this.#best, `best epoch of ${name}`);
+    else this.#average?.swap();
+    const bestEpoch = recipe.keep === 'best' ? best?.epoch : undefined;
+    return {
+      network: this.network,
+      epochs,
+      ...(bestEpoch !== undefined && { bestEpoch }),
+      cost: totalCost(this.#facts),
+      flags: this.#flags(),
+    };
+  }
+
+  #flags(): Flag[] {
+    const { epochs, stopped } = this.#facts;
+    const flags: Flag[] = [];
+    const collapsed = epochs.findIndex((_, i) => overfitsCatastrophically(epochs.slice(0, i + 1)));
+    if (collapsed >= 0)
+      flags.push(
+        flag(
+          'catastrophic-overfitting',
+          `at epoch ${collapsed} accuracy under PGD-10 on the validation split fell below half its best while that under FGSM did not fall`,
+        ),
+      );
+    if (stopped) flags.push(flag('early-stop', `stopped after epoch ${epochs.length - 1} of ${this.#epochs}: no better validation`));
+    return flags;
+  }
+
+  dispose(): void {
+    this.#stepper.dispose();
+    this.#helper?.dispose();
+    this.#average?.dispose();
+    tf.dispose([...(this.#training.extra?.values() ?? []), ...(this.#training.watched?.values() ?? [])]);
+    this.#training.dispose?.();
+  }
+}
+
+/** Adds the log of one step on `examples` examples. */
+function add(
+  sums: { examples: number; loss: number; correct: number; terms: Record<string, number> },
+  log: StepLog,
+  examples: number,
+): void {
+  sums.examples += examples;
+  sums.loss += log.loss * examples;
+  sums.correct += log.correct;
+  for (const [name, value] of Object.entries(log.terms)) sums.terms[name] = (sums.terms[name] ?? 0) + value * examples;
+}
