@@ -97,7 +97,7 @@ describe('crop and flip', () => {
   });
 
   test('flips half of the images', () => {
-    const wide = { n: 1, images: Uint8Array.from({ length: 256 }, (_, i) => 10 * (i % 16)), labels: new Uint8Array(1) };
+    const wide = { n: 1, images: Uint8Array.from({ length: 256 }, (_, i) => 10 * (i % 16)), labels: new Int32Array(1) };
     const rightwards = Array.from({ length: 4000 }, (_, i) => {
       const pixels = cropFlipImages(wide, [16, 16, 1], Int32Array.of(0), new Rng(`flip ${i}`));
       // a crop moves an image by 4 pixels at most: the middle is never black
