@@ -28,8 +28,12 @@ function onInterrupt(): void {
 }
 process.on('SIGINT', onInterrupt);
 process.on('SIGTERM', onInterrupt);
-// who reads us may have seen enough: `rampart ls | head`
-process.stdout.on('error', () => process.exit());
+// what cannot be printed stops no work: the reader may have seen enough (`rampart run | head`), or the disk be full
+let unprinted: NodeJS.ErrnoException | undefined;
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') unprinted ??= error;
+});
+process.stderr.on('error', () => undefined);
 
 const cli = cac('rampart');
 let outcome: Promise<number> | number | undefined;
@@ -150,4 +154,9 @@ async function main(): Promise<number> {
 silenceBanner();
 process.exitCode = await main().catch(complain);
 // what is printed must be out first; then no timer or socket left over may keep a finished command
-process.stdout.write('', () => process.stderr.write('', () => process.exit()));
+await new Promise((out) => process.stdout.write('', out));
+if (unprinted) {
+  printError(`standard output could not be written: ${unprinted.message}`);
+  process.exitCode ||= 1;
+}
+process.stderr.write('', () => process.exit());

@@ -5,8 +5,8 @@ import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises
 import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RampartError } from '../errors.ts';
+import { lock } from '../lock.ts';
 import type { LoadOptions } from './dataset.ts';
-import { withLock } from './lock.ts';
 
 /** A published file: where it may come from, in order of preference, and what it must be. */
 export interface Remote {
@@ -156,9 +156,12 @@ export async function verify(name: string, remote: Remote, path: string): Promis
 export async function once(name: string, folder: string, options: LoadOptions, present: () => Promise<boolean>, body: () => Promise<void>) {
   await mkdir(options.dataDir, { recursive: true });
   const waiting = () => options.onProgress?.(`waiting for another process to download ${name}`, 0, 1);
-  await withLock(`${folder}.lock`, options.signal, waiting, async () => {
+  const held = await lock(`${folder}.lock`, options.signal, waiting);
+  try {
     if (!(await present())) await body();
-  });
+  } finally {
+    await held.release();
+  }
 }
 
 /** Whether a source answers within three seconds. */

@@ -1,11 +1,11 @@
 /** Records and artifacts in a folder, found by key; every write is atomic, and what cannot be written says why. */
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { access, constants, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, constants, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { RampartError } from '../errors.ts';
 import { type Entry, readSafetensors, writeSafetensors } from '../models/safetensors.ts';
+import { writeAtomic } from './atomic.ts';
 import { type CellRecord, cellRecordSchema, type ModelRecord, modelRecordSchema, type RampartRecord } from './record.ts';
 
 /** A failure of the store is one of the whole run: no later job could keep its result either. */
@@ -27,25 +27,11 @@ function storeError(cause: unknown, doing: string): StoreError {
   return new StoreError(`[store] cannot ${doing}: ${what}${code ? ` (${code})` : ''}`, { remedy, cause });
 }
 
-/** Writes all of `bytes` or nothing: temporary file beside the target, fsync, rename, fsync of the folder. */
-export async function writeAtomic(file: string, bytes: Uint8Array | string): Promise<void> {
-  const temporary = `${file}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
-  try {
-    await mkdir(dirname(file), { recursive: true });
-    const handle = await open(temporary, 'w');
-    try {
-      await handle.writeFile(bytes);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
-    const folder = await open(dirname(file), 'r');
-    await folder.sync().finally(() => folder.close());
-  } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => undefined);
+/** Writes all of `bytes` or nothing; a failure says what is in the way. */
+async function write(file: string, bytes: Uint8Array | string): Promise<void> {
+  await writeAtomic(file, bytes).catch((cause: unknown) => {
     throw storeError(cause, `write ${file} (${Buffer.byteLength(bytes)} bytes)`);
-  }
+  });
 }
 
 /** The bytes of a file, or undefined where there is none. */
@@ -109,7 +95,7 @@ export class Store {
   /** Checks the record against its schema, writes it, and drops the checkpoint that led to it. */
   async writeRecord(record: RampartRecord): Promise<void> {
     const checked = record.kind === 'model' ? modelRecordSchema.parse(record) : cellRecordSchema.parse(record);
-    await writeAtomic(this.#recordFile(record.kind, record.key), `${JSON.stringify(checked, null, 1)}\n`);
+    await write(this.#recordFile(record.kind, record.key), `${JSON.stringify(checked, null, 1)}\n`);
     if (record.status === 'done') await rm(this.#checkpointFile(record.kind, record.key), { force: true });
   }
 
@@ -119,7 +105,7 @@ export class Store {
   }
 
   async writeWeights(key: string, bytes: Uint8Array): Promise<void> {
-    await writeAtomic(this.#model(key, 'weights.safetensors'), bytes);
+    await write(this.#model(key, 'weights.safetensors'), bytes);
   }
   /** The weights file of a model, whole. */
   async weights(key: string): Promise<Buffer> {
@@ -133,7 +119,7 @@ export class Store {
 
   /** `adversarial` is `[k,h,w,c]`, of the test examples `ids`. */
   async writeExamples(key: string, entries: ReadonlyMap<string, Entry>): Promise<void> {
-    await writeAtomic(this.#cell(key, '.examples.safetensors'), writeSafetensors(entries));
+    await write(this.#cell(key, '.examples.safetensors'), writeSafetensors(entries));
   }
   async examples(key: string): Promise<Map<string, Entry> | undefined> {
     const file = this.#cell(key, '.examples.safetensors');
@@ -146,7 +132,7 @@ export class Store {
   }
   checkpoint(kind: RampartRecord['kind'], key: string): Checkpoint {
     const file = this.#checkpointFile(kind, key);
-    return { load: () => readIfThere(file), save: (state) => writeAtomic(file, state) };
+    return { load: () => readIfThere(file), save: (state) => write(file, state) };
   }
 }
 

@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { RampartError } from '../errors.ts';
-import { readRecords, writeAtomic } from './folder-store.ts';
+import { writeAtomic } from './atomic.ts';
+import { readRecords } from './folder-store.ts';
 import type { RampartRecord } from './record.ts';
 
 const indexSchema = z.strictObject({

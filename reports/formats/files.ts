@@ -1,9 +1,13 @@
-/** The files of a site, gathered in memory and written in one go: two of one name are a mistake, and what an earlier site left over is taken away. */
+/**
+ * The files of a site, gathered in memory and written in one go: two of one name are a mistake, and what an earlier site left over is taken away.
+ * Whoever reads meanwhile finds every page whole, and what it shows and links to: pages come after what they show, the first one last.
+ */
 
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { RampartError } from '../../errors.ts';
+import { removeUnfinished, writeAtomic } from '../../records/atomic.ts';
 
 /** Every file of the site with the SHA-256 of its bytes, so that a copy can be checked: `sha256sum -c MANIFEST`. */
 const MANIFEST = 'MANIFEST';
@@ -32,9 +36,14 @@ export class Files {
     const manifest = `${paths.map((p) => `${sha256(this.#contents.get(p) as string)}  ${p}`).join('\n')}\n`;
     const stale = await staleFiles(out, new Set(paths));
     try {
-      for (const dir of new Set(paths.map((p) => dirname(join(out, p))))) await mkdir(dir, { recursive: true });
-      await inParallel(paths, (p) => writeFile(join(out, p), this.#contents.get(p) as string));
-      await writeFile(join(out, MANIFEST), manifest);
+      for (const dir of new Set(paths.map((p) => dirname(join(out, p))))) await removeUnfinished(dir);
+      const write = (path: string, content: string | Uint8Array) => writeAtomic(join(out, path), content, { durable: false });
+      for (const stage of [0, 1, 2])
+        await inParallel(
+          paths.filter((p) => stageOf(p) === stage),
+          (p) => write(p, this.#contents.get(p) as string),
+        );
+      await write(MANIFEST, manifest);
       await inParallel(stale, (p) => rm(join(out, p), { force: true }));
     } catch (cause) {
       throw new RampartError(`[report] cannot write the site to ${out}: ${(cause as Error).message}`, {
@@ -44,6 +53,9 @@ export class Files {
     }
   }
 }
+
+/** What pages show, pages, and the page that leads to all others. */
+const stageOf = (path: string) => (path === 'index.html' ? 2 : path.endsWith('.html') ? 1 : 0);
 
 const sha256 = (content: string | Uint8Array) => createHash('sha256').update(content).digest('hex');
 

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const main = join(root, 'dist/cli/main.js');
+export const main = join(root, 'dist/cli/main.js');
 if (!existsSync(main)) throw new Error(`${main} is not there: npm run build`);
 
 /** A new folder inside the package, where plug-ins find `rampart`; gone after the test. */

@@ -1,22 +1,23 @@
 import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { Store, StoreError, writeAtomic } from '../../records/folder-store.ts';
+import { Store, StoreError } from '../../records/folder-store.ts';
 import { freshFolder, mountProblem, smallDisk } from '../harness/folders.ts';
 
 const problem = mountProblem();
 
 test.skipIf(problem)(`a full disk says so, names file and bytes, and keeps what was there${problem ? ` (${problem})` : ''}`, async () => {
   const disk = smallDisk(64);
-  const file = join(disk, 'weights.safetensors');
-  await writeAtomic(file, new Uint8Array(8_000));
-  const write = writeAtomic(file, new Uint8Array(200_000));
+  const checkpoint = new Store(disk).checkpoint('cell', 'abc');
+  const file = join(disk, 'cells', 'abc.checkpoint.bin');
+  await checkpoint.save(new Uint8Array(8_000));
+  const write = checkpoint.save(new Uint8Array(200_000));
   await expect(write).rejects.toThrow(
     `[store] cannot write ${file} (200000 bytes): no space left on the disk (ENOSPC); free some space and run again; what is finished is kept`,
   );
   await expect(write).rejects.toBeInstanceOf(StoreError);
   expect(statSync(file).size).toBe(8_000);
-  expect(readdirSync(disk)).toEqual(['weights.safetensors']);
+  expect(readdirSync(join(disk, 'cells'))).toEqual(['abc.checkpoint.bin']);
 });
 
 test.skipIf(problem)(`a read-only output folder is refused before anything runs${problem ? ` (${problem})` : ''}`, async () => {

@@ -1,7 +1,7 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { comparable, readRecords, Store, writeAtomic } from '../../records/folder-store.ts';
+import { comparable, readRecords, Store } from '../../records/folder-store.ts';
 import { freshFolder } from '../harness/folders.ts';
 import { doneRecord } from '../harness/records.ts';
 import { planFor } from '../harness/run/plans.ts';
@@ -25,13 +25,6 @@ test('what is written is read again', async () => {
   expect(await store.modelRecord(model.key)).toEqual(model);
   expect(await store.cellRecord(cell.key)).toEqual(cell);
   expect(await readRecords(store.dir)).toEqual([model, cell]);
-});
-
-test('an atomic write leaves the file and nothing else', async () => {
-  const folder = freshFolder();
-  await writeAtomic(join(folder, 'a.json'), 'one');
-  await writeAtomic(join(folder, 'a.json'), 'two');
-  expect(readdirSync(folder)).toEqual(['a.json']);
 });
 
 test('a record that is done takes its checkpoint away', async () => {

@@ -1,0 +1,107 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { expect, onTestFinished, test } from 'vitest';
+import { isAlive, lock, processName, tryLock } from '../lock.ts';
+import { freshFolder } from './harness/folders.ts';
+
+const GONE = `${hostname()} 999999999 1 abc`;
+
+test('one holder at a time; the next has it after the release', async () => {
+  const path = join(freshFolder(), 'a.lock');
+  const held = await tryLock(path);
+  expect(held).toBeDefined();
+  expect(await tryLock(path)).toBeUndefined();
+  await held?.release();
+  await (await tryLock(path))?.release();
+  expect(readdirSync(join(path, '..'))).toEqual([]);
+});
+
+test('a lock of a process that is gone is taken over at once, and one of a number that another process has by now', async () => {
+  for (const content of [GONE, `${hostname()} ${process.pid} 1 abc`]) {
+    const path = join(freshFolder(), 'a.lock');
+    writeFileSync(path, content);
+    const held = await tryLock(path);
+    expect(readFileSync(path, 'utf8')).toMatch(processName());
+    await held?.release();
+    expect(readdirSync(join(path, '..'))).toEqual([]);
+  }
+});
+
+test('a process that is killed while it takes a lock over leaves it to others', async () => {
+  const path = join(freshFolder(), 'a.lock');
+  writeFileSync(path, GONE);
+  writeFileSync(`${path}.abc`, `${hostname()} 999999999 1 def`);
+  const held = await tryLock(path);
+  expect(readFileSync(path, 'utf8')).toMatch(processName());
+  await held?.release();
+  expect(readdirSync(join(path, '..'))).toEqual([]);
+});
+
+test('a lock of another machine, or one that says nothing, is taken over after a minute without a sign of life', async () => {
+  for (const content of ['elsewhere 1 1 abc', '']) {
+    const path = join(freshFolder(), 'a.lock');
+    writeFileSync(path, content);
+    expect(await tryLock(path)).toBeUndefined();
+    const seconds = Date.now() / 1000;
+    utimesSync(path, seconds - 55, seconds - 55);
+    expect(await tryLock(path)).toBeUndefined();
+    utimesSync(path, seconds - 61, seconds - 61);
+    expect(await tryLock(path)).toBeDefined();
+  }
+});
+
+test('a lock that was lost to another holder is not taken away from it', async () => {
+  const path = join(freshFolder(), 'a.lock');
+  const held = await tryLock(path);
+  writeFileSync(path, 'elsewhere 1 1 def');
+  await held?.release();
+  expect(readFileSync(path, 'utf8')).toBe('elsewhere 1 1 def');
+});
+
+test('whoever waits is told once, and gives up when the signal says so', async () => {
+  const path = join(freshFolder(), 'a.lock');
+  await tryLock(path);
+  const abort = new AbortController();
+  let told = 0;
+  const waiting = lock(path, abort.signal, () => told++);
+  setTimeout(() => abort.abort(new Error('enough')), 400);
+  await expect(waiting).rejects.toThrow('enough');
+  expect(told).toBe(1);
+});
+
+test('a process is told from one that had its number before', () => {
+  expect(isAlive(processName())).toBe(true);
+  expect(isAlive(`${hostname()} ${process.pid} 1`)).toBe(false);
+  expect(isAlive(GONE)).toBe(false);
+  expect(isAlive(`elsewhere ${process.pid} 1`)).toBeUndefined();
+});
+
+/** Processes that each take an abandoned lock many times, and note every time that another one is inside. */
+function racers(count: number): ChildProcess[] {
+  const file = fileURLToPath(new URL('./lock-racer.ts', import.meta.url));
+  const loader = ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href];
+  const all = Array.from({ length: count }, () => fork(file, { execArgv: loader }));
+  onTestFinished(() => {
+    for (const racer of all) racer.kill('SIGKILL');
+  });
+  return all;
+}
+
+const heard = (racer: ChildProcess) => new Promise<unknown>((resolve) => racer.once('message', resolve));
+
+test('of processes that find a lock abandoned at the same time, one has it', { timeout: 60_000 }, async () => {
+  const folder = freshFolder();
+  const all = racers(4);
+  await Promise.all(all.map(heard));
+  for (let round = 0; round < 150; round++) {
+    const path = join(folder, `${round}.lock`);
+    writeFileSync(path, `${GONE}${round}`);
+    const answers = all.map(heard);
+    for (const racer of all) racer.send(path);
+    expect((await Promise.all(answers)).filter((got) => got === 'has it').length, `round ${round}`).toBe(1);
+  }
+});
