@@ -1,58 +1,97 @@
 /** `rampart serve`: a site on localhost, files only. */
-import { createReadStream } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import { extname, join, normalize, resolve, sep } from 'node:path';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { extname, join, sep } from 'node:path';
+import type { Readable } from 'node:stream';
+import sirv from 'sirv';
 import { UsageError } from '../options.ts';
 import { print } from '../output.ts';
 
-const TYPES: Record<string, string> = {
-  '.html': 'text/html; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.json': 'application/json',
-  '.svg': 'image/svg+xml',
-  '.png': 'image/png',
-  '.csv': 'text/csv; charset=utf-8',
-  '.md': 'text/markdown; charset=utf-8',
-  '.tex': 'text/plain; charset=utf-8',
-  '.bib': 'text/plain; charset=utf-8',
+/** Whoever made another name point here (DNS rebinding) is not answered: a page of theirs could read the site. */
+const OWN_HOST = /^(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/i;
+
+/** Texts that a browser would else take for its own encoding, or offer to save. */
+const TEXTS: Readonly<Record<string, string>> = {
+  '.csv': 'text/csv',
+  '.md': 'text/plain',
+  '.tex': 'text/plain',
+  '.bib': 'text/plain',
+  '': 'text/plain',
 };
 
-/** The file that a request path means, or undefined for one outside `root` or not there. */
-async function fileFor(root: string, url: string): Promise<string | undefined> {
-  let path: string;
+/** `bytes=5-9` and `bytes=5-` whose end is not before its start; anything else is answered with the whole file. */
+function isRange(text: string): boolean {
+  const [, start, end] = /^bytes=(\d{1,15})-(\d{0,15})$/.exec(text) ?? [];
+  return start !== undefined && (end === '' || Number(end) >= Number(start));
+}
+
+/** The real path of a plain file below `root`, or of the index page of a folder; undefined for what is not there or lies elsewhere. */
+function fileBelow(root: string, path: string): string | undefined {
   try {
-    path = normalize(decodeURIComponent(new URL(url, 'http://localhost').pathname));
+    const found = realpathSync(join(root, path));
+    if (found !== root && !found.startsWith(root.endsWith(sep) ? root : root + sep)) return undefined;
+    const about = statSync(found);
+    if (about.isDirectory()) return path.endsWith('/index.html') ? undefined : fileBelow(root, `${path}/index.html`);
+    return about.isFile() ? found : undefined;
+  } catch {
+    return undefined; // not there, not readable, or a name that the file system does not take
+  }
+}
+
+function pathOf(request: IncomingMessage): string | undefined {
+  try {
+    return decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
   } catch {
     return undefined;
   }
-  const file = join(root, path);
-  if (file !== root && !file.startsWith(root.endsWith(sep) ? root : root + sep)) return undefined;
-  const found = await stat(file).catch(() => undefined);
-  if (found?.isDirectory()) return fileFor(root, `${path.endsWith('/') ? path : `${path}/`}index.html`);
-  return found?.isFile() ? file : undefined;
 }
 
-/** Serves the files under `dir` on 127.0.0.1; port 0 takes a free one. Resolves once it listens. */
+function refuse(response: ServerResponse, status: number, why: string): void {
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(`${why}\n`);
+}
+
+function setHeaders(response: ServerResponse, path: string): void {
+  const type = TEXTS[extname(path)];
+  if (type) response.setHeader('content-type', `${type}; charset=utf-8`);
+  response.setHeader('x-content-type-options', 'nosniff');
+}
+
+/**
+ * Ends a response with the file it is made from, and the other way round: the file comes through a pipe,
+ * which neither closes it when the reader is gone nor notices that it cannot be opened.
+ */
+function tieToSource(response: ServerResponse): void {
+  response.once('pipe', (source: Readable) => {
+    source.once('error', () => response.destroy());
+    response.once('close', () => source.destroy());
+  });
+}
+
+/** Serves the files below `dir` on 127.0.0.1; port 0 takes a free one. Resolves once it listens. */
 export function serveFolder(dir: string, port: number): Promise<Server> {
-  const root = resolve(dir);
-  const server = createServer(async (request, response) => {
-    const file = await fileFor(root, request.url ?? '/');
-    if (!file) {
-      response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n');
-      return;
+  const root = realpathSync(dir);
+  const send = sirv(root, { dev: true, etag: true, dotfiles: true, extensions: [], setHeaders });
+  const server = createServer((request, response) => {
+    if (!OWN_HOST.test(request.headers.host ?? '')) return refuse(response, 421, 'this server answers to localhost only');
+    if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405, 'files can only be read');
+    const path = pathOf(request);
+    const file = path === undefined ? undefined : fileBelow(root, path);
+    if (file === undefined) return refuse(response, 404, 'not found');
+    if (!isRange(request.headers.range ?? '')) Reflect.deleteProperty(request.headers, 'range');
+    tieToSource(response);
+    request.url = `/${file.slice(root.length).split(sep).filter(Boolean).map(encodeURIComponent).join('/')}`;
+    try {
+      send(request, response, () => refuse(response, 404, 'not found'));
+    } catch {
+      response.destroy(); // gone since it was found
     }
-    response.writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream', 'cache-control': 'no-cache' });
-    if (request.method === 'HEAD') response.end();
-    else createReadStream(file).pipe(response);
   });
   return new Promise((done, fail) => {
     server.once('error', fail);
     server.listen(port, '127.0.0.1', () => done(server));
   });
 }
-
 /** Serves until `signal`. */
 export async function serveCommand(dir: string, port: number, signal: AbortSignal): Promise<number> {
   const site = (await stat(join(dir, 'index.html')).catch(() => undefined)) ? dir : join(dir, 'site');

@@ -1,5 +1,5 @@
-/** NumPy's archive format: .npy arrays (format 1.0) in a zip, stored with deflate, without dates, so that equal arrays are equal bytes. */
-import { deflateRawSync } from 'node:zlib';
+/** NumPy's archive format: .npy arrays (format 1.0) in a zip, packed with deflate, without dates, so that equal arrays are equal bytes. */
+import { zipSync } from 'fflate';
 
 export type NpyArray =
   | { readonly kind: 'int8'; readonly shape: readonly number[]; readonly values: Int8Array }
@@ -33,52 +33,10 @@ function values(array: NpyArray, width: number): Uint8Array {
   return out;
 }
 
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
-  let c = n;
-  for (let k = 0; k < 8; k++) c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1;
-  return c;
-});
-
-/** The CRC-32 of zip and PNG. */
-export function crc32(bytes: Uint8Array): number {
-  let c = 0xffffffff;
-  for (const byte of bytes) c = (CRC_TABLE[(c ^ byte) & 0xff] as number) ^ (c >>> 8);
-  return (c ^ 0xffffffff) >>> 0;
-}
-
-/** The first day that a zip can name, 1980-01-01: a site holds no date of its making. */
-const DOS_DATE = 0x21;
-
-/** A zip of `<name>.npy`, in name order. */
+/** A zip of `<name>.npy`, in name order, dated with the first day that a zip can name: a site holds no date of its making. */
 export function npz(arrays: Readonly<Record<string, NpyArray>>): Uint8Array {
-  const parts: Uint8Array[] = [];
-  const directory: Uint8Array[] = [];
-  let offset = 0;
-  for (const name of Object.keys(arrays).sort()) {
-    const content = npy(arrays[name] as NpyArray);
-    const packed = deflateRawSync(content, { level: 6 });
-    const file = Buffer.from(`${name}.npy`);
-    const common = Buffer.alloc(26);
-    common.writeUInt16LE(20, 0); // version needed
-    common.writeUInt16LE(8, 4); // deflate
-    common.writeUInt16LE(DOS_DATE, 8);
-    common.writeUInt32LE(crc32(content), 10);
-    common.writeUInt32LE(packed.length, 14);
-    common.writeUInt32LE(content.length, 18);
-    common.writeUInt16LE(file.length, 22);
-    const local = Buffer.concat([Buffer.from([0x50, 0x4b, 3, 4]), common, file, packed]);
-    const central = Buffer.alloc(14);
-    central.writeUInt32LE(offset, 10);
-    directory.push(Buffer.concat([Buffer.from([0x50, 0x4b, 1, 2, 20, 0]), common, central, file]));
-    parts.push(local);
-    offset += local.length;
-  }
-  const index = Buffer.concat(directory);
-  const end = Buffer.alloc(22);
-  end.writeUInt32LE(0x06054b50, 0);
-  end.writeUInt16LE(directory.length, 8);
-  end.writeUInt16LE(directory.length, 10);
-  end.writeUInt32LE(index.length, 12);
-  end.writeUInt32LE(offset, 16);
-  return Buffer.concat([...parts, index, end]);
+  const names = Object.keys(arrays).sort();
+  // zip writes local time
+  const mtime = new Date(1980, 0, 1);
+  return zipSync(Object.fromEntries(names.map((name) => [`${name}.npy`, npy(arrays[name] as NpyArray)])), { level: 6, mtime });
 }

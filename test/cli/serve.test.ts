@@ -35,11 +35,11 @@ function get(port: number, path: string): Promise<{ status: number | undefined; 
 }
 
 test('a folder is served by its index page', async () => {
-  expect(await get(await served(), '/')).toEqual({ status: 200, type: 'text/html; charset=utf-8', body: '<p>front</p>' });
+  expect(await get(await served(), '/')).toEqual({ status: 200, type: 'text/html;charset=utf-8', body: '<p>front</p>' });
 });
 
 test('files come with their type, encoded names and queries understood', async () => {
-  expect(await get(await served(), '/assets/a%20b.css?v=1')).toEqual({ status: 200, type: 'text/css; charset=utf-8', body: 'p{}' });
+  expect(await get(await served(), '/assets/a%20b.css?v=1')).toEqual({ status: 200, type: 'text/css', body: 'p{}' });
 });
 
 for (const path of ['/gone.html', '/../secret.txt', '/%2e%2e/secret.txt', '/..%2fsecret.txt', '/assets/', '/%'])

@@ -1,7 +1,7 @@
 /** The outcome matrix for NumPy, read back by hand from zip and .npy. */
-import { inflateRawSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
-import { crc32, npz } from '../../../reports/formats/npz.ts';
+import { crc32, inflateRawSync } from 'node:zlib';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { npz } from '../../../reports/formats/npz.ts';
 
 /** The entries of a zip by its central directory. */
 function unzip(bytes: Buffer): Map<string, Buffer> {
@@ -54,7 +54,22 @@ describe('npz', () => {
     expect(models.readUInt32LE(models.length - 4)).toBe(0x1f600);
   });
 
-  it('has the checksum of the standard test string', () => {
-    expect(crc32(Buffer.from('123456789'))).toBe(0xcbf43926);
+  it('is the same bytes on every day and in every time zone, dated 1980-01-01', () => {
+    const zone = process.env.TZ;
+    onTestFinished(() => {
+      if (zone === undefined) Reflect.deleteProperty(process.env, 'TZ');
+      else process.env.TZ = zone;
+    });
+    vi.useFakeTimers({ now: new Date('2031-07-09T23:30:00Z') });
+    onTestFinished(() => void vi.useRealTimers());
+    const arrays = { robust: { kind: 'int8', shape: [2], values: Int8Array.from([1, 0]) } } as const;
+    const written = ['Pacific/Kiritimati', 'UTC', 'Pacific/Pago_Pago'].map((place) => {
+      process.env.TZ = place;
+      return Buffer.from(npz(arrays));
+    });
+    expect(written[1]).toEqual(written[0]);
+    expect(written[2]).toEqual(written[0]);
+    expect(written[0]?.readUInt16LE(10)).toBe(0); // 00:00:00
+    expect(written[0]?.readUInt16LE(12)).toBe(0b0000000_0001_00001); // year 1980 + 0, month 1, day 1
   });
 });
