@@ -72,6 +72,8 @@ export interface AttackPlugin<P = unknown> {
   readonly version: number;
   /** What the attacker may ask: gradients, scores, decisions, or only other models. */
   readonly access: 'gradient' | 'scores' | 'decision' | 'transfer';
+  /** `baseline`: it searches blindly, and every other attack must beat it. */
+  readonly role?: 'baseline';
   readonly norms: readonly Norm[];
   readonly params: ZodType<P>;
   /** Expected passes per example that stays robust, for the plan. */

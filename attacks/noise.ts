@@ -16,6 +16,7 @@ export default defineAttack<z.infer<typeof params>>({
   paper: 'baseline',
   version: 1,
   access: 'decision',
+  role: 'baseline',
   norms: NORMS,
   params,
   streams: true,

@@ -74,6 +74,8 @@ interface Common<P> {
 
 export interface TrainingDefense<P = unknown> extends Common<P> {
   readonly kind: 'training';
+  /** `baseline`: no defense, what the cost and the robustness of the others are compared with. */
+  readonly role?: 'baseline';
   /** Norms it can train for; all when absent. */
   readonly norms?: readonly Norm[];
   /** The validation accuracy that picks the kept weights: under PGD unless the method does not try to be robust. */

@@ -10,6 +10,7 @@ export default defineDefense<z.infer<typeof params>>({
   paper: 'empirical risk minimisation',
   version: 1,
   kind: 'training',
+  role: 'baseline',
   selectBy: 'clean',
   params,
   cost: () => ({ forward: 1, backward: 1 }),

@@ -61,7 +61,14 @@ export const modelRecordSchema = z.strictObject({
   }),
   arch: z.strictObject({ name: z.string(), version: z.number().int(), parameters: z.number().int(), multiplyAdds: z.number() }),
   /** For a wrapper, what was wrapped around the model `wraps`. */
-  defense: z.strictObject({ ...plugin.shape, title: z.string(), paper: z.string(), kind: z.enum(['training', 'wrapper', 'pretrained']) }),
+  defense: z.strictObject({
+    ...plugin.shape,
+    title: z.string(),
+    paper: z.string(),
+    kind: z.enum(['training', 'wrapper', 'pretrained']),
+    /** `baseline`: no defense, what the others are compared with. */
+    role: z.literal('baseline').optional(),
+  }),
   wraps: z.string().optional(),
   threat: z.strictObject({ norm: z.enum(NORMS), eps: z.number() }).optional(),
   recipe: z.record(z.string(), z.unknown()),
@@ -106,7 +113,10 @@ export const cellRecordSchema = z.strictObject({
     label: z.string(),
     title: z.string(),
     paper: z.string(),
+    /** `none` is no attack: the clean accuracy. */
     access: z.enum(['none', 'gradient', 'scores', 'decision', 'transfer']),
+    /** `baseline` searches blindly; `ensemble` is several attacks in order, each on what those before it left. */
+    role: z.enum(['baseline', 'ensemble']).optional(),
   }),
   threat: z.strictObject({ norm: z.enum(NORMS), eps: z.number() }),
   seed: z.number().int(),

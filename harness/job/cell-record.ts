@@ -42,9 +42,10 @@ export function cellHead(
   };
 }
 
-function about(attack: AnyAttack | undefined): Pick<CellRecord['attack'], 'title' | 'paper' | 'access'> {
+function about(attack: AnyAttack | undefined): Pick<CellRecord['attack'], 'title' | 'paper' | 'access' | 'role'> {
   if (!attack) return { title: 'Clean accuracy', paper: '', access: 'none' };
-  return { title: attack.title, paper: attack.paper, access: attack.access };
+  const role = 'members' in attack ? 'ensemble' : attack.role;
+  return { title: attack.title, paper: attack.paper, access: attack.access, ...(role && { role }) };
 }
 
 /** `begin` is the value of `performance.now()` when the evaluation began. */

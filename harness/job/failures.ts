@@ -59,6 +59,7 @@ export function failedModel(job: ModelJob, registry: Registry, error: Failure, p
       title: pretrained ? origin.title : (plugin?.title ?? ''),
       paper: pretrained ? origin.paper : (plugin?.paper ?? ''),
       kind: origin.by,
+      ...(plugin?.kind === 'training' && plugin.role && { role: plugin.role }),
     },
     ...(origin.by === 'wrapper' && { wraps: origin.base }),
     ...(origin.by === 'training' && { threat: { ...origin.threat } }),

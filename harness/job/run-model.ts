@@ -92,7 +92,15 @@ async function trained(job: ModelJob, origin: Extract<Origin, { by: 'training' }
   const { name, version, params } = origin.defense;
   const made: Made = {
     arch: archOf(job, network),
-    defense: { name, version, params, title: plugin.title, paper: plugin.paper, kind: 'training' },
+    defense: {
+      name,
+      version,
+      params,
+      title: plugin.title,
+      paper: plugin.paper,
+      kind: 'training',
+      ...(plugin.role && { role: plugin.role }),
+    },
     threat: { ...origin.threat },
     recipe: { ...origin.recipe },
     extraData: false,

@@ -12,10 +12,11 @@ export interface Defense {
   passes: [number, number];
   params: Record<string, unknown>;
   kind?: 'training' | 'wrapper';
+  role?: 'baseline';
 }
 
 export const DEFENSES: readonly Defense[] = [
-  { name: 'standard', title: 'Standard training', paper: 'none', strength: -3.2, clean: 1.6, passes: [1, 1], params: {} },
+  { name: 'standard', title: 'Standard training', paper: 'none', strength: -3.2, clean: 1.6, passes: [1, 1], params: {}, role: 'baseline' },
   {
     name: 'pgd-at',
     title: 'PGD adversarial training',
@@ -64,6 +65,7 @@ export interface Attack {
   paper: string;
   /** `gradient` unless given. */
   access: CellRecord['attack']['access'];
+  role?: CellRecord['attack']['role'];
   /** How much harder than no attack, relative to eps. */
   power: number;
   passes: [number, number];
@@ -72,7 +74,16 @@ export interface Attack {
 
 const attacks: readonly (Omit<Attack, 'label' | 'access' | 'params'> & Partial<Attack>)[] = [
   { name: 'clean', title: 'No attack', paper: 'none', access: 'none', power: 0, passes: [1, 0] },
-  { name: 'noise', title: 'Uniform noise', paper: 'none', access: 'scores', power: 0.06, passes: [10, 0], params: { tries: 10 } },
+  {
+    name: 'noise',
+    title: 'Uniform noise',
+    paper: 'none',
+    access: 'scores',
+    role: 'baseline',
+    power: 0.06,
+    passes: [10, 0],
+    params: { tries: 10 },
+  },
   { name: 'fgsm', title: 'FGSM', paper: 'Goodfellow et al. 2015 (arXiv 1412.6572)', power: 0.75, passes: [1, 1] },
   {
     name: 'pgd',
@@ -103,6 +114,7 @@ const attacks: readonly (Omit<Attack, 'label' | 'access' | 'params'> & Partial<A
   {
     name: 'autoattack',
     title: 'AutoAttack',
+    role: 'ensemble',
     paper: 'Croce and Hein 2020 (arXiv 2003.01690)',
     power: 1,
     passes: [1200, 700],
