@@ -1,7 +1,5 @@
 /** Every plug-in that a run may name: the tables of this package and the files that a suite lists under `plugins`. */
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { AttackPlugin, EnsemblePlugin } from '../../attacks/attack.ts';
 import { attacks, ensembles } from '../../attacks/index.ts';
 import type { DatasetPlugin } from '../../datasets/dataset.ts';
@@ -9,7 +7,7 @@ import { datasets } from '../../datasets/index.ts';
 import type { DefensePlugin } from '../../defenses/defense.ts';
 import { defenses } from '../../defenses/index.ts';
 import { RampartError, unknownName } from '../../errors.ts';
-import { sha256 } from '../../records/hash.ts';
+import { importPlugin } from './plugin-file.ts';
 
 export type AnyAttack = AttackPlugin | EnsemblePlugin;
 type Plugin = AnyAttack | DefensePlugin | DatasetPlugin;
@@ -94,34 +92,6 @@ export async function loadRegistry(files: readonly string[]): Promise<Registry> 
     for (const value of Array.isArray(exported) ? exported : [exported]) registry.add(value, path, source);
   }
   return registry;
-}
-
-async function importPlugin(path: string): Promise<{ exported: unknown; source: string }> {
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(path);
-  } catch (cause) {
-    throw new RampartError(`[plugin ${path}] cannot be read: ${(cause as Error).message}`, { cause });
-  }
-  if (path.endsWith('.ts')) await understandTypeScript(path);
-  try {
-    const module = (await import(pathToFileURL(path).href)) as { default?: unknown };
-    return { exported: module.default, source: sha256(bytes) };
-  } catch (cause) {
-    throw new RampartError(`[plugin ${path}] cannot be loaded: ${(cause as Error).message}`, { cause });
-  }
-}
-
-/** Node 20 does not read TypeScript: tsx does, once per process. Under tsx or a test runner it is there already. */
-async function understandTypeScript(path: string): Promise<void> {
-  if (import.meta.url.endsWith('.ts')) return;
-  try {
-    // by import, not by require: the CommonJS build of this entry cannot find its own loader
-    const { register } = await import('tsx/esm/api');
-    register();
-  } catch (cause) {
-    throw new RampartError(`[plugin ${path}] TypeScript cannot be read here`, { remedy: 'npm install tsx, or compile it to .js', cause });
-  }
 }
 
 const REQUIRED = {

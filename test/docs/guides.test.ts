@@ -1,14 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { readRecords } from '../../records/folder-store.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-mkdirSync(join(root, 'build'), { recursive: true });
-// inside the package, so that `import ... from 'rampart'` finds it
-const scratch = mkdtempSync(join(root, 'build', 'guides-'));
+// outside of the package and of any project: a plug-in needs nothing beside it
+const scratch = mkdtempSync(join(tmpdir(), 'rampart-guides-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 /** Writes the named code blocks of a page, ```` ```ts name.ts ````, and returns their names with their texts. */
