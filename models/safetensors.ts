@@ -96,7 +96,15 @@ export function readSafetensors(bytes: Uint8Array, source: string): SafetensorsF
   const { header, start } = readHeader(bytes, fail);
   const { __metadata__: metadata = {}, ...tensors } = header;
   const entries = new Map<string, Entry>();
-  for (const [name, described] of Object.entries(tensors)) entries.set(name, readEntry(name, described, bytes, start, fail));
+  // entries that share bytes would be copied again and again: a small file could ask for any memory
+  let room = bytes.length - start;
+  for (const [name, described] of Object.entries(tensors)) {
+    const entry = readEntry(name, described, bytes, start, fail);
+    const [begin, end] = (described as Described).data_offsets;
+    room -= end - begin;
+    if (room < 0) throw fail(`${name} shares bytes with the entries before it`);
+    entries.set(name, entry);
+  }
   return { entries, metadata: metadata as Record<string, string> };
 }
 

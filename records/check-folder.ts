@@ -1,9 +1,11 @@
 /** Checks a folder of records that several people add to: what does not fit is refused, with the reason. */
-import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
-import { type CellRecord, cellRecordSchema, type ModelRecord, modelRecordSchema } from './record.ts';
+import { RampartError } from '../errors.ts';
+import { parseExamples } from './examples.ts';
+import { hashPlain, kindOf, LIMITS, readPlain, UnfitFile } from './plain-file.ts';
+import type { CellRecord, ModelRecord } from './record.ts';
+import { parseRecord } from './record-file.ts';
 import { canonical } from './slug.ts';
 import { wilson } from './stats.ts';
 
@@ -32,22 +34,28 @@ const PLACES = {
   examples: new RegExp(`^cells/(${KEY})\\.examples\\.safetensors$`),
 };
 
+type Refuse = (file: string, reason: string) => void;
+
+/** A reason may quote a text of a record: enough of it to be found. */
+const LONGEST_REASON = 500;
+
 /** Reads every file below `dir`. Throws only where the folder cannot be read. */
 export async function validateResults(dir: string): Promise<Validation> {
   const refused: Refusal[] = [];
-  const refuse = (file: string, reason: string) => refused.push({ file, reason });
+  const refuse: Refuse = (file, reason) => refused.push({ file, reason });
   const models: Found<ModelRecord>[] = [];
   const cells: Found<CellRecord>[] = [];
-  const files = await filesBelow(dir, '');
+  const files = await filesBelow(dir, '', refuse);
   for (const file of files) {
     const [model, cell] = [PLACES.model.exec(file), PLACES.cell.exec(file)];
-    if (model) await take(dir, file, model[1] as string, modelRecordSchema, models, refuse);
-    else if (cell) await take(dir, file, cell[1] as string, cellRecordSchema, cells, refuse);
+    if (model) await orRefuse(file, refuse, async () => take(file, model[1], await readRecord(dir, file, 'model'), models));
+    else if (cell) await orRefuse(file, refuse, async () => take(file, cell[1], await readRecord(dir, file, 'cell'), cells));
     else if (!PLACES.weights.test(file) && !PLACES.examples.test(file) && !/^(README\.md|\.gitkeep)$/.test(file)) {
       refuse(file, 'not the place of a record: expected models/<key>/record.json or cells/<key>.json, with a key of 24 hex digits');
     }
   }
   await checkWeights(dir, files, models, refuse);
+  await checkExamples(dir, files, cells, refuse);
   checkModels(models, refuse);
   checkCells(cells, models, refuse);
   refused.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
@@ -56,66 +64,74 @@ export async function validateResults(dir: string): Promise<Validation> {
   return { models: good(models), cells: good(cells), refused };
 }
 
-async function filesBelow(dir: string, below: string): Promise<string[]> {
+/** No place of a record has more folders above it. */
+const DEEPEST = 2;
+
+/** Plain files below `dir`; what is neither one nor a folder is refused, and so is what lies too deep to be looked at. */
+async function filesBelow(dir: string, below: string, refuse: Refuse): Promise<string[]> {
   const entries = await readdir(join(dir, below), { withFileTypes: true });
   const found: string[] = [];
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const path = below ? `${below}/${entry.name}` : entry.name;
-    if (entry.isDirectory()) found.push(...(await filesBelow(dir, path)));
-    else found.push(path);
+    if (entry.isFile()) found.push(path);
+    else if (!entry.isDirectory()) refuse(path, `expected a plain file, got ${kindOf(entry)}`);
+    else if (path.split('/').length > DEEPEST) refuse(path, 'not the place of a record: a folder too deep');
+    else found.push(...(await filesBelow(dir, path, refuse)));
   }
   return found;
 }
 
-async function take<T extends { key: string; status: string; error?: { message: string } | undefined }>(
-  dir: string,
-  file: string,
-  key: string,
-  schema: z.ZodType<T>,
-  into: Found<T>[],
-  refuse: (file: string, reason: string) => void,
-): Promise<void> {
-  let json: unknown;
+/** Does `work`; where the file does not fit or cannot be read, the reason is a refusal. */
+async function orRefuse(file: string, refuse: Refuse, work: () => Promise<void>): Promise<void> {
   try {
-    json = JSON.parse(await readFile(join(dir, file), 'utf8'));
+    await work();
   } catch (error) {
-    return refuse(file, `not JSON: ${(error as Error).message}`);
+    if (error instanceof RampartError) return refuse(file, error.message.slice(0, LONGEST_REASON));
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    refuse(file, `cannot be read (${code})`);
   }
-  const parsed = schema.safeParse(json);
-  if (!parsed.success) return refuse(file, `does not fit the schema: ${z.prettifyError(parsed.error).split('\n').slice(0, 4).join(' ')}`);
-  const record = parsed.data;
-  if (record.key !== key) return refuse(file, `expected the key ${key} of its file name, got ${record.key}`);
-  if (record.status === 'failed') return refuse(file, `a failed job is no result: ${record.error?.message ?? 'no reason recorded'}`);
+}
+
+async function readRecord<K extends 'model' | 'cell'>(dir: string, file: string, kind: K) {
+  return parseRecord(kind, await readPlain(dir, file, LIMITS.record));
+}
+
+/** Takes a record that stands where its key says and is a result. */
+function take<T extends ModelRecord | CellRecord>(file: string, key: string | undefined, record: T, into: Found<T>[]): void {
+  if (record.key !== key) throw new UnfitFile(`expected the key ${key} of its file name, got ${record.key}`);
+  if (record.status === 'failed') throw new UnfitFile(`a failed job is no result: ${record.error?.message ?? 'no reason recorded'}`);
   into.push({ file, record });
 }
 
-async function checkWeights(
-  dir: string,
-  files: readonly string[],
-  models: readonly Found<ModelRecord>[],
-  refuse: (file: string, reason: string) => void,
-) {
+async function checkWeights(dir: string, files: readonly string[], models: readonly Found<ModelRecord>[], refuse: Refuse) {
   for (const file of files) {
     const key = PLACES.weights.exec(file)?.[1];
     if (key === undefined) continue;
-    const model = models.find((m) => m.record.key === key);
-    if (!model) {
-      refuse(file, 'weights without a model record beside them');
-      continue;
-    }
-    const hash = createHash('sha256')
-      .update(await readFile(join(dir, file)))
-      .digest('hex');
-    if (hash !== model.record.weightsHash) refuse(file, `expected SHA-256 ${model.record.weightsHash} of the record, got ${hash}`);
+    await orRefuse(file, refuse, async () => {
+      const model = models.find((m) => m.record.key === key);
+      if (!model) throw new UnfitFile('weights without a model record beside them');
+      const hash = await hashPlain(dir, file, LIMITS.weights);
+      if (hash !== model.record.weightsHash) throw new UnfitFile(`expected SHA-256 ${model.record.weightsHash} of the record, got ${hash}`);
+    });
+  }
+}
+
+/** Reads examples as the gallery does. */
+async function checkExamples(dir: string, files: readonly string[], cells: readonly Found<CellRecord>[], refuse: Refuse) {
+  for (const file of files) {
+    const key = PLACES.examples.exec(file)?.[1];
+    if (key === undefined) continue;
+    await orRefuse(file, refuse, async () => {
+      const cell = cells.find((c) => c.record.key === key);
+      if (!cell) throw new UnfitFile('examples without a cell record beside them');
+      parseExamples(await readPlain(dir, file, LIMITS.examples), cell.record);
+    });
   }
 }
 
 /** The first file with each identity stays; `refuse` is told of the others. */
-function refuseRepeats<T>(
-  found: readonly Found<T>[],
-  identity: (record: T) => string,
-  refuse: (file: string, reason: string) => void,
-): void {
+function refuseRepeats<T>(found: readonly Found<T>[], identity: (record: T) => string, refuse: Refuse): void {
   const seen = new Map<string, string>();
   for (const { file, record } of found) {
     const id = identity(record);
@@ -125,7 +141,7 @@ function refuseRepeats<T>(
   }
 }
 
-function checkModels(models: readonly Found<ModelRecord>[], refuse: (file: string, reason: string) => void): void {
+function checkModels(models: readonly Found<ModelRecord>[], refuse: Refuse): void {
   const hashes = new Map<string, { hash: string; file: string }>();
   for (const { file, record } of models) {
     const { name, version, params, train, test, hash, classNames } = record.dataset;
@@ -152,11 +168,7 @@ function checkModels(models: readonly Found<ModelRecord>[], refuse: (file: strin
   refuseRepeats(models, identity, refuse);
 }
 
-function checkCells(
-  cells: readonly Found<CellRecord>[],
-  models: readonly Found<ModelRecord>[],
-  refuse: (file: string, reason: string) => void,
-): void {
+function checkCells(cells: readonly Found<CellRecord>[], models: readonly Found<ModelRecord>[], refuse: Refuse): void {
   const byKey = new Map(models.map((m) => [m.record.key, m.record]));
   const labels = new Map<string, { labels: readonly number[]; file: string }>();
   for (const { file, record } of cells) {

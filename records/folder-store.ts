@@ -2,11 +2,12 @@
 import { existsSync } from 'node:fs';
 import { access, constants, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { z } from 'zod';
 import { RampartError } from '../errors.ts';
 import { type Entry, readSafetensors, writeSafetensors } from '../models/safetensors.ts';
 import { writeAtomic } from './atomic.ts';
+import { LIMITS, readPlain, UnfitFile } from './plain-file.ts';
 import { type CellRecord, cellRecordSchema, type ModelRecord, modelRecordSchema, type RampartRecord } from './record.ts';
+import { parseRecord } from './record-file.ts';
 
 /** A failure of the store is one of the whole run: no later job could keep its result either. */
 export class StoreError extends RampartError {}
@@ -79,14 +80,14 @@ export class Store {
     return join(this.dir, 'cells', `${key}${suffix}`);
   }
   #recordFile(kind: RampartRecord['kind'], key: string): string {
-    return kind === 'model' ? this.#model(key, 'record.json') : this.#cell(key, '.json');
+    return join(this.dir, recordPath(kind, key));
   }
 
   async modelRecord(key: string): Promise<ModelRecord | undefined> {
-    return readRecord(this.#recordFile('model', key), modelRecordSchema);
+    return readRecord('model', this.dir, recordPath('model', key));
   }
   async cellRecord(key: string): Promise<CellRecord | undefined> {
-    return readRecord(this.#recordFile('cell', key), cellRecordSchema);
+    return readRecord('cell', this.dir, recordPath('cell', key));
   }
   async record(kind: RampartRecord['kind'], key: string): Promise<RampartRecord | undefined> {
     return kind === 'model' ? this.modelRecord(key) : this.cellRecord(key);
@@ -136,6 +137,11 @@ export class Store {
   }
 }
 
+/** Where a record lies, relative to the output folder. */
+function recordPath(kind: RampartRecord['kind'], key: string): string {
+  return kind === 'model' ? `models/${key}/record.json` : `cells/${key}.json`;
+}
+
 /** The folder itself, or the nearest one above it that is there. */
 function nearestFolder(dir: string): string {
   let folder = resolve(dir);
@@ -143,21 +149,18 @@ function nearestFolder(dir: string): string {
   return folder;
 }
 
-async function readRecord<T>(file: string, schema: z.ZodType<T>): Promise<T | undefined> {
-  const bytes = await readIfThere(file);
-  if (!bytes) return undefined;
-  let value: unknown;
+async function readRecord<K extends RampartRecord['kind']>(kind: K, dir: string, path: string) {
+  const file = join(dir, path);
   try {
-    value = JSON.parse(bytes.toString('utf8'));
+    return parseRecord(kind, await readPlain(dir, path, LIMITS.record));
   } catch (cause) {
-    throw new RampartError(`[store] ${file} is not JSON: ${(cause as Error).message}`, { remedy: 'delete it and run again', cause });
-  }
-  const parsed = schema.safeParse(value);
-  if (!parsed.success)
-    throw new RampartError(`[store] ${file} is not a record of this version: ${z.prettifyError(parsed.error)}`, {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (!(cause instanceof UnfitFile)) throw storeError(cause, `read ${file}`);
+    throw new RampartError(`[store] ${file} is not a record of this version: ${cause.message}`, {
       remedy: 'delete it and run again',
+      cause,
     });
-  return parsed.data;
+  }
 }
 
 /** Names in a folder in order; none where the folder is not there. */
@@ -174,12 +177,12 @@ async function namesIn(folder: string): Promise<string[]> {
 export async function readRecords(dir: string): Promise<RampartRecord[]> {
   const records: RampartRecord[] = [];
   for (const key of await namesIn(join(dir, 'models'))) {
-    const record = await readRecord(join(dir, 'models', key, 'record.json'), modelRecordSchema);
+    const record = await readRecord('model', dir, recordPath('model', key));
     if (record) records.push(record);
   }
   for (const file of await namesIn(join(dir, 'cells'))) {
     if (!file.endsWith('.json')) continue;
-    const record = await readRecord(join(dir, 'cells', file), cellRecordSchema);
+    const record = await readRecord('cell', dir, `cells/${file}`);
     if (record) records.push(record);
   }
   return records;

@@ -9,7 +9,7 @@ import type { Table } from './formats/table.ts';
 import { writeAttackPage } from './pages/attack.ts';
 import { writeBoardPage } from './pages/board.ts';
 import { writeComparePage } from './pages/compare.ts';
-import { galleryOf } from './pages/gallery.ts';
+import { galleryOf, type LeftOut } from './pages/gallery.ts';
 import { writeMethodsPage } from './pages/methods.ts';
 import { writeModelPage } from './pages/model.ts';
 import { frame, type Site } from './pages/views.ts';
@@ -23,6 +23,8 @@ export interface SiteOptions {
   readonly title?: string;
   /** The folder of the run, for `cells/<key>.examples.safetensors`. */
   readonly artifacts?: string;
+  /** Told of files that the site is made without. */
+  readonly onLeftOut?: LeftOut;
 }
 
 /** Builds all pages and files in memory: for tests, and to weigh a site. */
@@ -49,7 +51,8 @@ export async function buildSite(records: readonly RampartRecord[], options: Site
     files.add(`downloads/${board.id}/outcomes.csv`, csvOf(outcomeTable(board)));
     files.add(`downloads/${board.id}/outcomes.npz`, outcomeArrays(board));
   }
-  for (const model of view.models) writeModelPage(site, model, await galleryOf(model, options.artifacts, files));
+  for (const model of view.models)
+    writeModelPage(site, model, await galleryOf(model, options.artifacts, files, options.onLeftOut ?? (() => undefined)));
   for (const attack of view.attacks) writeAttackPage(site, attack);
   writeComparePage(site);
   writeMethodsPage(site);

@@ -1,10 +1,8 @@
 /** The gallery of adversarial examples: pictures made from the arrays that a run kept beside its cells. */
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { RampartError } from '../../errors.ts';
-import { readSafetensors } from '../../models/safetensors.ts';
+import { type Examples, parseExamples } from '../../records/examples.ts';
+import { LIMITS, readPlain } from '../../records/plain-file.ts';
 import type { CellRecord } from '../../records/record.ts';
 import type { Files } from '../formats/files.ts';
 import { radius } from '../formats/format.ts';
@@ -55,24 +53,36 @@ export function panels(clean: Float32Array, adversarial: Float32Array, [h, w, c]
   return PNG.sync.write(png, { deflateLevel: 9, deflateStrategy: 3, filterType: 4 });
 }
 
-/** The gallery of one model, its pictures added to `files`; empty where the run kept no examples. */
-export async function galleryOf(model: ModelView, artifacts: string | undefined, files: Files): Promise<GalleryItem[]> {
+/** Told of a file that cannot be shown: its path below the folder of the run, and the reason. */
+export type LeftOut = (file: string, reason: string) => void;
+
+/** The gallery of one model, its pictures added to `files`; empty where the run kept no examples. Examples that cannot be shown are left out. */
+export async function galleryOf(model: ModelView, artifacts: string | undefined, files: Files, leftOut: LeftOut): Promise<GalleryItem[]> {
   if (!artifacts) return [];
   const items: GalleryItem[] = [];
   for (const cell of model.cells.filter((c) => c.status === 'done')) {
-    const file = join(artifacts, 'cells', `${cell.key}.examples.safetensors`);
-    if (existsSync(file)) items.push(...(await cellGallery(model, cell, file, files)));
+    const examples = await examplesOf(cell, artifacts, leftOut);
+    if (examples) items.push(...cellGallery(model, cell, examples, files));
   }
   return items;
 }
 
-async function cellGallery(model: ModelView, cell: CellRecord, file: string, files: Files): Promise<GalleryItem[]> {
-  const { entries } = readSafetensors(await readFile(file), file);
-  const [ids, clean, adversarial] = ['ids', 'clean', 'adversarial'].map((name) => entries.get(name));
-  if (!ids || !clean || !adversarial)
-    throw new RampartError(`[report] ${file}: expected ids, clean and adversarial, got ${[...entries.keys()].join(', ')}`);
-  const confidences = entries.get('confidences');
-  const [k = 0, h = 0, w = 0, c = 0] = adversarial.shape;
+async function examplesOf(cell: CellRecord, artifacts: string, leftOut: LeftOut): Promise<Examples | undefined> {
+  const file = `cells/${cell.key}.examples.safetensors`;
+  try {
+    return parseExamples(await readPlain(artifacts, file, LIMITS.examples), cell);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    if (!(error instanceof RampartError) && code === undefined) throw error;
+    leftOut(file, message);
+    return undefined;
+  }
+}
+
+function cellGallery(model: ModelView, cell: CellRecord, examples: Examples, files: Files): GalleryItem[] {
+  const { ids, clean, adversarial, confidences, shape } = examples;
+  const [h, w, c] = shape;
   const size = h * w * c;
   const reference = model.cells.find((other) => other.attack.name === 'clean' && other.status === 'done');
   const names = model.record.dataset.classNames;
@@ -80,13 +90,12 @@ async function cellGallery(model: ModelView, cell: CellRecord, file: string, fil
   const withConfidence = (label: string, confidence: number | undefined) =>
     confidence === undefined ? label : `${label} (${(100 * confidence).toFixed(0)} %)`;
   const items: GalleryItem[] = [];
-  for (let e = 0; e < Math.min(k, MOST); e++) {
-    const id = ids.data[e] as number;
+  for (const [e, id] of ids.slice(0, MOST).entries()) {
     const slice = (a: Float32Array) => a.subarray(e * size, (e + 1) * size);
     const path = `gallery/${cell.key}-${id}.png`;
-    files.add(path, panels(slice(clean.data), slice(adversarial.data), [h, w, c]));
+    files.add(path, panels(slice(clean), slice(adversarial), shape));
     const before = withConfidence(className(reference?.outcomes.predictions[id]), reference?.outcomes.confidences?.[id]);
-    const after = withConfidence(className(cell.outcomes.predictions[id]), confidences?.data[e]);
+    const after = withConfidence(className(cell.outcomes.predictions[id]), confidences?.[e]);
     const label = className(cell.outcomes.labels[id]);
     items.push({
       src: `../${path}`,

@@ -42,6 +42,11 @@ test.each<[string, Uint8Array, string]>([
     withHeader({ t: { dtype: 'F32', shape: [4] } }),
     't is not an entry: expected dtype, shape and data_offsets',
   ],
+  [
+    'entries that share bytes',
+    withHeader({ ...entry([0, 16]), u: { dtype: 'F32', shape: [2], data_offsets: [8, 16] } }),
+    'u shares bytes with the entries before it',
+  ],
   ['offsets that run backwards', withHeader(entry([8, 0])), 't is not an entry'],
   ['a negative offset', withHeader(entry([-4, 12])), 't is not an entry'],
   ['a shape with a fraction', withHeader(entry([0, 16], [1.5])), 't is not an entry'],

@@ -62,5 +62,5 @@ test('a file that is no record is an error that names it', async () => {
   writeFileSync(file, '{"schema":1}');
   await expect(readRecords(store.dir)).rejects.toThrow(`[store] ${file} is not a record of this version`);
   writeFileSync(file, '{"schema":');
-  await expect(readRecords(store.dir)).rejects.toThrow(`[store] ${file} is not JSON`);
+  await expect(readRecords(store.dir)).rejects.toThrow(`[store] ${file} is not a record of this version: not JSON`);
 });

@@ -1,0 +1,53 @@
+/** The bytes of a record as a record, or the reason why they are none. */
+import { z } from 'zod';
+import { UnfitFile } from './plain-file.ts';
+import { type CellRecord, cellRecordSchema, type ModelRecord, modelRecordSchema } from './record.ts';
+
+interface Records {
+  readonly model: ModelRecord;
+  readonly cell: CellRecord;
+}
+
+const SCHEMAS: { readonly [K in keyof Records]: z.ZodType<Records[K]> } = { model: modelRecordSchema, cell: cellRecordSchema };
+
+/** Deeper than any recipe or parameter nests, and far from where walking it by recursion would end. */
+const DEEPEST = 32;
+
+const [QUOTE, BACKSLASH] = [0x22, 0x5c];
+const OPENING = new Set([0x5b, 0x7b]);
+const CLOSING = new Set([0x5d, 0x7d]);
+
+/** How deep JSON nests: brackets outside of texts. */
+export function nesting(json: Uint8Array): number {
+  let [depth, deepest, inText] = [0, 0, false];
+  for (let i = 0; i < json.length; i++) {
+    const byte = json[i] as number;
+    if (byte === QUOTE) inText = !inText;
+    else if (inText) i += byte === BACKSLASH ? 1 : 0;
+    else if (OPENING.has(byte)) deepest = Math.max(deepest, ++depth);
+    else if (CLOSING.has(byte)) depth--;
+  }
+  return deepest;
+}
+
+/** JSON as a value. The reason holds a place at most: V8's own message shows what is there, which may be anything. */
+export function parseJson(bytes: Uint8Array): unknown {
+  const deep = nesting(bytes);
+  if (deep > DEEPEST) throw new UnfitFile(`expected JSON that nests at most ${DEEPEST} deep, got ${deep}`);
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (error) {
+    const position = /at position (\d+)/.exec((error as Error).message)?.[1];
+    throw new UnfitFile(`not JSON${position === undefined ? '' : `: it breaks at character ${position}`}`);
+  }
+}
+
+/** A record of `kind`. Throws `UnfitFile`; what is no record at all is not shown. */
+export function parseRecord<K extends keyof Records>(kind: K, bytes: Uint8Array): Records[K] {
+  const json = parseJson(bytes);
+  if (json === null || typeof json !== 'object' || (json as { kind?: unknown }).kind !== kind)
+    throw new UnfitFile(`not a record: expected an object whose kind is "${kind}"`);
+  const parsed = SCHEMAS[kind].safeParse(json);
+  if (parsed.success) return parsed.data;
+  throw new UnfitFile(`does not fit the schema: ${z.prettifyError(parsed.error).split('\n').slice(0, 4).join(' ').slice(0, 500)}`);
+}
