@@ -1,5 +1,6 @@
 /** Adversarial weight perturbation, Wu et al. 2020 (arXiv 2004.05884), eq. 8 to 10, on top of another training defense. */
 import { z } from 'zod';
+import type { Norm } from '../tensor/norms.ts';
 import { tf } from '../tensor/tf.ts';
 import { defineDefense, type Training, type TrainingDefense } from './defense.ts';
 
@@ -48,6 +49,7 @@ export function awp(bases: readonly TrainingDefense[]) {
       const { error } = baseOf(p.base).params.safeParse(p.params);
       for (const issue of error?.issues ?? []) check.addIssue({ code: 'custom', message: issue.message, path: ['params', ...issue.path] });
     });
+  const norms: readonly Norm[] = ['Linf', 'L2'];
   const baseOf = (name: string) => bases.find((b) => b.name === name) as TrainingDefense;
   return defineDefense<z.infer<typeof params>>({
     name: 'awp',
@@ -55,7 +57,8 @@ export function awp(bases: readonly TrainingDefense[]) {
     paper: 'Wu et al. 2020 (arXiv 2004.05884)',
     version: 1,
     kind: 'training',
-    norms: ['Linf', 'L2'],
+    norms,
+    normsWith: ({ base }) => norms.filter((norm) => baseOf(base).norms?.includes(norm) ?? true),
     params,
     cost(p) {
       const base = baseOf(p.base);

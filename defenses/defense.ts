@@ -78,6 +78,8 @@ export interface TrainingDefense<P = unknown> extends Common<P> {
   readonly role?: 'baseline';
   /** Norms it can train for; all when absent. */
   readonly norms?: readonly Norm[];
+  /** Those of `norms` that are left with `params`, for a defense on top of another one; all of them when absent (AWP). */
+  normsWith?(params: P): readonly Norm[];
   /** The validation accuracy that picks the kept weights: under PGD unless the method does not try to be robust. */
   readonly selectBy?: 'clean' | 'pgd';
   /** A training defense whose model, of the same architecture and recipe, is trained first: `create` gets it as `helper`, and its cost counts (HAT). */

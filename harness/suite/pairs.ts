@@ -96,7 +96,7 @@ function validationProblems(suite: Suite): Problem[] {
 function trainingNormProblems(suite: Suite, registry: Registry): Problem[] {
   return suite.defenses.flatMap(({ ref, threat }, i): Problem[] => {
     const plugin = registry.defense(ref.name);
-    const norms = plugin.kind === 'training' ? plugin.norms : undefined;
+    const norms = plugin.kind === 'training' ? (plugin.normsWith?.(ref.params) ?? plugin.norms) : undefined;
     if (!norms || norms.includes(threat.norm)) return [];
     const remedy = `give it a threat of its own, such as threat: { norm: ${norms[0]}, eps: ... }`;
     return [{ path: ['defenses', i], message: `${ref.name} cannot train for ${threat.norm}, it has ${norms.join(', ')}; ${remedy}` }];

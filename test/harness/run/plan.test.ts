@@ -74,6 +74,45 @@ test('a transfer attack needs its source and is left out on the source itself', 
   ]);
 });
 
+test('a transfer comes from the model of the same architecture and seed, else from one of the same architecture', async () => {
+  const { plan } = await planFor({
+    attacks: 'attacks: [{ name: transfer, sources: [standard] }]',
+    architectures: 'architectures: [cnn-small, resnet-tiny]',
+    seeds: 'seeds: [0, 1]',
+  });
+  const sources = plan.cells.flatMap((cell) => {
+    const { label, model } = cell;
+    const job = cell.job(
+      () => 'w',
+      () => 'k',
+    );
+    return label === 'transfer' ? [[model.job.name, ...job.sources.map(({ name }) => name)]] : [];
+  });
+  expect(sources).toEqual(
+    ['cnn-small (seed 0)', 'cnn-small (seed 1)', 'resnet-tiny (seed 0)', 'resnet-tiny (seed 1)'].map((on) => [
+      `trades ${on}`,
+      `standard ${on}`,
+    ]),
+  );
+});
+
+test('a source that is trained on one architecture or seed alone is that of every target', async () => {
+  const { plan } = await planFor({
+    defenses: 'defenses: [{ name: standard, architectures: [resnet-tiny] }, trades]',
+    attacks: 'attacks: [{ name: transfer, sources: [standard], models: [trades] }]',
+    architectures: 'architectures: [cnn-small, resnet-tiny]',
+    seeds: 'seeds: [0, 1]',
+  });
+  const names = new Map(plan.models.map((m) => [m.id, m.job.name]));
+  const transfers = plan.cells.filter((c) => c.label === 'transfer');
+  expect(transfers.map((c) => [c.model.job.name, names.get(c.needs[1] ?? '')])).toEqual([
+    ['trades cnn-small (seed 0)', 'standard resnet-tiny (seed 0)'],
+    ['trades cnn-small (seed 1)', 'standard resnet-tiny (seed 1)'],
+    ['trades resnet-tiny (seed 0)', 'standard resnet-tiny (seed 0)'],
+    ['trades resnet-tiny (seed 1)', 'standard resnet-tiny (seed 1)'],
+  ]);
+});
+
 test('an attack on fewer images has fewer', async () => {
   const { plan } = await planFor({ attacks: 'attacks: [{ name: pgd, n: 10 }, { name: fgsm, n: 1000 }]' });
   expect(plan.cells.slice(0, 3).map((c) => c.n)).toEqual([40, 10, 40]);

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { loadSuite } from '../../../harness/suite/read.ts';
 import { freshFolder } from '../folders.ts';
-import { refusal } from '../suites.ts';
+import { refusal, suiteWith } from '../suites.ts';
 
 const golden = fileURLToPath(new URL('../../golden/model.safetensors', import.meta.url));
 
@@ -76,6 +76,14 @@ test('a defense that cannot train for the norm is refused', async () => {
   expect(await refusal({ threats: 'threats: [{ norm: L2, eps: 0.5 }]', defenses: 'defenses: [fgsm-rs]' })).toMatch(
     'defenses[0]: fgsm-rs cannot train for L2, it has Linf',
   );
+});
+
+test('a defense on top of another one is refused where its base cannot train', async () => {
+  const l2 = 'threats: [{ norm: L2, eps: 0.5 }]';
+  expect(await refusal({ threats: l2, defenses: 'defenses: [{ name: awp, base: fgsm-rs }]' })).toMatch(
+    'defenses[0]: awp cannot train for L2, it has Linf',
+  );
+  await expect(suiteWith({ threats: l2, defenses: 'defenses: [{ name: awp, base: trades }]' })).resolves.toBeDefined();
 });
 
 test('a transfer source that is not in the suite is refused with the nearest model', async () => {
