@@ -35,8 +35,18 @@ const READERS: Readonly<Record<string, readonly [width: number, read: (buffer: A
   F64: [8, (b) => Float32Array.from(new Float64Array(b))],
   I64: [8, (b) => Float32Array.from(new BigInt64Array(b), Number)],
   I32: [4, (b) => Float32Array.from(new Int32Array(b))],
+  I16: [2, (b) => Float32Array.from(new Int16Array(b))],
+  I8: [1, (b) => Float32Array.from(new Int8Array(b))],
   U8: [1, (b) => Float32Array.from(new Uint8Array(b))],
+  BOOL: [1, (b) => Float32Array.from(new Uint8Array(b), (v) => (v === 0 ? 0 : 1))],
 };
+
+/** Values of the type that safetensors calls `dtype` as float32. `bytes` is its own buffer and a whole number of values. */
+export function floatsOf(dtype: string, bytes: Buffer<ArrayBuffer>): Float32Array {
+  const reader = READERS[dtype];
+  if (!reader) throw new RampartError(`[weights] unknown dtype ${dtype}, expected one of ${Object.keys(READERS).join(', ')}`);
+  return reader[1](bytes.buffer);
+}
 
 /** An entry of the header. */
 interface Described {
