@@ -2,13 +2,15 @@
 import { reluGrad } from '../tensor/fused.ts';
 import { type Shape, tf } from '../tensor/tf.ts';
 import type { Classifier, Linearized } from './classifier.ts';
-import { type Graph, inputsOf, type Node, type NodeId, shapesOf } from './graph.ts';
+import { flatNodes, type Graph, inputsOf, type Node, type NodeId, shapesOf } from './graph.ts';
+import { forwardLayer, isLayer, type LayerNode, layerParameters } from './layers.ts';
 
 const BN_EPS = 1e-5;
 
 /**
  * Nodes of a folded graph. `relu` is fused into the node when it alone reads it. `flatten` is in the order of memory (row, column,
- * channel); the linear layer behind it has its rows to match. Tensors are owned by the graph.
+ * channel); the linear layer behind it has its rows to match. A linear layer that is not `flat` works on every point of `[n,h,w,c]`.
+ * Tensors are owned by the graph.
  */
 export type FrozenNode =
   | { op: 'input' }
@@ -16,10 +18,11 @@ export type FrozenNode =
   | { op: 'conv'; input: NodeId; filter: tf.Tensor4D; bias: tf.Tensor1D; stride: number; pad: number; relu: boolean }
   | { op: 'add'; inputs: readonly [NodeId, NodeId]; relu: boolean }
   | { op: 'relu'; input: NodeId }
-  | { op: 'maxPool'; input: NodeId; kernel: number; stride: number }
+  | { op: 'maxPool'; input: NodeId; kernel: number; stride: number; pad: number }
   | { op: 'globalAvgPool'; input: NodeId }
   | { op: 'flatten'; input: NodeId }
-  | { op: 'linear'; input: NodeId; weight: tf.Tensor2D; bias: tf.Tensor1D };
+  | { op: 'linear'; input: NodeId; weight: tf.Tensor2D; bias: tf.Tensor1D; flat: boolean }
+  | { op: 'layer'; input: NodeId; layer: LayerNode; values: ReadonlyMap<string, tf.Tensor> };
 
 export interface FrozenGraph {
   readonly nodes: readonly FrozenNode[];
@@ -55,6 +58,7 @@ function fold(graph: Graph, value: Value, normalization: (node: Node) => readonl
   const readers = graph.nodes.map(() => 0);
   for (const node of graph.nodes) for (const i of inputsOf(node)) readers[i] = (readers[i] as number) + 1;
   const shapes = shapesOf(graph);
+  const flat = flatNodes(graph);
   const nodes: FrozenNode[] = [];
   const at: NodeId[] = []; // where each node of `graph` ended up
   const emit = (node: FrozenNode) => nodes.push(node) - 1;
@@ -88,9 +92,13 @@ function fold(graph: Graph, value: Value, normalization: (node: Node) => readonl
       } else if (node.op === 'add')
         at[i] = emit({ op: 'add', inputs: [at[node.inputs[0]] as NodeId, at[node.inputs[1]] as NodeId], relu: false });
       else if (node.op === 'linear') {
-        const flat = before?.op === 'flatten' ? shapes[inputsOf(graph.nodes[source as NodeId] as Node)[0] as NodeId] : undefined;
-        const weight = inMemoryOrder(value(`${node.name}.weight`) as tf.Tensor2D, flat);
-        at[i] = emit({ op: 'linear', input: from, weight, bias: value(`${node.name}.bias`).clone() as tf.Tensor1D });
+        const image = before?.op === 'flatten' ? shapes[inputsOf(graph.nodes[source as NodeId] as Node)[0] as NodeId] : undefined;
+        const weight = inMemoryOrder(value(`${node.name}.weight`) as tf.Tensor2D, image);
+        const bias = node.bias ? (value(`${node.name}.bias`).clone() as tf.Tensor1D) : tf.zeros<tf.Rank.R1>([node.outC]);
+        at[i] = emit({ op: 'linear', input: from, weight, bias, flat: flat[i] as boolean });
+      } else if (isLayer(node)) {
+        const values = new Map(layerParameters(node).map(({ name }) => [name, value(name).clone()]));
+        at[i] = emit({ op: 'layer', input: from, layer: node, values });
       } else at[i] = emit({ ...node, input: from });
     });
     for (const node of nodes) for (const t of tensorsOf(node)) tf.keep(t);
@@ -99,9 +107,9 @@ function fold(graph: Graph, value: Value, normalization: (node: Node) => readonl
 }
 
 /** Linear weights `[c*h*w,out]`, whose rows follow a flattened `[h,w,c]` image in PyTorch's order, with their rows as `[h*w*c]`. */
-function inMemoryOrder(weight: tf.Tensor2D, flat: Shape | undefined): tf.Tensor2D {
-  if (!flat) return weight.clone();
-  const [h, w, c] = flat;
+function inMemoryOrder(weight: tf.Tensor2D, image: Shape | undefined): tf.Tensor2D {
+  if (!image) return weight.clone();
+  const [h, w, c] = image;
   const byPixel = weight.reshape([c, h, w, -1]).transpose([1, 2, 0, 3]);
   return byPixel.reshape(weight.shape);
 }
@@ -109,6 +117,7 @@ function inMemoryOrder(weight: tf.Tensor2D, flat: Shape | undefined): tf.Tensor2
 function tensorsOf(node: FrozenNode): tf.Tensor[] {
   if (node.op === 'affine') return [node.scale, node.shift];
   if (node.op === 'conv') return [node.filter, node.bias];
+  if (node.op === 'layer') return [...node.values.values()];
   return node.op === 'linear' ? [node.weight, node.bias] : [];
 }
 
@@ -187,14 +196,28 @@ function forward(node: FrozenNode, values: readonly tf.Tensor[], x: tf.Tensor4D)
     case 'relu':
       return tf.relu(input);
     case 'maxPool':
-      return tf.maxPool(input, node.kernel, node.stride, 0, 'floor');
+      return tf.maxPool(input, node.kernel, node.stride, node.pad, 'floor');
     case 'globalAvgPool':
       return input.mean([1, 2]);
     case 'flatten':
       return input.reshape([input.shape[0], -1]);
     case 'linear':
-      return tf.matMul(input as tf.Tensor as tf.Tensor2D, node.weight).add(node.bias);
+      return pointwise(input, (rows) => tf.matMul(rows, node.weight).add(node.bias));
+    case 'layer':
+      return forwardLayer(node.layer, input, valueIn(node));
   }
+}
+
+const valueIn =
+  ({ values }: FrozenNode & { op: 'layer' }) =>
+  (name: string) =>
+    values.get(name) as tf.Tensor;
+
+/** A function of rows `[m,in]` on the last axis of `x`, whatever comes before. */
+function pointwise(x: tf.Tensor, f: (rows: tf.Tensor2D) => tf.Tensor): tf.Tensor {
+  if (x.rank === 2) return f(x as tf.Tensor2D);
+  const y = f(x.reshape([-1, x.shape[x.rank - 1] as number]) as tf.Tensor2D);
+  return y.reshape([...x.shape.slice(0, -1), y.shape[1] as number]);
 }
 
 /** Gradients with respect to the inputs of a node, `dy` and `y` being those of its output. */
@@ -224,7 +247,12 @@ function backward(
     case 'relu':
       return [[node.input, reluGrad(dy, y)]];
     case 'maxPool': {
-      const attrs = { filterSize: [node.kernel, node.kernel], strides: [node.stride, node.stride], pad: 0, dimRoundingMode: 'floor' };
+      const attrs = {
+        filterSize: [node.kernel, node.kernel],
+        strides: [node.stride, node.stride],
+        pad: node.pad,
+        dimRoundingMode: 'floor',
+      };
       const dx = tf.engine().runKernel('MaxPoolGrad', { dy, input: x, output: y }, attrs as unknown as tf.NamedAttrMap);
       return [[node.input, dx as unknown as tf.Tensor]];
     }
@@ -235,6 +263,9 @@ function backward(
     case 'flatten':
       return [[node.input, dy.reshape(x.shape)]];
     case 'linear':
-      return [[node.input, tf.matMul(dy as tf.Tensor2D, node.weight, false, true)]];
+      return [[node.input, pointwise(dy, (rows) => tf.matMul(rows, node.weight, false, true))]];
+    case 'layer':
+      // by the tape, which runs the layer again
+      return [[node.input, tf.grad((input: tf.Tensor) => forwardLayer(node.layer, input, valueIn(node)))(x, dy)]];
   }
 }

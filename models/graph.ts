@@ -1,12 +1,13 @@
 /** A network as data: a list of nodes in topological order, so that training, freezing, counting and engines read the same thing. */
 import type { Shape } from '../tensor/tf.ts';
+import { isLayer, type LayerNode, layerMultiplyAdds, layerShape } from './layers.ts';
+import type { NodeId } from './node.ts';
 
-/** Index of a node in its graph. */
-export type NodeId = number;
+export type { NodeId };
 
 /**
  * Convolutions and pools pad symmetrically, as PyTorch does; `flatten` puts channels before rows and columns, as PyTorch does;
- * a linear layer takes `[n,in]`. `name` is PyTorch's module path.
+ * a linear layer takes `[n,in]`, or every point of `[n,h,w,in]`. `name` is PyTorch's module path.
  */
 export type Node =
   | { op: 'input' }
@@ -15,10 +16,12 @@ export type Node =
   | { op: 'bn'; input: NodeId; name: string; channels: number }
   | { op: 'relu'; input: NodeId }
   | { op: 'add'; inputs: readonly [NodeId, NodeId] }
-  | { op: 'maxPool'; input: NodeId; kernel: number; stride: number }
+  /** What lies outside of the image is below every value. */
+  | { op: 'maxPool'; input: NodeId; kernel: number; stride: number; pad: number }
   | { op: 'globalAvgPool'; input: NodeId }
   | { op: 'flatten'; input: NodeId }
-  | { op: 'linear'; input: NodeId; name: string; inC: number; outC: number };
+  | { op: 'linear'; input: NodeId; name: string; inC: number; outC: number; bias: boolean }
+  | LayerNode;
 
 export interface Graph {
   readonly nodes: readonly Node[];
@@ -72,8 +75,8 @@ export class GraphBuilder {
   add(a: NodeId, b: NodeId): NodeId {
     return this.#push({ op: 'add', inputs: [a, b] });
   }
-  maxPool(input: NodeId, kernel: number, stride = kernel): NodeId {
-    return this.#push({ op: 'maxPool', input, kernel, stride });
+  maxPool(input: NodeId, kernel: number, stride = kernel, pad = 0): NodeId {
+    return this.#push({ op: 'maxPool', input, kernel, stride, pad });
   }
   globalAvgPool(input: NodeId): NodeId {
     return this.#push({ op: 'globalAvgPool', input });
@@ -81,12 +84,20 @@ export class GraphBuilder {
   flatten(input: NodeId): NodeId {
     return this.#push({ op: 'flatten', input });
   }
-  linear(input: NodeId, name: string, inC: number, outC: number): NodeId {
-    return this.#push({ op: 'linear', input, name, inC, outC });
+  linear(input: NodeId, name: string, inC: number, outC: number, bias = true): NodeId {
+    return this.#push({ op: 'linear', input, name, inC, outC, bias });
+  }
+  layer(node: LayerNode): NodeId {
+    return this.#push(node);
   }
   /** The graph whose logits are a linear layer on `features`. */
-  finish(features: NodeId, name: string, width: number, setup: { inputShape: Shape; classes: number; init?: Graph['init'] }): Graph {
-    const output = this.linear(features, name, width, setup.classes);
+  finish(
+    features: NodeId,
+    name: string,
+    width: number,
+    setup: { inputShape: Shape; classes: number; init?: Graph['init']; bias?: boolean },
+  ): Graph {
+    const output = this.linear(features, name, width, setup.classes, setup.bias);
     return { nodes: this.nodes, inputShape: setup.inputShape, classes: setup.classes, output, features, init: setup.init ?? 'torch' };
   }
 }
@@ -106,13 +117,23 @@ export function shapesOf(graph: Graph): Shape[] {
     if (node.op === 'conv')
       shapes.push([pooled(from[0], node.kernel, node.stride, node.pad), pooled(from[1], node.kernel, node.stride, node.pad), node.outC]);
     else if (node.op === 'maxPool')
-      shapes.push([pooled(from[0], node.kernel, node.stride, 0), pooled(from[1], node.kernel, node.stride, 0), from[2]]);
+      shapes.push([pooled(from[0], node.kernel, node.stride, node.pad), pooled(from[1], node.kernel, node.stride, node.pad), from[2]]);
     else if (node.op === 'globalAvgPool') shapes.push([1, 1, from[2]]);
     else if (node.op === 'flatten') shapes.push([1, 1, from[0] * from[1] * from[2]]);
-    else if (node.op === 'linear') shapes.push([1, 1, node.outC]);
-    else shapes.push(from);
+    else if (node.op === 'linear') shapes.push([from[0], from[1], node.outC]);
+    else shapes.push(isLayer(node) ? layerShape(node, from) : from);
   }
   return shapes;
+}
+
+/** Whether each node is flat, `[n,c]` rather than `[n,h,w,c]`. */
+export function flatNodes(graph: Graph): boolean[] {
+  const flat: boolean[] = [];
+  for (const node of graph.nodes) {
+    const makesFlat = node.op === 'globalAvgPool' || node.op === 'flatten' || node.op === 'classToken';
+    flat.push(makesFlat || inputsOf(node).some((i) => flat[i]));
+  }
+  return flat;
 }
 
 /** Multiply-adds of convolutions and linear layers for one image, forward. */
@@ -121,6 +142,7 @@ export function multiplyAdds(graph: Graph): number {
   return graph.nodes.reduce((sum, node, i) => {
     const [h, w] = shapes[i] as Shape;
     if (node.op === 'conv') return sum + h * w * node.kernel ** 2 * node.inC * node.outC;
-    return node.op === 'linear' ? sum + node.inC * node.outC : sum;
+    if (node.op === 'linear') return sum + h * w * node.inC * node.outC;
+    return isLayer(node) ? sum + layerMultiplyAdds(node, shapes[node.input] as Shape, shapes[i] as Shape) : sum;
   }, 0);
 }

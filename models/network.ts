@@ -6,7 +6,9 @@ import { tf } from '../tensor/tf.ts';
 import type { Classifier } from './classifier.ts';
 import { freeze } from './frozen.ts';
 import { type Graph, type Node, type NodeId, shapesOf } from './graph.ts';
-import { checkEntries, type Parameter, parametersOf } from './parameters.ts';
+import { forwardLayer, isLayer, layerInitial } from './layers.ts';
+import type { Parameter } from './node.ts';
+import { checkEntries, parametersOf } from './parameters.ts';
 import type { Entry } from './safetensors.ts';
 import { compileTraining, type TrainingProgram, type Wanted } from './training.ts';
 
@@ -99,6 +101,7 @@ export class Network implements Classifier {
       const c = node.channels;
       return [new Float32Array(c).fill(1), new Float32Array(c), new Float32Array(c), new Float32Array(c).fill(1)];
     }
+    if (isLayer(node)) return layerInitial(node, rng);
     if (node.op !== 'conv' && node.op !== 'linear') return [];
     const k = node.op === 'conv' ? node.kernel : 1;
     const fanIn = node.inC * k * k;
@@ -109,7 +112,7 @@ export class Network implements Classifier {
       node.op === 'conv' && this.graph.init === 'normal'
         ? own.normal(size).map((v) => v * Math.sqrt(2 / (k * k * node.outC)))
         : own.uniform(size, -bound, bound);
-    return node.op === 'linear' || node.bias ? [weight, own.uniform(node.outC, -bound, bound)] : [weight];
+    return node.bias ? [weight, own.uniform(node.outC, -bound, bound)] : [weight];
   }
 
   #v(name: string): tf.Variable {
@@ -158,6 +161,7 @@ export class Network implements Classifier {
     if (node.op === 'input') return x;
     if (node.op === 'add') return tf.add(values[node.inputs[0]] as tf.Tensor, values[node.inputs[1]] as tf.Tensor);
     const input = values[node.input] as tf.Tensor4D;
+    if (isLayer(node)) return forwardLayer(node, input, (name) => this.#v(name));
     switch (node.op) {
       case 'normalize': {
         const [mean, std] = this.#norms.get(node) as [tf.Variable, tf.Variable];
@@ -172,15 +176,16 @@ export class Network implements Classifier {
       case 'relu':
         return relu(input);
       case 'maxPool':
-        return tf.maxPool(input, node.kernel, node.stride, 0, 'floor');
+        return tf.maxPool(input, node.kernel, node.stride, node.pad, 'floor');
       case 'globalAvgPool':
         return input.mean([1, 2]);
       case 'flatten':
         return input.transpose([0, 3, 1, 2]).reshape([input.shape[0], -1]);
-      case 'linear':
-        return tf
-          .matMul(input as tf.Tensor as tf.Tensor2D, this.#v(`${node.name}.weight`) as tf.Tensor as tf.Tensor2D)
-          .add(this.#v(`${node.name}.bias`));
+      case 'linear': {
+        const rows = input.reshape([-1, node.inC]) as tf.Tensor2D;
+        const y = tf.matMul(rows, this.#v(`${node.name}.weight`) as tf.Tensor as tf.Tensor2D);
+        return (node.bias ? y.add(this.#v(`${node.name}.bias`)) : y).reshape([...input.shape.slice(0, -1), node.outC]);
+      }
     }
   }
 

@@ -1,16 +1,9 @@
 /** What a network's weights file holds, read from its graph alone: every parameter and buffer by PyTorch name, with PyTorch's shape. */
 import { RampartError } from '../errors.ts';
 import type { Graph, Node } from './graph.ts';
+import { isLayer, layerParameters } from './layers.ts';
+import type { Parameter } from './node.ts';
 import type { Entry } from './safetensors.ts';
-
-export interface Parameter {
-  readonly name: string;
-  /** As PyTorch stores it: `[out,in,k,k]`, `[out,in]`, `[c]`; `[1,c,1,1]` for a normalisation. */
-  readonly shape: readonly number[];
-  readonly layout: 'conv' | 'linear' | 'plain';
-  /** False for running statistics and normalisation, which PyTorch calls buffers. */
-  readonly trainable: boolean;
-}
 
 /** The parameters and buffers of one node, in PyTorch's order. */
 export function parametersOf(node: Node): Parameter[] {
@@ -27,7 +20,8 @@ export function parametersOf(node: Node): Parameter[] {
     }
     case 'linear': {
       const { name, outC, inC } = node;
-      return [{ name: `${name}.weight`, shape: [outC, inC], layout: 'linear', trainable: true }, plain(`${name}.bias`, [outC], true)];
+      const weight = { name: `${name}.weight`, shape: [outC, inC], layout: 'linear', trainable: true } as const;
+      return node.bias ? [weight, plain(`${name}.bias`, [outC], true)] : [weight];
     }
     case 'bn': {
       const c = [node.channels];
@@ -35,7 +29,7 @@ export function parametersOf(node: Node): Parameter[] {
       return [named('weight', true), named('bias', true), named('running_mean', false), named('running_var', false)];
     }
     default:
-      return [];
+      return isLayer(node) ? layerParameters(node) : [];
   }
 }
 

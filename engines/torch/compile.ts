@@ -93,7 +93,13 @@ class CompiledGraph implements Classifier {
   }
 }
 
-/** Compiles `graph` for this backend and takes over its tensors. */
-export function compile(graph: FrozenGraph, torch: TorchBackend): Classifier {
-  return new CompiledGraph(graph, torch);
+/** Whether native/graph.cc has this node. */
+function isNative(node: FrozenNode): boolean {
+  if (node.op === 'linear') return node.flat;
+  return node.op === 'maxPool' ? node.pad === 0 : KINDS.includes(node.op);
+}
+
+/** Compiles `graph` for this backend and takes over its tensors; undefined, and nothing is taken over, where a node of it is not native. */
+export function compile(graph: FrozenGraph, torch: TorchBackend): Classifier | undefined {
+  return graph.nodes.every(isNative) ? new CompiledGraph(graph, torch) : undefined;
 }

@@ -1,5 +1,6 @@
 /** The compiler for training: the forward pass of a network in one call, every gradient of it in another. */
 import { type Graph, inputsOf, type Node, type NodeId } from '../../models/graph.ts';
+import { isLayer } from '../../models/layers.ts';
 import type { TrainingProgram, TrainingValues, Wanted } from '../../models/training.ts';
 import { tf } from '../../tensor/tf.ts';
 import { BACKEND, type TorchBackend } from './backend.ts';
@@ -60,8 +61,10 @@ function fuse(graph: Graph): Step[] | undefined {
           { of: node, part: 1 },
         ],
       });
-    else if (node.op === 'maxPool') at[i] = emit('maxPool', a, { stride: node.stride, window: node.kernel });
-    else if (node.op === 'linear') return undefined;
+    else if (node.op === 'maxPool') {
+      if (node.pad > 0) return undefined;
+      at[i] = emit('maxPool', a, { stride: node.stride, window: node.kernel });
+    } else if (node.op === 'linear' || isLayer(node)) return undefined;
     else at[i] = emit(node.op, a);
   }
   // the program's result is its last step
