@@ -53,7 +53,7 @@ test.each<[string, Uint8Array, string]>([
   [
     'an unknown dtype',
     withHeader(entry([0, 16], [4], 'F8_E4M3')),
-    't has dtype F8_E4M3, expected one of F32, F16, BF16, F64, I64, I32, U8',
+    't has dtype F8_E4M3, expected one of F32, F16, BF16, F64, I64, I32, I16, I8, U8, BOOL',
   ],
   ['a shape that does not fit', withHeader(entry([0, 16], [5])), 't holds 4 values, its shape [5] needs 5'],
   ['bytes that are no whole number of values', withHeader(entry([0, 15], [4])), 't has 15 bytes, no whole number of F32 values'],
