@@ -1,31 +1,86 @@
-/** The table of architectures. */
-import { unknownName } from '../errors.ts';
+/** The table of architectures, and the reading of their names. */
+import { RampartError, unknownName } from '../errors.ts';
 import type { Rng } from '../tensor/rng.ts';
-import type { Architecture, ArchSetup } from './architecture.ts';
-import { cnnSmall } from './cnn.ts';
+import type { Architecture, ArchitecturePlugin, ArchSetup } from './architecture.ts';
+import cnnSmall from './cnn-small.ts';
+import convnext from './convnext.ts';
+import dmPreactResnet from './dm-preact-resnet.ts';
+import dmWideResnet from './dm-wide-resnet.ts';
 import { Network } from './network.ts';
-import { preActResnet18, resnet, resnetTiny, wideResnet } from './resnet.ts';
+import preactResnet from './preact-resnet.ts';
+import resnet from './resnet.ts';
+import resnetTiny from './resnet-tiny.ts';
+import vit from './vit.ts';
+import wideResnet from './wide-resnet.ts';
 
-export const architectures: readonly Architecture[] = [
-  { name: 'cnn-small', title: 'CNN 16-32-64', version: 1, graph: cnnSmall },
-  { name: 'resnet-tiny', title: 'ResNet 16-32-64, three blocks', version: 1, graph: resnetTiny },
-  { name: 'resnet-18', title: 'ResNet-18', version: 1, graph: resnet([2, 2, 2, 2], 'basic') },
-  { name: 'resnet-50', title: 'ResNet-50', version: 1, graph: resnet([3, 4, 6, 3], 'bottleneck') },
-  { name: 'preact-resnet-18', title: 'PreAct ResNet-18', version: 1, graph: preActResnet18 },
-  { name: 'wrn-28-10', title: 'Wide ResNet 28-10', version: 1, graph: wideResnet(28, 10) },
-  { name: 'wrn-34-10', title: 'Wide ResNet 34-10', version: 1, graph: wideResnet(34, 10) },
+export const architectures: readonly ArchitecturePlugin[] = [
+  cnnSmall,
+  resnetTiny,
+  resnet,
+  preactResnet,
+  wideResnet,
+  dmWideResnet,
+  dmPreactResnet,
+  vit,
+  convnext,
 ];
 
-/** Throws, with the nearest name, when there is none such. */
-export function architecture(name: string): Architecture {
-  const found = architectures.find((a) => a.name === name);
-  if (!found)
-    throw unknownName(
-      'architecture',
-      name,
-      architectures.map((a) => a.name),
-    );
-  return found;
+/** Names that are shown to choose from. */
+export const architectureNames: readonly string[] = architectures.flatMap((a) => Object.keys(a.members));
+
+const LONGEST_NAME = 300;
+
+/**
+ * The architecture of a name with parameters behind it, `wrn-34-20` or `preact-resnet-18 shortcut=raw`. Throws a RampartError that names the
+ * nearest name or the parameter that is wrong.
+ */
+export function architecture(text: string): Architecture {
+  const [name = '', ...words] = text.slice(0, LONGEST_NAME).trim().split(/\s+/);
+  for (const plugin of architectures) {
+    const known = name === plugin.name ? {} : plugin.parse?.(name);
+    if (known) return withParams(plugin, { ...known, ...given(name, words) }, text);
+  }
+  throw unknownName('architecture', name, architectureNames);
+}
+
+/** `shortcut=raw` and the like, values as JSON where they are. */
+function given(name: string, words: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(
+    words.map((word) => {
+      const at = word.indexOf('=');
+      if (at <= 0) throw new RampartError(`[architecture ${name}] expected parameters such as key=value, got "${word}"`);
+      const value = word.slice(at + 1);
+      try {
+        return [word.slice(0, at), JSON.parse(value)];
+      } catch {
+        return [word.slice(0, at), value]; // a plain word
+      }
+    }),
+  );
+}
+
+function withParams(plugin: ArchitecturePlugin, wanted: Record<string, unknown>, text: string): Architecture {
+  const parsed = plugin.params.safeParse(wanted);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const where = issue?.path.join('.') || 'parameters';
+    throw new RampartError(`[architecture ${text}] ${where}: ${issue?.message}`);
+  }
+  const params = parsed.data as Record<string, unknown>;
+  return {
+    name: canonicalName(plugin, params),
+    title: plugin.title,
+    version: plugin.version,
+    graph: (setup) => plugin.graph(params, setup),
+  };
+}
+
+/** The name that `parse` reads, and behind it each parameter that it does not give as it is here. */
+function canonicalName(plugin: ArchitecturePlugin, params: Record<string, unknown>): string {
+  const name = plugin.nameOf?.(params) ?? plugin.name;
+  const told = plugin.params.parse(name === plugin.name ? {} : (plugin.parse?.(name) ?? {})) as Record<string, unknown>;
+  const rest = Object.entries(params).filter(([key, value]) => JSON.stringify(value) !== JSON.stringify(told[key]));
+  return [name, ...rest.map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)].join(' ');
 }
 
 /** A network with initial weights drawn from `rng`. The caller owns it. */

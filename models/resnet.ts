@@ -1,101 +1,97 @@
-/** Residual networks for small images: He et al. 2016 (arXiv 1512.03385), Zagoruyko and Komodakis 2016 (arXiv 1605.07146). */
-
-import type { ArchSetup } from './architecture.ts';
+/** Residual networks, He et al. 2016 (arXiv 1512.03385), for small images and for ImageNet's. */
+import { z } from 'zod';
+import { type ArchSetup, defineArchitecture } from './architecture.ts';
+import { basicBlock } from './blocks.ts';
 import { type Graph, GraphBuilder, type NodeId } from './graph.ts';
 
-/** 3x3 conv 16 and three basic blocks of widths 16, 32, 64: 78,042 parameters. */
-export function resnetTiny({ inputShape, classes, mean, std }: ArchSetup): Graph {
-  const g = new GraphBuilder();
-  let x = g.normalize(0, mean, std, 'enc.');
-  x = g.relu(g.bn(g.conv(x, 'enc.conv1', inputShape[2], 16, 3), 'enc.bn1', 16));
-  let width = 16;
-  for (const [i, out] of [16, 32, 64].entries()) {
-    x = basicBlock(g, x, `enc.layer${i + 1}`, width, out, i === 0 ? 1 : 2, ['short_conv', 'short_bn']);
-    width = out;
-  }
-  return g.finish(g.globalAvgPool(x), 'linear', width, { inputShape, classes });
-}
+const BLOCKS: Readonly<Record<number, readonly [blocks: readonly number[], kind: 'basic' | 'bottleneck']>> = {
+  18: [[2, 2, 2, 2], 'basic'],
+  34: [[3, 4, 6, 3], 'basic'],
+  50: [[3, 4, 6, 3], 'bottleneck'],
+  101: [[3, 4, 23, 3], 'bottleneck'],
+  152: [[3, 8, 36, 3], 'bottleneck'],
+};
 
-function basicBlock(
+const params = z.strictObject({
+  depth: z.union([z.literal(18), z.literal(34), z.literal(50), z.literal(101), z.literal(152)]).default(18),
+  stem: z
+    .enum(['cifar', 'imagenet'])
+    .default('cifar')
+    .describe(
+      '`cifar`: 3x3 convolution, as in the common CIFAR code; `imagenet`: 7x7 of stride 2 and a max pool, with the names of torchvision',
+    ),
+  widen: z.number().int().min(1).max(8).default(1).describe('Factor on the inner width of bottlenecks: 2 is wide_resnet50_2'),
+});
+export type ResnetParams = z.infer<typeof params>;
+
+/** What the two public codes call the shortcut's parts and the last layer. */
+const NAMES = {
+  cifar: { shortcut: ['shortcut.0', 'shortcut.1'], last: 'linear' },
+  imagenet: { shortcut: ['downsample.0', 'downsample.1'], last: 'fc' },
+} as const;
+
+function bottleneck(
   g: GraphBuilder,
   x: NodeId,
   name: string,
   inC: number,
-  outC: number,
+  [inner, outC]: readonly [number, number],
   stride: number,
   shortcut: readonly [string, string],
 ): NodeId {
-  const a = g.relu(g.bn(g.conv(x, `${name}.conv1`, inC, outC, 3, stride), `${name}.bn1`, outC));
-  const b = g.bn(g.conv(a, `${name}.conv2`, outC, outC, 3), `${name}.bn2`, outC);
+  const a = g.relu(g.bn(g.conv(x, `${name}.conv1`, inC, inner, 1), `${name}.bn1`, inner));
+  const b = g.relu(g.bn(g.conv(a, `${name}.conv2`, inner, inner, 3, stride), `${name}.bn2`, inner));
+  const c = g.bn(g.conv(b, `${name}.conv3`, inner, outC, 1), `${name}.bn3`, outC);
   const same = stride === 1 && inC === outC;
   const s = same ? x : g.bn(g.conv(x, `${name}.${shortcut[0]}`, inC, outC, 1, stride), `${name}.${shortcut[1]}`, outC);
-  return g.relu(g.add(b, s));
-}
-
-function bottleneck(g: GraphBuilder, x: NodeId, name: string, inC: number, width: number, stride: number): NodeId {
-  const outC = 4 * width;
-  const a = g.relu(g.bn(g.conv(x, `${name}.conv1`, inC, width, 1), `${name}.bn1`, width));
-  const b = g.relu(g.bn(g.conv(a, `${name}.conv2`, width, width, 3, stride), `${name}.bn2`, width));
-  const c = g.bn(g.conv(b, `${name}.conv3`, width, outC, 1), `${name}.bn3`, outC);
-  const same = stride === 1 && inC === outC;
-  const s = same ? x : g.bn(g.conv(x, `${name}.shortcut.0`, inC, outC, 1, stride), `${name}.shortcut.1`, outC);
   return g.relu(g.add(c, s));
 }
 
-/** ResNet-18 and ResNet-50 for CIFAR: 3x3 stem, no max pool; names as in the common CIFAR implementation. */
-export function resnet(blocks: readonly number[], kind: 'basic' | 'bottleneck'): (setup: ArchSetup) => Graph {
-  return ({ inputShape, classes, mean, std }) => {
-    const g = new GraphBuilder();
-    let x = g.relu(g.bn(g.conv(g.normalize(0, mean, std), 'conv1', inputShape[2], 64, 3), 'bn1', 64));
-    let inC = 64;
-    for (const [stage, count] of blocks.entries()) {
-      const width = 64 * 2 ** stage;
-      for (let block = 0; block < count; block++) {
-        const name = `layer${stage + 1}.${block}`;
-        const stride = block === 0 && stage > 0 ? 2 : 1;
-        x =
-          kind === 'basic'
-            ? basicBlock(g, x, name, inC, width, stride, ['shortcut.0', 'shortcut.1'])
-            : bottleneck(g, x, name, inC, width, stride);
-        inC = kind === 'basic' ? width : 4 * width;
-      }
-    }
-    return g.finish(g.globalAvgPool(x), 'linear', inC, { inputShape, classes });
-  };
-}
-
-/** bn-relu-conv twice; where the shape changes, the shortcut is a 1x1 convolution of the activated input. */
-function preActBlock(g: GraphBuilder, x: NodeId, name: string, inC: number, outC: number, stride: number, shortcut: string): NodeId {
-  const a = g.relu(g.bn(x, `${name}.bn1`, inC));
-  const b = g.relu(g.bn(g.conv(a, `${name}.conv1`, inC, outC, 3, stride), `${name}.bn2`, outC));
-  const c = g.conv(b, `${name}.conv2`, outC, outC, 3);
-  return g.add(c, stride === 1 && inC === outC ? x : g.conv(a, `${name}.${shortcut}`, inC, outC, 1, stride));
-}
-
-/** Pre-activation ResNet-18 with a last batch normalisation, as in Rice et al. 2020 (arXiv 2002.11569). */
-export function preActResnet18({ inputShape, classes, mean, std }: ArchSetup): Graph {
+/** The graph with any count of blocks, for tests too. */
+export function resnetGraph(
+  blocks: readonly number[],
+  kind: 'basic' | 'bottleneck',
+  { stem, widen }: Pick<ResnetParams, 'stem' | 'widen'>,
+  { inputShape, classes, mean, std }: ArchSetup,
+): Graph {
+  const { shortcut, last } = NAMES[stem];
   const g = new GraphBuilder();
-  let x = g.conv(g.normalize(0, mean, std), 'conv1', inputShape[2], 64, 3);
+  const from = g.normalize(0, mean, std);
+  const first = stem === 'cifar' ? g.conv(from, 'conv1', inputShape[2], 64, 3) : g.conv(from, 'conv1', inputShape[2], 64, 7, 2);
+  let x = g.relu(g.bn(first, 'bn1', 64));
+  if (stem === 'imagenet') x = g.maxPool(x, 3, 2, 1);
   let inC = 64;
-  for (const [stage, width] of [64, 128, 256, 512].entries())
-    for (let block = 0; block < 2; block++) {
-      x = preActBlock(g, x, `layer${stage + 1}.${block}`, inC, width, block === 0 && stage > 0 ? 2 : 1, 'shortcut.0');
-      inC = width;
+  for (const [stage, count] of blocks.entries()) {
+    const width = 64 * 2 ** stage;
+    const outC = kind === 'basic' ? width : 4 * width;
+    for (let block = 0; block < count; block++) {
+      const name = `layer${stage + 1}.${block}`;
+      const stride = block === 0 && stage > 0 ? 2 : 1;
+      x =
+        kind === 'basic'
+          ? basicBlock(g, x, name, inC, outC, stride, shortcut)
+          : bottleneck(g, x, name, inC, [width * widen, outC], stride, shortcut);
+      inC = outC;
     }
-  return g.finish(g.globalAvgPool(g.relu(g.bn(x, 'bn', inC))), 'linear', inC, { inputShape, classes });
+  }
+  return g.finish(g.globalAvgPool(x), last, inC, { inputShape, classes });
 }
 
-/** Wide ResNet: depth 6k+4, widths 16, 32, 64 times `widen`; names as in the common PyTorch implementation that TRADES uses. */
-export function wideResnet(depth: number, widen: number): (setup: ArchSetup) => Graph {
-  return ({ inputShape, classes, mean, std }) => {
-    const g = new GraphBuilder();
-    let x = g.conv(g.normalize(0, mean, std), 'conv1', inputShape[2], 16, 3);
-    let inC = 16;
-    for (const [stage, base] of [16, 32, 64].entries())
-      for (let block = 0; block < (depth - 4) / 6; block++) {
-        x = preActBlock(g, x, `block${stage + 1}.layer.${block}`, inC, base * widen, block === 0 && stage > 0 ? 2 : 1, 'convShortcut');
-        inC = base * widen;
-      }
-    return g.finish(g.globalAvgPool(g.relu(g.bn(x, 'bn1', inC))), 'fc', inC, { inputShape, classes, init: 'normal' });
-  };
-}
+export default defineArchitecture<ResnetParams>({
+  name: 'resnet',
+  title: 'ResNet',
+  paper: 'He et al. 2016 (arXiv 1512.03385)',
+  version: 1,
+  params,
+  members: { 'resnet-18': 32, 'resnet-34': 32, 'resnet-50': 32, 'resnet-50 stem=imagenet': 224, 'wide-resnet-50-2': 224 },
+  parse(name) {
+    if (/^wide[-_]?resnet-?50[-_]2$/i.test(name)) return { depth: 50, stem: 'imagenet', widen: 2 };
+    const depth = Number(/^resnet-?(18|34|50|101|152)$/i.exec(name)?.[1]);
+    return depth ? { depth: depth as ResnetParams['depth'] } : undefined;
+  },
+  nameOf: ({ depth }) => `resnet-${depth}`,
+  graph({ depth, ...rest }, setup) {
+    const [blocks, kind] = BLOCKS[depth] as (typeof BLOCKS)[number];
+    return resnetGraph(blocks, kind, rest, setup);
+  },
+});

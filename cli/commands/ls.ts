@@ -5,8 +5,8 @@ import { unknownName } from '../../errors.ts';
 import { recipeSchema } from '../../harness/suite/recipe.ts';
 import { Registry } from '../../harness/suite/registry.ts';
 import { multiplyAdds } from '../../models/graph.ts';
-import { architectures } from '../../models/index.ts';
-import type { Network } from '../../models/network.ts';
+import { architecture, architectures } from '../../models/index.ts';
+import { parametersOf as parametersOfNode } from '../../models/parameters.ts';
 import { compact, parameter } from '../../reports/formats/format.ts';
 import type { RawOptions } from '../options.ts';
 import { bold, dim, print, printJson, table } from '../output.ts';
@@ -78,15 +78,16 @@ const listings = {
       };
     }),
   models: () =>
-    architectures.map((a): Entry => {
-      const graph = a.graph({ inputShape: [32, 32, 3], classes: 10, mean: [0, 0, 0], std: [1, 1, 1] });
-      return {
-        name: a.name,
-        title: a.title,
-        about: `${compact(parameterCount(graph))} parameters, ${compact(multiplyAdds(graph))} multiply-adds at 32x32x3`,
+    architectures.flatMap((a): Entry[] => {
+      const family = { name: a.name, title: a.title, about: '', source: a.paper, params: parametersOf(a.params) };
+      const members = Object.entries(a.members).map(([name, side]) => ({
+        name,
+        title: '',
+        about: sizeOf(name, side),
         source: '',
         params: [],
-      };
+      }));
+      return members.length === 1 ? [{ ...family, about: members[0]?.about ?? '' }] : [family, ...members];
     }),
   engines: () => engines.map((e): Entry => ({ name: e.name, title: e.title, about: `rank ${e.rank}`, source: '', params: [] })),
   recipe: () => [
@@ -100,12 +101,12 @@ const listings = {
   ],
 };
 
-function parameterCount(graph: Network['graph']): number {
-  return graph.nodes.reduce((sum, node) => {
-    if (node.op === 'conv') return sum + node.outC * node.inC * node.kernel ** 2 + (node.bias ? node.outC : 0);
-    if (node.op === 'linear') return sum + node.outC * (node.inC + 1);
-    return node.op === 'bn' ? sum + 2 * node.channels : sum;
-  }, 0);
+/** The size of a member of a family, for 10 classes of images `side` high and wide. */
+function sizeOf(member: string, side: number): string {
+  const graph = architecture(member).graph({ inputShape: [side, side, 3], classes: 10, mean: [0, 0, 0], std: [1, 1, 1] });
+  const parameters = graph.nodes.flatMap(parametersOfNode).filter((p) => p.trainable);
+  const count = parameters.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  return `${compact(count)} parameters, ${compact(multiplyAdds(graph))} multiply-adds at ${side}x${side}x3`;
 }
 
 /** Lists one kind, or all of them. */

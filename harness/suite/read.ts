@@ -5,7 +5,7 @@ import { LineCounter, parseDocument, type ScalarTag } from 'yaml';
 import { z } from 'zod';
 import type { AttackPlugin, Threat } from '../../attacks/attack.ts';
 import { nearest, RampartError } from '../../errors.ts';
-import { architectures } from '../../models/index.ts';
+import { architecture } from '../../models/index.ts';
 import type { Norm } from '../../tensor/norms.ts';
 import { pairProblems } from './pairs.ts';
 import { type Path, type Problem, problemsOf, refuse, type Source, SuiteError } from './problems.ts';
@@ -126,22 +126,22 @@ class Reader {
   }
 
   architectures(): readonly string[] {
-    for (const [i, name] of this.#raw.architectures.entries()) this.#architecture(name, ['architectures', i]);
-    return this.#raw.architectures;
+    return this.#raw.architectures.map((name, i) => this.#architecture(name, ['architectures', i]));
   }
 
   defenses(): SuiteDefense[] {
     const found = this.#entries('defenses', this.#raw.defenses, (name) => this.#registry.defense(name));
     const trained = found.filter(({ plugin }) => plugin.kind === 'training').map(({ label }) => label);
     return found.map(({ entry, label, plugin, params, path }) => {
-      const { threat, recipe, around, architectures: only } = entry as DefenseKeys;
+      const { threat, recipe, around, architectures } = entry as DefenseKeys;
+      const only = architectures?.map(canonicalArchitecture);
       const first = this.#raw.threats[0] as SuiteFile['threats'][number];
       const main = { norm: first.norm, eps: first.main ?? Math.max(...[first.eps].flat()) };
       if (around && plugin.kind === 'training')
         this.problems.push({ path: [...path, 'around'], message: `only a wrapper goes around others; ${plugin.name} is trained` });
       for (const [j, other] of (around ?? []).entries())
         if (!trained.includes(other)) this.#unknown([...path, 'around', j], 'trained defense', other, trained);
-      const inSuite = this.#raw.architectures;
+      const inSuite = this.#raw.architectures.map(canonicalArchitecture);
       for (const [j, arch] of (only ?? []).entries())
         if (!inSuite.includes(arch)) this.#unknown([...path, 'architectures', j], 'architecture of this suite', arch, inSuite);
       return {
@@ -162,12 +162,12 @@ class Reader {
       const path = ['models', i];
       const weights = resolve(this.#folder, model.weights);
       if (!existsSync(weights)) this.problems.push({ path: [...path, 'weights'], message: `no such file: ${weights}` });
-      this.#architecture(model.arch, [...path, 'arch']);
       if (model.dataset === undefined && labels.length > 1)
         this.problems.push({ path, message: `dataset is missing, expected one of ${labels.join(', ')}` });
       if (model.dataset !== undefined && !labels.includes(model.dataset))
         this.#unknown([...path, 'dataset'], 'data set of this suite', model.dataset, labels);
-      const { name, arch, title = 'pretrained', paper = '', extraData, mean, std } = model;
+      const { name, title = 'pretrained', paper = '', extraData, mean, std } = model;
+      const arch = this.#architecture(model.arch, [...path, 'arch']);
       return { name, arch, weights, dataset: model.dataset ?? (labels[0] as string), title, paper, extraData, mean, std };
     });
   }
@@ -217,9 +217,9 @@ class Reader {
     }
   }
 
-  #architecture(name: string, path: Path): void {
-    const known = architectures.map((a) => a.name);
-    if (!known.includes(name)) this.#unknown(path, 'architecture', name, known);
+  /** The canonical name of an architecture; the given one where there is none such. */
+  #architecture(name: string, path: Path): string {
+    return this.#lookup(() => architecture(name), path)?.name ?? name;
   }
 
   #unknown(path: Path, kind: string, name: string, known: readonly string[]): void {
@@ -238,6 +238,15 @@ class Reader {
     if (parsed.success) return parsed.data;
     this.problems.push(...problemsOf(parsed.error.issues, merged, [...path, 'recipe'], (at) => keysOf(recipeSchema, at)));
     return this.#raw.recipe;
+  }
+}
+
+/** As `architecture` names it; the given name where there is none such. */
+function canonicalArchitecture(name: string): string {
+  try {
+    return architecture(name).name;
+  } catch {
+    return name; // named as a problem where the suite lists it
   }
 }
 

@@ -1,9 +1,9 @@
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import { chooseEngine } from '../../engines/choose.ts';
 import { type Graph, multiplyAdds, shapesOf } from '../../models/graph.ts';
-import { architecture, architectures, createNetwork } from '../../models/index.ts';
+import { architecture, architectureNames, createNetwork } from '../../models/index.ts';
 import { Network } from '../../models/network.ts';
-import { wideResnet } from '../../models/resnet.ts';
+import { parametersOf } from '../../models/parameters.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
 import { formulaEntries, formulaImages } from './networks.ts';
@@ -15,13 +15,10 @@ afterEach(() => tf.disposeVariables());
 
 const plain = { classes: 10, mean: [0, 0, 0], std: [1, 1, 1] };
 
-/** Parameters of a graph without allocating them. */
-function parametersOf(graph: Graph): number {
-  return graph.nodes.reduce((sum, node) => {
-    if (node.op === 'conv') return sum + node.outC * (node.inC * node.kernel ** 2 + (node.bias ? 1 : 0));
-    if (node.op === 'linear') return sum + node.outC * (node.inC + 1);
-    return node.op === 'bn' ? sum + 2 * node.channels : sum;
-  }, 0);
+/** Trainable numbers of a graph, without allocating them. */
+function countOf(graph: Graph): number {
+  const trainable = graph.nodes.flatMap(parametersOf).filter((p) => p.trainable);
+  return trainable.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
 }
 
 // counted by PyTorch on the common CIFAR implementations
@@ -34,7 +31,7 @@ test.each([
   ['wrn-28-10', 36_479_194],
   ['wrn-34-10', 46_160_474],
 ])('%s has %i parameters on 32x32x3', (name, count) => {
-  expect(parametersOf(architecture(name).graph({ ...plain, inputShape: [32, 32, 3] }))).toBe(count);
+  expect(countOf(architecture(name).graph({ ...plain, inputShape: [32, 32, 3] }))).toBe(count);
 });
 
 test('a network counts the parameters it has', () => {
@@ -47,7 +44,7 @@ const graphs: Record<string, () => Graph> = {
     architecture('cnn-small').graph({ classes: 10, mean: [0.5, 0.4, 0.3], std: [0.2, 0.25, 0.3], inputShape: [16, 16, 3] }),
   'resnet-18': () => architecture('resnet-18').graph({ ...plain, inputShape: [8, 8, 3] }),
   'preact-resnet-18': () => architecture('preact-resnet-18').graph({ ...plain, inputShape: [8, 8, 3] }),
-  'wrn-16-2': () => wideResnet(16, 2)({ ...plain, inputShape: [8, 8, 3] }),
+  'wrn-16-2': () => architecture('wrn-16-2').graph({ ...plain, inputShape: [8, 8, 3] }),
 };
 
 // from PyTorch 1.13 with the same numbers as weights, batch statistics and images
@@ -100,8 +97,8 @@ test.each<[string, number, string[], number[]]>([
   for (const [i, v] of want.entries()) expect(Math.abs((got[i] as number) - v) / scale).toBeLessThan(1e-5);
 });
 
-test.each(architectures.filter(({ name }) => !name.startsWith('wrn')))('$name takes grey images of 28x28', ({ graph }) => {
-  const built = graph({ classes: 10, mean: [0.1307], std: [0.3081], inputShape: [28, 28, 1] });
+test.each(['cnn-small', 'resnet-tiny', 'resnet-18', 'resnet-50', 'preact-resnet-18'])('%s takes grey images of 28x28', (name) => {
+  const built = architecture(name).graph({ classes: 10, mean: [0.1307], std: [0.3081], inputShape: [28, 28, 1] });
   expect(shapesOf(built)[built.output]).toEqual([1, 1, 10]);
   expect(built.nodes.find((n) => n.op === 'conv')).toMatchObject({ inC: 1 });
 });
@@ -143,6 +140,49 @@ test('initial weights are drawn as PyTorch draws them: uniform up to 1 / sqrt(fa
   expect(Math.abs(data.reduce((a, b) => a + b) / data.length)).toBeLessThan(0.01 * bound);
 });
 
+// counted by PyTorch on torchvision's and timm's
+test.each([
+  ['resnet-18 stem=imagenet', 11_689_512],
+  ['resnet-50 stem=imagenet', 25_557_032],
+  ['wide-resnet-50-2', 68_883_240],
+  ['vit-small-16', 22_050_664],
+  ['vit-base-16', 86_567_656],
+  ['convnext-tiny', 28_589_128],
+  ['convnext-base', 88_591_464],
+])('%s has %i parameters on 224x224x3 with 1000 classes', (name, count) => {
+  expect(countOf(architecture(name).graph({ ...plain, classes: 1000, inputShape: [224, 224, 3] }))).toBe(count);
+});
+
+test.each([
+  ['resnet18', 'resnet-18'],
+  ['ResNet-50 stem=imagenet', 'resnet-50 stem=imagenet'],
+  ['wide_resnet50_2', 'resnet-50 stem=imagenet widen=2'],
+  ['WideResNet-34-20', 'wrn-34-20'],
+  ['wrn depth=16 widen=4', 'wrn-16-4'],
+  ['dm-wrn-70-16 activation=relu', 'dm-wrn-70-16 activation=relu'],
+  ['dm-wrn-70-16 activation=silu', 'dm-wrn-70-16'],
+  ['preactresnet18 lastNorm=false shortcut=raw', 'preact-resnet-18 shortcut=raw lastNorm=false'],
+  ['deit_small_patch16_224', 'vit-small-16'],
+  ['convnext_tiny', 'convnext-tiny'],
+])('%s is %s', (name, canonical) => {
+  expect(architecture(name).name).toBe(canonical);
+  expect(architecture(canonical).name).toBe(canonical);
+});
+
+test.each(architectureNames)('%s is its own name or leads to one', (name) => {
+  const canonical = architecture(name).name;
+  expect(architecture(canonical).name).toBe(canonical);
+});
+
+test.each([
+  ['wrn-29-10', 'depth: expected 6k + 4 layers'],
+  ['resnet-18 stem=large', '[architecture resnet-18 stem=large] stem: '],
+  ['resnet-18 large', 'expected parameters such as key=value, got "large"'],
+  ['resnet-18 depht=2', 'Unrecognized key: "depht"'],
+])('%s is refused', (name, message) => {
+  expect(() => architecture(name)).toThrow(message);
+});
+
 test('an unknown architecture is named with the nearest', () => {
-  expect(() => architecture('resnet18')).toThrow('unknown architecture "resnet18"; did you mean "resnet-18"?');
+  expect(() => architecture('resnte-18')).toThrow('unknown architecture "resnte-18"; did you mean "resnet-18"?');
 });

@@ -1,10 +1,11 @@
 /** Networks for tests: every family small enough for the cpu backend, with weights and batch statistics that are not the initial ones. */
 
 import type { ArchSetup } from '../../models/architecture.ts';
-import { cnnSmall } from '../../models/cnn.ts';
 import { type Graph, GraphBuilder } from '../../models/graph.ts';
+import { architecture } from '../../models/index.ts';
 import { Network } from '../../models/network.ts';
-import { preActResnet18, resnet, resnetTiny, wideResnet } from '../../models/resnet.ts';
+import { preActGraph } from '../../models/preact-resnet.ts';
+import { resnetGraph } from '../../models/resnet.ts';
 import type { Entry } from '../../models/safetensors.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
@@ -26,13 +27,20 @@ const small = (inputShape: ArchSetup['inputShape']): ArchSetup => ({
 });
 
 export const FAMILIES: readonly (readonly [name: string, graph: () => Graph])[] = [
-  ['cnn-small', () => cnnSmall(small([12, 16, 3]))],
-  ['resnet-tiny', () => resnetTiny(small([12, 12, 3]))],
-  ['resnet-18', () => resnet([2, 1, 1, 1], 'basic')(small([8, 8, 3]))],
-  ['resnet-50', () => resnet([1, 1, 1, 1], 'bottleneck')(small([8, 8, 3]))],
-  ['preact-resnet-18', () => preActResnet18(small([8, 8, 3]))],
-  ['wide', () => wideResnet(16, 2)(small([12, 12, 3]))],
+  ['cnn-small', () => architecture('cnn-small').graph(small([12, 16, 3]))],
+  ['resnet-tiny', () => architecture('resnet-tiny').graph(small([12, 12, 3]))],
+  ['resnet-18', () => resnetGraph([2, 1, 1, 1], 'basic', { stem: 'cifar', widen: 1 }, small([8, 8, 3]))],
+  ['resnet-50', () => resnetGraph([1, 1, 1, 1], 'bottleneck', { stem: 'cifar', widen: 1 }, small([8, 8, 3]))],
+  ['preact-resnet-18', () => preActGraph([2, 2, 2, 2], { shortcut: 'activated', lastNorm: true }, small([8, 8, 3]))],
+  ['wide', () => architecture('wrn-16-2').graph(small([12, 12, 3]))],
   ['pooled', () => pooled(small([12, 16, 3]))],
+  ['imagenet stem', () => resnetGraph([1, 1], 'bottleneck', { stem: 'imagenet', widen: 2 }, small([24, 24, 3]))],
+  ['preact raw', () => preActGraph([1, 1], { shortcut: 'raw', lastNorm: false }, small([8, 8, 3]))],
+  ['dm-wrn', () => architecture('dm-wrn-10-1').graph(small([12, 12, 3]))],
+  ['dm-preact', () => architecture('dm-preact-resnet-18').graph(small([8, 8, 3]))],
+  ['vit', () => architecture('vit patch=4 width=24 depth=2 heads=3 activation=gelu-tanh').graph(small([12, 8, 3]))],
+  ['convnext', () => architecture('convnext depths=[1,1,2,1] widths=[8,12,16,20]').graph(small([32, 32, 3]))],
+  ['convnext stem', () => architecture('convnext depths=[1,1,1,1] widths=[8,12,16,20] stem=convolution').graph(small([32, 32, 3]))],
 ];
 
 /** Entries of the same names and shapes with normal values; variances and scales between 0.5 and 1.5. */

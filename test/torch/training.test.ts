@@ -7,7 +7,7 @@ import { compileTrainingPass } from '../../engines/torch/training.ts';
 import { type Graph, GraphBuilder } from '../../models/graph.ts';
 import { createNetwork } from '../../models/index.ts';
 import { type Moments, Network } from '../../models/network.ts';
-import { resnet } from '../../models/resnet.ts';
+import { resnetGraph } from '../../models/resnet.ts';
 import { registerTrainingCompiler, type Wanted } from '../../models/training.ts';
 import { softmaxCrossEntropy } from '../../tensor/fused.ts';
 import { Rng } from '../../tensor/rng.ts';
@@ -72,7 +72,10 @@ describe.skipIf(!findBuilt())('a training pass on torch', () => {
   });
   afterEach(() => registerTrainingCompiler(BACKEND, compileTrainingPass));
 
-  const own: Record<string, () => Graph> = { odd: oddGraph, bottlenecks: () => resnet([1, 1, 1, 1], 'bottleneck')(SETUP) };
+  const own: Record<string, () => Graph> = {
+    odd: oddGraph,
+    bottlenecks: () => resnetGraph([1, 1, 1, 1], 'bottleneck', { stem: 'cifar', widen: 1 }, SETUP),
+  };
   const make = (arch: string) => {
     const graph = own[arch]?.();
     return graph ? new Network(arch, graph, new Rng(arch)) : createNetwork(arch, SETUP, new Rng(arch));

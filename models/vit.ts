@@ -1,0 +1,83 @@
+/** Vision transformers, Dosovitskiy et al. 2021 (arXiv 2010.11929), with the names of timm. */
+import { z } from 'zod';
+import { RampartError } from '../errors.ts';
+import { type ArchSetup, defineArchitecture } from './architecture.ts';
+import { type Graph, GraphBuilder, type NodeId } from './graph.ts';
+import type { Activation } from './layers.ts';
+
+const size = (most: number) => z.number().int().min(1).max(most);
+
+const params = z.strictObject({
+  patch: size(64).default(16),
+  width: size(4096).default(384),
+  depth: size(64).default(12),
+  heads: size(64).default(6),
+  mlp: size(16384).optional().describe('Width of the hidden layer of a block; four times `width` unless given'),
+  activation: z.enum(['gelu', 'gelu-tanh']).default('gelu'),
+  lastNorm: z.boolean().default(true).describe('Layer normalisation before the classifier'),
+  eps: z.number().positive().max(1e-3).default(1e-6).describe('Of the layer normalisations'),
+});
+export type VitParams = z.infer<typeof params>;
+
+/** Width, depth, heads of the sizes that people name. */
+const SIZES: Readonly<Record<string, readonly [number, number, number]>> = {
+  tiny: [192, 12, 3],
+  small: [384, 12, 6],
+  base: [768, 12, 12],
+  large: [1024, 24, 16],
+};
+
+interface Inner {
+  readonly width: number;
+  readonly mlp: number;
+  readonly heads: number;
+  readonly activation: Activation;
+  readonly eps: number;
+}
+
+function block(g: GraphBuilder, x: NodeId, name: string, { width, mlp, heads, activation, eps }: Inner): NodeId {
+  const norm = (input: NodeId, part: string) => g.layer({ op: 'layerNorm', input, name: `${name}.${part}`, channels: width, eps });
+  const qkv = g.linear(norm(x, 'norm1'), `${name}.attn.qkv`, width, 3 * width);
+  const attended = g.linear(g.layer({ op: 'attention', input: qkv, heads }), `${name}.attn.proj`, width, width);
+  const y = g.add(x, attended);
+  const hidden = g.layer({ op: 'act', input: g.linear(norm(y, 'norm2'), `${name}.mlp.fc1`, width, mlp), fn: activation });
+  return g.add(y, g.linear(hidden, `${name}.mlp.fc2`, mlp, width));
+}
+
+function vitGraph({ patch, width, depth, heads, mlp = 4 * width, activation, lastNorm, eps }: VitParams, setup: ArchSetup): Graph {
+  const { inputShape, classes, mean, std } = setup;
+  const [h, w, c] = inputShape;
+  if (h % patch !== 0 || w % patch !== 0 || width % heads !== 0)
+    throw new RampartError(
+      `[model vit] expected images of whole patches of ${patch} and a width of whole heads, got ${h}x${w} and ${width} in ${heads} heads`,
+    );
+  const g = new GraphBuilder();
+  const patches = g.conv(g.normalize(0, mean, std), 'patch_embed.proj', c, width, patch, patch, { pad: 0, bias: true });
+  const tokens = (h / patch) * (w / patch) + 1;
+  let x = g.layer({ op: 'tokens', input: patches, classToken: 'cls_token', positions: 'pos_embed', tokens, channels: width });
+  for (let i = 0; i < depth; i++) x = block(g, x, `blocks.${i}`, { width, mlp, heads, activation, eps });
+  const first = g.layer({ op: 'classToken', input: x });
+  const features = lastNorm ? g.layer({ op: 'layerNorm', input: first, name: 'norm', channels: width, eps }) : first;
+  return g.finish(features, 'head', width, { inputShape, classes });
+}
+
+export default defineArchitecture<VitParams>({
+  name: 'vit',
+  title: 'Vision transformer',
+  paper: 'Dosovitskiy et al. 2021 (arXiv 2010.11929)',
+  version: 1,
+  params,
+  members: { 'vit-tiny-16': 224, 'vit-small-16': 224, 'vit-base-16': 224, 'vit-large-16': 224 },
+  parse(name) {
+    const found = /^(?:vit|deit)[-_](tiny|small|base|large|t|s|b|l)[-_](?:patch)?(\d{1,2})(?:_224)?$/i.exec(name);
+    if (!found) return undefined;
+    const full = Object.keys(SIZES).find((s) => s.startsWith((found[1] as string).toLowerCase())) as string;
+    const [width, depth, heads] = SIZES[full] as readonly [number, number, number];
+    return { patch: Number(found[2]), width, depth, heads };
+  },
+  nameOf({ patch, width, depth, heads }) {
+    const known = Object.entries(SIZES).find(([, of]) => of.join() === [width, depth, heads].join());
+    return known ? `vit-${known[0]}-${patch}` : 'vit';
+  },
+  graph: vitGraph,
+});
