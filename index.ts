@@ -3,6 +3,7 @@ export type {
   Attack,
   AttackPlugin,
   AttackRun,
+  Ball,
   Batch,
   EnsemblePlugin,
   Loss,
@@ -12,10 +13,9 @@ export type {
 } from './attacks/attack.ts';
 export { defineAttack, defineEnsemble } from './attacks/attack.ts';
 export { crossEntropy, klDivergence, margin, targetedMargin } from './attacks/parts/losses.ts';
-export { project } from './attacks/parts/project.ts';
 export { type Search, search } from './attacks/parts/search/search.ts';
 export { randomStart } from './attacks/parts/start.ts';
-export { GRADIENT_NORMS, gradientThreat, momentum, type Step, steepest } from './attacks/parts/step.ts';
+export { momentum, type Step, steepest } from './attacks/parts/step.ts';
 export { type Dataset, type DatasetPlugin, defineDataset, type Split } from './datasets/dataset.ts';
 export {
   type DefensePlugin,
@@ -31,6 +31,6 @@ export { type Ascent, ascend, gaussianNoise, uniformNoise } from './defenses/par
 export { RampartError } from './errors.ts';
 export type { Classifier, Linearized } from './models/classifier.ts';
 export { klDivergence as kl } from './tensor/fused.ts';
-export { type Norm, normOf } from './tensor/norms.ts';
+export { GRADIENT_NORMS, NORMS, type Norm, type NormName, norm } from './tensor/norms/index.ts';
 export { Rng } from './tensor/rng.ts';
 export { type Shape, tf } from './tensor/tf.ts';

@@ -1,6 +1,7 @@
 /** APGD on the cross-entropy, Croce and Hein 2020 (arXiv 2003.01690). */
 import { defineAttack } from './attack.ts';
 import { apgdSearch } from './parts/apgd/apgd.ts';
+import { APGD_NORMS } from './parts/apgd/norms.ts';
 import { type ApgdParams, apgdCost, apgdParams } from './parts/apgd/params.ts';
 import { crossEntropy } from './parts/losses.ts';
 
@@ -10,7 +11,7 @@ export default defineAttack<ApgdParams>({
   paper: 'Croce and Hein 2020 (arXiv 2003.01690)',
   version: 1,
   access: 'gradient',
-  norms: ['Linf', 'L2', 'L1'],
+  norms: APGD_NORMS,
   params: apgdParams,
   streams: true,
   cost: (p) => apgdCost(p, p.restarts),

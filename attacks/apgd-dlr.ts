@@ -2,6 +2,7 @@
 import { RampartError } from '../errors.ts';
 import { defineAttack } from './attack.ts';
 import { apgdSearch } from './parts/apgd/apgd.ts';
+import { APGD_NORMS } from './parts/apgd/norms.ts';
 import { type ApgdParams, apgdCost, apgdParams } from './parts/apgd/params.ts';
 import { dlr } from './parts/dlr.ts';
 
@@ -11,7 +12,7 @@ export default defineAttack<ApgdParams>({
   paper: 'Croce and Hein 2020 (arXiv 2003.01690)',
   version: 1,
   access: 'gradient',
-  norms: ['Linf', 'L2', 'L1'],
+  norms: APGD_NORMS,
   params: apgdParams,
   streams: true,
   cost: (p) => apgdCost(p, p.restarts),

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { RampartError } from '../errors.ts';
 import { defineAttack } from './attack.ts';
 import { apgdSearch } from './parts/apgd/apgd.ts';
+import { APGD_NORMS } from './parts/apgd/norms.ts';
 import { apgdCost, apgdParams } from './parts/apgd/params.ts';
 import { targetedDlr } from './parts/dlr.ts';
 import { classesByRank } from './parts/search/ranks.ts';
@@ -18,7 +19,7 @@ export default defineAttack<ApgdTargetedParams>({
   paper: 'Croce and Hein 2020 (arXiv 2003.01690)',
   version: 1,
   access: 'gradient',
-  norms: ['Linf', 'L2', 'L1'],
+  norms: APGD_NORMS,
   params,
   streams: true,
   cost: (p, classes) => {

@@ -1,15 +1,20 @@
 /** The contract of an attack: a search for misclassified inputs inside a threat model. */
 import type { ZodType } from 'zod';
 import type { Linearized } from '../models/classifier.ts';
-import type { Norm } from '../tensor/norms.ts';
+import type { NormName } from '../tensor/norms/index.ts';
 import type { Rng } from '../tensor/rng.ts';
 import type { Shape, tf } from '../tensor/tf.ts';
 
-/** Norm and radius, on inputs in [0,1]. */
-export interface Threat {
-  readonly norm: Norm;
+/** All perturbations up to a size, on inputs in [0,1]. */
+export interface Ball {
+  /** Where a suite, a record or a key leaves it out, a threat is a ball. */
+  readonly kind?: 'ball';
+  readonly norm: NormName;
   readonly eps: number;
 }
+
+/** What the attacker may do, told apart by `kind`. */
+export type Threat = Ball;
 
 /** Examples to attack. The harness owns the tensors. */
 export interface Batch {
@@ -74,7 +79,7 @@ export interface AttackPlugin<P = unknown> {
   readonly access: 'gradient' | 'scores' | 'decision' | 'transfer';
   /** `baseline`: it searches blindly, and every other attack must beat it. */
   readonly role?: 'baseline';
-  readonly norms: readonly Norm[];
+  readonly norms: readonly NormName[];
   readonly params: ZodType<P>;
   /** Expected passes per example that stays robust, for the plan. */
   cost(params: P, classes: number): Passes;
@@ -90,7 +95,7 @@ export interface EnsemblePlugin<P = unknown> {
   readonly paper: string;
   readonly version: number;
   readonly access: AttackPlugin['access'];
-  readonly norms: readonly Norm[];
+  readonly norms: readonly NormName[];
   readonly params: ZodType<P>;
   members(params: P, threat: Threat, classes: number): { attack: string; params: Record<string, unknown> }[];
 }

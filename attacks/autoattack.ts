@@ -1,5 +1,6 @@
 /** AutoAttack, Croce and Hein 2020 (arXiv 2003.01690), and 2021 (arXiv 2103.01208) for L1: the authors' three versions, member by member. */
 import { z } from 'zod';
+import { atNorm, type ByNorm, normsIn } from '../tensor/norms/index.ts';
 import { defineEnsemble } from './attack.ts';
 
 const params = z.strictObject({
@@ -25,14 +26,21 @@ const apgd = (attack: string, classes: number, params: Record<string, unknown>):
 const fabT: Member = { attack: 'fab-t', classes: 2, params: { iterations: 100, restarts: 1, targets: 9 } };
 const square: Member = { attack: 'square', classes: 2, params: { queries: 5000, p: 0.8, restarts: 1 } };
 
-function standard(l1: boolean): Member[] {
-  return [
-    apgd('apgd-ce', 2, { restarts: l1 ? 5 : 1, largerEps: l1 }),
-    apgd('apgd-t', 4, { restarts: 1, targets: l1 ? 5 : 9, largerEps: l1 }),
-    fabT,
-    square,
-  ];
-}
+const dense: readonly Member[] = [
+  apgd('apgd-ce', 2, { restarts: 1, largerEps: false }),
+  apgd('apgd-t', 4, { restarts: 1, targets: 9, largerEps: false }),
+  fabT,
+  square,
+];
+
+const sparse: readonly Member[] = [
+  apgd('apgd-ce', 2, { restarts: 5, largerEps: true }),
+  apgd('apgd-t', 4, { restarts: 1, targets: 5, largerEps: true }),
+  fabT,
+  square,
+];
+
+const STANDARD = { Linf: dense, L2: dense, L1: sparse } satisfies ByNorm<readonly Member[]>;
 
 const plus: readonly Member[] = [
   apgd('apgd-ce', 2, { restarts: 5, largerEps: false }),
@@ -54,11 +62,11 @@ export default defineEnsemble<AutoAttackParams>({
   paper: 'Croce and Hein 2020 (arXiv 2003.01690)',
   version: 1,
   access: 'gradient',
-  norms: ['Linf', 'L2', 'L1'],
+  norms: normsIn(STANDARD),
   params,
   // where classes are too few for a member's loss, the authors' code warns and then fails; here the others run and the record is flagged
   members({ version }, { norm }, classes) {
-    const all = version === 'standard' ? standard(norm === 'L1') : version === 'plus' ? plus : rand;
+    const all = version === 'standard' ? atNorm(STANDARD, norm, 'attack autoattack') : version === 'plus' ? plus : rand;
     return all.filter((m) => classes >= m.classes).map((m) => ({ attack: m.attack, params: m.params }));
   },
 });

@@ -1,8 +1,9 @@
 /** CW inside the budget: PGD on the margin of Carlini and Wagner 2017 (arXiv 1608.04644), as robustness papers report CW-inf. */
 import { z } from 'zod';
+import { GRADIENT_NORMS } from '../tensor/norms/index.ts';
 import { defineAttack } from './attack.ts';
 import { climbingSearch } from './parts/search/climb.ts';
-import { GRADIENT_NORMS, gradientThreat, steepest } from './parts/step.ts';
+import { steepest } from './parts/step.ts';
 
 const params = z.strictObject({
   steps: z.number().int().min(1).default(30).describe('gradient steps per restart'),
@@ -26,7 +27,7 @@ export default defineAttack<z.infer<typeof params>>({
       climbingSearch(batch, target, threat, run, {
         ...p,
         loss: 'margin',
-        step: steepest(gradientThreat(threat, 'cw'), p.stepSize ?? (2.5 * threat.eps) / p.steps),
+        step: steepest(threat, p.stepSize ?? (2.5 * threat.eps) / p.steps),
       }),
   }),
 });

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { defineAttack } from './attack.ts';
 import { fabParams, fabSearch } from './parts/fab/fab.ts';
+import { HYPERPLANE_NORMS } from './parts/fab/hyperplane.ts';
 import { classesByRank } from './parts/search/ranks.ts';
 
 const params = fabParams.extend({
@@ -15,7 +16,7 @@ export default defineAttack<FabTargetedParams>({
   paper: 'Croce and Hein 2020 (arXiv 1907.02044)',
   version: 1,
   access: 'gradient',
-  norms: ['Linf', 'L2', 'L1'],
+  norms: HYPERPLANE_NORMS,
   params,
   streams: true,
   cost: ({ iterations, restarts, targets }, classes) => {

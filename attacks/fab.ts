@@ -1,6 +1,7 @@
 /** FAB, the fast adaptive boundary attack, Croce and Hein 2020 (arXiv 1907.02044). */
 import { defineAttack } from './attack.ts';
 import { type FabParams, fabParams, fabSearch } from './parts/fab/fab.ts';
+import { HYPERPLANE_NORMS } from './parts/fab/hyperplane.ts';
 
 export default defineAttack<FabParams>({
   name: 'fab',
@@ -8,7 +9,7 @@ export default defineAttack<FabParams>({
   paper: 'Croce and Hein 2020 (arXiv 1907.02044)',
   version: 1,
   access: 'gradient',
-  norms: ['Linf', 'L2', 'L1'],
+  norms: HYPERPLANE_NORMS,
   params: fabParams,
   streams: true,
   cost: ({ iterations, restarts }, classes) => ({

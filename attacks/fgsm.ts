@@ -1,9 +1,10 @@
 /** FGSM, Goodfellow et al. 2015 (arXiv 1412.6572): one step of full size. */
 import { z } from 'zod';
+import { GRADIENT_NORMS } from '../tensor/norms/index.ts';
 import { defineAttack } from './attack.ts';
 import { crossEntropy } from './parts/losses.ts';
 import { search } from './parts/search/search.ts';
-import { GRADIENT_NORMS, gradientThreat, steepest } from './parts/step.ts';
+import { steepest } from './parts/step.ts';
 
 const params = z.strictObject({});
 
@@ -23,7 +24,7 @@ export default defineAttack<z.infer<typeof params>>({
         attempts: 1,
         steps: 1,
         start: (x) => x.clone(),
-        step: steepest(gradientThreat(threat, 'fgsm'), threat.eps),
+        step: steepest(threat, threat.eps),
         loss: (_, y) => crossEntropy(y),
       }),
   }),

@@ -1,8 +1,9 @@
 /** MI-FGSM, Dong et al. 2018 (arXiv 1710.06081): iterative FGSM with momentum. */
 import { z } from 'zod';
+import { GRADIENT_NORMS } from '../tensor/norms/index.ts';
 import { defineAttack } from './attack.ts';
 import { climbingSearch } from './parts/search/climb.ts';
-import { GRADIENT_NORMS, gradientThreat, momentum } from './parts/step.ts';
+import { momentum } from './parts/step.ts';
 
 const params = z.strictObject({
   steps: z.number().int().min(1).default(10).describe('gradient steps per restart'),
@@ -27,7 +28,7 @@ export default defineAttack<z.infer<typeof params>>({
     perturb: (batch, target, threat, run) =>
       climbingSearch(batch, target, threat, run, {
         ...p,
-        step: momentum(gradientThreat(threat, 'mim'), p.stepSize ?? threat.eps / p.steps, p.decay),
+        step: momentum(threat, p.stepSize ?? threat.eps / p.steps, p.decay),
       }),
   }),
 });

@@ -1,11 +1,12 @@
 /** MultiTargeted, Gowal et al. 2019 (arXiv 1910.09338): PGD on the margin towards every other class in turn. */
 import { z } from 'zod';
+import { GRADIENT_NORMS } from '../tensor/norms/index.ts';
 import { tf } from '../tensor/tf.ts';
 import { defineAttack } from './attack.ts';
 import { targetedMargin } from './parts/losses.ts';
 import { cleanLogits, randomStarts } from './parts/search/climb.ts';
 import { search } from './parts/search/search.ts';
-import { GRADIENT_NORMS, gradientThreat, steepest } from './parts/step.ts';
+import { steepest } from './parts/step.ts';
 
 const params = z.strictObject({
   steps: z.number().int().min(1).default(20).describe('gradient steps per target and restart'),
@@ -50,7 +51,7 @@ export default defineAttack<Params>({
       return search(batch, target, run, {
         attempts: p.restarts * targets,
         steps: p.steps,
-        step: steepest(gradientThreat(threat, 'multi-targeted'), p.stepSize ?? (2.5 * threat.eps) / p.steps),
+        step: steepest(threat, p.stepSize ?? (2.5 * threat.eps) / p.steps),
         start: randomStarts(batch, threat, run, true),
         loss: (jobs, y) => (z) => {
           const goals = jobs.map((j) => ranked[j.row]?.[j.attempt % targets] as number);

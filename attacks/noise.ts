@@ -1,6 +1,6 @@
 /** Random noise of full size: the baseline that every attack must beat. */
 import { z } from 'zod';
-import { NORMS } from '../tensor/norms.ts';
+import { NORMS } from '../tensor/norms/index.ts';
 import { defineAttack } from './attack.ts';
 import { search } from './parts/search/search.ts';
 import { randomStart } from './parts/start.ts';

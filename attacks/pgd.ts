@@ -1,10 +1,11 @@
 /** PGD, Madry et al. 2018 (arXiv 1706.06083), eq. 1, with random restarts. */
 import { z } from 'zod';
+import { GRADIENT_NORMS } from '../tensor/norms/index.ts';
 import { type Attack, defineAttack } from './attack.ts';
 import { averagedTarget } from './parts/expectation.ts';
 import { lossName } from './parts/losses.ts';
 import { climbingSearch, type Starts } from './parts/search/climb.ts';
-import { GRADIENT_NORMS, gradientThreat, steepest } from './parts/step.ts';
+import { steepest } from './parts/step.ts';
 
 const params = z.strictObject({
   steps: z.number().int().min(1).default(20).describe('gradient steps per restart'),
@@ -22,7 +23,7 @@ export function createPgd(p: PgdParams, starts?: Starts): Attack {
     perturb: (batch, target, threat, run) =>
       climbingSearch(batch, averagedTarget(target, p.eotIterations), threat, run, {
         ...p,
-        step: steepest(gradientThreat(threat, 'pgd'), p.stepSize ?? (2.5 * threat.eps) / p.steps),
+        step: steepest(threat, p.stepSize ?? (2.5 * threat.eps) / p.steps),
         starts,
       }),
   };

@@ -5,7 +5,7 @@ import { tf } from '../tensor/tf.ts';
 import { defineAttack, type Target, type Threat } from './attack.ts';
 import { Attempts, type Pass } from './parts/search/attempts.ts';
 import type { Job } from './parts/search/board.ts';
-import { type Proposals, proposals } from './parts/square/proposals.ts';
+import { type Proposals, proposals, SQUARE_NORMS } from './parts/square/proposals.ts';
 import { shareOfPixels, sideOf } from './parts/square/shapes.ts';
 
 const params = z.strictObject({
@@ -37,7 +37,7 @@ export default defineAttack<SquareParams>({
   paper: 'Andriushchenko, Croce, Flammarion and Hein 2020 (arXiv 1912.00049)',
   version: 1,
   access: 'scores',
-  norms: ['Linf', 'L2', 'L1'],
+  norms: SQUARE_NORMS,
   params,
   streams: true,
   cost: ({ queries, restarts }) => ({ forward: restarts * (queries + 1), backward: 0 }),

@@ -2,13 +2,14 @@
 import { z } from 'zod';
 import { RampartError, unknownName } from '../errors.ts';
 import type { Classifier } from '../models/classifier.ts';
+import { GRADIENT_NORMS } from '../tensor/norms/index.ts';
 import { tf } from '../tensor/tf.ts';
 import { type AttackRun, type Batch, defineAttack, type Target, type Threat } from './attack.ts';
 import { diverse } from './parts/diversity.ts';
 import { crossEntropy, margin } from './parts/losses.ts';
 import { climb, randomStarts } from './parts/search/climb.ts';
 import { Outcome, predictedClasses, rowsOf } from './parts/search/outcome.ts';
-import { GRADIENT_NORMS, gradientThreat, momentum } from './parts/step.ts';
+import { momentum } from './parts/step.ts';
 import { createTarget } from './target.ts';
 
 const params = z.strictObject({
@@ -143,7 +144,7 @@ async function craft(
       start,
       {
         steps: p.steps,
-        step: momentum(gradientThreat(threat, 'transfer'), p.stepSize ?? (2.5 * threat.eps) / p.steps, p.momentum),
+        step: momentum(threat, p.stepSize ?? (2.5 * threat.eps) / p.steps, p.momentum),
         signal: run.signal,
       },
     );

@@ -16,7 +16,7 @@ import { type Evaluation, type EvaluationData, evaluate, predictClean } from '..
 import type { Classifier } from '../models/classifier.ts';
 import { createNetwork } from '../models/index.ts';
 import { readSafetensors } from '../models/safetensors.ts';
-import type { Norm } from '../tensor/norms.ts';
+import type { NormName } from '../tensor/norms/index.ts';
 import { Rng } from '../tensor/rng.ts';
 import { tf } from '../tensor/tf.ts';
 
@@ -123,7 +123,10 @@ function printMember(m: PeerMember, who: string, detail: string): void {
 
 async function main(): Promise<void> {
   if (!args.data) throw new Error('expected --data, the folder with test_batch.bin or with the unpacked archive that holds it');
-  const threat: Threat = { norm: args.norm as Norm, eps: fraction(args.eps ?? { Linf: '8/255', L2: '0.5', L1: '12' }[args.norm as Norm]) };
+  const threat: Threat = {
+    norm: args.norm as NormName,
+    eps: fraction(args.eps ?? { Linf: '8/255', L2: '0.5', L1: '12' }[args.norm as NormName]),
+  };
   const { info, why } = await chooseEngine(args.engine, { threads: Number(args.threads) });
   console.log(`${why}; ${info.version}, ${args.threads} thread(s), batch ${args.batch}, ${threat.norm} ${threat.eps}, ${args.n} images`);
   const archive = join(args.data, 'cifar-10-batches-bin/test_batch.bin');

@@ -9,10 +9,11 @@ export interface Scaffold {
 export function attackFiles(name: string): Scaffold {
   const plugin = `/** ${name}: iterated FGSM of Kurakin et al. 2017 (arXiv 1607.02533), to start from; name your own source here and below. */
 import { z } from 'zod';
+import { GRADIENT_NORMS } from '../tensor/norms/index.ts';
 import { defineAttack } from './attack.ts';
 import { crossEntropy } from './parts/losses.ts';
 import { search } from './parts/search/search.ts';
-import { GRADIENT_NORMS, gradientThreat, steepest } from './parts/step.ts';
+import { steepest } from './parts/step.ts';
 
 const params = z.strictObject({
   steps: z.number().int().min(1).default(10).describe('gradient steps'),
@@ -34,7 +35,7 @@ export default defineAttack<z.infer<typeof params>>({
         attempts: 1,
         steps,
         start: (x) => x.clone(),
-        step: steepest(gradientThreat(threat, '${name}'), (2.5 * threat.eps) / steps),
+        step: steepest(threat, (2.5 * threat.eps) / steps),
         loss: (_, y) => crossEntropy(y),
       }),
   }),
@@ -53,6 +54,7 @@ export function defenseFiles(name: string): Scaffold {
   const plugin = `/** ${name}: PGD adversarial training of Madry et al. 2018 (arXiv 1706.06083), to start from; name your own source here and below. */
 import { z } from 'zod';
 import { crossEntropy } from '../attacks/parts/losses.ts';
+import { GRADIENT_NORMS } from '../tensor/norms/index.ts';
 import { tf } from '../tensor/tf.ts';
 import { defineDefense } from './defense.ts';
 import { ascend, uniformNoise } from './parts/craft.ts';
@@ -67,7 +69,7 @@ export default defineDefense<z.infer<typeof params>>({
   paper: 'Madry et al. 2018 (arXiv 1706.06083)',
   version: 1,
   kind: 'training',
-  norms: ['Linf', 'L2'],
+  norms: GRADIENT_NORMS,
   params,
   cost: ({ steps }) => ({ forward: steps + 1, backward: steps + 1 }),
   create: ({ steps }, { threat }) => ({

@@ -3,7 +3,7 @@ import type { ZodType } from 'zod';
 import type { Batch, Target, Threat } from '../attacks/attack.ts';
 import type { Classifier } from '../models/classifier.ts';
 import type { Network } from '../models/network.ts';
-import type { Norm } from '../tensor/norms.ts';
+import type { NormName } from '../tensor/norms/index.ts';
 import type { Rng } from '../tensor/rng.ts';
 import type { tf } from '../tensor/tf.ts';
 
@@ -77,9 +77,9 @@ export interface TrainingDefense<P = unknown> extends Common<P> {
   /** `baseline`: no defense, what the cost and the robustness of the others are compared with. */
   readonly role?: 'baseline';
   /** Norms it can train for; all when absent. */
-  readonly norms?: readonly Norm[];
+  readonly norms?: readonly NormName[];
   /** Those of `norms` that are left with `params`, for a defense on top of another one; all of them when absent (AWP). */
-  normsWith?(params: P): readonly Norm[];
+  normsWith?(params: P): readonly NormName[];
   /** The validation accuracy that picks the kept weights: under PGD unless the method does not try to be robust. */
   readonly selectBy?: 'clean' | 'pgd';
   /** A training defense whose model, of the same architecture and recipe, is trained first: `create` gets it as `helper`, and its cost counts (HAT). */

@@ -1,6 +1,7 @@
 /** PGD adversarial training, Madry et al. 2018 (arXiv 1706.06083), eq. 2.1: cross-entropy on the worst point that PGD finds. */
 import { z } from 'zod';
 import { crossEntropy } from '../attacks/parts/losses.ts';
+import { GRADIENT_NORMS } from '../tensor/norms/index.ts';
 import { tf } from '../tensor/tf.ts';
 import { defineDefense } from './defense.ts';
 import { ascend, uniformNoise } from './parts/craft.ts';
@@ -17,7 +18,7 @@ export default defineDefense<z.infer<typeof params>>({
   paper: 'Madry et al. 2018 (arXiv 1706.06083)',
   version: 1,
   kind: 'training',
-  norms: ['Linf', 'L2'],
+  norms: GRADIENT_NORMS,
   params,
   cost: ({ steps }) => ({ forward: steps + 1, backward: steps + 1 }),
   create({ steps, eps: radius, step }, { threat }) {

@@ -1,6 +1,6 @@
 /** The versioned records: what ran, with which parameters, on what, and what came out. Written once, never edited; the site is a function of them. */
 import { z } from 'zod';
-import { NORMS } from '../tensor/norms.ts';
+import { NORMS } from '../tensor/norms/index.ts';
 
 export const RECORD_VERSION = 1;
 

@@ -1,5 +1,4 @@
 /** Operations that one kernel does in one pass where the engine has it, and TensorFlow.js ops compose where it has not. */
-import type { Norm } from './norms.ts';
 import { tf } from './tf.ts';
 
 /** Kernel names an engine may register beside TensorFlow.js's own. Inputs and attributes are those of the functions below. */
@@ -288,7 +287,7 @@ export function ascentStep({ origin, x, previous, grad, eps, stepSize, fresh }: 
  * The smallest step from `t` in the box to the hyperplane `w.z = b` inside it, or undefined where no kernel does it at once; `t` and `w`
  * `[n,d]`, `offset` `[n]` is `w.t - b`. The caller owns the result.
  */
-export function hyperplaneStep(t: tf.Tensor2D, w: tf.Tensor2D, offset: tf.Tensor1D, norm: Norm): tf.Tensor2D | undefined {
+export function hyperplaneStep(t: tf.Tensor2D, w: tf.Tensor2D, offset: tf.Tensor1D, norm: string): tf.Tensor2D | undefined {
   return kernel(FUSED.hyperplaneStep, { t, w, offset }, { norm })?.[0] as tf.Tensor2D | undefined;
 }
 
@@ -301,7 +300,7 @@ export function boundaryStep(
   x: tf.Tensor4D,
   origin: tf.Tensor4D,
   plane: { w: tf.Tensor2D; offset: tf.Tensor1D },
-  options: { norm: Norm; alphaMax: number; eta: number },
+  options: { norm: string; alphaMax: number; eta: number },
 ): { reached: tf.Tensor4D; distances: tf.Tensor1D } | undefined {
   const fused = kernel(FUSED.boundaryStep, { x, origin, w: plane.w, offset: plane.offset }, { ...options });
   return fused && { reached: fused[0] as tf.Tensor4D, distances: fused[1] as tf.Tensor1D };

@@ -4,7 +4,8 @@ import type { Threat } from '../../attacks/attack.ts';
 import { RampartError } from '../../errors.ts';
 import { flag } from '../../records/flags.ts';
 import type { Flag } from '../../records/record.ts';
-import { type Norm, normOf } from '../../tensor/norms.ts';
+import { norm } from '../../tensor/norms/index.ts';
+import { Linf } from '../../tensor/norms/linf.ts';
 import { tf } from '../../tensor/tf.ts';
 
 /** An attack returned a point outside the box or the budget; its cell fails with `kind` in the record. */
@@ -21,9 +22,8 @@ const ULP = 2 ** -24;
  * and they add up over `size` coordinates as the norm adds. The sum of the norm itself is good to about 1e-5 of its value.
  * Linf at 8/255 with 3,072 pixels: 5.5e-7; L2 at 0.5: 1.8e-5; L1 at 12: 8.5e-4.
  */
-export function budgetTolerance(norm: Norm, eps: number, size: number): number {
-  const rounding = 4 * ULP * (norm === 'Linf' ? 1 : norm === 'L2' ? Math.sqrt(size) : size);
-  return rounding + 1e-5 * eps;
+export function budgetTolerance({ norm: name, eps }: Threat, size: number): number {
+  return 4 * ULP * norm(name).ofOnes(size) + 1e-5 * eps;
 }
 
 /** Where a batch comes from, for the message. */
@@ -43,13 +43,13 @@ export async function checkBudget(adversarial: tf.Tensor4D, x: tf.Tensor4D, thre
   if (x.shape[0] === 0) return new Float32Array(0);
   const summary = tf.tidy(() => {
     const flat = adversarial.reshape([x.shape[0], -1]);
-    return tf.stack([normOf(tf.sub(adversarial, x), threat.norm), flat.min(1), flat.max(1)]);
+    return tf.stack([norm(threat.norm).size(tf.sub(adversarial, x)), flat.min(1), flat.max(1)]);
   });
   const values = (await summary.data()) as Float32Array;
   summary.dispose();
   const n = x.shape[0];
   const distances = values.slice(0, n);
-  const limit = threat.eps + budgetTolerance(threat.norm, threat.eps, x.size / n);
+  const limit = threat.eps + budgetTolerance(threat, x.size / n);
   for (let i = 0; i < n; i++) {
     const distance = distances[i] as number;
     const [low, high] = [values[n + i] as number, values[2 * n + i] as number];
@@ -79,7 +79,7 @@ export async function logitFlags(logits: tf.Tensor2D): Promise<Flag[]> {
 
 /** Images whose input gradient is zero in every pixel, for the margin of the logits: `grad` is `[n,h,w,c]`. */
 export async function gradientFlags(grad: tf.Tensor4D): Promise<Flag[]> {
-  const zeros = tf.tidy(() => normOf(grad, 'Linf').equal(0).cast('float32').sum());
+  const zeros = tf.tidy(() => Linf.size(grad).equal(0).cast('float32').sum());
   const [count] = await zeros.data();
   zeros.dispose();
   if (count === 0) return [];

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { AttackPlugin, Threat } from '../../attacks/attack.ts';
 import { nearest, RampartError } from '../../errors.ts';
 import { architecture } from '../../models/index.ts';
-import type { Norm } from '../../tensor/norms.ts';
+import type { NormName } from '../../tensor/norms/index.ts';
 import { pairProblems } from './pairs.ts';
 import { type Path, type Problem, problemsOf, refuse, type Source, SuiteError } from './problems.ts';
 import { type Recipe, recipeSchema } from './recipe.ts';
@@ -174,7 +174,7 @@ class Reader {
 
   attacks(): SuiteAttack[] {
     return this.#entries('attacks', this.#raw.attacks, (name) => this.#registry.attack(name)).map(({ entry, label, plugin, params }) => {
-      const { n, norms, models } = entry as { n?: number; norms?: Norm[]; models?: string[] };
+      const { n, norms, models } = entry as { n?: number; norms?: NormName[]; models?: string[] };
       const ref = this.#registry.ref(plugin, params);
       const inSuite = [...new Set(this.#raw.threats.map((t) => t.norm))];
       return { label, ref, access: plugin.access, n, norms: norms ?? inSuite, models, sources: sourcesOf(plugin.access, ref.params) };

@@ -1,6 +1,6 @@
 /** The suite file: its parts as zod schemas. The parameters of a plug-in are checked by the plug-in's own schema, in suite.ts. */
 import { z } from 'zod';
-import { NORMS } from '../../tensor/norms.ts';
+import { NORMS } from '../../tensor/norms/index.ts';
 import { recipeSchema } from './recipe.ts';
 
 const name = z.string().min(1).max(80);

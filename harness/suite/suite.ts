@@ -1,6 +1,6 @@
 /** The nouns of a suite as a run needs it: checked against every plug-in's schema, labelled, and free of impossible pairs. */
 import type { AttackPlugin, Threat } from '../../attacks/attack.ts';
-import type { Norm } from '../../tensor/norms.ts';
+import type { NormName } from '../../tensor/norms/index.ts';
 import type { Recipe } from './recipe.ts';
 import type { PluginRef } from './registry.ts';
 import type { SuiteFile } from './schema.ts';
@@ -15,7 +15,7 @@ export interface SuiteDataset {
 }
 
 export interface SuiteThreat {
-  readonly norm: Norm;
+  readonly norm: NormName;
   /** Growing radii: several make a security curve. */
   readonly radii: readonly number[];
   /** The radius that models train at, one of `radii`. */
@@ -54,7 +54,7 @@ export interface SuiteAttack {
   readonly access: AttackPlugin['access'];
   readonly n?: number;
   /** Norms it runs in. */
-  readonly norms: readonly Norm[];
+  readonly norms: readonly NormName[];
   /** Labels of the models that it runs on; all when absent. */
   readonly models?: readonly string[];
   /** Labels of the models that it transfers from. */

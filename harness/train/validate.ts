@@ -5,13 +5,14 @@ import { createTarget } from '../../attacks/target.ts';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { type Ascent, ascend, uniformNoise } from '../../defenses/parts/craft.ts';
 import type { Network } from '../../models/network.ts';
+import { norm } from '../../tensor/norms/index.ts';
 import type { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
 import { labelsOf, plainImages } from './augment.ts';
 
 const PGD_STEPS = 10;
 
-/** Fractions in [0,1]; no attacks in a norm that training does not know. */
+/** Fractions in [0,1]; no attacks in a norm without gradient steps. */
 export interface Validation {
   readonly clean: number;
   readonly fgsm?: number;
@@ -35,23 +36,24 @@ function correctUnder(target: Target, x: tf.Tensor4D, y: tf.Tensor1D, ascent: As
 export function validate(network: Network, data: Dataset, ids: Int32Array, threat: Threat, batchSize: number, rng: Rng): Validation {
   const classifier = network.freeze();
   const target = createTarget(classifier, 'in validation');
-  const { norm, eps } = threat;
+  const { eps } = threat;
+  const climbs = norm(threat.norm).step !== undefined;
   const count = { clean: 0, fgsm: 0, pgd: 0 };
   for (let from = 0; from < ids.length; from += batchSize) {
     const part = ids.subarray(from, from + batchSize);
     const x = tf.tensor4d(plainImages(data.train, data.shape, part), [part.length, ...data.shape]);
     const y = tf.tensor1d(labelsOf(data.train, part), 'int32');
     count.clean += correct(target, x, y);
-    if (norm !== 'L1') {
-      count.fgsm += correctUnder(target, x, y, { norm, eps, step: eps, steps: 1 });
+    if (climbs) {
+      count.fgsm += correctUnder(target, x, y, { norm: threat.norm, eps, step: eps, steps: 1 });
       const noise = uniformNoise(x, threat, rng.fork(from));
-      count.pgd += correctUnder(target, x, y, { norm, eps, step: eps / 4, steps: PGD_STEPS }, noise);
+      count.pgd += correctUnder(target, x, y, { norm: threat.norm, eps, step: eps / 4, steps: PGD_STEPS }, noise);
     }
     tf.dispose([x, y]);
   }
   classifier.dispose();
   const clean = count.clean / ids.length;
-  return norm === 'L1' ? { clean } : { clean, fgsm: count.fgsm / ids.length, pgd: count.pgd / ids.length };
+  return climbs ? { clean, fgsm: count.fgsm / ids.length, pgd: count.pgd / ids.length } : { clean };
 }
 
 /** What the epochs so far say about the fit to FGSM alone (Wong et al. 2020): PGD accuracy under half its best while FGSM's has not fallen. */

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { AttackPlugin, AttackRun, Batch, Target, Threat } from '../../attacks/attack.ts';
 import { createTarget } from '../../attacks/target.ts';
 import type { Classifier } from '../../models/classifier.ts';
-import { NORMS, type Norm, normOf } from '../../tensor/norms.ts';
+import { NORMS, type NormName, norm as normNamed } from '../../tensor/norms/index.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { type Shape, tf } from '../../tensor/tf.ts';
 import { constantClassifier, randomLinear } from './linear.ts';
@@ -22,7 +22,7 @@ const CLASSES = 5;
 /** Rounding of a sum of 192 squares or absolute values in float32. */
 const slack = (eps: number) => eps * 1e-5 + 1e-6;
 /** A radius that reaches every corner of the box from everywhere. */
-const WHOLE_BOX: Record<Norm, number> = { Linf: 1, L2: Math.sqrt(D), L1: D };
+const wholeBox = (norm: NormName) => normNamed(norm).ofOnes(D);
 
 const predictedOf = (classifier: Classifier, x: tf.Tensor4D) => tf.tidy(() => classifier.logits(x).argMax(1).dataSync());
 
@@ -49,9 +49,7 @@ function runWith(source: Target, batchSize = 16, signal = new AbortController().
 /** The largest norm of a perturbation less the radius, and how far the result leaves the box. */
 function excess(adversarial: tf.Tensor4D, x: tf.Tensor4D, { norm, eps }: Threat): { budget: number; box: number } {
   return tf.tidy(() => {
-    const size = normOf(adversarial.sub(x) as tf.Tensor4D, norm)
-      .max()
-      .dataSync()[0] as number;
+    const size = normNamed(norm).size(adversarial.sub(x)).max().dataSync()[0] as number;
     const out = tf.maximum(adversarial.neg(), adversarial.sub(1)).max().dataSync()[0] as number;
     return { budget: size - eps, box: out };
   });
@@ -88,7 +86,7 @@ export function testAttack(
             const classifier = randomLinear(SHAPE, CLASSES, rng);
             const batch = images(n, classifier, rng);
             // from radii that change nothing to those that span half the box
-            const threat = { norm, eps: eps ** 3 * 0.5 * WHOLE_BOX[norm] };
+            const threat = { norm, eps: eps ** 3 * 0.5 * wholeBox(norm) };
             const adversarial = await perturb(classifier, batch, threat);
             expect(adversarial.shape).toEqual(batch.x.shape);
             const { budget, box } = excess(adversarial, batch.x, threat);
@@ -114,7 +112,7 @@ export function testAttack(
         const rng = new Rng('large');
         const classifier = randomLinear(SHAPE, CLASSES, rng);
         const batch = images(8, classifier, rng);
-        const adversarial = await perturb(classifier, batch, { norm, eps: WHOLE_BOX[norm] });
+        const adversarial = await perturb(classifier, batch, { norm, eps: wholeBox(norm) });
         const predicted = predictedOf(classifier, adversarial);
         const left = batch.labels.filter((label, i) => label === predicted[i]).length;
         if (strong) expect(left).toBe(0);
@@ -149,7 +147,7 @@ export function testAttack(
         const classifier = randomLinear(SHAPE, CLASSES, rng);
         const batch = images(4, classifier, rng);
         const before = tf.memory().numTensors;
-        const adversarial = await perturb(classifier, batch, { norm, eps: 0.05 * WHOLE_BOX[norm] });
+        const adversarial = await perturb(classifier, batch, { norm, eps: 0.05 * wholeBox(norm) });
         expect(tf.memory().numTensors - before).toBe(1);
         adversarial.dispose();
       });
@@ -158,7 +156,7 @@ export function testAttack(
         const rng = new Rng('wrong');
         const classifier = randomLinear(SHAPE, CLASSES, rng);
         const batch = images(2, classifier, rng, false);
-        const threat = { norm, eps: 0.01 * WHOLE_BOX[norm] };
+        const threat = { norm, eps: 0.01 * wholeBox(norm) };
         const adversarial = await perturb(classifier, batch, threat);
         const { budget, box } = excess(adversarial, batch.x, threat);
         expect(budget).toBeLessThanOrEqual(slack(threat.eps));
@@ -171,7 +169,7 @@ export function testAttack(
         const rng = new Rng('constant');
         const classifier = constantClassifier(SHAPE, CLASSES, 1);
         const batch = images(2, classifier, rng);
-        const threat = { norm, eps: 0.05 * WHOLE_BOX[norm] };
+        const threat = { norm, eps: 0.05 * wholeBox(norm) };
         const { budget, box } = excess(await perturb(classifier, batch, threat), batch.x, threat);
         expect(budget).toBeLessThanOrEqual(slack(threat.eps));
         expect(box).toBeLessThanOrEqual(0);
@@ -182,7 +180,7 @@ export function testAttack(
           const rng = new Rng('one class');
           const classifier = randomLinear(SHAPE, 1, rng);
           const batch = images(2, classifier, rng);
-          const adversarial = await perturb(classifier, batch, { norm, eps: 0.05 * WHOLE_BOX[norm] });
+          const adversarial = await perturb(classifier, batch, { norm, eps: 0.05 * wholeBox(norm) });
           expect(adversarial.dataSync()).toEqual(batch.x.dataSync());
         });
 
@@ -192,7 +190,7 @@ export function testAttack(
         const batch = images(2, healthy, rng);
         const broken = constantClassifier(SHAPE, CLASSES, Number.NaN);
         const run = runWith(createTarget(healthy, 'source'));
-        const attempt = attack.perturb(batch, createTarget(broken, 'trades beta=6'), { norm, eps: 0.05 * WHOLE_BOX[norm] }, run);
+        const attempt = attack.perturb(batch, createTarget(broken, 'trades beta=6'), { norm, eps: 0.05 * wholeBox(norm) }, run);
         await expect(attempt).rejects.toThrow('[model trades beta=6]');
       });
     });
@@ -203,7 +201,7 @@ export function testAttack(
       const batch = images(2, classifier, rng);
       const target = createTarget(classifier, 'victim');
       const run = runWith(createTarget(classifier, 'source'), 16, AbortSignal.abort(new Error('stopped by the user')));
-      const attempt = attack.perturb(batch, target, { norm: plugin.norms[0] as Norm, eps: 0.01 }, run);
+      const attempt = attack.perturb(batch, target, { norm: plugin.norms[0] as NormName, eps: 0.01 }, run);
       await expect(attempt).rejects.toThrow('stopped by the user');
     });
 
@@ -214,7 +212,7 @@ export function testAttack(
       const target = createTarget(classifier, 'victim');
       const source = createTarget(classifier, 'source');
       // at a radius this small nothing breaks, so that every pass is spent
-      await attack.perturb(batch, target, { norm: plugin.norms[0] as Norm, eps: 1e-6 }, runWith(source));
+      await attack.perturb(batch, target, { norm: plugin.norms[0] as NormName, eps: 1e-6 }, runWith(source));
       const cost = plugin.cost(parsed, CLASSES);
       const forward = (target.passes.forward + source.passes.forward) / 4;
       const backward = (target.passes.backward + source.passes.backward) / 4;
@@ -229,7 +227,7 @@ export function testAttack(
       const batch = images(4, classifier, rng);
       const target = createTarget(classifier, 'victim');
       const source = createTarget(classifier, 'source');
-      await attack.perturb(batch, target, { norm: plugin.norms[0] as Norm, eps: 1e-6 }, runWith(source));
+      await attack.perturb(batch, target, { norm: plugin.norms[0] as NormName, eps: 1e-6 }, runWith(source));
       expect(target.passes.backward > 0).toBe(plugin.access === 'gradient');
       expect(source.passes.forward > 0).toBe(plugin.access === 'transfer');
     });

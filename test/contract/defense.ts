@@ -8,14 +8,14 @@ import { Helper, Stepper } from '../../harness/train/step.ts';
 import { train } from '../../harness/train/train.ts';
 import { createNetwork } from '../../models/index.ts';
 import type { Network } from '../../models/network.ts';
-import { NORMS, type Norm, normOf } from '../../tensor/norms.ts';
+import { NORMS, type NormName, norm as normNamed } from '../../tensor/norms/index.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
 import { halves, memory, plain, trainingJob } from '../harness/train/training-data.ts';
 
 const BATCH = 8;
-/** Radii of about the same size in every norm, on 192 pixels. */
-const EPS: Record<Norm, number> = { Linf: 0.1, L2: 0.8, L1: 8 };
+/** A twentieth of the way from corner to corner of the box, for images of 192 values: 0.05 in Linf, 0.7 in L2, 9.6 in L1. */
+const epsIn = (norm: NormName) => 0.05 * normNamed(norm).ofOnes(192);
 
 function network(): Network {
   const { shape, classNames, mean, std } = halves();
@@ -44,7 +44,7 @@ const spread = (ctx: TrainingContext, changed: Partial<TrainingContext>): Traini
 export function contract(plugin: TrainingDefense, given: Record<string, unknown> = {}, { reach = 1 }: { reach?: number } = {}): void {
   const params = plugin.params.parse(given);
   const norms = plugin.normsWith?.(params) ?? plugin.norms ?? NORMS;
-  const setup = (threat: Threat = { norm: 'Linf', eps: EPS.Linf }) => {
+  const setup = (threat: Threat = { norm: 'Linf', eps: epsIn('Linf') }) => {
     const net = network();
     const helper = plugin.helper === undefined ? undefined : new Helper(network());
     const training = plugin.create(params, { network: net, threat, rng: new Rng('defense'), batchSize: BATCH, helper });
@@ -83,7 +83,7 @@ export function contract(plugin: TrainingDefense, given: Record<string, unknown>
   });
 
   test.each(norms)('in %s it trains on points inside the box and the budget', async (norm) => {
-    const within = { norm, eps: EPS[norm] };
+    const within = { norm, eps: epsIn(norm) };
     const { training, stepper } = setup(within);
     const batch = trainingBatch();
     const trained: tf.Tensor4D[] = [];
@@ -107,10 +107,10 @@ export function contract(plugin: TrainingDefense, given: Record<string, unknown>
       expect(points.shape).toEqual(batch.x.shape);
       expect(points.min().dataSync()[0]).toBeGreaterThanOrEqual(0);
       expect(points.max().dataSync()[0]).toBeLessThanOrEqual(1);
-      const sizes = normOf(points.sub(batch.x) as tf.Tensor4D, norm);
+      const sizes = normNamed(norm).size(points.sub(batch.x));
       expect(sizes.max().dataSync()[0]).toBeLessThanOrEqual(reach * within.eps * (1 + 1e-5));
     }
-    const moved = normOf((trained.at(-1) as tf.Tensor4D).sub(batch.x) as tf.Tensor4D, norm);
+    const moved = normNamed(norm).size((trained.at(-1) as tf.Tensor4D).sub(batch.x));
     if (reach === 0) expect(moved.max().dataSync()[0]).toBe(0);
     else expect(moved.min().dataSync()[0]).toBeGreaterThan(0.2 * within.eps);
   });

@@ -11,7 +11,7 @@ import { Helper, Stepper } from '../../harness/train/step.ts';
 import { createNetwork } from '../../models/index.ts';
 import type { Network } from '../../models/network.ts';
 import { klDivergence } from '../../tensor/fused.ts';
-import { normOf } from '../../tensor/norms.ts';
+import { type NormName, norm } from '../../tensor/norms/index.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
 import { trainingBatch } from '../contract/defense.ts';
@@ -57,11 +57,11 @@ function prepare(name: string, given: Record<string, unknown> = {}, threat: Thre
 const step = (stepper: Stepper, learningRate = 0.01) => stepper.step(trainingBatch(), { epoch: 0, step: 0, progress: 0.5, learningRate });
 
 /** Largest norm of a perturbation, relative to eps. */
-async function reach(name: string, norm: 'Linf' | 'L2', eps: number): Promise<number> {
-  const { stepper, adversarial } = prepare(name, {}, { norm, eps });
+async function reach(name: string, ball: NormName, eps: number): Promise<number> {
+  const { stepper, adversarial } = prepare(name, {}, { norm: ball, eps });
   await step(stepper);
   const delta = (adversarial[0] as tf.Tensor4D).sub(trainingBatch().x) as tf.Tensor4D;
-  return (normOf(delta, norm).max().dataSync()[0] as number) / eps;
+  return (norm(ball).size(delta).max().dataSync()[0] as number) / eps;
 }
 
 describe('the training attack stays in its budget and uses it', () => {

@@ -1,7 +1,7 @@
 /** Invented records for tests of the reports: shaped as a run writes them, from a seed, never shown to anyone as a result. */
 import type { CellRecord, Epoch, ModelRecord, Provenance, RampartRecord } from '../../records/record.ts';
 import { wilson } from '../../records/stats.ts';
-import type { Norm } from '../../tensor/norms.ts';
+import type { NormName } from '../../tensor/norms/index.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { ATTACKS, type Attack, DEFENSES, type Defense } from './synthetic-plugins.ts';
 
@@ -13,7 +13,7 @@ export interface SyntheticOptions {
   attacks?: readonly string[];
   n?: number;
   seeds?: number;
-  threats?: readonly { norm: Norm; eps: number }[];
+  threats?: readonly { norm: NormName; eps: number }[];
   /** Rewrites names as they are made. */
   rename?(text: string): string;
   /** Cells that fail, by model name and attack label. */
@@ -168,7 +168,7 @@ function syntheticCell(
   rng: Rng,
   model: ModelRecord,
   attack: Attack,
-  threat: { norm: Norm; eps: number },
+  threat: { norm: NormName; eps: number },
   labels: number[],
   right: boolean[],
   failed: boolean,

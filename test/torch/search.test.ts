@@ -1,13 +1,13 @@
 /** The kernels that do an attack's step at once, against the same composed on the plain backend. */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { apgdStep } from '../../attacks/parts/apgd/step.ts';
+import { cubeStep } from '../../attacks/parts/apgd/step.ts';
 import { Boundary } from '../../attacks/parts/fab/boundary.ts';
 import { projectHyperplane } from '../../attacks/parts/fab/hyperplane.ts';
 import { createTarget } from '../../attacks/target.ts';
 import { torch } from '../../engines/torch/index.ts';
 import { findBuilt } from '../../engines/torch/load.ts';
 import { FUSED, hyperplaneStep, selectRows, stepBack } from '../../tensor/fused.ts';
-import { NORMS, type Norm } from '../../tensor/norms.ts';
+import { NORMS, type NormName } from '../../tensor/norms/index.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { type Shape, tf } from '../../tensor/tf.ts';
 import { randomLinear } from '../contract/linear.ts';
@@ -85,7 +85,7 @@ describe.skipIf(!findBuilt())('on torch', () => {
       const each = (key: string, low: number, high: number) => new Rng(key).uniform(N, low, high);
       const origin = images('origin');
       const near = (key: string) => tf.clipByValue(tf.add(origin, images(key, -0.1, 0.1)), 0, 1) as tf.Tensor4D;
-      return apgdStep('Linf', {
+      return cubeStep({
         origin,
         x: near('x'),
         previous: near('previous'),
@@ -117,7 +117,7 @@ describe.skipIf(!findBuilt())('on torch', () => {
 });
 
 /** Where three steps of FAB towards the next class lead on a linear model, from random images. */
-async function threeSteps(norm: Norm): Promise<{ points: Float32Array; distances: number[] }> {
+async function threeSteps(norm: NormName): Promise<{ points: Float32Array; distances: number[] }> {
   const target = createTarget(randomLinear(SHAPE, 5, new Rng('linear')), 'linear');
   const x = images('x', 0.2, 0.8);
   const y = tf.tidy(() => target.logits(x).argMax(1).cast('int32')) as tf.Tensor1D;

@@ -1,83 +1,21 @@
 /** APGD over a queue of examples, as the authors run it: Croce and Hein 2020 (arXiv 2003.01690), 2021 (arXiv 2103.01208) for L1. */
-import type { Norm } from '../../../tensor/norms.ts';
+import { atNorm, type NormName, norm } from '../../../tensor/norms/index.ts';
 import type { Rng } from '../../../tensor/rng.ts';
 import { tf } from '../../../tensor/tf.ts';
 import type { AttackRun, Batch, Loss, Target, Threat } from '../../attack.ts';
-import { stepIntoL1Ball } from '../l1-projection.ts';
 import { Attempts, type Pass, rowIndices } from '../search/attempts.ts';
 import type { Job } from '../search/board.ts';
 import { rowsOf, turn } from '../search/outcome.ts';
-import { randomDirection } from '../start.ts';
+import { drawn } from '../start.ts';
 import { Ascent, type Looks, type Run } from './ascent.ts';
-import { HalvingSchedule, type Schedule, SparseSchedule } from './schedule.ts';
+import { APGD, type ApgdOptions, type Stage } from './norms.ts';
 
-export interface ApgdOptions {
-  readonly iterations: number;
-  readonly rho: number;
-  readonly eotIterations: number;
-  /** L1: three runs one after the other, in balls of three, two and one times the radius. */
-  readonly largerEps: boolean;
-}
+const of = (norm: NormName) => atNorm(APGD, norm, 'apgd');
 
-/** A part of a run with its own radius; only what the last one finds counts. */
-interface Stage {
-  readonly eps: number;
-  readonly iterations: number;
-}
-
-export function stagesOf({ iterations, largerEps }: ApgdOptions, { norm, eps }: Threat): Stage[] {
-  if (norm !== 'L1' || !largerEps) return [{ eps, iterations }];
-  const part = Math.ceil(0.3 * iterations);
-  return [
-    { eps: 3 * eps, iterations: part },
-    { eps: 2 * eps, iterations: part },
-    { eps, iterations: iterations - 2 * part },
-  ];
-}
-
-function scheduleOf(norm: Norm, iterations: number, rho: number, size: number, warm: boolean): Schedule {
-  return norm === 'L1' ? new SparseSchedule(iterations, size, warm) : new HalvingSchedule(iterations, rho);
-}
-
-/** Random starts around `x` `[k,h,w,c]` at radius `eps`, in the box, one generator per example. The caller owns the result. */
-export function apgdStart(norm: Norm, x: tf.Tensor4D, eps: number, rngs: readonly Rng[], staged = false): tf.Tensor4D {
-  const d = x.size / x.shape[0];
-  const noise = new Float32Array(x.size);
-  rngs.forEach((rng, i) => {
-    noise.set(norm === 'L1' ? rng.normal(d) : norm === 'L2' ? randomDirection('L2', rng, d) : cubeDirection(rng, d), i * d);
-  });
-  return startFrom(norm, x, eps, tf.tensor4d(noise, x.shape), staged);
-}
-
-/** Uniform numbers in [-1,1) scaled so that the largest is 1. */
-function cubeDirection(rng: Rng, d: number): Float32Array {
-  const t = rng.uniform(d, -1, 1);
-  let largest = 1e-12;
-  for (const v of t) largest = Math.max(largest, Math.abs(v));
-  return t.map((v) => v / largest);
-}
-
-/** `x + eps * noise` cut to the box, or for L1 the projection of `x + noise`; `staged` when larger radii come first. Disposes `noise` `[k,h,w,c]`. */
-export function startFrom(norm: Norm, x: tf.Tensor4D, eps: number, noise: tf.Tensor4D, staged = false): tf.Tensor4D {
-  const start = tf.tidy(() => {
-    if (norm !== 'L1') return tf.clipByValue(x.add(noise.mul(eps)), 0, 1);
-    const radii = Float32Array.from({ length: x.shape[0] }, () => eps);
-    // a cold start is cut from the noise itself, as the authors do: rounding leaves some coordinates an ulp beside the image, and these count as moved
-    const drawn = x.add(noise) as tf.Tensor4D;
-    return ontoBall(x, drawn, staged ? drawn.sub(x) : noise, radii);
-  });
-  noise.dispose();
-  return start as tf.Tensor4D;
-}
-
-/** The nearest points to `z` in the box and the L1 balls around `x`, both `[k,h,w,c]`; `delta` is `z - x`. */
-function ontoBall(x: tf.Tensor4D, z: tf.Tensor4D, delta: tf.Tensor4D, eps: Float32Array): tf.Tensor4D {
-  return tf.tidy(() => {
-    const [n, d] = [x.shape[0], x.size / x.shape[0]];
-    const flat = (t: tf.Tensor4D) => t.reshape([n, d]) as tf.Tensor2D;
-    const step = stepIntoL1Ball(flat(x), flat(delta), tf.tensor2d(eps, [n, 1]));
-    return tf.clipByValue(z.add(step.reshape(x.shape)), 0, 1) as tf.Tensor4D;
-  });
+/** Random starts around `x` `[k,h,w,c]` at radius `eps`, in the box, one generator per example; `staged` when larger radii come first. The caller owns the result. */
+export function apgdStart(norm: NormName, x: tf.Tensor4D, eps: number, rngs: readonly Rng[], staged = false): tf.Tensor4D {
+  const { noise, start } = of(norm);
+  return tf.tidy(() => start(x, drawn(x, rngs, noise), eps, staged));
 }
 
 /** What a run to the end found, one entry per example. */
@@ -103,7 +41,7 @@ export async function runToEnd(
   const ascent = new Ascent<number>(threat.norm, options.eotIterations);
   const { iterations, rho, signal } = options;
   try {
-    const schedule = () => scheduleOf(threat.norm, iterations, rho, d, true);
+    const schedule = () => of(threat.norm).schedule({ iterations, rho }, d, true);
     const runs = Array.from({ length: n }, (_, i): Run<number> => ({ of: i, schedule: schedule(), eps: threat.eps, looks: 0 }));
     ascent.begin(runs, x.clone(), start.clone());
     const robust = new Array<boolean>(n).fill(true);
@@ -142,7 +80,7 @@ interface Plan extends ApgdOptions {
  */
 export async function apgdSearch(batch: Batch, target: Target, threat: Threat, run: AttackRun, plan: Plan): Promise<tf.Tensor4D> {
   if (batch.ids.length === 0 || threat.eps === 0) return batch.x.clone();
-  const stages = stagesOf(plan, threat);
+  const stages = of(threat.norm).stages(plan, threat.eps);
   const attempts = new Attempts(batch, run, { attempts: plan.attempts, iterations: plan.attempts * evaluations(stages) - 1 });
   return attempts.workOff(new ApgdPass(attempts, target, threat.norm, stages, plan));
 }
@@ -153,12 +91,12 @@ const evaluations = (stages: readonly Stage[]) => stages.reduce((sum, s) => sum 
 class ApgdPass implements Pass {
   readonly #attempts: Attempts;
   readonly #target: Target;
-  readonly #norm: Norm;
+  readonly #norm: NormName;
   readonly #stages: readonly Stage[];
   readonly #plan: Plan;
   readonly #ascent: Ascent<Place>;
 
-  constructor(attempts: Attempts, target: Target, norm: Norm, stages: readonly Stage[], plan: Plan) {
+  constructor(attempts: Attempts, target: Target, norm: NormName, stages: readonly Stage[], plan: Plan) {
     this.#attempts = attempts;
     this.#target = target;
     this.#norm = norm;
@@ -174,7 +112,7 @@ class ApgdPass implements Pass {
   #newRun(job: Job, stage: number): Run<Place> {
     const { eps, iterations } = this.#stages[stage] as Stage;
     const [h, w, c] = this.#target.inputShape;
-    const schedule = scheduleOf(this.#norm, iterations, this.#plan.rho, h * w * c, this.#stages.length > 1);
+    const schedule = of(this.#norm).schedule({ iterations, rho: this.#plan.rho }, h * w * c, this.#stages.length > 1);
     return { of: { job, stage }, schedule, eps, looks: 0 };
   }
 
@@ -247,8 +185,7 @@ class ApgdPass implements Pass {
     });
     const origin = rowsOf(this.#ascent.rows.origin, places);
     const best = rowsOf(this.#ascent.rows.best, places);
-    const radii = Float32Array.from(runs, (r) => r.eps);
-    const x = tf.tidy(() => ontoBall(origin, best, best.sub(origin), radii));
+    const x = tf.tidy(() => norm(this.#norm).project(best, origin, tf.tensor1d(runs.map((r) => r.eps)).reshape([-1, 1, 1, 1])));
     best.dispose();
     return { runs, origin, x };
   }

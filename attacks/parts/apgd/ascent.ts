@@ -1,11 +1,11 @@
 /** Runs of APGD side by side in one pass, each at its own iteration with its own schedule. */
 import { selectRows } from '../../../tensor/fused.ts';
-import type { Norm } from '../../../tensor/norms.ts';
+import { atNorm, type NormName } from '../../../tensor/norms/index.ts';
 import { tf } from '../../../tensor/tf.ts';
 import type { Loss, Target } from '../../attack.ts';
 import { rowsOf } from '../search/outcome.ts';
+import { APGD, type ApgdNorm } from './norms.ts';
 import type { Schedule } from './schedule.ts';
-import { apgdStep } from './step.ts';
 
 /** One run: `T` says whose. */
 export interface Run<T> {
@@ -56,15 +56,15 @@ function choose(a: tf.Tensor4D, b: tf.Tensor4D, takeB: readonly boolean[]): tf.T
 }
 
 export class Ascent<T> {
-  readonly #norm: Norm;
+  readonly #norm: ApgdNorm;
   /** Passes over which a gradient is averaged. */
   readonly #draws: number;
   runs: Run<T>[] = [];
   #rows: Rows | undefined;
   #grad: tf.Tensor4D | undefined;
 
-  constructor(norm: Norm, draws: number) {
-    this.#norm = norm;
+  constructor(norm: NormName, draws: number) {
+    this.#norm = atNorm(APGD, norm, 'apgd');
     this.#draws = draws;
   }
 
@@ -104,7 +104,7 @@ export class Ascent<T> {
     return { loss: host.slice(0, n), right: Array.from({ length: n }, (_, i) => host[n + i] === 1) };
   }
 
-  /** Gradient at the points, and `[loss, right, coordinates moved (L1)]` as `[2|3,n]`. Of several draws the last gives loss and prediction, as in the authors' code. */
+  /** Gradient at the points, and `[loss, right, coordinates moved (sparse)]` as `[2|3,n]`. Of several draws the last gives loss and prediction, as in the authors' code. */
   #evaluate(target: Target, loss: Loss, y: tf.Tensor1D): { grad: tf.Tensor4D; values: tf.Tensor } {
     const { x, origin } = this.rows;
     let sum: tf.Tensor4D | undefined;
@@ -119,7 +119,7 @@ export class Ascent<T> {
       }
       const values = tf.tidy(() => {
         const right = logits.argMax(1).equal(y).cast('float32');
-        return tf.stack(this.#norm === 'L1' ? [value, right, x.notEqual(origin).cast('float32').sum([1, 2, 3])] : [value, right]);
+        return tf.stack(this.#norm.sparse ? [value, right, x.notEqual(origin).cast('float32').sum([1, 2, 3])] : [value, right]);
       });
       tf.dispose([value, logits]);
       const mean = this.#draws === 1 ? sum : tf.div<tf.Tensor4D>(sum, this.#draws);
@@ -141,14 +141,13 @@ export class Ascent<T> {
     const { origin, x, previous } = this.rows;
     const grad = this.#grad as tf.Tensor4D;
     const each = (f: (run: Run<T>) => number) => Float32Array.from(this.runs, f);
-    const first = this.#norm === 'L1' ? 1 : 2;
-    const next = apgdStep(this.#norm, {
+    const next = this.#norm.step({
       origin,
       x,
       previous,
       grad,
       eps: each((run) => run.eps),
-      stepSize: each((run) => first * run.eps * run.schedule.step),
+      stepSize: each((run) => this.#norm.firstStep * run.eps * run.schedule.step),
       density: each((run) => run.schedule.density),
       fresh: each((run) => (run.looks === 1 ? 1 : 0.75)),
     });

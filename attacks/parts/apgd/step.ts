@@ -1,8 +1,10 @@
 /** One step of APGD in each norm: Croce and Hein 2020 (arXiv 2003.01690), eq. 1, and 2021 (arXiv 2103.01208) for L1. */
 import { ascentStep } from '../../../tensor/fused.ts';
-import type { Norm } from '../../../tensor/norms.ts';
+import { stepIntoL1Ball } from '../../../tensor/norms/l1-projection.ts';
+import { L2 } from '../../../tensor/norms/l2.ts';
+import { Linf } from '../../../tensor/norms/linf.ts';
+import type { Norm } from '../../../tensor/norms/norm.ts';
 import { tf } from '../../../tensor/tf.ts';
-import { stepIntoL1Ball } from '../l1-projection.ts';
 
 const TINY = 1e-12;
 
@@ -23,45 +25,34 @@ export interface StepInput {
   readonly fresh: Float32Array;
 }
 
-const perExample = (values: Float32Array) => tf.tensor(values, [values.length, 1, 1, 1]);
+const perExample = (values: Float32Array) => tf.tensor4d(values, [values.length, 1, 1, 1]);
 
-/** The next points, in the box and the ball. The caller owns them. */
-export function apgdStep(norm: Norm, input: StepInput): tf.Tensor4D {
-  const fused = norm === 'Linf' ? ascentStep(input) : undefined;
-  return fused ?? tf.tidy(() => (norm === 'L1' ? sparseStep(input) : momentumStep(norm, input)));
-}
-
-function momentumStep(norm: 'Linf' | 'L2', { origin, x, previous, grad, eps, stepSize, fresh }: StepInput): tf.Tensor4D {
+/** A step `ahead` from the point, then on by inertia, each brought back into ball and box. Runs in a tidy of the caller's. */
+function withInertia(norm: Norm, { origin, x, previous, eps, fresh }: StepInput, ahead: tf.Tensor4D): tf.Tensor4D {
   const radius = perExample(eps);
-  const project = norm === 'Linf' ? intoCube(origin, radius) : intoSphere(origin, radius);
-  const size = perExample(stepSize);
-  const ahead = norm === 'Linf' ? grad.sign().mul(size) : grad.mul(size.div(l2(grad).add(TINY)));
-  const stepped = project(x.add(ahead));
-  const a = perExample(fresh);
-  const inertia = x.sub(previous).mul(tf.sub(1, a));
-  return project(x.add(stepped.sub(x).mul(a)).add(inertia)) as tf.Tensor4D;
+  const stepped = norm.project(x.add(ahead), origin, radius);
+  const share = perExample(fresh);
+  const inertia = x.sub(previous).mul(tf.sub(1, share));
+  return norm.project(x.add(stepped.sub(x).mul(share)).add(inertia), origin, radius);
 }
 
-function intoCube(origin: tf.Tensor4D, radius: tf.Tensor): (x: tf.Tensor) => tf.Tensor {
-  const low = tf.relu(origin.sub(radius));
-  const high = tf.minimum(origin.add(radius), 1);
-  return (x) => tf.minimum(tf.maximum(x, low), high);
+/** Linf. The caller owns the next points, as those of the steps below. */
+export function cubeStep(input: StepInput): tf.Tensor4D {
+  return ascentStep(input) ?? tf.tidy(() => withInertia(Linf, input, input.grad.sign().mul(perExample(input.stepSize))));
 }
 
-function intoSphere(origin: tf.Tensor4D, radius: tf.Tensor): (x: tf.Tensor) => tf.Tensor {
-  return (x) => {
-    const delta = x.sub(origin);
-    const norm = l2(delta);
-    return tf.clipByValue(origin.add(delta.mul(tf.minimum(radius, norm).div(norm.add(TINY)))), 0, 1);
-  };
+/** L2. */
+export function sphereStep(input: StepInput): tf.Tensor4D {
+  return tf.tidy(() => {
+    const length = input.grad.square().sum([1, 2, 3], true).sqrt();
+    return withInertia(L2, input, input.grad.mul(perExample(input.stepSize).div(length.add(TINY))));
+  });
 }
 
-function l2(t: tf.Tensor): tf.Tensor {
-  return t.square().sum([1, 2, 3], true).sqrt();
-}
+/** L1: equal steps along the coordinates of the largest gradients, then back into ball and box. */
+export const sparseStep = (input: StepInput): tf.Tensor4D => tf.tidy(() => alongLargest(input));
 
-/** Equal steps along the coordinates of the largest gradients, then back into ball and box. */
-function sparseStep({ origin, x, grad, eps, stepSize, density }: StepInput): tf.Tensor4D {
+function alongLargest({ origin, x, grad, eps, stepSize, density }: StepInput): tf.Tensor4D {
   const n = x.shape[0];
   const d = x.size / n;
   const flat = (t: tf.Tensor) => t.reshape([n, d]) as tf.Tensor2D;

@@ -1,7 +1,7 @@
 /** Runs of FAB side by side in one pass, Croce and Hein 2020 (arXiv 1907.02044), algorithm 1. */
 import type { Linearized } from '../../../models/classifier.ts';
 import { boundaryStep, stepBack } from '../../../tensor/fused.ts';
-import { type Norm, normOf } from '../../../tensor/norms.ts';
+import { type Norm, type NormName, norm } from '../../../tensor/norms/index.ts';
 import { tf } from '../../../tensor/tf.ts';
 import type { Target } from '../../attack.ts';
 import { rowsOf } from '../search/outcome.ts';
@@ -39,17 +39,14 @@ export interface Stepped {
   readonly distances: Float32Array;
 }
 
-/** The norm dual to `norm`: what the gradient is measured in when the step is in `norm`. */
-const DUAL: Record<Norm, Norm> = { Linf: 'L1', L2: 'L2', L1: 'Linf' };
-
 export class Boundary<T> {
-  readonly #norm: Norm;
+  readonly #norm: NormName;
   readonly #steps: FabSteps;
   runs: T[] = [];
   #origin: tf.Tensor4D | undefined;
   #x: tf.Tensor4D | undefined;
 
-  constructor(norm: Norm, steps: FabSteps) {
+  constructor(norm: NormName, steps: FabSteps) {
     this.#norm = norm;
     this.#steps = steps;
   }
@@ -75,7 +72,7 @@ export class Boundary<T> {
     let plane: Plane;
     try {
       await onLogits?.(lin.logits);
-      plane = aim.toward ? planeToward(lin, aim.y, aim.toward) : nearestPlane(lin, aim.y, this.#norm);
+      plane = aim.toward ? planeToward(lin, aim.y, aim.toward) : nearestPlane(lin, aim.y, norm(this.#norm));
     } finally {
       lin.dispose();
     }
@@ -134,22 +131,23 @@ async function composedWalk(
   x: tf.Tensor4D,
   origin: tf.Tensor4D,
   { w, offset }: Plane,
-  { norm, alphaMax, eta }: { norm: Norm; alphaMax: number; eta: number },
+  { norm: name, alphaMax, eta }: { norm: NormName; alphaMax: number; eta: number },
 ): Promise<Walked> {
+  const { size } = norm(name);
   const flat = (t: tf.Tensor) => t.reshape(w.shape) as tf.Tensor2D;
   const [points, images] = [flat(x), flat(origin)];
   const offsetOfImage = tf.tidy(() => offset.add(w.mul(images.sub(points)).sum(1))) as tf.Tensor1D;
-  const fromPoint = await projectHyperplane(points, w, offset, norm);
-  const fromImage = await projectHyperplane(images, w, offsetOfImage, norm);
+  const fromPoint = await projectHyperplane(points, w, offset, name);
+  const fromImage = await projectHyperplane(images, w, offsetOfImage, name);
   const reached = tf.tidy(() => {
-    const [a, b] = [fromPoint, fromImage].map((step) => tf.maximum(normOf(step.reshape(x.shape), norm), 1e-8)) as [tf.Tensor, tf.Tensor];
+    const [a, b] = [fromPoint, fromImage].map((step) => tf.maximum(size(step.reshape(x.shape)), 1e-8)) as [tf.Tensor, tf.Tensor];
     const alpha = tf.minimum(a.div(a.add(b)), alphaMax).reshape([-1, 1]);
     const here = points.add(fromPoint.mul(eta)).mul(tf.sub(1, alpha));
     const there = images.add(fromImage.mul(eta)).mul(alpha);
     return tf.clipByValue(here.add(there), 0, 1).reshape(x.shape) as tf.Tensor4D;
   });
   tf.dispose([points, images, offsetOfImage, fromPoint, fromImage]);
-  return { reached, distances: tf.tidy(() => normOf(tf.sub(reached, origin), norm)) };
+  return { reached, distances: tf.tidy(() => size(tf.sub(reached, origin))) };
 }
 
 /** The boundary with one class: where its logit equals the right one. One backward pass. */
@@ -164,14 +162,14 @@ function planeToward(lin: Linearized, y: tf.Tensor1D, toward: tf.Tensor1D): Plan
 }
 
 /** The boundary that is nearest in the linear picture, of those with all other classes. One backward pass for each. */
-function nearestPlane(lin: Linearized, y: tf.Tensor1D, norm: Norm): Plane {
+function nearestPlane(lin: Linearized, y: tf.Tensor1D, ball: Norm): Plane {
   const classes = lin.logits.shape[1];
   let nearest: (Plane & { distance: tf.Tensor }) | undefined;
   for (let k = 1; k < classes; k++) {
     const other = tf.tidy(() => tf.mod(y.add(tf.scalar(k, 'int32')), tf.scalar(classes, 'int32')).cast('int32')) as tf.Tensor1D;
     const { w, offset } = planeToward(lin, y, other);
     const distance = tf.tidy(() => {
-      const size = normOf(w.reshape([w.shape[0], 1, 1, -1]) as tf.Tensor4D, DUAL[norm]);
+      const size = ball.dual(w.reshape([w.shape[0], 1, 1, -1]));
       return offset.abs().div(size.add(1e-12));
     });
     other.dispose();

@@ -1,14 +1,17 @@
 /** FAB over a queue of examples, as AutoAttack runs it: a point counts once it errs within the budget, Croce and Hein 2020 (arXiv 1907.02044). */
 import { z } from 'zod';
-import type { Norm } from '../../../tensor/norms.ts';
+import { atNorm, type NormName } from '../../../tensor/norms/index.ts';
+import { L2 } from '../../../tensor/norms/l2.ts';
+import { Linf } from '../../../tensor/norms/linf.ts';
 import type { Rng } from '../../../tensor/rng.ts';
 import { tf } from '../../../tensor/tf.ts';
 import type { AttackRun, Batch, Target, Threat } from '../../attack.ts';
 import { Attempts, type Find, type Pass } from '../search/attempts.ts';
 import type { Job } from '../search/board.ts';
 import { predictedClasses, turn } from '../search/outcome.ts';
-import { randomDirection } from '../start.ts';
+import { drawn } from '../start.ts';
 import { Boundary, type FabSteps, type Stepped } from './boundary.ts';
+import type { HyperplaneNorm } from './hyperplane.ts';
 
 export const fabParams = z.strictObject({
   iterations: z.number().int().min(1).default(100).describe('steps per run'),
@@ -19,23 +22,21 @@ export const fabParams = z.strictObject({
 });
 export type FabParams = z.infer<typeof fabParams>;
 
-/** Starts around `x` `[k,h,w,c]` at half the radius; the image itself where `rngs` has undefined. The caller owns the result. */
-function fabStart(norm: Norm, x: tf.Tensor4D, eps: number, rngs: readonly (Rng | undefined)[]): tf.Tensor4D {
-  if (rngs.every((r) => r === undefined)) return x.clone();
-  const d = x.size / x.shape[0];
-  const noise = new Float32Array(x.size);
-  rngs.forEach((rng, i) => {
-    if (rng) noise.set(unit(norm, rng, d), i * d);
-  });
-  return tf.tidy(() => tf.clipByValue(x.add(tf.tensor4d(noise, x.shape).mul(0.5 * eps)), 0, 1)) as tf.Tensor4D;
-}
+/** `d` numbers of norm 1 for a start: normal ones scaled in L1, as in the authors' code. */
+const NOISE = {
+  Linf: Linf.onSphere,
+  L2: L2.onSphere,
+  L1(d, rng) {
+    const t = rng.normal(d);
+    const size = t.reduce((sum, v) => sum + Math.abs(v), 1e-12);
+    return t.map((v) => v / size);
+  },
+} satisfies Record<HyperplaneNorm, (d: number, rng: Rng) => Float32Array>;
 
-/** Uniform (Linf) or normal numbers scaled to norm 1. */
-function unit(norm: Norm, rng: Rng, d: number): Float32Array {
-  if (norm === 'L2') return randomDirection('L2', rng, d);
-  const t = norm === 'Linf' ? rng.uniform(d, -1, 1) : rng.normal(d);
-  const size = t.reduce((s, v) => (norm === 'Linf' ? Math.max(s, Math.abs(v)) : s + Math.abs(v)), 1e-12);
-  return t.map((v) => v / size);
+/** Starts around `x` `[k,h,w,c]` at half the radius; the image itself where `rngs` has undefined. The caller owns the result. */
+function fabStart(norm: NormName, x: tf.Tensor4D, eps: number, rngs: readonly (Rng | undefined)[]): tf.Tensor4D {
+  if (rngs.every((r) => r === undefined)) return x.clone();
+  return tf.tidy(() => tf.clipByValue(x.add(drawn(x, rngs, atNorm(NOISE, norm, 'fab')).mul(0.5 * eps)), 0, 1));
 }
 
 /** Distance `[n]` of the nearest error that each run meets in all its steps, infinite where it meets none; `x` stays the caller's. */
@@ -43,7 +44,7 @@ export async function smallestDistances(
   target: Target,
   batch: Pick<Batch, 'x' | 'y'>,
   toward: tf.Tensor1D | undefined,
-  norm: Norm,
+  norm: NormName,
   options: FabSteps & { iterations: number; signal: AbortSignal },
 ): Promise<Float32Array> {
   const { x, y } = batch;

@@ -1,6 +1,6 @@
 /** Projections onto a hyperplane inside the box, Croce and Hein 2020 (arXiv 1907.02044), section 2.2, for the three norms. */
 import { hyperplaneStep } from '../../../tensor/fused.ts';
-import type { Norm } from '../../../tensor/norms.ts';
+import { atNorm, type ByNorm, type NormName, normsIn } from '../../../tensor/norms/index.ts';
 import { tf } from '../../../tensor/tf.ts';
 
 const MOST_STEPS = 60;
@@ -23,36 +23,47 @@ interface Problem {
  * The smallest step, in the norm, from `t` in [0,1]^d to the hyperplane `w.z = b` inside the box; `t` and `w` are `[n,d]`, and
  * `offset` `[n]` is `w.t - b`. Where the hyperplane misses the box, the step to the point nearest to it by value. The caller owns the result `[n,d]`.
  */
-export async function projectHyperplane(t: tf.Tensor2D, w: tf.Tensor2D, offset: tf.Tensor1D, norm: Norm): Promise<tf.Tensor2D> {
-  return hyperplaneStep(t, w, offset, norm) ?? composed(t, w, offset, norm);
+export async function projectHyperplane(t: tf.Tensor2D, w: tf.Tensor2D, offset: tf.Tensor1D, norm: NormName): Promise<tf.Tensor2D> {
+  const way = atNorm<Way>(WAYS, norm, 'fab');
+  return hyperplaneStep(t, w, offset, norm) ?? composed(t, w, offset, way);
 }
 
-async function composed(t: tf.Tensor2D, w: tf.Tensor2D, offset: tf.Tensor1D, norm: Norm): Promise<tf.Tensor2D> {
+async function composed(t: tf.Tensor2D, w: tf.Tensor2D, offset: tf.Tensor1D, { useful, length: go }: Way): Promise<tf.Tensor2D> {
   const { direction, ...problem } = tf.tidy(() => {
     const toward = offset.reshape([-1, 1]).less(0).cast('float32').mul(2).sub(1) as tf.Tensor2D;
-    const size = w.abs();
-    const useful = norm === 'Linf' ? w : w.mul(tf.step(size.sub(NEGLIGIBLE)));
-    const signs = useful.sign().mul(toward) as tf.Tensor2D;
+    const helps = useful(w);
+    const signs = helps.sign().mul(toward) as tf.Tensor2D;
     return {
       direction: signs,
-      weight: (norm === 'Linf' ? size : useful.abs()) as tf.Tensor2D,
+      weight: helps.abs(),
       // to 1 where it rises, to 0 where it falls; where it does neither the way does not matter
       room: tf.relu(signs).sub(t).abs() as tf.Tensor2D,
       gap: offset.abs().reshape([-1, 1]) as tf.Tensor2D,
     };
   });
-  const length = norm === 'L1' ? steepestFirst(problem) : await together(problem, norm);
+  const length = await go(problem);
   const step = direction.mul(length) as tf.Tensor2D;
   tf.dispose([direction, length, ...Object.values(problem)]);
   return step;
 }
 
+/** How fast coordinates move, seen from their weights. */
+interface Pace {
+  /** What one coordinate adds to `w.z` in a unit of time. A new tensor. */
+  rate(weight: tf.Tensor2D): tf.Tensor2D;
+  /** How far one coordinate has come, were there no box. Runs in a tidy of the caller's. */
+  reach(weight: tf.Tensor2D, time: tf.Tensor): tf.Tensor;
+}
+
+const even: Pace = { rate: (weight) => weight.clone(), reach: (_, time) => time };
+const byWeight: Pace = { rate: (weight) => tf.square(weight), reach: (weight, time) => weight.mul(time) };
+
 /**
  * Linf and L2: all coordinates move at once, at speed 1 or `|w|`, until they meet the box. `w.z` then grows with time in straight
  * pieces, ever flatter, so Newton's method from time 0 climbs to the answer without overshooting, and is exact on reaching the last piece.
  */
-async function together({ weight, room, gap }: Problem, norm: 'Linf' | 'L2'): Promise<tf.Tensor2D> {
-  const rate = (norm === 'Linf' ? weight : tf.square(weight)) as tf.Tensor2D;
+async function together({ weight, room, gap }: Problem, pace: Pace): Promise<tf.Tensor2D> {
+  const rate = pace.rate(weight);
   const limit = tf.mul(weight, room);
   const total = rate.sum(1, true);
   const after = (time: tf.Tensor): tf.Tensor =>
@@ -74,8 +85,8 @@ async function together({ weight, room, gap }: Problem, norm: 'Linf' | 'L2'): Pr
     time = next;
     if (settled) break;
   }
-  const length = tf.tidy(() => tf.minimum(norm === 'Linf' ? time : weight.mul(time), room)) as tf.Tensor2D;
-  tf.dispose([time, limit, total, ...(norm === 'Linf' ? [] : [rate])]);
+  const length = tf.tidy(() => tf.minimum(pace.reach(weight, time), room)) as tf.Tensor2D;
+  tf.dispose([time, limit, total, rate]);
   return length;
 }
 
@@ -112,3 +123,21 @@ function steepestFirst({ weight, room, gap }: Problem): tf.Tensor2D {
     return room.mul(full.add(partly.mul(part))) as tf.Tensor2D;
   });
 }
+
+interface Way {
+  /** `w` with 0 where a coordinate counts as none. Runs in a tidy of the caller's. */
+  useful(w: tf.Tensor2D): tf.Tensor2D;
+  /** How far every coordinate goes, `[n,d]`. A new tensor. */
+  length(problem: Problem): Promise<tf.Tensor2D> | tf.Tensor2D;
+}
+
+const notNegligible = (w: tf.Tensor2D) => w.mul<tf.Tensor2D>(tf.step(w.abs().sub(NEGLIGIBLE)));
+
+const WAYS = {
+  Linf: { useful: (w) => w, length: (problem) => together(problem, even) },
+  L2: { useful: notNegligible, length: (problem) => together(problem, byWeight) },
+  L1: { useful: notNegligible, length: steepestFirst },
+} satisfies ByNorm<Way>;
+
+export const HYPERPLANE_NORMS = normsIn(WAYS);
+export type HyperplaneNorm = keyof typeof WAYS;

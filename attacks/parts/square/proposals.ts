@@ -1,9 +1,10 @@
 /** Starts and proposals of the Square attack for one image, Andriushchenko et al. 2020 (arXiv 1912.00049), algorithms 2 and 3, with the L1 form of AutoAttack. */
+import { atNorm, type ByNorm, normsIn } from '../../../tensor/norms/index.ts';
 import type { Rng } from '../../../tensor/rng.ts';
 import type { Shape } from '../../../tensor/tf.ts';
 import type { Threat } from '../../attack.ts';
 import { projectL1 } from '../l1-ball.ts';
-import { randomShape, type WindowShape } from './shapes.ts';
+import { type Measure, randomShape, type WindowShape } from './shapes.ts';
 
 /** Images are `h * w * c` numbers in [0,1], row by row. */
 export interface Proposals {
@@ -21,8 +22,17 @@ const coin = (rng: Rng) => (rng.next() < 0.5 ? -1 : 1);
 /** The published corners: 0 to `room - 1`, or 0 when the window fills the image. */
 const corner = (rng: Rng, room: number) => rng.int(Math.max(room, 1));
 
+/** What each norm proposes for images of a shape, in a ball of radius `eps`. */
+const SQUARE = {
+  Linf: squares,
+  L2: (shape, eps) => shaped(shape, eps, inL2),
+  L1: (shape, eps) => shaped(shape, eps, inL1),
+} satisfies ByNorm<(shape: Shape, eps: number) => Proposals>;
+
+export const SQUARE_NORMS = normsIn(SQUARE);
+
 export function proposals(shape: Shape, { norm, eps }: Threat): Proposals {
-  return norm === 'Linf' ? squares(shape, eps) : shaped(shape, norm, eps);
+  return atNorm(SQUARE, norm, 'attack square')(shape, eps);
 }
 
 /** Vertical stripes to start from, then squares of one colour, each value at an end of its range. */
@@ -46,31 +56,56 @@ function squares([h, w, c]: Shape, eps: number): Proposals {
   };
 }
 
+interface Shaped extends Measure {
+  /** The size that a channel of the fresh window takes over, from the mass that it may have and the number of channels. */
+  sizeOf(mass: number, channels: number): number;
+  /** Brings `delta` to radius `eps` around `clean`, but for a factor, which it returns. */
+  fit(delta: Float32Array, clean: Float32Array, eps: number): number;
+}
+
+export const inL2: Shaped = {
+  name: 'L2',
+  falloff: 2,
+  mass: (v) => v * v,
+  root: Math.sqrt,
+  sizeOf: Math.sqrt,
+  fit: (delta, _, eps) => eps / (Math.sqrt(massOf(delta, inL2)) + 1e-12),
+};
+
+export const inL1: Shaped = {
+  name: 'L1',
+  falloff: 4,
+  mass: Math.abs,
+  root: (v) => v,
+  // the published form multiplies by the channels again
+  sizeOf: (mass, channels) => mass * channels,
+  fit(delta, clean, eps) {
+    projectL1(delta, clean, eps * (1 - 1e-6));
+    return 1;
+  },
+};
+
+function massOf(delta: Float32Array, { mass }: Measure): number {
+  let sum = 0;
+  for (let i = 0; i < delta.length; i++) sum += mass(delta[i] as number);
+  return sum;
+}
+
 interface Window {
   readonly top: number;
   readonly left: number;
 }
 
 /** Bumps of full size in L2 or L1: one window takes over the mass of another and what is left of the budget. */
-function shaped([h, w, c]: Shape, norm: 'L2' | 'L1', eps: number): Proposals {
-  const squared = norm === 'L2';
-  // sizes add up over values: squares in L2, absolute values in L1
-  const mass = (v: number) => (squared ? v * v : Math.abs(v));
-  const root = (v: number) => (squared ? Math.sqrt(v) : v);
-  const budget = squared ? eps * eps : eps;
+function shaped([h, w, c]: Shape, eps: number, norm: Shaped): Proposals {
+  const { mass, root } = norm;
+  const budget = mass(eps);
   const delta = new Float32Array(h * w * c);
   const fresh = new Float64Array(h * w);
 
-  const total = () => {
-    let sum = 0;
-    for (let i = 0; i < delta.length; i++) sum += mass(delta[i] as number);
-    return sum;
-  };
-
   /** Writes `clean + delta`, with `delta` brought to the budget. */
   const finish = (clean: Float32Array, out: Float32Array) => {
-    if (!squared) projectL1(delta, clean, eps * (1 - 1e-6));
-    const scale = squared ? eps / (Math.sqrt(total()) + 1e-12) : 1;
+    const scale = norm.fit(delta, clean, eps);
     for (let i = 0; i < out.length; i++) out[i] = clip((clean[i] as number) + (delta[i] as number) * scale);
   };
 
@@ -98,9 +133,7 @@ function shaped([h, w, c]: Shape, norm: 'L2' | 'L1', eps: number): Proposals {
         fresh[row * side + column] = v;
         freshMass += mass(v);
       }
-    // the published L1 form multiplies by the channels again
-    const size = squared ? Math.sqrt(spare / c + bothMass) : (spare / c + bothMass) * c;
-    const scale = size / (1e-12 + root(freshMass));
+    const scale = norm.sizeOf(spare / c + bothMass, c) / (1e-12 + root(freshMass));
     for (let row = second.top; row < second.top + side; row++)
       for (let column = second.left; column < second.left + side; column++) delta[(row * w + column) * c + k] = 0;
     for (let row = 0; row < side; row++)
@@ -127,7 +160,7 @@ function shaped([h, w, c]: Shape, norm: 'L2' | 'L1', eps: number): Proposals {
     },
     propose(clean, best, out, side, rng) {
       for (let i = 0; i < delta.length; i++) delta[i] = (best[i] as number) - (clean[i] as number);
-      const spare = Math.max(budget - total(), 0);
+      const spare = Math.max(budget - massOf(delta, norm), 0);
       const first = { top: corner(rng, h - side), left: corner(rng, w - side) };
       const second = { top: corner(rng, h - side), left: corner(rng, w - side) };
       const shape = randomShape(side, norm, rng);

@@ -29,42 +29,49 @@ export function sideOf(share: number, height: number, width: number, shaped: boo
   return Math.min(side, height, width);
 }
 
+/** How a norm adds up: `root` of the summed `mass` of the values. */
+export interface Measure {
+  readonly name: string;
+  mass(v: number): number;
+  root(mass: number): number;
+  /** How fast the rectangles of a window lose weight: the k-th has `1 / k ** falloff`. */
+  readonly falloff: number;
+}
+
 /** Concentric rectangles of falling weight, `rows` x `columns`, scaled to norm 1 (eq. 2 of the paper for L2). */
-function bumps(rows: number, columns: number, norm: 'L2' | 'L1'): Float64Array {
+function bumps(rows: number, columns: number, measure: Measure): Float64Array {
   const out = new Float64Array(rows * columns);
   const centerRow = Math.floor(rows / 2);
   const centerColumn = Math.floor(columns / 2);
   for (let k = 0; k < Math.max(centerRow, centerColumn) + 1; k++) {
-    const weight = 1 / (k + 1) ** (norm === 'L2' ? 2 : 4);
+    const weight = 1 / (k + 1) ** measure.falloff;
     for (let r = Math.max(centerRow - k, 0); r < Math.min(centerRow + k + 1, rows); r++)
       for (let c = Math.max(centerColumn - k, 0); c < Math.min(centerColumn + k + 1, columns); c++)
         out[r * columns + c] = (out[r * columns + c] as number) + weight;
   }
-  return scaled(out, norm);
+  return scaled(out, measure);
 }
 
-function scaled(values: Float64Array, norm: 'L2' | 'L1'): Float64Array {
-  let size = 0;
-  for (const v of values) size += norm === 'L2' ? v * v : Math.abs(v);
-  if (norm === 'L2') size = Math.sqrt(size);
+function scaled(values: Float64Array, { mass, root }: Measure): Float64Array {
+  const size = root(values.reduce((sum, v) => sum + mass(v), 0));
   return values.map((v) => v / size);
 }
 
 const shapes = new Map<string, Float64Array>();
 
 /** The window's shape, `side` x `side`, norm 1: a bump above its negative. The same array each time: not to be changed. */
-function upright(side: number, norm: 'L2' | 'L1'): Float64Array {
-  const key = `${norm} ${side}`;
+function upright(side: number, measure: Measure): Float64Array {
+  const key = `${measure.name} ${side}`;
   const known = shapes.get(key);
   if (known) return known;
   const top = Math.floor(side / 2);
   const out = new Float64Array(side * side);
-  out.set(bumps(top, side, norm));
+  out.set(bumps(top, side, measure));
   out.set(
-    bumps(side - top, side, norm).map((v) => -v),
+    bumps(side - top, side, measure).map((v) => -v),
     top * side,
   );
-  const shape = scaled(out, norm);
+  const shape = scaled(out, measure);
   shapes.set(key, shape);
   return shape;
 }
@@ -73,7 +80,7 @@ function upright(side: number, norm: 'L2' | 'L1'): Float64Array {
 export type WindowShape = (row: number, column: number) => number;
 
 /** A window's shape, upright or lying with even chance. */
-export function randomShape(side: number, norm: 'L2' | 'L1', rng: Rng): WindowShape {
-  const shape = upright(side, norm);
+export function randomShape(side: number, measure: Measure, rng: Rng): WindowShape {
+  const shape = upright(side, measure);
   return rng.next() > 0.5 ? (r, c) => shape[c * side + r] as number : (r, c) => shape[r * side + c] as number;
 }

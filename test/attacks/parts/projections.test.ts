@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { projectHyperplane } from '../../../attacks/parts/fab/hyperplane.ts';
-import { stepIntoL1Ball } from '../../../attacks/parts/l1-projection.ts';
-import { NORMS } from '../../../tensor/norms.ts';
+import { NORMS } from '../../../tensor/norms/index.ts';
+import { stepIntoL1Ball } from '../../../tensor/norms/l1-projection.ts';
 import { Rng } from '../../../tensor/rng.ts';
 import { tf } from '../../../tensor/tf.ts';
 import { goldenTensor, largestDifference } from '../../golden.ts';

@@ -71,7 +71,7 @@ test('an aborted evaluation stops between batches', async () => {
 });
 
 test('the tolerance covers float32 rounding and nothing that matters', () => {
-  expect(budgetTolerance('Linf', 8 / 255, 3072)).toBeLessThan(1e-6);
-  expect(budgetTolerance('L2', 0.5, 3072) / 0.5).toBeLessThan(1e-4);
-  expect(budgetTolerance('L1', 12, 3072) / 12).toBeLessThan(1e-4);
+  expect(budgetTolerance({ norm: 'Linf', eps: 8 / 255 }, 3072)).toBeLessThan(1e-6);
+  expect(budgetTolerance({ norm: 'L2', eps: 0.5 }, 3072) / 0.5).toBeLessThan(1e-4);
+  expect(budgetTolerance({ norm: 'L1', eps: 12 }, 3072) / 12).toBeLessThan(1e-4);
 });

@@ -1,6 +1,7 @@
 /** The authors' runs of APGD in `test/golden`: same start, same loss, same iterations. */
 import type { Loss, Threat } from '../../../../attacks/attack.ts';
-import { type ApgdResult, runToEnd, startFrom } from '../../../../attacks/parts/apgd/apgd.ts';
+import { type ApgdResult, runToEnd } from '../../../../attacks/parts/apgd/apgd.ts';
+import { APGD } from '../../../../attacks/parts/apgd/norms.ts';
 import { dlr, targetedDlr } from '../../../../attacks/parts/dlr.ts';
 import { crossEntropy } from '../../../../attacks/parts/losses.ts';
 import { createTarget } from '../../../../attacks/target.ts';
@@ -29,7 +30,7 @@ function start(x: tf.Tensor4D, { norm, eps }: ApgdGolden): tf.Tensor4D {
     const size = norm === 'Linf' ? raw.abs().max([1, 2, 3], true) : raw.square().sum([1, 2, 3], true).sqrt();
     return raw.div(size.add(1e-12)) as tf.Tensor4D;
   });
-  return startFrom(norm, x, eps, noise);
+  return APGD[norm].start(x, noise, eps, false);
 }
 
 function lossOf(name: string, y: tf.Tensor1D, golden: ApgdGolden): Loss {

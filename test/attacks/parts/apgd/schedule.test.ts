@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { stagesOf } from '../../../../attacks/parts/apgd/apgd.ts';
+import { APGD } from '../../../../attacks/parts/apgd/norms.ts';
 import { HalvingSchedule, SparseSchedule } from '../../../../attacks/parts/apgd/schedule.ts';
 import { dlr, targetedDlr } from '../../../../attacks/parts/dlr.ts';
 import { tf } from '../../../../tensor/tf.ts';
@@ -70,12 +70,12 @@ describe('the sparse schedule', () => {
 
 test('larger radii take 30, 30 and 40 of 100 iterations, in L1 alone', () => {
   const options = { iterations: 100, rho: 0.75, eotIterations: 1, largerEps: true };
-  expect(stagesOf(options, { norm: 'L1', eps: 12 })).toEqual([
+  expect(APGD.L1.stages(options, 12)).toEqual([
     { eps: 36, iterations: 30 },
     { eps: 24, iterations: 30 },
     { eps: 12, iterations: 40 },
   ]);
-  expect(stagesOf(options, { norm: 'L2', eps: 0.5 })).toEqual([{ eps: 0.5, iterations: 100 }]);
+  expect(APGD.L2.stages(options, 0.5)).toEqual([{ eps: 0.5, iterations: 100 }]);
 });
 
 describe('the difference of logits ratio', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { proposals } from '../../../../attacks/parts/square/proposals.ts';
+import { inL1, inL2, proposals } from '../../../../attacks/parts/square/proposals.ts';
 import { randomShape, shareOfPixels, sideOf } from '../../../../attacks/parts/square/shapes.ts';
 import { Rng } from '../../../../tensor/rng.ts';
 import type { Shape } from '../../../../tensor/tf.ts';
@@ -49,10 +49,11 @@ const REFERENCE = {
 
 test.each(Object.entries(REFERENCE))('the window %s is that of the authors, upright or lying', (name, want) => {
   const [norm, side] = name.split(' ') as ['L2' | 'L1', string];
+  const measure = { L2: inL2, L1: inL1 }[norm];
   const n = Number(side);
   const seen = new Set<boolean>();
   for (let seed = 0; seed < 8; seed++) {
-    const value = randomShape(n, norm, new Rng(`shape ${seed}`));
+    const value = randomShape(n, measure, new Rng(`shape ${seed}`));
     const upright = value(0, 0) * value(n - 1, 0) < 0 && value(0, 0) * value(0, n - 1) > 0;
     seen.add(upright);
     want.forEach((row, r) => {
