@@ -18,6 +18,8 @@ export interface Architecture {
   readonly title: string;
   /** Raised when the same name would be another network. */
   readonly version: number;
+  readonly unread?: readonly string[];
+  readonly renamings?: readonly ((name: string) => string | undefined)[];
   graph(setup: ArchSetup): Graph;
 }
 
@@ -36,6 +38,10 @@ export interface ArchitecturePlugin<P = unknown> {
   parse?(name: string): Partial<P> | undefined;
   /** The canonical name of those, without the parameters that `parse` does not read from it. */
   nameOf?(params: P): string;
+  /** Prefixes of entries that public code saves with these networks and never reads in a forward pass. */
+  readonly unread?: readonly string[];
+  /** Names that other public code gives the same parameters; each returns undefined for a name that it does not have. */
+  readonly renamings?: readonly ((name: string) => string | undefined)[];
   graph(params: P, setup: ArchSetup): Graph;
 }
 

@@ -66,6 +66,47 @@ function convnextGraph({ depths, widths, stem }: ConvnextParams, { inputShape, c
   return g.finish(norm(g, g.globalAvgPool(x), 'head.norm', inC), 'head.fc', inC, { inputShape, classes });
 }
 
+const renamed = (name: string, parts: readonly (readonly [RegExp, string])[]): string | undefined => {
+  const part = parts.find(([theirs]) => theirs.test(name));
+  return part && name.replace(part[0], part[1]);
+};
+
+/** Names of torchvision: stages and the steps between them take turns in `features`. */
+function fromTorchvision(name: string): string | undefined {
+  const stage = /^features\.([1-7])\.(.+)$/.exec(name);
+  const number = Number(stage?.[1]);
+  if (stage && number % 2 === 0) return `stages.${number / 2}.downsample.${stage[2]}`;
+  if (stage) {
+    const inner = renamed(stage[2] as string, [
+      [/^(\d+)\.block\.0\./, '$1.conv_dw.'],
+      [/^(\d+)\.block\.2\./, '$1.norm.'],
+      [/^(\d+)\.block\.3\./, '$1.mlp.fc1.'],
+      [/^(\d+)\.block\.5\./, '$1.mlp.fc2.'],
+      [/^(\d+)\.layer_scale$/, '$1.gamma'],
+    ]);
+    return inner && `stages.${(number - 1) / 2}.blocks.${inner}`;
+  }
+  return renamed(name, [
+    [/^features\.0\./, 'stem.'],
+    [/^classifier\.0\./, 'head.norm.'],
+    [/^classifier\.2\./, 'head.fc.'],
+  ]);
+}
+
+/** Names of the authors' own code. */
+function fromAuthors(name: string): string | undefined {
+  return renamed(name, [
+    [/^downsample_layers\.0\./, 'stem.'],
+    [/^downsample_layers\.(\d)\./, 'stages.$1.downsample.'],
+    [/^stages\.(\d)\.(\d+)\.dwconv\./, 'stages.$1.blocks.$2.conv_dw.'],
+    [/^stages\.(\d)\.(\d+)\.pwconv1\./, 'stages.$1.blocks.$2.mlp.fc1.'],
+    [/^stages\.(\d)\.(\d+)\.pwconv2\./, 'stages.$1.blocks.$2.mlp.fc2.'],
+    [/^stages\.(\d)\.(\d+)\.(norm\.|gamma$)/, 'stages.$1.blocks.$2.$3'],
+    [/^norm\./, 'head.norm.'],
+    [/^head\./, 'head.fc.'],
+  ]);
+}
+
 export default defineArchitecture<ConvnextParams>({
   name: 'convnext',
   title: 'ConvNeXt',
@@ -87,5 +128,6 @@ export default defineArchitecture<ConvnextParams>({
     const known = Object.entries(SIZES).find(([, of]) => of.depths.join() === depths.join() && of.widths.join() === widths.join());
     return known ? `convnext-${known[0]}` : 'convnext';
   },
+  renamings: [fromTorchvision, fromAuthors],
   graph: convnextGraph,
 });

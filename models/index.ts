@@ -67,12 +67,8 @@ function withParams(plugin: ArchitecturePlugin, wanted: Record<string, unknown>,
     throw new RampartError(`[architecture ${text}] ${where}: ${issue?.message}`);
   }
   const params = parsed.data as Record<string, unknown>;
-  return {
-    name: canonicalName(plugin, params),
-    title: plugin.title,
-    version: plugin.version,
-    graph: (setup) => plugin.graph(params, setup),
-  };
+  const { title, version, unread, renamings } = plugin;
+  return { name: canonicalName(plugin, params), title, version, unread, renamings, graph: (setup) => plugin.graph(params, setup) };
 }
 
 /** The name that `parse` reads, and behind it each parameter that it does not give as it is here. */

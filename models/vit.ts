@@ -61,6 +61,35 @@ function vitGraph({ patch, width, depth, heads, mlp = 4 * width, activation, las
   return g.finish(features, 'head', width, { inputShape, classes });
 }
 
+/** Names of torchvision's VisionTransformer, of today and of before 0.14. */
+function fromTorchvision(name: string): string | undefined {
+  const fixed: Readonly<Record<string, string>> = {
+    class_token: 'cls_token',
+    'encoder.pos_embedding': 'pos_embed',
+    'conv_proj.weight': 'patch_embed.proj.weight',
+    'conv_proj.bias': 'patch_embed.proj.bias',
+    'encoder.ln.weight': 'norm.weight',
+    'encoder.ln.bias': 'norm.bias',
+    'heads.head.weight': 'head.weight',
+    'heads.head.bias': 'head.bias',
+  };
+  if (Object.hasOwn(fixed, name)) return fixed[name];
+  const inner = /^encoder\.layers\.encoder_layer_(\d+)\.(.+)$/.exec(name);
+  if (!inner) return undefined;
+  const parts: readonly (readonly [string, string])[] = [
+    ['ln_1.', 'norm1.'],
+    ['ln_2.', 'norm2.'],
+    ['self_attention.in_proj_', 'attn.qkv.'],
+    ['self_attention.out_proj.', 'attn.proj.'],
+    ['mlp.0.', 'mlp.fc1.'],
+    ['mlp.3.', 'mlp.fc2.'],
+    ['mlp.linear_1.', 'mlp.fc1.'],
+    ['mlp.linear_2.', 'mlp.fc2.'],
+  ];
+  const part = parts.find(([theirs]) => inner[2]?.startsWith(theirs));
+  return part && `blocks.${inner[1]}.${part[1]}${inner[2]?.slice(part[0].length)}`;
+}
+
 export default defineArchitecture<VitParams>({
   name: 'vit',
   title: 'Vision transformer',
@@ -79,5 +108,6 @@ export default defineArchitecture<VitParams>({
     const known = Object.entries(SIZES).find(([, of]) => of.join() === [width, depth, heads].join());
     return known ? `vit-${known[0]}-${patch}` : 'vit';
   },
+  renamings: [fromTorchvision],
   graph: vitGraph,
 });

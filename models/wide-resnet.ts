@@ -29,6 +29,7 @@ export default defineArchitecture<Params>({
     return found ? { depth: Number(found[1]), widen: Number(found[2]) } : undefined;
   },
   nameOf: ({ depth, widen }) => `wrn-${depth}-${widen}`,
+  unread: ['sub_block1.'], // TRADES builds this block and never uses it
   graph({ depth, widen, lastBias }, { inputShape, classes, mean, std }) {
     const g = new GraphBuilder();
     let x = g.conv(g.normalize(0, mean, std), 'conv1', inputShape[2], 16, 3);
