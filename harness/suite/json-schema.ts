@@ -4,6 +4,7 @@ import { architectureNames } from '../../models/index.ts';
 import { recipeSchema } from './recipe.ts';
 import type { Registry } from './registry.ts';
 import { RESERVED, suiteSchema } from './schema.ts';
+import { FRACTION } from './yaml.ts';
 
 type Json = { [key: string]: unknown };
 
@@ -55,7 +56,7 @@ export function suiteJsonSchema(registry: Registry): Json {
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'Rampart suite',
-    $defs: { fraction: { type: 'string', pattern: '^[-+]?\\d*\\.?\\d+\\s*/\\s*\\d*\\.?\\d+$', description: 'A fraction, such as 8/255' } },
+    $defs: { fraction: { type: 'string', pattern: FRACTION, description: 'A fraction, such as 8/255' } },
     ...(withFractions({ ...suite, properties }) as Json),
   };
 }

@@ -1,9 +1,9 @@
 /** Impossible pairs of a suite: each part is right by itself, but they cannot go together. */
-import { readFileSync } from 'node:fs';
 import { RampartError, unknownName } from '../../errors.ts';
 import { architecture } from '../../models/index.ts';
 import { checkEntries } from '../../models/parameters.ts';
 import { readSafetensors } from '../../models/safetensors.ts';
+import { readFileOf } from './files.ts';
 import type { Problem } from './problems.ts';
 import type { Registry } from './registry.ts';
 import type { Suite, SuiteModel } from './suite.ts';
@@ -113,7 +113,7 @@ function weightProblems(model: SuiteModel, i: number, suite: Suite, registry: Re
     if (model[key] && model[key].length !== channels)
       return [{ path: ['models', i, key], message: `expected ${channels} numbers, one per channel, got ${model[key].length}` }];
   try {
-    const { entries } = readSafetensors(readFileSync(model.weights), model.weights);
+    const { entries } = readSafetensors(readFileOf('weights', model.weights), model.weights);
     const ones = Array.from({ length: channels }, () => 1);
     const graph = architecture(model.arch).graph({ inputShape: shape, classes, mean: ones, std: ones });
     checkEntries(graph, entries, model.arch, model.weights);

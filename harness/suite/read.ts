@@ -1,18 +1,18 @@
 /** Reads a suite file: YAML, the schema of the suite, every plug-in's own schema, labels, and pairs that cannot go together. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { LineCounter, parseDocument, type ScalarTag } from 'yaml';
 import { z } from 'zod';
 import type { AttackPlugin, Threat } from '../../attacks/attack.ts';
 import { nearest, RampartError } from '../../errors.ts';
 import { architecture } from '../../models/index.ts';
 import type { NormName } from '../../tensor/norms/index.ts';
 import { pairProblems } from './pairs.ts';
-import { type Path, type Problem, problemsOf, refuse, type Source, SuiteError } from './problems.ts';
+import { type Path, type Problem, problemsOf, refuse } from './problems.ts';
 import { type Recipe, recipeSchema } from './recipe.ts';
 import { loadRegistry, type Registry } from './registry.ts';
 import { RESERVED, type SuiteFile, suiteSchema } from './schema.ts';
 import type { Suite, SuiteAttack, SuiteDataset, SuiteDefense, SuiteModel, SuiteThreat } from './suite.ts';
+import { parseSuiteYaml, readSuiteText } from './yaml.ts';
 
 /** The keys of a defense's entry that are no parameters. */
 interface DefenseKeys {
@@ -22,38 +22,9 @@ interface DefenseKeys {
   architectures?: string[];
 }
 
-/** `8/255` and other plain fractions are numbers anywhere in a suite. */
-const fraction: ScalarTag = {
-  tag: 'tag:rampart:fraction',
-  default: true,
-  test: /^[-+]?\d*\.?\d+\s*\/\s*\d*\.?\d+$/,
-  resolve(text, onError) {
-    const [over, under] = text.split('/').map(Number) as [number, number];
-    if (under === 0) onError(`${text} divides by zero`);
-    return over / under;
-  },
-};
-
-/** YAML text as data, with what is needed to tell the line of a problem. Throws on broken YAML. */
-export function parseSuiteYaml(text: string, file: string): { source: Source; data: unknown } {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { customTags: (tags) => [fraction, ...tags], lineCounter: lines, prettyErrors: false });
-  if (document.errors.length > 0) {
-    const texts = document.errors.map((e) => `${file}:${lines.linePos(e.pos[0]).line}: ${e.message}`);
-    throw new SuiteError(`[suite] not valid YAML: ${texts.join('\n  ')}`);
-  }
-  return { source: { file, document, lines }, data: document.toJS() };
-}
-
 /** Reads and checks a suite file; throws one error that names every problem. Plug-ins that it lists are loaded into the registry. */
 export async function loadSuite(file: string): Promise<{ suite: Suite; registry: Registry }> {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new SuiteError(`[suite] ${file} cannot be read: ${(cause as Error).message}`, { cause });
-  }
-  return resolveSuite(text, file);
+  return resolveSuite(readSuiteText(file), file);
 }
 
 /** `loadSuite` on text; `file` is for messages and relative paths. */
