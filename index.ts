@@ -3,6 +3,7 @@ export type {
   Attack,
   AttackPlugin,
   AttackRun,
+  Attempt,
   Ball,
   Batch,
   EnsemblePlugin,

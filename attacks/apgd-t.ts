@@ -39,10 +39,10 @@ export default defineAttack<ApgdTargetedParams>({
         ...p,
         attempts: targets * p.restarts,
         // restarts of one target come before the next target, and rank 0 is the class the model predicts
-        loss: (jobs, y) => (logits) =>
+        loss: (attempts, y) => (logits) =>
           targetedDlr(
             y,
-            ranked.tensor(jobs, (job) => 1 + Math.floor(job.attempt / p.restarts)),
+            ranked.tensor(attempts, (attempt) => 1 + Math.floor(attempt.nth / p.restarts)),
           )(logits),
       });
     },

@@ -28,6 +28,14 @@ export interface Batch {
   readonly ids: Int32Array;
 }
 
+/** One of the restarts, targets or draws that an example is tried with. */
+export interface Attempt {
+  /** The example, as its row in the batch. */
+  readonly row: number;
+  /** Which of them, from 0. */
+  readonly nth: number;
+}
+
 /** Passes per example: a forward pass of a batch of 16 counts 16. */
 export interface Passes {
   forward: number;

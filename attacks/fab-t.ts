@@ -31,7 +31,7 @@ export default defineAttack<FabTargetedParams>({
       return fabSearch(batch, target, threat, run, {
         ...p,
         attempts: targets * p.restarts,
-        toward: (jobs) => ranked.tensor(jobs, (job) => 1 + Math.floor(job.attempt / p.restarts)),
+        toward: (attempts) => ranked.tensor(attempts, (attempt) => 1 + Math.floor(attempt.nth / p.restarts)),
       });
     },
   }),

@@ -53,8 +53,8 @@ export default defineAttack<Params>({
         steps: p.steps,
         step: steepest(threat, p.stepSize ?? (2.5 * threat.eps) / p.steps),
         start: randomStarts(batch, threat, run, true),
-        loss: (jobs, y) => (z) => {
-          const goals = jobs.map((j) => ranked[j.row]?.[j.attempt % targets] as number);
+        loss: (attempts, y) => (z) => {
+          const goals = attempts.map((j) => ranked[j.row]?.[j.nth % targets] as number);
           return targetedMargin(y, tf.tensor1d(goals, 'int32'))(z);
         },
       });

@@ -26,11 +26,11 @@ export default defineAttack<z.infer<typeof params>>({
       search(batch, target, run, {
         attempts: draws,
         steps: 0,
-        start: (x, jobs) =>
+        start: (x, attempts) =>
           randomStart(
             x,
             threat,
-            jobs.map((j) => run.rng.fork(batch.ids[j.row] as number).fork(j.attempt)),
+            attempts.map((j) => run.rng.fork(batch.ids[j.row] as number).fork(j.nth)),
           ),
         step: ({ x }) => ({ x: x.clone() }),
         loss: () => (logits) => logits.max(1),

@@ -2,9 +2,8 @@
 import { z } from 'zod';
 import type { Rng } from '../tensor/rng.ts';
 import { tf } from '../tensor/tf.ts';
-import { defineAttack, type Target, type Threat } from './attack.ts';
+import { type Attempt, defineAttack, type Target, type Threat } from './attack.ts';
 import { Attempts, type Pass } from './parts/search/attempts.ts';
-import type { Job } from './parts/search/board.ts';
 import { type Proposals, proposals, SQUARE_NORMS } from './parts/square/proposals.ts';
 import { shareOfPixels, sideOf } from './parts/square/shapes.ts';
 
@@ -21,7 +20,7 @@ export type SquareParams = z.infer<typeof params>;
 
 /** One example in the pass. */
 interface Lane {
-  readonly job: Job;
+  readonly attempt: Attempt;
   readonly rng: Rng;
   readonly clean: Float32Array;
   readonly best: Float32Array;
@@ -74,13 +73,13 @@ class SquarePass implements Pass {
     return this.#lanes.length;
   }
 
-  async begin(jobs: readonly Job[], images: tf.Tensor4D): Promise<void> {
+  async begin(attempts: readonly Attempt[], images: tf.Tensor4D): Promise<void> {
     const values = (await images.data()) as Float32Array;
     images.dispose();
-    jobs.forEach((job, i) => {
+    attempts.forEach((attempt, i) => {
       this.#lanes.push({
-        job,
-        rng: this.#attempts.rngOf(job),
+        attempt,
+        rng: this.#attempts.rngOf(attempt),
         clean: values.slice(i * this.#d, (i + 1) * this.#d),
         best: new Float32Array(this.#d),
         margin: Number.POSITIVE_INFINITY,
@@ -122,7 +121,7 @@ class SquarePass implements Pass {
   /** Keeps the point of lane `i` when it is better; true when it is misclassified. */
   #judge(lane: Lane, i: number, scores: Float32Array): boolean {
     const classes = this.#target.classes;
-    const label = this.#attempts.labelOf(lane.job);
+    const label = this.#attempts.labelOf(lane.attempt);
     const right = scores[i * classes + label] as number;
     let wrong = Number.NEGATIVE_INFINITY;
     let broken = false;
@@ -144,8 +143,8 @@ class SquarePass implements Pass {
 
   #settle(x: tf.Tensor4D, broken: readonly number[]): void {
     const finds = broken.flatMap((place) => {
-      const { job, query } = this.#lanes[place] as Lane;
-      return this.#attempts.end(job, true) ? [{ place, job, iteration: job.attempt * (this.#p.queries + 1) + query }] : [];
+      const { attempt, query } = this.#lanes[place] as Lane;
+      return this.#attempts.end(attempt, true) ? [{ place, attempt, iteration: attempt.nth * (this.#p.queries + 1) + query }] : [];
     });
     this.#attempts.keep(x, finds);
   }
@@ -154,8 +153,8 @@ class SquarePass implements Pass {
   #leave(broken: ReadonlySet<number>): void {
     const stay = this.#lanes.filter((lane, i) => {
       if (broken.has(i)) return false;
-      const over = lane.query >= this.#p.queries || this.#attempts.obsolete(lane.job);
-      if (over) this.#attempts.end(lane.job, false);
+      const over = lane.query >= this.#p.queries || this.#attempts.obsolete(lane.attempt);
+      if (over) this.#attempts.end(lane.attempt, false);
       return !over;
     });
     this.#lanes.splice(0, this.#lanes.length, ...stay);

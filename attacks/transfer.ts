@@ -8,7 +8,7 @@ import { type AttackRun, type Batch, defineAttack, type Target, type Threat } fr
 import { diverse } from './parts/diversity.ts';
 import { crossEntropy, margin } from './parts/losses.ts';
 import { climb, randomStarts } from './parts/search/climb.ts';
-import { Outcome, predictedClasses, rowsOf } from './parts/search/outcome.ts';
+import { Finds, predictedClasses, rowsOf } from './parts/search/finds.ts';
 import { momentum } from './parts/step.ts';
 import { createTarget } from './target.ts';
 
@@ -88,7 +88,7 @@ export default defineAttack<Params>({
     async perturb(batch, target, threat, run) {
       if (target.classes < 2) return batch.x.clone(); // there is no wrong class
       const source = sourceTarget(p.sources, target, run);
-      const outcome = new Outcome(batch);
+      const finds = new Finds(batch);
       try {
         let left = Array.from(batch.ids.keys());
         for (let attempt = 0; attempt < p.restarts; attempt++) {
@@ -97,9 +97,9 @@ export default defineAttack<Params>({
             robust.push(...(await tryOn(left.slice(at, at + run.batchSize), attempt)));
           left = robust;
         }
-        return outcome.finish(run, p.restarts - 1);
+        return finds.finish(run, p.restarts - 1);
       } finally {
-        outcome.dispose();
+        finds.dispose();
       }
 
       /** Makes examples of the rows on the source and tries them on the target; returns the rows that stay right. */
@@ -108,7 +108,7 @@ export default defineAttack<Params>({
         const logits = target.logits(adversarial);
         const predicted = await predictedClasses(logits);
         const broken = rows.flatMap((row, i) => (predicted[i] === batch.labels[row] ? [] : [i]));
-        outcome.found(
+        finds.found(
           adversarial,
           broken,
           broken.map((i) => rows[i] as number),
@@ -131,9 +131,9 @@ async function craft(
   threat: Threat,
   run: AttackRun,
 ): Promise<tf.Tensor4D> {
-  const jobs = rows.map((row) => ({ row, attempt }));
+  const attempts = rows.map((row) => ({ row, nth: attempt }));
   const origin = rowsOf(batch.x, rows);
-  const start = randomStarts(batch, threat, run, true)(origin, jobs);
+  const start = randomStarts(batch, threat, run, true)(origin, attempts);
   const y = rowsOf(batch.y, rows);
   const rngs = rows.map((row) => run.rng.fork(batch.ids[row] as number).fork(`diversity ${attempt}`));
   try {

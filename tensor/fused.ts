@@ -258,7 +258,7 @@ export function selectRows<T extends tf.Tensor>(a: T, b: T, takeB: readonly bool
 }
 
 /** Points, images and gradients `[n,h,w,c]`; arrays have one number per row. */
-interface Ascent {
+interface AscentStep {
   readonly origin: tf.Tensor4D;
   readonly x: tf.Tensor4D;
   readonly previous: tf.Tensor4D;
@@ -270,7 +270,7 @@ interface Ascent {
 }
 
 /** The Linf step of APGD, or undefined where no kernel does it at once. The caller owns the result. */
-export function ascentStep({ origin, x, previous, grad, eps, stepSize, fresh }: Ascent): tf.Tensor4D | undefined {
+export function ascentStep({ origin, x, previous, grad, eps, stepSize, fresh }: AscentStep): tf.Tensor4D | undefined {
   if (!has(FUSED.ascentStep)) return undefined;
   const n = eps.length;
   const values = new Float32Array(3 * n);

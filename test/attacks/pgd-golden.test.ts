@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from 'vitest';
 import type { Threat } from '../../attacks/attack.ts';
 import { crossEntropy } from '../../attacks/parts/losses.ts';
 import { climb } from '../../attacks/parts/search/climb.ts';
-import { rowsOf } from '../../attacks/parts/search/outcome.ts';
+import { rowsOf } from '../../attacks/parts/search/finds.ts';
 import { steepest } from '../../attacks/parts/step.ts';
 import { createPgd } from '../../attacks/pgd.ts';
 import { createTarget } from '../../attacks/target.ts';

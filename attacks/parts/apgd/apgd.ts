@@ -2,13 +2,12 @@
 import { atNorm, type NormName, norm } from '../../../tensor/norms/index.ts';
 import type { Rng } from '../../../tensor/rng.ts';
 import { tf } from '../../../tensor/tf.ts';
-import type { AttackRun, Batch, Loss, Target, Threat } from '../../attack.ts';
+import type { AttackRun, Attempt, Batch, Loss, Target, Threat } from '../../attack.ts';
 import { Attempts, type Pass, rowIndices } from '../search/attempts.ts';
-import type { Job } from '../search/board.ts';
-import { rowsOf, turn } from '../search/outcome.ts';
+import { rowsOf, turn } from '../search/finds.ts';
 import { drawn } from '../start.ts';
-import { Ascent, type Looks, type Run } from './ascent.ts';
 import { APGD, type ApgdOptions, type Stage } from './norms.ts';
+import { type Looks, type Run, Runs } from './runs.ts';
 
 const of = (norm: NormName) => atNorm(APGD, norm, 'apgd');
 
@@ -38,39 +37,39 @@ export async function runToEnd(
 ): Promise<ApgdResult> {
   const { x, y } = batch;
   const [n, d] = [x.shape[0], x.size / x.shape[0]];
-  const ascent = new Ascent<number>(threat.norm, options.eotIterations);
+  const runs = new Runs<number>(threat.norm, options.eotIterations);
   const { iterations, rho, signal } = options;
   try {
     const schedule = () => of(threat.norm).schedule({ iterations, rho }, d, true);
-    const runs = Array.from({ length: n }, (_, i): Run<number> => ({ of: i, schedule: schedule(), eps: threat.eps, looks: 0 }));
-    ascent.begin(runs, x.clone(), start.clone());
+    const each = Array.from({ length: n }, (_, i): Run<number> => ({ of: i, schedule: schedule(), eps: threat.eps, looks: 0 }));
+    runs.begin(each, x.clone(), start.clone());
     const robust = new Array<boolean>(n).fill(true);
     for (let i = 0; i <= iterations; i++) {
       await turn(signal);
-      if (i > 0) ascent.step();
-      const { right } = await ascent.look(target, loss, y);
+      if (i > 0) runs.step();
+      const { right } = await runs.look(target, loss, y);
       right.forEach((r, k) => {
         robust[k] = (robust[k] as boolean) && r;
       });
     }
-    return { best: ascent.rows.best.clone(), bestLoss: Float32Array.from(runs, (r) => r.schedule.best), robust };
+    return { best: runs.rows.best.clone(), bestLoss: Float32Array.from(each, (r) => r.schedule.best), robust };
   } finally {
-    ascent.dispose();
+    runs.dispose();
   }
 }
 
-/** The loss of the jobs in a pass; `y` and `rows` are `[k]` int32: their labels and their rows in the batch. */
-export type JobLoss = (jobs: readonly Job[], y: tf.Tensor1D, rows: tf.Tensor1D) => Loss;
+/** The loss of the attempts in a pass; `y` and `rows` are `[k]` int32: their labels and their rows in the batch. */
+export type AttemptLoss = (attempts: readonly Attempt[], y: tf.Tensor1D, rows: tf.Tensor1D) => Loss;
 
-/** A job on its way: which of its stages it is in, and at which point of the trace the stage began. */
+/** An attempt on its way: which of its stages it is in, and at which point of the trace the stage began. */
 interface Place {
-  readonly job: Job;
+  readonly attempt: Attempt;
   readonly stage: number;
 }
 
-interface Plan extends ApgdOptions {
+interface ApgdSearch extends ApgdOptions {
   readonly attempts: number;
-  readonly loss: JobLoss;
+  readonly loss: AttemptLoss;
 }
 
 /**
@@ -78,11 +77,11 @@ interface Plan extends ApgdOptions {
  * keep as well, and the next of the queue takes its place in the pass. Returns what `Attack.perturb` must.
  * Passes per attempt that fails: `iterations + 1` of each kind (`+ 3` with larger radii), times `eotIterations`.
  */
-export async function apgdSearch(batch: Batch, target: Target, threat: Threat, run: AttackRun, plan: Plan): Promise<tf.Tensor4D> {
+export async function apgdSearch(batch: Batch, target: Target, threat: Threat, run: AttackRun, options: ApgdSearch): Promise<tf.Tensor4D> {
   if (batch.ids.length === 0 || threat.eps === 0) return batch.x.clone();
-  const stages = of(threat.norm).stages(plan, threat.eps);
-  const attempts = new Attempts(batch, run, { attempts: plan.attempts, iterations: plan.attempts * evaluations(stages) - 1 });
-  return attempts.workOff(new ApgdPass(attempts, target, threat.norm, stages, plan));
+  const stages = of(threat.norm).stages(options, threat.eps);
+  const attempts = new Attempts(batch, run, { attempts: options.attempts, iterations: options.attempts * evaluations(stages) - 1 });
+  return attempts.workOff(new ApgdPass(attempts, target, threat.norm, stages, options));
 }
 
 /** Evaluations of a run through all these stages. */
@@ -93,46 +92,46 @@ class ApgdPass implements Pass {
   readonly #target: Target;
   readonly #norm: NormName;
   readonly #stages: readonly Stage[];
-  readonly #plan: Plan;
-  readonly #ascent: Ascent<Place>;
+  readonly #options: ApgdSearch;
+  readonly #runs: Runs<Place>;
 
-  constructor(attempts: Attempts, target: Target, norm: NormName, stages: readonly Stage[], plan: Plan) {
+  constructor(attempts: Attempts, target: Target, norm: NormName, stages: readonly Stage[], options: ApgdSearch) {
     this.#attempts = attempts;
     this.#target = target;
     this.#norm = norm;
     this.#stages = stages;
-    this.#plan = plan;
-    this.#ascent = new Ascent(norm, plan.eotIterations);
+    this.#options = options;
+    this.#runs = new Runs(norm, options.eotIterations);
   }
 
   get running(): number {
-    return this.#ascent.runs.length;
+    return this.#runs.runs.length;
   }
 
-  #newRun(job: Job, stage: number): Run<Place> {
+  #newRun(attempt: Attempt, stage: number): Run<Place> {
     const { eps, iterations } = this.#stages[stage] as Stage;
     const [h, w, c] = this.#target.inputShape;
-    const schedule = of(this.#norm).schedule({ iterations, rho: this.#plan.rho }, h * w * c, this.#stages.length > 1);
-    return { of: { job, stage }, schedule, eps, looks: 0 };
+    const schedule = of(this.#norm).schedule({ iterations, rho: this.#options.rho }, h * w * c, this.#stages.length > 1);
+    return { of: { attempt, stage }, schedule, eps, looks: 0 };
   }
 
-  begin(jobs: readonly Job[], images: tf.Tensor4D): void {
-    const rngs = jobs.map((job) => this.#attempts.rngOf(job));
+  begin(attempts: readonly Attempt[], images: tf.Tensor4D): void {
+    const rngs = attempts.map((attempt) => this.#attempts.rngOf(attempt));
     const start = apgdStart(this.#norm, images, (this.#stages[0] as Stage).eps, rngs, this.#stages.length > 1);
-    this.#ascent.begin(
-      jobs.map((job) => this.#newRun(job, 0)),
+    this.#runs.begin(
+      attempts.map((attempt) => this.#newRun(attempt, 0)),
       images,
       start,
     );
   }
 
   async advance(): Promise<void> {
-    const runs = [...this.#ascent.runs];
-    const jobs = runs.map((r) => r.of.job);
-    const [y, rows] = [this.#attempts.labelsOf(jobs), rowIndices(jobs)];
+    const runs = [...this.#runs.runs];
+    const attempts = runs.map((r) => r.of.attempt);
+    const [y, rows] = [this.#attempts.labelsOf(attempts), rowIndices(attempts)];
     // a restart replaces points, so that misclassified ones are taken from a copy that shares their memory
-    const points = this.#ascent.rows.x.clone();
-    const looks = await this.#ascent.look(this.#target, this.#plan.loss(jobs, y, rows), y);
+    const points = this.#runs.rows.x.clone();
+    const looks = await this.#runs.look(this.#target, this.#options.loss(attempts, y, rows), y);
     tf.dispose([y, rows]);
     this.#collect(points, runs, looks);
     points.dispose();
@@ -145,15 +144,17 @@ class ApgdPass implements Pass {
 
   #collect(points: tf.Tensor4D, runs: readonly Run<Place>[], { right }: Looks): void {
     const finds = runs.flatMap((run, place) => {
-      const { job } = run.of;
-      return !right[place] && this.#counts(run) && this.#attempts.end(job, true) ? [{ place, job, iteration: this.#iterationOf(run) }] : [];
+      const { attempt } = run.of;
+      return !right[place] && this.#counts(run) && this.#attempts.end(attempt, true)
+        ? [{ place, attempt, iteration: this.#iterationOf(run) }]
+        : [];
     });
     this.#attempts.keep(points, finds);
   }
 
   /** Evaluations that this run's attempt and those before it took, less one. */
-  #iterationOf({ of: { job, stage }, looks }: Run<Place>): number {
-    return job.attempt * evaluations(this.#stages) + evaluations(this.#stages.slice(0, stage)) + looks - 1;
+  #iterationOf({ of: { attempt, stage }, looks }: Run<Place>): number {
+    return attempt.nth * evaluations(this.#stages) + evaluations(this.#stages.slice(0, stage)) + looks - 1;
   }
 
   /** Runs that go on take their step; those that are through go to their next stage or leave. */
@@ -162,15 +163,15 @@ class ApgdPass implements Pass {
     const through: number[] = [];
     runs.forEach((run, i) => {
       if (!right[i] && this.#counts(run)) return;
-      if (this.#attempts.obsolete(run.of.job)) this.#attempts.end(run.of.job, false);
+      if (this.#attempts.obsolete(run.of.attempt)) this.#attempts.end(run.of.attempt, false);
       else if (run.looks <= (this.#stages[run.of.stage] as Stage).iterations) on.push(i);
-      else if (this.#counts(run)) this.#attempts.end(run.of.job, false);
+      else if (this.#counts(run)) this.#attempts.end(run.of.attempt, false);
       else through.push(i);
     });
     const next = this.#nextStage(runs, through);
-    this.#ascent.step();
-    this.#ascent.keep(on);
-    if (next) this.#ascent.begin(next.runs, next.origin, next.x);
+    this.#runs.step();
+    this.#runs.keep(on);
+    if (next) this.#runs.begin(next.runs, next.origin, next.x);
   }
 
   /** The next stage of the runs at these places: it starts at their best points, drawn into its smaller ball. */
@@ -180,17 +181,17 @@ class ApgdPass implements Pass {
   ): { runs: Run<Place>[]; origin: tf.Tensor4D; x: tf.Tensor4D } | undefined {
     if (places.length === 0) return undefined;
     const runs = places.map((i) => {
-      const { job, stage } = (all[i] as Run<Place>).of;
-      return this.#newRun(job, stage + 1);
+      const { attempt, stage } = (all[i] as Run<Place>).of;
+      return this.#newRun(attempt, stage + 1);
     });
-    const origin = rowsOf(this.#ascent.rows.origin, places);
-    const best = rowsOf(this.#ascent.rows.best, places);
+    const origin = rowsOf(this.#runs.rows.origin, places);
+    const best = rowsOf(this.#runs.rows.best, places);
     const x = tf.tidy(() => norm(this.#norm).project(best, origin, tf.tensor1d(runs.map((r) => r.eps)).reshape([-1, 1, 1, 1])));
     best.dispose();
     return { runs, origin, x };
   }
 
   dispose(): void {
-    this.#ascent.dispose();
+    this.#runs.dispose();
   }
 }

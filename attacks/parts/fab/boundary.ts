@@ -4,7 +4,7 @@ import { boundaryStep, stepBack } from '../../../tensor/fused.ts';
 import { type Norm, type NormName, norm } from '../../../tensor/norms/index.ts';
 import { tf } from '../../../tensor/tf.ts';
 import type { Target } from '../../attack.ts';
-import { rowsOf } from '../search/outcome.ts';
+import { rowsOf } from '../search/finds.ts';
 import { projectHyperplane } from './hyperplane.ts';
 
 export interface FabSteps {

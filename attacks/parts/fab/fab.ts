@@ -5,10 +5,9 @@ import { L2 } from '../../../tensor/norms/l2.ts';
 import { Linf } from '../../../tensor/norms/linf.ts';
 import type { Rng } from '../../../tensor/rng.ts';
 import { tf } from '../../../tensor/tf.ts';
-import type { AttackRun, Batch, Target, Threat } from '../../attack.ts';
+import type { AttackRun, Attempt, Batch, Target, Threat } from '../../attack.ts';
 import { Attempts, type Find, type Pass } from '../search/attempts.ts';
-import type { Job } from '../search/board.ts';
-import { predictedClasses, turn } from '../search/outcome.ts';
+import { predictedClasses, turn } from '../search/finds.ts';
 import { drawn } from '../start.ts';
 import { Boundary, type FabSteps, type Stepped } from './boundary.ts';
 import type { HyperplaneNorm } from './hyperplane.ts';
@@ -71,10 +70,10 @@ export async function smallestDistances(
   }
 }
 
-/** The class that each job walks towards, `[k]` int32, made for one step; undefined for the nearest. */
-export type Toward = (jobs: readonly Job[]) => tf.Tensor1D | undefined;
+/** The class that each attempt walks towards, `[k]` int32, made for one step; undefined for the nearest. */
+export type Toward = (attempts: readonly Attempt[]) => tf.Tensor1D | undefined;
 
-interface Plan extends FabParams {
+interface FabSearch extends FabParams {
   readonly attempts: number;
   readonly toward: Toward;
 }
@@ -83,14 +82,14 @@ interface Plan extends FabParams {
  * FAB with `attempts` restarts or targets per example. A run leaves at its first error within the budget; errors farther away only guide it.
  * Returns what `Attack.perturb` must. Passes per attempt that fails: `2 * iterations` forward, `iterations` backward (times the other classes when untargeted).
  */
-export async function fabSearch(batch: Batch, target: Target, threat: Threat, run: AttackRun, plan: Plan): Promise<tf.Tensor4D> {
+export async function fabSearch(batch: Batch, target: Target, threat: Threat, run: AttackRun, options: FabSearch): Promise<tf.Tensor4D> {
   if (batch.ids.length === 0 || threat.eps === 0) return batch.x.clone();
-  const attempts = new Attempts(batch, run, { attempts: plan.attempts, iterations: plan.attempts * plan.iterations });
-  return attempts.workOff(new FabPass(attempts, target, threat, plan));
+  const attempts = new Attempts(batch, run, { attempts: options.attempts, iterations: options.attempts * options.iterations });
+  return attempts.workOff(new FabPass(attempts, target, threat, options));
 }
 
 interface Walker {
-  readonly job: Job;
+  readonly attempt: Attempt;
   steps: number;
 }
 
@@ -98,30 +97,30 @@ class FabPass implements Pass {
   readonly #attempts: Attempts;
   readonly #target: Target;
   readonly #threat: Threat;
-  readonly #plan: Plan;
+  readonly #options: FabSearch;
   readonly #boundary: Boundary<Walker>;
 
-  constructor(attempts: Attempts, target: Target, threat: Threat, plan: Plan) {
+  constructor(attempts: Attempts, target: Target, threat: Threat, options: FabSearch) {
     this.#attempts = attempts;
     this.#target = target;
     this.#threat = threat;
-    this.#plan = plan;
-    this.#boundary = new Boundary(threat.norm, plan);
+    this.#options = options;
+    this.#boundary = new Boundary(threat.norm, options);
   }
 
   get running(): number {
     return this.#boundary.runs.length;
   }
 
-  #fromImage(job: Job): boolean {
-    return job.attempt % this.#plan.restarts === 0;
+  #fromImage(attempt: Attempt): boolean {
+    return attempt.nth % this.#options.restarts === 0;
   }
 
-  begin(jobs: readonly Job[], images: tf.Tensor4D): void {
-    const rngs = jobs.map((job) => (this.#fromImage(job) ? undefined : this.#attempts.rngOf(job)));
+  begin(attempts: readonly Attempt[], images: tf.Tensor4D): void {
+    const rngs = attempts.map((attempt) => (this.#fromImage(attempt) ? undefined : this.#attempts.rngOf(attempt)));
     const start = fabStart(this.#threat.norm, images, this.#threat.eps, rngs);
     this.#boundary.begin(
-      jobs.map((job) => ({ job, steps: 0 })),
+      attempts.map((attempt) => ({ attempt, steps: 0 })),
       images,
       start,
     );
@@ -129,16 +128,16 @@ class FabPass implements Pass {
 
   async advance(): Promise<void> {
     const walkers = [...this.#boundary.runs];
-    const jobs = walkers.map((w) => w.job);
-    const y = this.#attempts.labelsOf(jobs);
-    const toward = this.#plan.toward(jobs);
-    let wrongBefore: boolean[] = jobs.map(() => false);
+    const attempts = walkers.map((w) => w.attempt);
+    const y = this.#attempts.labelsOf(attempts);
+    const toward = this.#options.toward(attempts);
+    let wrongBefore: boolean[] = attempts.map(() => false);
     const stepped = await this.#boundary.advance(this.#target, { y, toward }, async (logits) => {
       // an image that errs as it is needs no step; only first steps from the image itself show it
-      const shows = walkers.map((w) => w.steps === 0 && this.#fromImage(w.job));
+      const shows = walkers.map((w) => w.steps === 0 && this.#fromImage(w.attempt));
       if (!shows.includes(true)) return;
       const classes = await predictedClasses(logits);
-      wrongBefore = jobs.map((job, i) => shows[i] === true && classes[i] !== this.#attempts.labelOf(job));
+      wrongBefore = attempts.map((attempt, i) => shows[i] === true && classes[i] !== this.#attempts.labelOf(attempt));
     });
     tf.dispose([y, toward] as tf.TensorContainer);
     this.#settle(walkers, stepped, wrongBefore);
@@ -149,13 +148,14 @@ class FabPass implements Pass {
     const finds: Find[] = [];
     const on: number[] = [];
     walkers.forEach((walker, place) => {
-      const { job } = walker;
+      const { attempt } = walker;
       walker.steps++;
       const inside = (adversarial[place] as boolean) && (distances[place] as number) <= this.#threat.eps;
-      if (wrongBefore[place]) this.#attempts.end(job, true);
+      if (wrongBefore[place]) this.#attempts.end(attempt, true);
       else if (inside) {
-        if (this.#attempts.end(job, true)) finds.push({ place, job, iteration: job.attempt * this.#plan.iterations + walker.steps });
-      } else if (this.#attempts.obsolete(job) || walker.steps === this.#plan.iterations) this.#attempts.end(job, false);
+        if (this.#attempts.end(attempt, true))
+          finds.push({ place, attempt, iteration: attempt.nth * this.#options.iterations + walker.steps });
+      } else if (this.#attempts.obsolete(attempt) || walker.steps === this.#options.iterations) this.#attempts.end(attempt, false);
       else on.push(place);
     });
     this.#attempts.keep(reached, finds);

@@ -1,10 +1,5 @@
 /** Which example is tried next: attempts (restarts, targets, draws) of every example in order, until one breaks it. */
-
-export interface Job {
-  /** The example, as its row in the batch. */
-  readonly row: number;
-  readonly attempt: number;
-}
+import type { Attempt } from '../../attack.ts';
 
 /** Below so many examples in a pass engines lose speed, so that later attempts of one example are tried beside earlier ones. */
 const SPECULATE_BELOW = 16;
@@ -29,17 +24,17 @@ export class Board {
     this.#broken = new Int32Array(rows).fill(attempts);
   }
 
-  /** Up to `room` jobs to begin beside `running` others. */
-  take(room: number, running: number): Job[] {
-    const jobs: Job[] = [];
-    while (jobs.length < room) {
-      const row = this.#queue.shift() ?? this.#early(running + jobs.length);
+  /** Up to `room` attempts to begin beside `running` others. */
+  take(room: number, running: number): Attempt[] {
+    const attempts: Attempt[] = [];
+    while (attempts.length < room) {
+      const row = this.#queue.shift() ?? this.#early(running + attempts.length);
       if (row === undefined) break;
-      jobs.push({ row, attempt: this.#next[row] as number });
+      attempts.push({ row, nth: this.#next[row] as number });
       this.#next[row] = (this.#next[row] as number) + 1;
       this.#flying[row] = (this.#flying[row] as number) + 1;
     }
-    return jobs;
+    return attempts;
   }
 
   /** The example with the fewest attempts begun, when passes would be nearly empty without it. */
@@ -53,19 +48,19 @@ export class Board {
     return best;
   }
 
-  /** Ends a job. True when it broke its example earlier than any other attempt did. */
-  finish({ row, attempt }: Job, broke: boolean): boolean {
+  /** Ends an attempt. True when it broke its example earlier than any other attempt did. */
+  finish({ row, nth }: Attempt, broke: boolean): boolean {
     const flying = (this.#flying[row] as number) - 1;
     this.#flying[row] = flying;
-    const first = broke && attempt < (this.#broken[row] as number);
-    if (first) this.#broken[row] = attempt;
+    const first = broke && nth < (this.#broken[row] as number);
+    if (first) this.#broken[row] = nth;
     const unbroken = this.#broken[row] === this.#attempts;
     if (unbroken && flying === 0 && (this.#next[row] as number) < this.#attempts) this.#queue.push(row);
     return first;
   }
 
-  /** Whether an earlier attempt has broken the example already, so that this job is of no use. */
-  obsolete({ row, attempt }: Job): boolean {
-    return attempt > (this.#broken[row] as number);
+  /** Whether an earlier attempt has broken the example already, so that this attempt is of no use. */
+  obsolete({ row, nth }: Attempt): boolean {
+    return nth > (this.#broken[row] as number);
   }
 }

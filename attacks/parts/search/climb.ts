@@ -1,15 +1,14 @@
 /** Gradient ascent: with restarts over the queue of survivors, or in lockstep to the last step whatever the target says. */
 import { tf } from '../../../tensor/tf.ts';
-import type { AttackRun, Batch, Loss, Target, Threat } from '../../attack.ts';
+import type { AttackRun, Attempt, Batch, Loss, Target, Threat } from '../../attack.ts';
 import { crossEntropy, klDivergence, type LossName, margin } from '../losses.ts';
 import { randomStart } from '../start.ts';
 import type { Step } from '../step.ts';
-import type { Job } from './board.ts';
-import { rowsOf, turn } from './outcome.ts';
+import { rowsOf, turn } from './finds.ts';
 import { search } from './search.ts';
 
-/** Starting points `[k,h,w,c]` for jobs whose clean images are `x`, in the box and the budget. The caller owns the result. */
-export type Starts = (x: tf.Tensor4D, jobs: readonly Job[]) => tf.Tensor4D;
+/** Starting points `[k,h,w,c]` for attempts whose clean images are `x`, in the box and the budget. The caller owns the result. */
+export type Starts = (x: tf.Tensor4D, attempts: readonly Attempt[]) => tf.Tensor4D;
 
 export interface Climb {
   readonly steps: number;
@@ -23,11 +22,11 @@ export interface Climb {
 
 /** Random points of the ball, by example and attempt; attempt 0 is the image itself unless `firstRandom`. */
 export function randomStarts(batch: Batch, threat: Threat, run: AttackRun, firstRandom: boolean): Starts {
-  return (x, jobs) => {
-    const rngs = jobs.map((j) => run.rng.fork(batch.ids[j.row] as number).fork(j.attempt));
+  return (x, attempts) => {
+    const rngs = attempts.map((j) => run.rng.fork(batch.ids[j.row] as number).fork(j.nth));
     const random = randomStart(x, threat, rngs);
-    if (firstRandom || jobs.every((j) => j.attempt > 0)) return random;
-    const rows = jobs.map((j, i) => (j.attempt === 0 ? i : jobs.length + i));
+    if (firstRandom || attempts.every((j) => j.nth > 0)) return random;
+    const rows = attempts.map((j, i) => (j.nth === 0 ? i : attempts.length + i));
     const mixed = tf.tidy(() => rowsOf(tf.concat([x, random], 0) as tf.Tensor4D, rows));
     random.dispose();
     return mixed;

@@ -1,12 +1,11 @@
 /** The classes of every example in the order of its clean logits, for targeted attacks. */
 import { tf } from '../../../tensor/tf.ts';
-import type { AttackRun, Batch, Target } from '../../attack.ts';
-import type { Job } from './board.ts';
+import type { AttackRun, Attempt, Batch, Target } from '../../attack.ts';
 import { cleanLogits } from './climb.ts';
 
 export interface Ranks {
-  /** The class of rank `rank(job)` of every job's example, 0 being the largest logit: `[k]` int32, inside a tidy or the caller's. */
-  tensor(jobs: readonly Job[], rank: (job: Job) => number): tf.Tensor1D;
+  /** The class of rank `rank(attempt)` of every attempt's example, 0 being the largest logit: `[k]` int32, inside a tidy or the caller's. */
+  tensor(attempts: readonly Attempt[], rank: (attempt: Attempt) => number): tf.Tensor1D;
   /** The class of rank `rank` of the example in this row of the batch. */
   at(row: number, rank: number): number;
 }
@@ -20,9 +19,9 @@ export async function classesByRank(batch: Batch, target: Target, run: AttackRun
   const at = (row: number, rank: number) => classes[row * target.classes + rank] as number;
   return {
     at,
-    tensor: (jobs, rank) =>
+    tensor: (attempts, rank) =>
       tf.tensor1d(
-        Int32Array.from(jobs, (job) => at(job.row, rank(job))),
+        Int32Array.from(attempts, (attempt) => at(attempt.row, rank(attempt))),
         'int32',
       ),
   };

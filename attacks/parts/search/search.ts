@@ -1,10 +1,9 @@
 /** Iterative gradient attacks over a queue of examples: whoever is broken or through leaves the pass, and the next takes the place. */
 import { tf } from '../../../tensor/tf.ts';
-import type { AttackRun, Batch, Loss, Target } from '../../attack.ts';
+import type { AttackRun, Attempt, Batch, Loss, Target } from '../../attack.ts';
 import type { Step } from '../step.ts';
 import { Attempts, type Pass, rowIndices } from './attempts.ts';
-import type { Job } from './board.ts';
-import { predictedClasses, rowsOf } from './outcome.ts';
+import { predictedClasses, rowsOf } from './finds.ts';
 
 export interface Search {
   /** Restarts, targets or draws per example. */
@@ -12,16 +11,16 @@ export interface Search {
   /** Gradient steps per attempt; 0 only looks at the starts. */
   readonly steps: number;
   readonly step: Step;
-  /** Starting points of the jobs, whose clean images are `x` `[k,h,w,c]`, in the same order. The search owns the result. */
-  start(x: tf.Tensor4D, jobs: readonly Job[]): tf.Tensor4D;
-  /** The loss of the jobs; `y` and `rows` are `[k]` int32: their labels and their rows in the batch. */
-  loss(jobs: readonly Job[], y: tf.Tensor1D, rows: tf.Tensor1D): Loss;
+  /** Starting points of the attempts, whose clean images are `x` `[k,h,w,c]`, in the same order. The search owns the result. */
+  start(x: tf.Tensor4D, attempts: readonly Attempt[]): tf.Tensor4D;
+  /** The loss of the attempts; `y` and `rows` are `[k]` int32: their labels and their rows in the batch. */
+  loss(attempts: readonly Attempt[], y: tf.Tensor1D, rows: tf.Tensor1D): Loss;
 }
 
-/** Jobs in a pass, each a row of the tensors. */
+/** Attempts in a pass, each a row of the tensors. */
 interface Lanes {
-  readonly jobs: readonly Job[];
-  /** Steps taken by each job. */
+  readonly attempts: readonly Attempt[];
+  /** Steps taken by each attempt. */
   readonly taken: readonly number[];
   readonly x: tf.Tensor4D;
   readonly memory: tf.Tensor4D | undefined;
@@ -30,7 +29,7 @@ interface Lanes {
 function gather(lanes: Lanes, keep: readonly number[]): Lanes | undefined {
   if (keep.length === 0) return undefined;
   return {
-    jobs: keep.map((i) => lanes.jobs[i] as Job),
+    attempts: keep.map((i) => lanes.attempts[i] as Attempt),
     taken: keep.map((i) => lanes.taken[i] as number),
     x: rowsOf(lanes.x, keep),
     memory: lanes.memory && rowsOf(lanes.memory, keep),
@@ -40,10 +39,10 @@ function gather(lanes: Lanes, keep: readonly number[]): Lanes | undefined {
 function join(a: Lanes | undefined, b: Lanes | undefined): Lanes | undefined {
   if (!a || !b) return a ?? b;
   const both = {
-    jobs: [...a.jobs, ...b.jobs],
+    attempts: [...a.attempts, ...b.attempts],
     taken: [...a.taken, ...b.taken],
     x: tf.concat([a.x, b.x], 0) as tf.Tensor4D,
-    // a job that has just begun has no memory yet: zero
+    // an attempt that has just begun has no memory yet: zero
     memory: tf.tidy(() => {
       if (!a.memory && !b.memory) return undefined;
       return tf.concat([a.memory ?? tf.zerosLike(a.x), b.memory ?? tf.zerosLike(b.x)], 0) as tf.Tensor4D;
@@ -64,40 +63,40 @@ function release(lanes: Lanes | undefined): void {
  * Climbs from the start of every attempt and looks at every point on the way; an example leaves at its first misclassified point.
  * Returns what `Attack.perturb` must. Passes per attempt that fails: `steps + 1` forward, `steps` backward.
  */
-export async function search(batch: Batch, target: Target, run: AttackRun, plan: Search): Promise<tf.Tensor4D> {
+export async function search(batch: Batch, target: Target, run: AttackRun, options: Search): Promise<tf.Tensor4D> {
   if (target.classes < 2) return batch.x.clone(); // there is no wrong class
-  const attempts = new Attempts(batch, run, { attempts: plan.attempts, iterations: plan.attempts * (plan.steps + 1) - 1 });
-  return attempts.workOff(new ClimbingPass(attempts, target, run.batchSize, plan));
+  const attempts = new Attempts(batch, run, { attempts: options.attempts, iterations: options.attempts * (options.steps + 1) - 1 });
+  return attempts.workOff(new ClimbingPass(attempts, target, run.batchSize, options));
 }
 
 class ClimbingPass implements Pass {
   readonly #attempts: Attempts;
   readonly #target: Target;
   readonly #batchSize: number;
-  readonly #plan: Search;
+  readonly #options: Search;
   #lanes: Lanes | undefined;
-  /** Jobs that have taken all their steps; their last point has yet to be looked at. */
+  /** Attempts that have taken all their steps; their last point has yet to be looked at. */
   #ended: Lanes | undefined;
 
-  constructor(attempts: Attempts, target: Target, batchSize: number, plan: Search) {
+  constructor(attempts: Attempts, target: Target, batchSize: number, options: Search) {
     this.#attempts = attempts;
     this.#target = target;
     this.#batchSize = batchSize;
-    this.#plan = plan;
+    this.#options = options;
   }
 
   get running(): number {
-    return this.#lanes?.jobs.length ?? 0;
+    return this.#lanes?.attempts.length ?? 0;
   }
   get waiting(): number {
-    return this.#ended?.jobs.length ?? 0;
+    return this.#ended?.attempts.length ?? 0;
   }
 
-  begin(jobs: readonly Job[], images: tf.Tensor4D): void {
-    const x = this.#plan.start(images, jobs);
+  begin(attempts: readonly Attempt[], images: tf.Tensor4D): void {
+    const x = this.#options.start(images, attempts);
     images.dispose();
-    const begun = { jobs, taken: jobs.map(() => 0), x, memory: undefined };
-    if (this.#plan.steps === 0) this.#ended = join(this.#ended, begun);
+    const begun = { attempts, taken: attempts.map(() => 0), x, memory: undefined };
+    if (this.#options.steps === 0) this.#ended = join(this.#ended, begun);
     else this.#lanes = join(this.#lanes, begun);
   }
 
@@ -107,33 +106,33 @@ class ClimbingPass implements Pass {
     if (this.waiting >= this.#batchSize) await this.#look();
   }
 
-  /** One step of every job in the pass. */
+  /** One step of every attempt in the pass. */
   async #climb(): Promise<void> {
     const lanes = this.#lanes as Lanes;
-    const { jobs } = lanes;
-    const [y, rows] = [this.#attempts.labelsOf(jobs), rowIndices(jobs)];
-    const { loss, logits, grad } = this.#target.gradient(lanes.x, this.#plan.loss(jobs, y, rows));
+    const { attempts } = lanes;
+    const [y, rows] = [this.#attempts.labelsOf(attempts), rowIndices(attempts)];
+    const { loss, logits, grad } = this.#target.gradient(lanes.x, this.#options.loss(attempts, y, rows));
     tf.dispose([loss, y, rows]);
     const predicted = await predictedClasses(logits);
     logits.dispose();
     const broken = this.#settle(lanes, predicted);
-    const origin = this.#attempts.imagesOf(jobs);
-    const next = this.#plan.step({ x: lanes.x, origin, grad, memory: lanes.memory });
+    const origin = this.#attempts.imagesOf(attempts);
+    const next = this.#options.step({ x: lanes.x, origin, grad, memory: lanes.memory });
     tf.dispose([origin, grad]);
     release(lanes);
-    this.#sort({ jobs, taken: lanes.taken.map((t) => t + 1), x: next.x, memory: next.memory }, broken);
+    this.#sort({ attempts, taken: lanes.taken.map((t) => t + 1), x: next.x, memory: next.memory }, broken);
   }
 
-  /** Jobs that go on stay in the pass, those that are through wait for the last look, the others leave. */
+  /** Attempts that go on stay in the pass, those that are through wait for the last look, the others leave. */
   #sort(lanes: Lanes, broken: readonly boolean[]): void {
     const on: number[] = [];
     const through: number[] = [];
-    lanes.jobs.forEach((job, i) => {
+    lanes.attempts.forEach((attempt, i) => {
       if (broken[i]) return;
-      if (this.#attempts.obsolete(job)) this.#attempts.end(job, false);
-      else (lanes.taken[i] === this.#plan.steps ? through : on).push(i);
+      if (this.#attempts.obsolete(attempt)) this.#attempts.end(attempt, false);
+      else (lanes.taken[i] === this.#options.steps ? through : on).push(i);
     });
-    if (on.length === lanes.jobs.length) {
+    if (on.length === lanes.attempts.length) {
       this.#lanes = lanes;
       return;
     }
@@ -143,26 +142,26 @@ class ClimbingPass implements Pass {
     release(lanes);
   }
 
-  /** The last look at the points of jobs that are through. */
+  /** The last look at the points of attempts that are through. */
   async #look(): Promise<void> {
     const lanes = this.#ended as Lanes;
     const logits = this.#target.logits(lanes.x);
     const predicted = await predictedClasses(logits);
     logits.dispose();
     const broken = this.#settle(lanes, predicted);
-    lanes.jobs.forEach((job, i) => {
-      if (!broken[i]) this.#attempts.end(job, false);
+    lanes.attempts.forEach((attempt, i) => {
+      if (!broken[i]) this.#attempts.end(attempt, false);
     });
     release(lanes);
     this.#ended = undefined;
   }
 
-  /** Keeps the points that are misclassified, and says which jobs they end. */
+  /** Keeps the points that are misclassified, and says which attempts they end. */
   #settle(lanes: Lanes, predicted: Int32Array): boolean[] {
-    const broken = lanes.jobs.map((job, i) => predicted[i] !== this.#attempts.labelOf(job));
-    const finds = lanes.jobs.flatMap((job, place) => {
-      if (!broken[place] || !this.#attempts.end(job, true)) return [];
-      return [{ place, job, iteration: job.attempt * (this.#plan.steps + 1) + (lanes.taken[place] as number) }];
+    const broken = lanes.attempts.map((attempt, i) => predicted[i] !== this.#attempts.labelOf(attempt));
+    const finds = lanes.attempts.flatMap((attempt, place) => {
+      if (!broken[place] || !this.#attempts.end(attempt, true)) return [];
+      return [{ place, attempt, iteration: attempt.nth * (this.#options.steps + 1) + (lanes.taken[place] as number) }];
     });
     this.#attempts.keep(lanes.x, finds);
     return broken;

@@ -1,7 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
-import type { AttackRun, Batch } from '../../../../attacks/attack.ts';
+import type { AttackRun, Attempt, Batch } from '../../../../attacks/attack.ts';
 import { Attempts, type Pass } from '../../../../attacks/parts/search/attempts.ts';
-import type { Job } from '../../../../attacks/parts/search/board.ts';
 import { Rng } from '../../../../tensor/rng.ts';
 import { tf } from '../../../../tensor/tf.ts';
 import { startEngine } from '../../engine.ts';
@@ -11,7 +10,7 @@ beforeAll(startEngine);
 /** Example `row` falls to attempt `row` at its second look; the point that breaks it is the image plus one. */
 class Toy implements Pass {
   readonly #attempts: Attempts;
-  #lanes: { job: Job; looks: number; image: number }[] = [];
+  #lanes: { attempt: Attempt; looks: number; image: number }[] = [];
   readonly sizes: number[] = [];
   disposed = 0;
 
@@ -23,10 +22,10 @@ class Toy implements Pass {
     return this.#lanes.length;
   }
 
-  begin(jobs: readonly Job[], images: tf.Tensor4D): void {
+  begin(attempts: readonly Attempt[], images: tf.Tensor4D): void {
     const values = images.dataSync();
     images.dispose();
-    this.#lanes.push(...jobs.map((job, i) => ({ job, looks: 0, image: values[i] as number })));
+    this.#lanes.push(...attempts.map((attempt, i) => ({ attempt, looks: 0, image: values[i] as number })));
   }
 
   async advance(): Promise<void> {
@@ -35,13 +34,16 @@ class Toy implements Pass {
       this.#lanes.map((lane) => lane.image + 1),
       [this.running, 1, 1, 1],
     );
-    const finds = this.#lanes.flatMap(({ job, looks }, place) =>
-      looks === 1 && job.attempt === job.row && this.#attempts.end(job, true) ? [{ place, job, iteration: 2 * job.attempt + looks }] : [],
+    const finds = this.#lanes.flatMap(({ attempt, looks }, place) =>
+      looks === 1 && attempt.nth === attempt.row && this.#attempts.end(attempt, true)
+        ? [{ place, attempt, iteration: 2 * attempt.nth + looks }]
+        : [],
     );
     this.#attempts.keep(x, finds);
     x.dispose();
     const on = this.#lanes.filter(({ looks }) => looks === 0);
-    for (const { job } of this.#lanes) if (!on.some((lane) => lane.job === job) && job.attempt !== job.row) this.#attempts.end(job, false);
+    for (const { attempt } of this.#lanes)
+      if (!on.some((lane) => lane.attempt === attempt) && attempt.nth !== attempt.row) this.#attempts.end(attempt, false);
     for (const lane of on) lane.looks++;
     this.#lanes = on;
   }

@@ -3,7 +3,7 @@ import { selectRows } from '../../../tensor/fused.ts';
 import { atNorm, type NormName } from '../../../tensor/norms/index.ts';
 import { tf } from '../../../tensor/tf.ts';
 import type { Loss, Target } from '../../attack.ts';
-import { rowsOf } from '../search/outcome.ts';
+import { rowsOf } from '../search/finds.ts';
 import { APGD, type ApgdNorm } from './norms.ts';
 import type { Schedule } from './schedule.ts';
 
@@ -55,7 +55,7 @@ function choose(a: tf.Tensor4D, b: tf.Tensor4D, takeB: readonly boolean[]): tf.T
   return mixed;
 }
 
-export class Ascent<T> {
+export class Runs<T> {
   readonly #norm: ApgdNorm;
   /** Passes over which a gradient is averaged. */
   readonly #draws: number;

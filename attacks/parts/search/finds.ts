@@ -27,7 +27,7 @@ export function rowsOf<T extends tf.Tensor>(t: T, rows: ArrayLike<number>): T {
 const NEVER = 0x7fffffff;
 
 /** Collects adversarial examples as they are found, in any order, without a copy to the host. */
-export class Outcome {
+export class Finds {
   readonly #batch: Batch;
   readonly #chunks: tf.Tensor4D[] = [];
   /** Row of each example's result in the batch followed by the chunks. */
