@@ -8,6 +8,7 @@ export type {
   Batch,
   EnsemblePlugin,
   Loss,
+  Paper,
   Passes,
   Target,
   Threat,

@@ -1,14 +1,17 @@
 /** APGD on the cross-entropy, Croce and Hein 2020 (arXiv 2003.01690). */
+
 import { defineAttack } from './attack.ts';
 import { apgdSearch } from './parts/apgd/apgd.ts';
 import { APGD_NORMS } from './parts/apgd/norms.ts';
 import { type ApgdParams, apgdCost, apgdParams } from './parts/apgd/params.ts';
 import { crossEntropy } from './parts/losses.ts';
+import { CROCE_2020 } from './parts/papers.ts';
 
 export default defineAttack<ApgdParams>({
   name: 'apgd-ce',
   title: 'APGD-CE',
   paper: 'Croce and Hein 2020 (arXiv 2003.01690)',
+  references: [CROCE_2020],
   version: 1,
   access: 'gradient',
   norms: APGD_NORMS,

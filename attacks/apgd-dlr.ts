@@ -1,15 +1,18 @@
 /** APGD on the difference of logits ratio, Croce and Hein 2020 (arXiv 2003.01690). */
+
 import { RampartError } from '../errors.ts';
 import { defineAttack } from './attack.ts';
 import { apgdSearch } from './parts/apgd/apgd.ts';
 import { APGD_NORMS } from './parts/apgd/norms.ts';
 import { type ApgdParams, apgdCost, apgdParams } from './parts/apgd/params.ts';
 import { dlr } from './parts/dlr.ts';
+import { CROCE_2020 } from './parts/papers.ts';
 
 export default defineAttack<ApgdParams>({
   name: 'apgd-dlr',
   title: 'APGD-DLR',
   paper: 'Croce and Hein 2020 (arXiv 2003.01690)',
+  references: [CROCE_2020],
   version: 1,
   access: 'gradient',
   norms: APGD_NORMS,

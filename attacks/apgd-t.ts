@@ -1,4 +1,5 @@
 /** Targeted APGD on the targeted difference of logits ratio, Croce and Hein 2020 (arXiv 2003.01690). */
+
 import { z } from 'zod';
 import { RampartError } from '../errors.ts';
 import { defineAttack } from './attack.ts';
@@ -6,6 +7,7 @@ import { apgdSearch } from './parts/apgd/apgd.ts';
 import { APGD_NORMS } from './parts/apgd/norms.ts';
 import { apgdCost, apgdParams } from './parts/apgd/params.ts';
 import { targetedDlr } from './parts/dlr.ts';
+import { CROCE_2020 } from './parts/papers.ts';
 import { classesByRank } from './parts/search/ranks.ts';
 
 const params = apgdParams.extend({
@@ -17,6 +19,7 @@ export default defineAttack<ApgdTargetedParams>({
   name: 'apgd-t',
   title: 'APGD-T',
   paper: 'Croce and Hein 2020 (arXiv 2003.01690)',
+  references: [CROCE_2020],
   version: 1,
   access: 'gradient',
   norms: APGD_NORMS,

@@ -76,11 +76,26 @@ export interface Attack {
   perturb(batch: Batch, target: Target, threat: Threat, run: AttackRun): Promise<tf.Tensor4D>;
 }
 
+/** A paper as a bibliography names it; `venue` is absent where it has appeared on arXiv alone. */
+export interface Paper {
+  /** Unique: `madry2018towards`. */
+  readonly key: string;
+  /** `Family, Given and Family, Given`. */
+  readonly author: string;
+  readonly title: string;
+  readonly venue?: string;
+  readonly year: number;
+  /** arXiv number. */
+  readonly arxiv?: string;
+}
+
 export interface AttackPlugin<P = unknown> {
   readonly name: string;
   readonly title: string;
   /** Authors, year and arXiv number or venue. */
   readonly paper: string;
+  /** The papers that `paper` names, for the bibliography of a report. */
+  readonly references?: readonly Paper[];
   /** Raised when the same parameters would give other results. */
   readonly version: number;
   /** What the attacker may ask: gradients, scores, decisions, or only other models. */
@@ -101,6 +116,7 @@ export interface EnsemblePlugin<P = unknown> {
   readonly name: string;
   readonly title: string;
   readonly paper: string;
+  readonly references?: readonly Paper[];
   readonly version: number;
   readonly access: AttackPlugin['access'];
   readonly norms: readonly NormName[];

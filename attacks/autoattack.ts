@@ -1,7 +1,9 @@
 /** AutoAttack, Croce and Hein 2020 (arXiv 2003.01690), and 2021 (arXiv 2103.01208) for L1: the authors' three versions, member by member. */
+
 import { z } from 'zod';
 import { atNorm, type ByNorm, normsIn } from '../tensor/norms/index.ts';
 import { defineEnsemble } from './attack.ts';
+import { CROCE_2020 } from './parts/papers.ts';
 
 const params = z.strictObject({
   version: z
@@ -60,6 +62,7 @@ export default defineEnsemble<AutoAttackParams>({
   name: 'autoattack',
   title: 'AutoAttack',
   paper: 'Croce and Hein 2020 (arXiv 2003.01690)',
+  references: [CROCE_2020],
   version: 1,
   access: 'gradient',
   norms: normsIn(STANDARD),

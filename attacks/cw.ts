@@ -16,6 +16,16 @@ export default defineAttack<z.infer<typeof params>>({
   name: 'cw',
   title: 'CW',
   paper: 'Carlini and Wagner 2017 (arXiv 1608.04644), margin loss f6 climbed by PGD',
+  references: [
+    {
+      key: 'carlini2017towards',
+      author: 'Carlini, Nicholas and Wagner, David',
+      title: 'Towards Evaluating the Robustness of Neural Networks',
+      venue: 'IEEE Symposium on Security and Privacy',
+      year: 2017,
+      arxiv: '1608.04644',
+    },
+  ],
   version: 1,
   access: 'gradient',
   norms: GRADIENT_NORMS,

@@ -1,8 +1,10 @@
 /** Targeted FAB: towards one class at a time, in the order of the clean logits, Croce and Hein 2020 (arXiv 1907.02044 and 2003.01690). */
+
 import { z } from 'zod';
 import { defineAttack } from './attack.ts';
 import { fabParams, fabSearch } from './parts/fab/fab.ts';
 import { HYPERPLANE_NORMS } from './parts/fab/hyperplane.ts';
+import { CROCE_2020_FAB } from './parts/papers.ts';
 import { classesByRank } from './parts/search/ranks.ts';
 
 const params = fabParams.extend({
@@ -14,6 +16,7 @@ export default defineAttack<FabTargetedParams>({
   name: 'fab-t',
   title: 'FAB-T',
   paper: 'Croce and Hein 2020 (arXiv 1907.02044)',
+  references: [CROCE_2020_FAB],
   version: 1,
   access: 'gradient',
   norms: HYPERPLANE_NORMS,

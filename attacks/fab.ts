@@ -1,12 +1,15 @@
 /** FAB, the fast adaptive boundary attack, Croce and Hein 2020 (arXiv 1907.02044). */
+
 import { defineAttack } from './attack.ts';
 import { type FabParams, fabParams, fabSearch } from './parts/fab/fab.ts';
 import { HYPERPLANE_NORMS } from './parts/fab/hyperplane.ts';
+import { CROCE_2020_FAB } from './parts/papers.ts';
 
 export default defineAttack<FabParams>({
   name: 'fab',
   title: 'FAB',
   paper: 'Croce and Hein 2020 (arXiv 1907.02044)',
+  references: [CROCE_2020_FAB],
   version: 1,
   access: 'gradient',
   norms: HYPERPLANE_NORMS,

@@ -12,6 +12,16 @@ export default defineAttack<z.infer<typeof params>>({
   name: 'fgsm',
   title: 'FGSM',
   paper: 'Goodfellow, Shlens and Szegedy 2015 (arXiv 1412.6572)',
+  references: [
+    {
+      key: 'goodfellow2015explaining',
+      author: 'Goodfellow, Ian J. and Shlens, Jonathon and Szegedy, Christian',
+      title: 'Explaining and Harnessing Adversarial Examples',
+      venue: 'International Conference on Learning Representations',
+      year: 2015,
+      arxiv: '1412.6572',
+    },
+  ],
   version: 1,
   access: 'gradient',
   norms: GRADIENT_NORMS,

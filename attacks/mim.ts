@@ -1,7 +1,9 @@
 /** MI-FGSM, Dong et al. 2018 (arXiv 1710.06081): iterative FGSM with momentum. */
+
 import { z } from 'zod';
 import { GRADIENT_NORMS } from '../tensor/norms/index.ts';
 import { defineAttack } from './attack.ts';
+import { DONG_2018 } from './parts/papers.ts';
 import { climbingSearch } from './parts/search/climb.ts';
 import { momentum } from './parts/step.ts';
 
@@ -18,6 +20,7 @@ export default defineAttack<z.infer<typeof params>>({
   name: 'mim',
   title: 'MIM',
   paper: 'Dong et al. 2018 (arXiv 1710.06081)',
+  references: [DONG_2018],
   version: 1,
   access: 'gradient',
   norms: GRADIENT_NORMS,

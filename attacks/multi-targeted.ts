@@ -33,6 +33,15 @@ export default defineAttack<Params>({
   name: 'multi-targeted',
   title: 'MultiTargeted',
   paper: 'Gowal et al. 2019 (arXiv 1910.09338)',
+  references: [
+    {
+      key: 'gowal2019alternative',
+      author: 'Gowal, Sven and Uesato, Jonathan and Qin, Chongli and Huang, Po-Sen and Mann, Timothy and Kohli, Pushmeet',
+      title: 'An Alternative Surrogate Loss for PGD-based Adversarial Testing',
+      year: 2019,
+      arxiv: '1910.09338',
+    },
+  ],
   version: 1,
   access: 'gradient',
   norms: GRADIENT_NORMS,

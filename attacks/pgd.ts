@@ -1,9 +1,11 @@
 /** PGD, Madry et al. 2018 (arXiv 1706.06083), eq. 1, with random restarts. */
+
 import { z } from 'zod';
 import { GRADIENT_NORMS } from '../tensor/norms/index.ts';
 import { type Attack, defineAttack } from './attack.ts';
 import { averagedTarget } from './parts/expectation.ts';
 import { lossName } from './parts/losses.ts';
+import { MADRY_2018 } from './parts/papers.ts';
 import { climbingSearch, type Starts } from './parts/search/climb.ts';
 import { steepest } from './parts/step.ts';
 
@@ -33,6 +35,7 @@ export default defineAttack<PgdParams>({
   name: 'pgd',
   title: 'PGD',
   paper: 'Madry et al. 2018 (arXiv 1706.06083)',
+  references: [MADRY_2018],
   version: 1,
   access: 'gradient',
   norms: GRADIENT_NORMS,

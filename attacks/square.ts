@@ -34,6 +34,16 @@ export default defineAttack<SquareParams>({
   name: 'square',
   title: 'Square',
   paper: 'Andriushchenko, Croce, Flammarion and Hein 2020 (arXiv 1912.00049)',
+  references: [
+    {
+      key: 'andriushchenko2020square',
+      author: 'Andriushchenko, Maksym and Croce, Francesco and Flammarion, Nicolas and Hein, Matthias',
+      title: 'Square Attack: a query-efficient black-box adversarial attack via random search',
+      venue: 'European Conference on Computer Vision',
+      year: 2020,
+      arxiv: '1912.00049',
+    },
+  ],
   version: 1,
   access: 'scores',
   norms: SQUARE_NORMS,

@@ -1,4 +1,5 @@
 /** Transfer: adversarial examples made on other models of the suite, then tried on this one. Liu et al. 2017 (arXiv 1611.02770), ensemble in logits. */
+
 import { z } from 'zod';
 import { RampartError, unknownName } from '../errors.ts';
 import type { Classifier } from '../models/classifier.ts';
@@ -7,6 +8,7 @@ import { tf } from '../tensor/tf.ts';
 import { type AttackRun, type Batch, defineAttack, type Target, type Threat } from './attack.ts';
 import { diverse } from './parts/diversity.ts';
 import { crossEntropy, margin } from './parts/losses.ts';
+import { DONG_2018 } from './parts/papers.ts';
 import { climb, randomStarts } from './parts/search/climb.ts';
 import { Finds, predictedClasses, rowsOf } from './parts/search/finds.ts';
 import { momentum } from './parts/step.ts';
@@ -75,6 +77,25 @@ export default defineAttack<Params>({
   name: 'transfer',
   title: 'Transfer',
   paper: 'Liu et al. 2017 (arXiv 1611.02770); Dong et al. 2018 (arXiv 1710.06081); Xie et al. 2019 (arXiv 1803.06978)',
+  references: [
+    {
+      key: 'liu2017delving',
+      author: 'Liu, Yanpei and Chen, Xinyun and Liu, Chang and Song, Dawn',
+      title: 'Delving into Transferable Adversarial Examples and Black-box Attacks',
+      venue: 'International Conference on Learning Representations',
+      year: 2017,
+      arxiv: '1611.02770',
+    },
+    DONG_2018,
+    {
+      key: 'xie2019improving',
+      author: 'Xie, Cihang and Zhang, Zhishuai and Zhou, Yuyin and Bai, Song and Wang, Jianyu and Ren, Zhou and Yuille, Alan',
+      title: 'Improving Transferability of Adversarial Examples with Input Diversity',
+      venue: 'IEEE/CVF Conference on Computer Vision and Pattern Recognition',
+      year: 2019,
+      arxiv: '1803.06978',
+    },
+  ],
   version: 1,
   access: 'transfer',
   norms: GRADIENT_NORMS,

@@ -23,6 +23,16 @@ export default defineAttack<z.infer<typeof params>>({
   name: '${name}',
   title: '${name}',
   paper: 'Kurakin et al. 2017 (arXiv 1607.02533)',
+  references: [
+    {
+      key: 'kurakin2017physical',
+      author: 'Kurakin, Alexey and Goodfellow, Ian J. and Bengio, Samy',
+      title: 'Adversarial examples in the physical world',
+      venue: 'International Conference on Learning Representations, Workshop Track',
+      year: 2017,
+      arxiv: '1607.02533',
+    },
+  ],
   version: 1,
   access: 'gradient',
   norms: GRADIENT_NORMS,
@@ -54,6 +64,7 @@ export function defenseFiles(name: string): Scaffold {
   const plugin = `/** ${name}: PGD adversarial training of Madry et al. 2018 (arXiv 1706.06083), to start from; name your own source here and below. */
 import { z } from 'zod';
 import { crossEntropy } from '../attacks/parts/losses.ts';
+import { MADRY_2018 } from '../attacks/parts/papers.ts';
 import { GRADIENT_NORMS } from '../tensor/norms/index.ts';
 import { tf } from '../tensor/tf.ts';
 import { defineDefense } from './defense.ts';
@@ -67,6 +78,7 @@ export default defineDefense<z.infer<typeof params>>({
   name: '${name}',
   title: '${name}',
   paper: 'Madry et al. 2018 (arXiv 1706.06083)',
+  references: [MADRY_2018],
   version: 1,
   kind: 'training',
   norms: GRADIENT_NORMS,

@@ -55,6 +55,16 @@ export function awp(bases: readonly TrainingDefense[]) {
     name: 'awp',
     title: 'Adversarial weight perturbation',
     paper: 'Wu et al. 2020 (arXiv 2004.05884)',
+    references: [
+      {
+        key: 'wu2020adversarial',
+        author: 'Wu, Dongxian and Xia, Shu-Tao and Wang, Yisen',
+        title: 'Adversarial Weight Perturbation Helps Robust Generalization',
+        venue: 'Advances in Neural Information Processing Systems',
+        year: 2020,
+        arxiv: '2004.05884',
+      },
+    ],
     version: 1,
     kind: 'training',
     norms,

@@ -10,6 +10,16 @@ export default defineDefense<z.infer<typeof params>>({
   name: 'bit-depth',
   title: 'Bit-depth squeezing',
   paper: 'Xu et al. 2018 (arXiv 1704.01155)',
+  references: [
+    {
+      key: 'xu2018feature',
+      author: 'Xu, Weilin and Evans, David and Qi, Yanjun',
+      title: 'Feature Squeezing: Detecting Adversarial Examples in Deep Neural Networks',
+      venue: 'Network and Distributed System Security Symposium',
+      year: 2018,
+      arxiv: '1704.01155',
+    },
+  ],
   version: 1,
   kind: 'wrapper',
   gradient: 'straight-through',

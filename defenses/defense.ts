@@ -1,6 +1,6 @@
 /** The contract of a defense: a training objective, or a wrapper around a trained classifier. */
 import type { ZodType } from 'zod';
-import type { Batch, Target, Threat } from '../attacks/attack.ts';
+import type { Batch, Paper, Target, Threat } from '../attacks/attack.ts';
 import type { Classifier } from '../models/classifier.ts';
 import type { Network } from '../models/network.ts';
 import type { NormName } from '../tensor/norms/index.ts';
@@ -66,7 +66,10 @@ export interface Training {
 interface Common<P> {
   readonly name: string;
   readonly title: string;
+  /** Authors, year and arXiv number or venue. */
   readonly paper: string;
+  /** The papers that `paper` names, for the bibliography of a report. */
+  readonly references?: readonly Paper[];
   /** Raised when the same parameters would train another model. */
   readonly version: number;
   readonly params: ZodType<P>;

@@ -14,6 +14,16 @@ export default defineDefense<z.infer<typeof params>>({
   name: 'fgsm-rs',
   title: 'Fast adversarial training (FGSM-RS)',
   paper: 'Wong et al. 2020 (arXiv 2001.03994)',
+  references: [
+    {
+      key: 'wong2020fast',
+      author: 'Wong, Eric and Rice, Leslie and Kolter, J. Zico',
+      title: 'Fast is better than free: Revisiting adversarial training',
+      venue: 'International Conference on Learning Representations',
+      year: 2020,
+      arxiv: '2001.03994',
+    },
+  ],
   version: 1,
   kind: 'training',
   norms: ['Linf'],

@@ -17,6 +17,17 @@ export default defineDefense<z.infer<typeof params>>({
   name: 'free-at',
   title: 'Free adversarial training',
   paper: 'Shafahi et al. 2019 (arXiv 1904.12843)',
+  references: [
+    {
+      key: 'shafahi2019adversarial',
+      author:
+        'Shafahi, Ali and Najibi, Mahyar and Ghiasi, Amin and Xu, Zheng and Dickerson, John and Studer, Christoph and Davis, Larry S. and Taylor, Gavin and Goldstein, Tom',
+      title: 'Adversarial Training for Free!',
+      venue: 'Advances in Neural Information Processing Systems',
+      year: 2019,
+      arxiv: '1904.12843',
+    },
+  ],
   version: 1,
   kind: 'training',
   norms: ['Linf'],

@@ -24,6 +24,15 @@ export function hat(trades: TrainingDefense) {
     name: 'hat',
     title: 'Helper-based adversarial training (HAT)',
     paper: 'Rade and Moosavi-Dezfooli 2022 (ICLR)',
+    references: [
+      {
+        key: 'rade2022reducing',
+        author: 'Rade, Rahul and Moosavi-Dezfooli, Seyed-Mohsen',
+        title: 'Reducing Excessive Margin to Achieve a Better Accuracy vs. Robustness Trade-off',
+        venue: 'International Conference on Learning Representations',
+        year: 2022,
+      },
+    ],
     version: 1,
     kind: 'training',
     norms: ['Linf', 'L2'],

@@ -10,6 +10,16 @@ export default defineDefense<z.infer<typeof params>>({
   name: 'jpeg',
   title: 'JPEG compression',
   paper: 'Guo et al. 2018 (arXiv 1711.00117)',
+  references: [
+    {
+      key: 'guo2018countering',
+      author: 'Guo, Chuan and Rana, Mayank and Cisse, Moustapha and van der Maaten, Laurens',
+      title: 'Countering Adversarial Images using Input Transformations',
+      venue: 'International Conference on Learning Representations',
+      year: 2018,
+      arxiv: '1711.00117',
+    },
+  ],
   version: 1,
   kind: 'wrapper',
   gradient: 'straight-through',

@@ -47,6 +47,15 @@ export default defineDefense<Params>({
   name: 'mart',
   title: 'MART',
   paper: 'Wang et al. 2020 (ICLR)',
+  references: [
+    {
+      key: 'wang2020improving',
+      author: 'Wang, Yisen and Zou, Difan and Yi, Jinfeng and Bailey, James and Ma, Xingjun and Gu, Quanquan',
+      title: 'Improving Adversarial Robustness Requires Revisiting Misclassified Examples',
+      venue: 'International Conference on Learning Representations',
+      year: 2020,
+    },
+  ],
   version: 1,
   kind: 'training',
   norms: ['Linf'],

@@ -57,6 +57,15 @@ export function morel(bases: Record<Params['base'], TrainingDefense>) {
     name: 'morel',
     title: 'MOREL',
     paper: 'Hotegni and Peitz 2024 (arXiv 2410.01697)',
+    references: [
+      {
+        key: 'hotegni2024morel',
+        author: 'Hotegni, Sedjro Salomon and Peitz, Sebastian',
+        title: 'MOREL: Enhancing Adversarial Robustness through Multi-Objective Representation Learning',
+        year: 2024,
+        arxiv: '2410.01697',
+      },
+    ],
     version: 1,
     kind: 'training',
     norms: ['Linf'],

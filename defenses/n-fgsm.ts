@@ -15,6 +15,17 @@ export default defineDefense<z.infer<typeof params>>({
   name: 'n-fgsm',
   title: 'Noise-FGSM (N-FGSM)',
   paper: 'de Jorge et al. 2022 (arXiv 2202.01181)',
+  references: [
+    {
+      key: 'jorge2022make',
+      author:
+        'de Jorge, Pau and Bibi, Adel and Volpi, Riccardo and Sanyal, Amartya and Torr, Philip H. S. and Rogez, Grégory and Dokania, Puneet K.',
+      title: 'Make Some Noise: Reliable and Efficient Single-Step Adversarial Training',
+      venue: 'Advances in Neural Information Processing Systems',
+      year: 2022,
+      arxiv: '2202.01181',
+    },
+  ],
   version: 1,
   kind: 'training',
   norms: ['Linf'],

@@ -1,6 +1,8 @@
 /** PGD adversarial training, Madry et al. 2018 (arXiv 1706.06083), eq. 2.1: cross-entropy on the worst point that PGD finds. */
+
 import { z } from 'zod';
 import { crossEntropy } from '../attacks/parts/losses.ts';
+import { MADRY_2018 } from '../attacks/parts/papers.ts';
 import { GRADIENT_NORMS } from '../tensor/norms/index.ts';
 import { tf } from '../tensor/tf.ts';
 import { defineDefense } from './defense.ts';
@@ -16,6 +18,7 @@ export default defineDefense<z.infer<typeof params>>({
   name: 'pgd-at',
   title: 'PGD adversarial training',
   paper: 'Madry et al. 2018 (arXiv 1706.06083)',
+  references: [MADRY_2018],
   version: 1,
   kind: 'training',
   norms: GRADIENT_NORMS,

@@ -48,6 +48,16 @@ export default defineDefense<z.infer<typeof params>>({
   name: 'random-resize-pad',
   title: 'Random resizing and padding',
   paper: 'Xie et al. 2018 (arXiv 1711.01991)',
+  references: [
+    {
+      key: 'xie2018mitigating',
+      author: 'Xie, Cihang and Wang, Jianyu and Zhang, Zhishuai and Ren, Zhou and Yuille, Alan',
+      title: 'Mitigating Adversarial Effects Through Randomization',
+      venue: 'International Conference on Learning Representations',
+      year: 2018,
+      arxiv: '1711.01991',
+    },
+  ],
   version: 1,
   kind: 'wrapper',
   gradient: 'exact',

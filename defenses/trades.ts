@@ -52,6 +52,16 @@ export default defineDefense<Params>({
   name: 'trades',
   title: 'TRADES',
   paper: 'Zhang et al. 2019 (arXiv 1901.08573)',
+  references: [
+    {
+      key: 'zhang2019theoretically',
+      author: 'Zhang, Hongyang and Yu, Yaodong and Jiao, Jiantao and Xing, Eric P. and El Ghaoui, Laurent and Jordan, Michael I.',
+      title: 'Theoretically Principled Trade-off between Robustness and Accuracy',
+      venue: 'International Conference on Machine Learning',
+      year: 2019,
+      arxiv: '1901.08573',
+    },
+  ],
   version: 1,
   kind: 'training',
   norms: ['Linf', 'L2'],

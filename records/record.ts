@@ -13,6 +13,20 @@ const plugin = z.strictObject({
   params: z.record(z.string(), z.unknown()),
 });
 
+/** A paper for the bibliography; `venue` is absent where it has appeared on arXiv alone. */
+export const paperSchema = z.strictObject({
+  key: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9:_-]*$/),
+  author: z.string(),
+  title: z.string(),
+  venue: z.string().optional(),
+  year: z.number().int(),
+  arxiv: z.string().optional(),
+});
+export type PaperRecord = z.infer<typeof paperSchema>;
+
+/** The papers that the text `paper` names, where its plug-in gives them. */
+const references = z.array(paperSchema).readonly().optional();
+
 /** Where and with what a job ran. Never part of the comparison of two runs. */
 export const provenanceSchema = z.strictObject({
   rampart: z.string(),
@@ -65,6 +79,7 @@ export const modelRecordSchema = z.strictObject({
     ...plugin.shape,
     title: z.string(),
     paper: z.string(),
+    references,
     kind: z.enum(['training', 'wrapper', 'pretrained']),
     /** `baseline`: no defense, what the others are compared with. */
     role: z.literal('baseline').optional(),
@@ -113,6 +128,7 @@ export const cellRecordSchema = z.strictObject({
     label: z.string(),
     title: z.string(),
     paper: z.string(),
+    references,
     /** `none` is no attack: the clean accuracy. */
     access: z.enum(['none', 'gradient', 'scores', 'decision', 'transfer']),
     /** `baseline` searches blindly; `ensemble` is several attacks in order, each on what those before it left. */

@@ -42,10 +42,11 @@ export function cellHead(
   };
 }
 
-function about(attack: AnyAttack | undefined): Pick<CellRecord['attack'], 'title' | 'paper' | 'access' | 'role'> {
+function about(attack: AnyAttack | undefined): Pick<CellRecord['attack'], 'title' | 'paper' | 'references' | 'access' | 'role'> {
   if (!attack) return { title: 'Clean accuracy', paper: '', access: 'none' };
   const role = 'members' in attack ? 'ensemble' : attack.role;
-  return { title: attack.title, paper: attack.paper, access: attack.access, ...(role && { role }) };
+  const { title, paper, references, access } = attack;
+  return { title, paper, references, access, ...(role && { role }) };
 }
 
 /** `begin` is the value of `performance.now()` when the evaluation began. */

@@ -58,6 +58,7 @@ export function failedModel(job: ModelJob, registry: Registry, error: Failure, p
       params: pretrained ? {} : origin.defense.params,
       title: pretrained ? origin.title : (plugin?.title ?? ''),
       paper: pretrained ? origin.paper : (plugin?.paper ?? ''),
+      references: pretrained ? undefined : plugin?.references,
       kind: origin.by,
       ...(plugin?.kind === 'training' && plugin.role && { role: plugin.role }),
     },

@@ -98,6 +98,7 @@ async function trained(job: ModelJob, origin: Extract<Origin, { by: 'training' }
       params,
       title: plugin.title,
       paper: plugin.paper,
+      references: plugin.references,
       kind: 'training',
       ...(plugin.role && { role: plugin.role }),
     },
@@ -148,7 +149,7 @@ async function wrapped(origin: Extract<Origin, { by: 'wrapper' }>, { registry, s
   const { name, version, params } = origin.defense;
   return {
     arch: base.arch,
-    defense: { name, version, params, title: plugin.title, paper: plugin.paper, kind: 'wrapper' },
+    defense: { name, version, params, title: plugin.title, paper: plugin.paper, references: plugin.references, kind: 'wrapper' },
     wraps: base.key,
     threat: base.threat,
     recipe: base.recipe,

@@ -1,5 +1,6 @@
 /** Every plug-in that a run may name: the tables of this package and the files that a suite lists under `plugins`. */
 import { resolve } from 'node:path';
+import { z } from 'zod';
 import type { AttackPlugin, EnsemblePlugin } from '../../attacks/attack.ts';
 import { attacks, ensembles } from '../../attacks/index.ts';
 import type { DatasetPlugin } from '../../datasets/dataset.ts';
@@ -7,6 +8,7 @@ import { datasets } from '../../datasets/index.ts';
 import type { DefensePlugin } from '../../defenses/defense.ts';
 import { defenses } from '../../defenses/index.ts';
 import { RampartError, unknownName } from '../../errors.ts';
+import { paperSchema } from '../../records/record.ts';
 import { importPlugin } from './plugin-file.ts';
 
 export type AnyAttack = AttackPlugin | EnsemblePlugin;
@@ -102,6 +104,13 @@ const REQUIRED = {
   attack: ['name', 'title', 'paper', 'version', 'access', 'norms', 'params', 'cost', 'create'],
 } as const;
 
+/** References go into records as they are. */
+function checkReferences(value: object, file: string): void {
+  if (!('references' in value)) return;
+  const { error } = z.array(paperSchema).safeParse(value.references);
+  if (error) throw new RampartError(`[plugin ${file}] references are not as they must be:\n${z.prettifyError(error)}`);
+}
+
 /** Says what is missing rather than failing later in a worker. */
 function asPlugin(value: unknown, file: string): Plugin {
   if (value === null || typeof value !== 'object')
@@ -110,5 +119,6 @@ function asPlugin(value: unknown, file: string): Plugin {
   if (!(kind in REQUIRED)) throw new RampartError(`[plugin ${file}] expected kind "training" or "wrapper", got ${JSON.stringify(kind)}`);
   const missing = REQUIRED[kind as keyof typeof REQUIRED].filter((key) => !(key in value));
   if (missing.length > 0) throw new RampartError(`[plugin ${file}] the ${kind} plug-in lacks ${missing.join(', ')}`);
+  checkReferences(value, file);
   return value as Plugin;
 }

@@ -1,8 +1,7 @@
 /** The references of the methods used, as BibTeX. */
-
+import type { PaperRecord } from '../../records/record.ts';
 import { slug } from '../../records/slug.ts';
 import type { View } from './leaderboard.ts';
-import { PAPERS, type Paper, UNNUMBERED } from './papers.ts';
 
 /** Braces and backslashes of free text would end a field; the rest as in LaTeX. */
 function field(text: string): string {
@@ -15,45 +14,55 @@ function field(text: string): string {
     .replace(/"/g, "''");
 }
 
-/** One entry for every paper that a defense or attack of the records names, each once, in key order. */
-export function bibtexOf(view: View): string {
-  const papers = new Map<string, string>();
-  for (const { record } of view.models) papers.set(record.defense.paper, record.defense.title);
-  for (const { attack } of view.attacks) papers.set(attack.paper, attack.title);
-  const entries = new Map<string, string>();
-  for (const [paper, title] of papers) {
-    // Not a reference: "baseline".
-    if (!/\d{4}/.test(paper)) continue;
-    const numbers = paper.match(/\b\d{4}\.\d{4,5}\b/g) ?? [];
-    const known = numbers.filter((n) => Object.hasOwn(PAPERS, n));
-    for (const arxiv of known) {
-      const entry = PAPERS[arxiv] as Paper;
-      entries.set(entry.key, entryText(entry, arxiv));
-    }
-    const unnumbered = Object.hasOwn(UNNUMBERED, paper) ? UNNUMBERED[paper] : undefined;
-    if (unnumbered) entries.set(unnumbered.key, entryText(unnumbered));
-    else if (known.length === 0) {
-      const key = slug(paper).replace(/-/g, '');
-      entries.set(key, `@misc{${key},\n  title = {{${field(title)}}},\n  note = {${field(paper)}}\n}`);
-    }
-  }
-  return `${[...entries]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, text]) => text)
-    .join('\n\n')}\n`;
+/** One method of the records: what it names in words, and the entries that its plug-in gave for it. */
+interface Cited {
+  readonly title: string;
+  readonly paper: string;
+  readonly references?: readonly PaperRecord[];
 }
 
-function entryText(e: Paper, arxiv?: string): string {
-  const preprint = e.venue === 'arXiv preprint';
-  const kind = preprint ? 'misc' : 'inproceedings';
-  const venue = preprint ? [] : [`  booktitle = {${e.venue}},`];
+const arxivNumbers = (text: string) => text.match(/\b\d{4}\.\d{4,5}\b/g) ?? [];
+
+/** One entry for every paper that a defense or attack of the records names, each once, in key order. */
+export function bibtexOf(view: View): string {
+  const cited: Cited[] = [...view.models.map(({ record }) => record.defense), ...view.attacks.map(({ attack }) => attack)];
+  const papers = cited.flatMap(({ references }) => references ?? []);
+  const entries = new Map(papers.map((paper) => [paper.key, entryText(paper)]));
+  const known = new Set(papers.map(({ arxiv }) => arxiv));
+  for (const { title, paper, references } of cited) {
+    // no year is no reference: "baseline"
+    if (references?.length || !/\d{4}/.test(paper) || arxivNumbers(paper).some((number) => known.has(number))) continue;
+    const key = slug(paper).replace(/-/g, '');
+    entries.set(key, noteText(key, title, paper));
+  }
+  const sorted = [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
+  return `${sorted.map(([, text]) => text).join('\n\n')}\n`;
+}
+
+function entryText({ key, author, title, venue, year, arxiv }: PaperRecord): string {
   return [
-    `@${kind}{${e.key},`,
-    `  author = {${e.author}},`,
-    `  title = {{${e.title}}},`,
-    ...venue,
-    `  year = {${e.year}},`,
-    ...(arxiv === undefined ? [] : [`  eprint = {${arxiv}},`, '  archivePrefix = {arXiv},']),
+    `@${venue === undefined ? 'misc' : 'inproceedings'}{${key},`,
+    `  author = {${field(author)}},`,
+    `  title = {{${field(title)}}},`,
+    ...(venue === undefined ? [] : [`  booktitle = {${field(venue)}},`]),
+    `  year = {${year}},`,
+    ...eprint(arxiv),
     '}',
   ].join('\n');
+}
+
+/** A method that gives its source in words alone. */
+function noteText(key: string, title: string, paper: string): string {
+  const [arxiv, another] = arxivNumbers(paper);
+  return [
+    `@misc{${key},`,
+    `  title = {{${field(title)}}},`,
+    `  note = {${field(paper)}},`,
+    ...eprint(another === undefined ? arxiv : undefined),
+    '}',
+  ].join('\n');
+}
+
+function eprint(arxiv: string | undefined): string[] {
+  return arxiv === undefined ? [] : [`  eprint = {${field(arxiv)}},`, '  archivePrefix = {arXiv},'];
 }

@@ -121,6 +121,7 @@ describe('a site', () => {
     expect(bib.match(/@inproceedings\{croce2020reliable,/g)).toHaveLength(1);
     expect(bib).toContain('@misc{hotegni2024morel,');
     expect(bib).toContain('@inproceedings{wang2020improving,');
+    expect(bib).toContain('  eprint = {1901.08573},\n  archivePrefix = {arXiv},\n');
     expect(bib.match(/^@/gm)?.length).toBe(new Set(bib.match(/^@\w+\{([^,]+)/gm)).size);
   });
 
@@ -151,6 +152,10 @@ describe('hostile names', () => {
       }
       if (path.endsWith('.csv')) for (const row of parseCsv(content)) for (const field of row) expect(field).not.toMatch(/^[=+@\t\r]/);
       if (path.endsWith('.tex')) expect(content).not.toContain('\\input{');
+      // nothing but the ends of fields and entries closes a brace
+      if (path.endsWith('.bib'))
+        for (const line of content.split('\n'))
+          expect(line).toMatch(/^(@[a-z]+\{[\w:-]+,| {2}\w+ = \{{1,2}[^{}\\]*(\\[$&#%_a-z][^{}\\]*)*\}{1,2},|\}|)$/);
       if (path.endsWith('.md')) expect(content).not.toContain('<script>');
       if (/^data\/.*\.js$/.test(path)) expect(content).not.toContain('<');
     }

@@ -1,4 +1,6 @@
 /** Invented records for tests of the reports: shaped as a run writes them, from a seed, never shown to anyone as a result. */
+import { attacks, ensembles } from '../../attacks/index.ts';
+import { defenses } from '../../defenses/index.ts';
 import type { CellRecord, Epoch, ModelRecord, Provenance, RampartRecord } from '../../records/record.ts';
 import { wilson } from '../../records/stats.ts';
 import type { NormName } from '../../tensor/norms/index.ts';
@@ -78,6 +80,12 @@ export function syntheticRecords(options: SyntheticOptions = {}): RampartRecord[
   return records;
 }
 
+/** What the plug-in of that name would have given. */
+function papersOf(name: string, rename: (text: string) => string) {
+  const references = [...attacks, ...ensembles, ...defenses].find((plugin) => plugin.name === name)?.references;
+  return references?.map((paper) => ({ ...paper, author: rename(paper.author), title: rename(paper.title) }));
+}
+
 function syntheticModel(
   rng: Rng,
   defense: Defense,
@@ -132,6 +140,7 @@ function syntheticModel(
       params: { ...defense.params, ...(variant > 0 ? { variant } : {}) },
       title: rename(defense.title),
       paper: rename(defense.paper),
+      references: papersOf(defense.name, rename),
       kind: defense.kind ?? 'training',
       ...(defense.role && { role: defense.role }),
     },
@@ -192,6 +201,7 @@ function syntheticCell(
       label: attack.label,
       title: rename(attack.title),
       paper: rename(attack.paper),
+      references: papersOf(attack.name, rename),
       access: attack.access,
       ...(attack.role && { role: attack.role }),
     },

@@ -47,6 +47,16 @@ test('a file without a plug-in says what is missing', async () => {
   );
 });
 
+test('references that would make no record are refused as the plug-in is loaded', async () => {
+  const with_ = (references: string) => file(PLUGIN.replace('NAME', 'mine').replace("paper: ''", `paper: '', references: ${references}`));
+  const right = await loadRegistry([with_("[{ key: 'doe2031', author: 'Doe', title: 'T', year: 2031 }]")]);
+  expect(right.attack('mine').references).toHaveLength(1);
+  await expect(loadRegistry([with_("[{ key: 'doe}', author: 'Doe', title: 'T', year: 2031 }]")])).rejects.toThrow(
+    /references .*\n.*\n.*\[0\]\.key/,
+  );
+  await expect(loadRegistry([with_("[{ key: 'doe2031', author: 'Doe', year: 2031 }]")])).rejects.toThrow(/\[0\]\.title/);
+});
+
 test('a file that cannot be loaded is named with the reason', async () => {
   await expect(loadRegistry(['/gone/plugin.mjs'])).rejects.toThrow('[plugin /gone/plugin.mjs] cannot be read: ENOENT');
   await expect(loadRegistry([file(`throw new Error('at load');\n`)])).rejects.toThrow('cannot be loaded: at load');
