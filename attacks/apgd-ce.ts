@@ -1,5 +1,4 @@
 /** APGD on the cross-entropy, Croce and Hein 2020 (arXiv 2003.01690). */
-
 import { defineAttack } from './attack.ts';
 import { apgdSearch } from './parts/apgd/apgd.ts';
 import { APGD_NORMS } from './parts/apgd/norms.ts';

@@ -1,5 +1,4 @@
 /** APGD on the difference of logits ratio, Croce and Hein 2020 (arXiv 2003.01690). */
-
 import { RampartError } from '../errors.ts';
 import { defineAttack } from './attack.ts';
 import { apgdSearch } from './parts/apgd/apgd.ts';

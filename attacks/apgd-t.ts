@@ -1,5 +1,4 @@
 /** Targeted APGD on the targeted difference of logits ratio, Croce and Hein 2020 (arXiv 2003.01690). */
-
 import { z } from 'zod';
 import { RampartError } from '../errors.ts';
 import { defineAttack } from './attack.ts';

@@ -1,5 +1,4 @@
 /** AutoAttack, Croce and Hein 2020 (arXiv 2003.01690), and 2021 (arXiv 2103.01208) for L1: the authors' three versions, member by member. */
-
 import { z } from 'zod';
 import { atNorm, type ByNorm, normsIn } from '../tensor/norms/index.ts';
 import { defineEnsemble } from './attack.ts';

@@ -1,5 +1,4 @@
 /** Targeted FAB: towards one class at a time, in the order of the clean logits, Croce and Hein 2020 (arXiv 1907.02044 and 2003.01690). */
-
 import { z } from 'zod';
 import { defineAttack } from './attack.ts';
 import { fabParams, fabSearch } from './parts/fab/fab.ts';

@@ -1,5 +1,4 @@
 /** FAB, the fast adaptive boundary attack, Croce and Hein 2020 (arXiv 1907.02044). */
-
 import { defineAttack } from './attack.ts';
 import { type FabParams, fabParams, fabSearch } from './parts/fab/fab.ts';
 import { HYPERPLANE_NORMS } from './parts/fab/hyperplane.ts';

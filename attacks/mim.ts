@@ -1,5 +1,4 @@
 /** MI-FGSM, Dong et al. 2018 (arXiv 1710.06081): iterative FGSM with momentum. */
-
 import { z } from 'zod';
 import { GRADIENT_NORMS } from '../tensor/norms/index.ts';
 import { defineAttack } from './attack.ts';

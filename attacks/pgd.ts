@@ -1,5 +1,4 @@
 /** PGD, Madry et al. 2018 (arXiv 1706.06083), eq. 1, with random restarts. */
-
 import { z } from 'zod';
 import { GRADIENT_NORMS } from '../tensor/norms/index.ts';
 import { type Attack, defineAttack } from './attack.ts';

@@ -1,5 +1,4 @@
 /** Transfer: adversarial examples made on other models of the suite, then tried on this one. Liu et al. 2017 (arXiv 1611.02770), ensemble in logits. */
-
 import { z } from 'zod';
 import { RampartError, unknownName } from '../errors.ts';
 import type { Classifier } from '../models/classifier.ts';

@@ -1,5 +1,4 @@
 /** PGD adversarial training, Madry et al. 2018 (arXiv 1706.06083), eq. 2.1: cross-entropy on the worst point that PGD finds. */
-
 import { z } from 'zod';
 import { crossEntropy } from '../attacks/parts/losses.ts';
 import { MADRY_2018 } from '../attacks/parts/papers.ts';

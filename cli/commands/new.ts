@@ -1,6 +1,8 @@
 /** `rampart new`: a defense or an attack to start from, with its test and its row in the table. */
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { RampartError } from '../../errors.ts';
 import { UsageError } from '../options.ts';
 import { print } from '../output.ts';
 import { attackFiles, defenseFiles } from '../scaffold.ts';
@@ -9,6 +11,9 @@ const FAMILIES = {
   attack: { folder: 'attacks', list: 'attacks: readonly AttackPlugin[]', files: attackFiles },
   defense: { folder: 'defenses', list: 'defenses: readonly DefensePlugin[]', files: defenseFiles },
 } as const;
+
+/** What editors complete suites from. */
+const SCHEMA = 'suites/schema.json';
 
 /** Writes into the clone at `root`, the current folder unless given. */
 export function newCommand(family: string, name: string, root = process.cwd()): number {
@@ -29,9 +34,24 @@ export function newCommand(family: string, name: string, root = process.cwd()): 
   if (table === undefined) throw new UsageError(`[new] ${tableFile} has no line "export const ${list} = ["`);
   for (const [file, text] of Object.entries(written)) writeFileSync(join(root, file), text);
   writeFileSync(tableFile, table);
-  for (const file of [...Object.keys(written), `${folder}/index.ts`]) print(file);
+  writeSchema(root);
+  for (const file of [...Object.keys(written), `${folder}/index.ts`, SCHEMA]) print(file);
   print(`test it: npx vitest run test/${folder}/${name}.test.ts`);
   return 0;
+}
+
+/** The schema of suites again, as the sources of the clone now give it: this process has the plug-ins of before. */
+function writeSchema(root: string): void {
+  const tsx = join(root, 'node_modules/tsx/dist/cli.mjs');
+  const { status, stdout, stderr, error } = spawnSync(process.execPath, [tsx, 'cli/main.ts', 'validate', '--schema'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  if (status !== 0)
+    throw new RampartError(`[new] the plug-in is written, ${SCHEMA} is not: ${error?.message ?? stderr.trim()}`, {
+      remedy: 'npm run schema',
+    });
+  writeFileSync(join(root, SCHEMA), stdout);
 }
 
 /** `my-attack` as `myAttack`. */

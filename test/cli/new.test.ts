@@ -18,8 +18,8 @@ function scratchClone(): string {
   return folder;
 }
 
-function vitest(clone: string, file: string): { code: number | null; output: string } {
-  const { status, stdout, stderr } = spawnSync(join(root, 'node_modules/.bin/vitest'), ['run', file], { cwd: clone, encoding: 'utf8' });
+function vitest(clone: string, ...files: string[]): { code: number | null; output: string } {
+  const { status, stdout, stderr } = spawnSync(join(root, 'node_modules/.bin/vitest'), ['run', ...files], { cwd: clone, encoding: 'utf8' });
   return { code: status, output: stdout + stderr };
 }
 
@@ -30,9 +30,12 @@ for (const [family, folder] of [
   test(`a new ${family} is in its table, passes its test, and is formatted and typed as the rest`, { timeout: 200_000 }, () => {
     const clone = scratchClone();
     expect(newCommand(family, 'my-own', clone)).toBe(0);
-    const { code, output } = vitest(clone, `test/${folder}/my-own.test.ts`);
+    // its own test, and those that hold what every plug-in must come with
+    const tests = [`test/${folder}/my-own.test.ts`, 'test/contract/papers.test.ts', 'test/harness/suite/suite-schema.test.ts'];
+    const { code, output } = vitest(clone, ...tests);
     expect(code, output).toBe(0);
-    expect(output).toMatch(/Tests .*\d+ passed/);
+    expect(output).toMatch(/Test Files .*3 passed/);
+    expect(readFileSync(join(clone, 'suites/schema.json'), 'utf8')).toContain('"my-own"');
     const table = readFileSync(join(clone, folder, 'index.ts'), 'utf8');
     expect(table).toMatch(`import myOwn from './my-own.ts';`);
     const files = [`${folder}/my-own.ts`, `${folder}/index.ts`, `test/${folder}/my-own.test.ts`];

@@ -48,13 +48,14 @@ test('a file without a plug-in says what is missing', async () => {
 });
 
 test('references that would make no record are refused as the plug-in is loaded', async () => {
-  const with_ = (references: string) => file(PLUGIN.replace('NAME', 'mine').replace("paper: ''", `paper: '', references: ${references}`));
-  const right = await loadRegistry([with_("[{ key: 'doe2031', author: 'Doe', title: 'T', year: 2031 }]")]);
+  const withReferences = (references: string) =>
+    file(PLUGIN.replace('NAME', 'mine').replace("paper: ''", `paper: '', references: ${references}`));
+  const right = await loadRegistry([withReferences("[{ key: 'doe2031', author: 'Doe', title: 'T', year: 2031 }]")]);
   expect(right.attack('mine').references).toHaveLength(1);
-  await expect(loadRegistry([with_("[{ key: 'doe}', author: 'Doe', title: 'T', year: 2031 }]")])).rejects.toThrow(
+  await expect(loadRegistry([withReferences("[{ key: 'doe}', author: 'Doe', title: 'T', year: 2031 }]")])).rejects.toThrow(
     /references .*\n.*\n.*\[0\]\.key/,
   );
-  await expect(loadRegistry([with_("[{ key: 'doe2031', author: 'Doe', year: 2031 }]")])).rejects.toThrow(/\[0\]\.title/);
+  await expect(loadRegistry([withReferences("[{ key: 'doe2031', author: 'Doe', year: 2031 }]")])).rejects.toThrow(/\[0\]\.title/);
 });
 
 test('a file that cannot be loaded is named with the reason', async () => {
