@@ -57,15 +57,11 @@ describe('a site', () => {
     expect(missing).toEqual([]);
   });
 
-  it('asks nothing of the network and holds no raw markup helper', async () => {
+  it('asks nothing of the network', () => {
     for (const path of files.paths().filter((p) => /\.(html|css|js)$/.test(p))) {
       expect(text(path).replaceAll('http://www.w3.org/2000/svg', '')).not.toMatch(
         /(?:src|href)="https?:|@import|url\(|fetch\(|XMLHttpRequest/,
       );
-    }
-    const templates = new URL('../../templates/', import.meta.url);
-    for (const name of (await readdir(templates)).filter((f) => f.endsWith('.hbs'))) {
-      expect(await readFile(new URL(name, templates), 'utf8')).not.toMatch(/\{\{\{|\{\{&/);
     }
   });
 
@@ -141,6 +137,9 @@ describe('hostile names', () => {
     const hostile = await buildSite(syntheticRecords({ models: 8, n: 40, attacks: ['pgd', 'square'], rename: hostileNames(), seeds: 2 }), {
       title: '<script>window.hacked=1</script>',
     });
+    expect(hostile.paths().map((path) => path.replace(/.*\./, ''))).toEqual(
+      expect.arrayContaining(['html', 'svg', 'csv', 'tex', 'md', 'js']),
+    );
     for (const path of hostile.paths()) {
       const content = String(hostile.get(path));
       if (path.endsWith('.html') || path.endsWith('.svg')) {

@@ -124,7 +124,7 @@ function syntheticModel(
     status: 'done',
     name: rename(`${defense.name}${suffix}`),
     dataset: {
-      name: 'cifar10',
+      name: rename('cifar10'),
       version: 1,
       params: {},
       hash: 'd'.repeat(64),
@@ -207,7 +207,7 @@ function syntheticCell(
     },
     threat,
     seed: 0,
-    dataset: { name: 'cifar10', hash: 'd'.repeat(64) },
+    dataset: { name: rename('cifar10'), hash: 'd'.repeat(64) },
     n: failed ? 0 : n,
     accuracy: failed ? 0 : k / n,
     interval: failed ? [0, 1] : wilson(k, n),
