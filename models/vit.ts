@@ -14,6 +14,12 @@ const params = z.strictObject({
   heads: size(64).default(6),
   mlp: size(16384).optional().describe('Width of the hidden layer of a block; four times `width` unless given'),
   activation: z.enum(['gelu', 'gelu-tanh']).default('gelu'),
+  stem: z
+    .enum(['patch', 'convolution'])
+    .default('patch')
+    .describe(
+      '`patch`: one convolution of whole patches; `convolution`: 3x3 convolutions of stride 2 (Singh et al. 2023, arXiv 2303.01870), for patches of 16',
+    ),
   lastNorm: z.boolean().default(true).describe('Layer normalisation before the classifier'),
   eps: z.number().positive().max(1e-3).default(1e-6).describe('Of the layer normalisations'),
 });
@@ -44,15 +50,33 @@ function block(g: GraphBuilder, x: NodeId, name: string, { width, mlp, heads, ac
   return g.add(y, g.linear(hidden, `${name}.mlp.fc2`, mlp, width));
 }
 
-function vitGraph({ patch, width, depth, heads, mlp = 4 * width, activation, lastNorm, eps }: VitParams, setup: ArchSetup): Graph {
+/** Four 3x3 convolutions of stride 2, each with layer normalisation and GELU, and a 1x1 convolution to the width of the tokens. */
+function convolutionStem(g: GraphBuilder, x: NodeId, channels: number, width: number): NodeId {
+  let [from, inC] = [x, channels];
+  for (const [i, outC] of [48, 96, 192, 384].entries()) {
+    const conv = g.conv(from, `patch_embed.proj.stem.${3 * i}`, inC, outC, 3, 2, { bias: true });
+    const normed = g.layer({ op: 'layerNorm', input: conv, name: `patch_embed.proj.stem.${3 * i + 1}`, channels: outC, eps: 1e-6 });
+    from = g.layer({ op: 'act', input: normed, fn: 'gelu' });
+    inC = outC;
+  }
+  return g.conv(from, 'patch_embed.proj.stem.12', inC, width, 1, 1, { bias: true });
+}
+
+function vitGraph({ patch, width, depth, heads, mlp = 4 * width, stem, activation, lastNorm, eps }: VitParams, setup: ArchSetup): Graph {
   const { inputShape, classes, mean, std } = setup;
   const [h, w, c] = inputShape;
   if (h % patch !== 0 || w % patch !== 0 || width % heads !== 0)
     throw new RampartError(
       `[model vit] expected images of whole patches of ${patch} and a width of whole heads, got ${h}x${w} and ${width} in ${heads} heads`,
     );
+  if (stem === 'convolution' && patch !== 16)
+    throw new RampartError(`[model vit] a stem of convolutions makes patches of 16, got patch=${patch}`);
   const g = new GraphBuilder();
-  const patches = g.conv(g.normalize(0, mean, std), 'patch_embed.proj', c, width, patch, patch, { pad: 0, bias: true });
+  const image = g.normalize(0, mean, std);
+  const patches =
+    stem === 'patch'
+      ? g.conv(image, 'patch_embed.proj', c, width, patch, patch, { pad: 0, bias: true })
+      : convolutionStem(g, image, c, width);
   const tokens = (h / patch) * (w / patch) + 1;
   let x = g.layer({ op: 'tokens', input: patches, classToken: 'cls_token', positions: 'pos_embed', tokens, channels: width });
   for (let i = 0; i < depth; i++) x = block(g, x, `blocks.${i}`, { width, mlp, heads, activation, eps });
