@@ -10,7 +10,7 @@ export default defineConfig({
       'test/harness/run/workers.test.ts',
     ],
     env: { RAMPART_TORCH_BUILD: 'none' },
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
   },
 });

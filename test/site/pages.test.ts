@@ -1,4 +1,5 @@
 /** The real pages in a real browser: from the file system and from `rampart serve`, narrow to wide, light and dark, scripts on and off. */
+import { readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -270,7 +271,7 @@ describe.skipIf(!browserPath)(browserPath ? 'pages' : `pages (${NO_BROWSER})`, (
         `${base}/compare.html`,
         `${base}/methods.html`,
         `${base}/attacks/pgd.html`,
-        `${base}/pictures-cifar10-linf-8-255.html`,
+        `${base}/${readdirSync(join(folder, 'hostile')).find((name) => name.startsWith('pictures-'))}`,
       ]) {
         await page.goto(url);
         if (url.endsWith('compare.html')) await page.locator('#result .headline').waitFor();
