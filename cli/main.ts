@@ -38,6 +38,8 @@ process.stderr.on('error', () => undefined);
 const cli = cac('rampart');
 let outcome: Promise<number> | number | undefined;
 
+const TRUST = 'Execute the plug-ins that the suite names, from outside of this project too';
+
 /** A command with the options that concern running. */
 function runnable(command: ReturnType<typeof cli.command>) {
   return command
@@ -56,15 +58,16 @@ runnable(cli.command('run [suite]', 'Train, attack, and write the site (suite: a
     outcome = runCommand(suite, options, signal);
   });
 
-runnable(cli.command('plan [suite]', 'What would run, with passes and estimated time')).action(
-  (suite: string | undefined, options: RawOptions) => {
+runnable(cli.command('plan [suite]', 'What would run, with passes and estimated time'))
+  .option('--trust', TRUST)
+  .action((suite: string | undefined, options: RawOptions) => {
     outcome = planCommand(suite, options, signal);
-  },
-);
+  });
 
 cli
   .command('validate [suite]', 'Check a suite')
   .option('--schema', 'Print the JSON Schema of suites instead, for editors')
+  .option('--trust', TRUST)
   .option('--json', 'Print JSON')
   .action((suite: string | undefined, options: RawOptions & { schema?: boolean }) => {
     outcome = validateCommand(suite, options);

@@ -14,6 +14,7 @@ export interface RawOptions {
   download?: boolean;
   json?: boolean;
   verbose?: boolean;
+  trust?: boolean;
 }
 
 /** What a user mistyped: exit code 2. */

@@ -13,13 +13,15 @@ import { Store } from '../../records/folder-store.ts';
 import { compact, duration } from '../../reports/formats/format.ts';
 import { countOption, dataDirOf, engineOf, outOf, type RawOptions, suiteFile } from '../options.ts';
 import { bold, dim, jobName, print, printJson, shownPath, table } from '../output.ts';
+import { mayLoad, tellUnloaded } from '../trust.ts';
 
 export async function validateCommand(file: string | undefined, options: RawOptions & { schema?: boolean }): Promise<number> {
   if (options.schema) {
     printJson(suiteJsonSchema(new Registry()));
     return 0;
   }
-  const { suite } = await loadSuite(suiteFile(file));
+  const { suite, registry } = await loadSuite(suiteFile(file), mayLoad(options));
+  if (registry.unloaded.length > 0) return tellUnloaded(suite.file, registry, options.json);
   const trained = suite.defenses.filter((d) => d.kind === 'training').reduce((n, d) => n + d.architectures.length, 0);
   const counts = {
     models: trained * suite.seeds.length * suite.datasets.length,
@@ -34,7 +36,8 @@ export async function validateCommand(file: string | undefined, options: RawOpti
 }
 
 export async function planCommand(file: string | undefined, options: RawOptions, signal: AbortSignal): Promise<number> {
-  const { suite, registry } = await loadSuite(suiteFile(file));
+  const { suite, registry } = await loadSuite(suiteFile(file), mayLoad(options));
+  if (registry.unloaded.length > 0) return tellUnloaded(suite.file, registry, options.json);
   const request = {
     engine: engineOf(options),
     workers: countOption('workers', options.workers),

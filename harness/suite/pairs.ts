@@ -107,7 +107,9 @@ function trainingNormProblems(suite: Suite, registry: Registry): Problem[] {
 function weightProblems(model: SuiteModel, i: number, suite: Suite, registry: Registry): Problem[] {
   const data = suite.datasets.find((d) => d.label === model.dataset);
   if (!data) return [];
-  const { shape, classes } = registry.dataset(data.ref.name);
+  const plugin = registry.dataset(data.ref.name);
+  if (registry.isStandIn(plugin)) return [];
+  const { shape, classes } = plugin;
   const channels = shape[2];
   for (const key of ['mean', 'std'] as const)
     if (model[key] && model[key].length !== channels)

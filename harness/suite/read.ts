@@ -9,7 +9,7 @@ import type { NormName } from '../../tensor/norms/index.ts';
 import { pairProblems } from './pairs.ts';
 import { type Path, type Problem, problemsOf, refuse } from './problems.ts';
 import { type Recipe, recipeSchema } from './recipe.ts';
-import { loadRegistry, type Registry } from './registry.ts';
+import { loadRegistry, type MayLoad, type Registry } from './registry.ts';
 import { RESERVED, type SuiteFile, suiteSchema } from './schema.ts';
 import type { Suite, SuiteAttack, SuiteDataset, SuiteDefense, SuiteModel, SuiteThreat } from './suite.ts';
 import { parseSuiteYaml, readSuiteText } from './yaml.ts';
@@ -22,13 +22,13 @@ interface DefenseKeys {
   architectures?: string[];
 }
 
-/** Reads and checks a suite file; throws one error that names every problem. Plug-ins that it lists are loaded into the registry. */
-export async function loadSuite(file: string): Promise<{ suite: Suite; registry: Registry }> {
-  return resolveSuite(readSuiteText(file), file);
+/** Reads and checks a suite file; throws one error that names every problem. Plug-ins that it lists are loaded into the registry, which executes them: all, or those that `mayLoad`. */
+export async function loadSuite(file: string, mayLoad?: MayLoad): Promise<{ suite: Suite; registry: Registry }> {
+  return resolveSuite(readSuiteText(file), file, mayLoad);
 }
 
 /** `loadSuite` on text; `file` is for messages and relative paths. */
-export async function resolveSuite(text: string, file: string): Promise<{ suite: Suite; registry: Registry }> {
+export async function resolveSuite(text: string, file: string, mayLoad?: MayLoad): Promise<{ suite: Suite; registry: Registry }> {
   const { source, data } = parseSuiteYaml(text, file);
   const folder = dirname(resolve(file));
   const parsed = suiteSchema.safeParse(data);
@@ -39,7 +39,7 @@ export async function resolveSuite(text: string, file: string): Promise<{ suite:
     );
   const raw = parsed.data as SuiteFile;
   const plugins = raw.plugins.map((path) => resolve(folder, path));
-  const registry = await loadRegistry(plugins);
+  const registry = await loadRegistry(plugins, mayLoad);
   const reader = new Reader(registry, raw, data, folder);
   const suite: Suite = {
     file,
@@ -108,7 +108,7 @@ class Reader {
       const only = architectures?.map(canonicalArchitecture);
       const first = this.#raw.threats[0] as SuiteFile['threats'][number];
       const main = { norm: first.norm, eps: first.main ?? Math.max(...[first.eps].flat()) };
-      if (around && plugin.kind === 'training')
+      if (around && plugin.kind === 'training' && !this.#registry.isStandIn(plugin))
         this.problems.push({ path: [...path, 'around'], message: `only a wrapper goes around others; ${plugin.name} is trained` });
       for (const [j, other] of (around ?? []).entries())
         if (!trained.includes(other)) this.#unknown([...path, 'around', j], 'trained defense', other, trained);

@@ -10,6 +10,7 @@ import { defenses } from '../../defenses/index.ts';
 import { RampartError, unknownName } from '../../errors.ts';
 import { paperSchema } from '../../records/record.ts';
 import { importPlugin } from './plugin-file.ts';
+import { standInAttack, standInDataset, standInDefense } from './stand-ins.ts';
 
 export type AnyAttack = AttackPlugin | EnsemblePlugin;
 type Plugin = AnyAttack | DefensePlugin | DatasetPlugin;
@@ -27,10 +28,14 @@ export class Registry {
   readonly attacks = new Map<string, AnyAttack>();
   readonly defenses = new Map<string, DefensePlugin>();
   readonly datasets = new Map<string, DatasetPlugin>();
+  /** Files of plug-ins that were not loaded: what no table names may be theirs. */
+  readonly unloaded: readonly string[];
   readonly #sources = new Map<Plugin, string>();
+  readonly #standIns = new Map<Plugin, string>();
   #handedOutForeign = false;
 
-  constructor() {
+  constructor(unloaded: readonly string[] = []) {
+    this.unloaded = unloaded;
     for (const plugin of [...attacks, ...ensembles]) this.attacks.set(plugin.name, plugin);
     for (const plugin of defenses) this.defenses.set(plugin.name, plugin);
     for (const plugin of datasets) this.datasets.set(plugin.name, plugin);
@@ -47,13 +52,31 @@ export class Registry {
   }
 
   attack(name: string): AnyAttack {
-    return this.#handOut(find(this.attacks, 'attack', name));
+    return this.#handOut(this.#find(this.attacks, 'attack', name, standInAttack));
   }
   defense(name: string): DefensePlugin {
-    return this.#handOut(find(this.defenses, 'defense', name));
+    return this.#handOut(this.#find(this.defenses, 'defense', name, standInDefense));
   }
   dataset(name: string): DatasetPlugin {
-    return this.#handOut(find(this.datasets, 'data set', name));
+    return this.#handOut(this.#find(this.datasets, 'data set', name, standInDataset));
+  }
+
+  /** Whether a plug-in only stands in the place of one that was not loaded. */
+  isStandIn(plugin: Plugin): boolean {
+    return this.#standIns.has(plugin);
+  }
+  /** What was asked for and is in no table: `attack mine`. */
+  get unknown(): string[] {
+    return [...new Set(this.#standIns.values())];
+  }
+
+  #find<P extends Plugin>(table: ReadonlyMap<string, P>, kind: string, name: string, standIn: (name: string) => P): P {
+    const found = table.get(name);
+    if (found) return found;
+    if (this.unloaded.length === 0) throw unknownName(kind, name, [...table.keys()]);
+    const plugin = standIn(name);
+    this.#standIns.set(plugin, `${kind} ${name}`);
+    return plugin;
   }
 
   /** Whether a plug-in from outside this package was asked for: what it may have left in this process is not known. */
@@ -79,17 +102,15 @@ export class Registry {
   }
 }
 
-function find<T>(table: ReadonlyMap<string, T>, kind: string, name: string): T {
-  const found = table.get(name);
-  if (!found) throw unknownName(kind, name, [...table.keys()]);
-  return found;
-}
+/** Whether the plug-in file at an absolute path may be executed. */
+export type MayLoad = (path: string) => boolean;
 
-/** The tables of this package and every default export of `files` (one plug-in or a list of them). */
-export async function loadRegistry(files: readonly string[]): Promise<Registry> {
-  const registry = new Registry();
-  for (const file of files) {
-    const path = resolve(file);
+/** The tables of this package and every default export of `files` (one plug-in or a list of them) that may be loaded. */
+export async function loadRegistry(files: readonly string[], mayLoad: MayLoad = () => true): Promise<Registry> {
+  const paths = files.map((file) => resolve(file));
+  const registry = new Registry(paths.filter((path) => !mayLoad(path)));
+  for (const path of paths) {
+    if (registry.unloaded.includes(path)) continue;
     const { exported, source } = await importPlugin(path);
     for (const value of Array.isArray(exported) ? exported : [exported]) registry.add(value, path, source);
   }
