@@ -10,6 +10,11 @@ export class RampartError extends Error {
   }
 }
 
+/** A path or another word as a shell takes it: quoted where it holds what a shell would read as more than text. */
+export function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
 /** Levenshtein distance, for "did you mean". */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);

@@ -6,6 +6,7 @@ import { RampartError } from '../errors.ts';
 import { packageVersion } from '../harness/job/provenance.ts';
 import { SuiteError } from '../harness/suite/problems.ts';
 import { StoreError } from '../records/folder-store.ts';
+import { command } from './called.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { lsCommand } from './commands/ls.ts';
 import { newCommand } from './commands/new.ts';
@@ -134,7 +135,7 @@ cli.version(packageVersion());
 /** An error that a user can mend is its message; any other is a fault of ours and shows where. */
 function complain(error: unknown): number {
   if (error instanceof RampartError) printError(error.message);
-  else if (error instanceof Error && error.name === 'CACError') printError(`${error.message}; see rampart --help`);
+  else if (error instanceof Error && error.name === 'CACError') printError(`${error.message}; see ${command('--help')}`);
   else printError(error instanceof Error ? (error.stack ?? error.message) : String(error));
   const usage = error instanceof SuiteError || error instanceof UsageError || (error instanceof Error && error.name === 'CACError');
   return usage ? 2 : error instanceof StoreError || signal.aborted ? 1 : error instanceof RampartError ? 2 : 1;
@@ -148,7 +149,7 @@ async function main(): Promise<number> {
   }
   const { help, version } = cli.options as { help?: boolean; version?: boolean };
   if (help || version) return 0;
-  if (cli.args.length > 0) throw new UsageError(`unknown command "${cli.args[0]}"; see rampart --help`);
+  if (cli.args.length > 0) throw new UsageError(`unknown command "${cli.args[0]}"; see ${command('--help')}`);
   cli.outputHelp();
   print();
   return 2;

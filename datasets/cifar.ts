@@ -3,7 +3,7 @@ import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { extract } from 'tar';
 import { z } from 'zod';
-import { RampartError } from '../errors.ts';
+import { RampartError, shellWord } from '../errors.ts';
 import type { Shape } from '../tensor/tf.ts';
 import { type Dataset, type DatasetPlugin, defineDataset, type LoadOptions, type Split } from './dataset.ts';
 import { download, once, type Remote, reachable, verify } from './download.ts';
@@ -57,7 +57,7 @@ async function locate(format: CifarFormat, options: LoadOptions): Promise<string
   return undefined;
 }
 
-const byHand = (format: CifarFormat, dataDir: string) => `curl -L ${format.archive.urls[0]} | tar -xz -C ${dataDir}`;
+const byHand = (format: CifarFormat, dataDir: string) => `curl -L ${format.archive.urls[0]} | tar -xz -C ${shellWord(dataDir)}`;
 
 /** The archive, which may be there already, unpacked under another name and moved to its place whole. The caller holds the lock. */
 async function fetchArchive(format: CifarFormat, options: LoadOptions): Promise<void> {
@@ -169,7 +169,7 @@ async function check(format: CifarFormat, options: LoadOptions): Promise<{ usabl
     }
   } catch (error) {
     if (!(error instanceof RampartError)) throw error;
-    return { usable: false, detail: error.message, remedy: `mv ${join(options.dataDir, format.folder)}{,.broken}` };
+    return { usable: false, detail: error.message, remedy: `mv ${shellWord(join(options.dataDir, format.folder))}{,.broken}` };
   }
   if (options.download && (await reachable(format.archive)))
     return { usable: true, detail: `not in ${options.dataDir}; downloaded when first used` };

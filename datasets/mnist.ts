@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { z } from 'zod';
-import { RampartError } from '../errors.ts';
+import { RampartError, shellWord } from '../errors.ts';
 import type { Shape } from '../tensor/tf.ts';
 import { type Dataset, type DatasetPlugin, defineDataset, type LoadOptions, type Split } from './dataset.ts';
 import { download, once, type Remote, reachable } from './download.ts';
@@ -59,7 +59,7 @@ const remoteOf = (format: MnistFormat, file: string): Remote => ({
 });
 
 const byHand = (format: MnistFormat, dataDir: string) =>
-  `for f in ${ALL.join(' ')}; do curl -L --create-dirs -o ${join(dataDir, format.folders[0] as string)}/$f.gz ${format.bases[0]}$f.gz; done`;
+  `for f in ${ALL.join(' ')}; do curl -L --create-dirs -o ${shellWord(join(dataDir, format.folders[0] as string))}/$f.gz ${format.bases[0]}$f.gz; done`;
 
 async function fetchFiles(format: MnistFormat, options: LoadOptions): Promise<void> {
   const folder = join(options.dataDir, format.folders[0] as string);

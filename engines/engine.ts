@@ -30,6 +30,8 @@ export interface Engine {
   readonly rank: number;
   /** Cheap: looks for packages and files, loads nothing that can crash. */
   probe(): Promise<Availability>;
+  /** A longer look than `probe`, for `doctor`: what is here already, so that the remedy is no longer than it must be. */
+  diagnose?(): Promise<Availability>;
   /** Makes it the backend of this process. Once per process. */
   init(options: EngineOptions): Promise<EngineInfo>;
   /** Devices that can each run a worker at the same time: `cpu`, or `cuda:0`, `cuda:1`. */

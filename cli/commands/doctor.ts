@@ -26,7 +26,7 @@ export async function doctorCommand(options: RawOptions, signal: AbortSignal): P
 async function engineFindings(signal: AbortSignal): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const engine of [...engines].sort((a, b) => b.rank - a.rank)) {
-    const { usable, detail, remedy } = await engine.probe();
+    const { usable, detail, remedy } = await (engine.diagnose?.() ?? engine.probe());
     const finding: Finding = { kind: 'engine', name: engine.name, usable, detail, remedy };
     findings.push(usable ? await started(finding, signal) : finding);
   }

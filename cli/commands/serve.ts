@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { extname, join, sep } from 'node:path';
 import type { Readable } from 'node:stream';
 import sirv from 'sirv';
+import { command } from '../called.ts';
 import { UsageError } from '../options.ts';
 import { print } from '../output.ts';
 
@@ -96,7 +97,7 @@ export function serveFolder(dir: string, port: number): Promise<Server> {
 export async function serveCommand(dir: string, port: number, signal: AbortSignal): Promise<number> {
   const site = (await stat(join(dir, 'index.html')).catch(() => undefined)) ? dir : join(dir, 'site');
   if (!(await stat(join(site, 'index.html')).catch(() => undefined)))
-    throw new UsageError(`[serve] ${dir} holds no site`, { remedy: `make one with rampart report ${dir}` });
+    throw new UsageError(`[serve] ${dir} holds no site`, { remedy: `make one with ${command('report', dir)}` });
   const server = await serveFolder(site, port).catch((cause: NodeJS.ErrnoException) => {
     throw new UsageError(`[serve] port ${port}: ${cause.message}`, { remedy: 'choose another with --port', cause });
   });

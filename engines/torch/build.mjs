@@ -1,16 +1,17 @@
 /** Builds the native addon against the libtorch that is found; with `--optional` its absence is no error. */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findLibtorch } from './find.mjs';
 
 const native = fileURLToPath(new URL('./native/', import.meta.url));
 const optional = process.argv.includes('--optional');
 const sanitize = process.argv.find((a) => a.startsWith('--sanitize='))?.slice('--sanitize='.length) ?? '';
-const REMEDY = 'apt-get install -y libtorch-dev libopenblas0-pthread && npm run engine:torch';
+const script = relative('.', fileURLToPath(import.meta.url));
+const REMEDY = `apt-get install -y libtorch-dev libopenblas0-pthread && node ${/\s/.test(script) ? JSON.stringify(script) : script}`;
 
 /** Prints and ends: an optional build leaves the other engines to work. */
 function stop(message) {
@@ -78,6 +79,33 @@ if (existsSync(addon) && existsSync(stampFile) && JSON.parse(readFileSync(stampF
   process.exit(0);
 }
 
+/** Runs node-gyp, and says after each file, and every half minute, how far it is: the compiler is silent for minutes. */
+function compile(command, args, cwd) {
+  const files = readdirSync(cwd).filter((name) => name.endsWith('.cc')).length;
+  const begin = Date.now();
+  let [log, done] = ['', 0];
+  const tell = () => console.log(`[torch] ${done} of ${files} files begun, ${Math.round((Date.now() - begin) / 1000)} s`);
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    const beat = setInterval(tell, 30_000);
+    const end = (outcome) => {
+      clearInterval(beat);
+      resolve({ log, ...outcome });
+    };
+    const hear = (chunk) => {
+      log += chunk;
+      const begun = log.match(/^ *CXX\(target\)/gm)?.length ?? 0;
+      if (begun === done) return;
+      done = begun;
+      tell();
+    };
+    child.stdout.setEncoding('utf8').on('data', hear);
+    child.stderr.setEncoding('utf8').on('data', hear);
+    child.on('error', (error) => end({ error }));
+    child.on('close', (status) => end({ status }));
+  });
+}
+
 console.log(`[torch] building against libtorch ${found.version} (${found.source}) in ${found.lib}; this takes a few minutes`);
 const libraries = ['-ltorch', '-ltorch_cpu', '-lc10', ...(found.cuda ? ['-ltorch_cuda', '-lc10_cuda'] : [])].join(' ');
 const defines = [
@@ -89,10 +117,10 @@ const defines = [
 ];
 const [command, ...first] = nodeGyp();
 const args = [...first, 'rebuild', '-j', process.env.JOBS ?? '2', ...nodeDir(), '--', ...defines];
-const run = spawnSync(command, args, { cwd: folder, encoding: 'utf8', maxBuffer: 1 << 28 });
+const run = await compile(command, args, folder);
 if (run.error) stop(`node-gyp did not start (${run.error.message}); install it with: npm i -g node-gyp`);
 if (run.status !== 0) {
-  const log = `${run.stdout}\n${run.stderr}`;
+  const { log } = run;
   const first = log
     .split('\n')
     .filter((l) => /error|not found|gyp ERR/i.test(l))

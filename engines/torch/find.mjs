@@ -1,9 +1,32 @@
 /** Finds libtorch: the folder of `LIBTORCH`; or the PyTorch of `PYTHON` or of `python3` on the path, or the system's. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Version as its own header gives it, or undefined. */
+/** Version as the package's own files give it, to the last digit: a release's `build-version`, the Python package's `version.py`. */
+function versionIn(root) {
+  const files = [
+    ['build-version', /^(\d[\w.+-]*)/],
+    ['version.py', /^__version__ = '(\d[\w.+-]*)'/m],
+  ];
+  for (const [name, pattern] of files) {
+    const path = join(root, name);
+    const version = existsSync(path) ? readFileSync(path, 'utf8').match(pattern)?.[1] : undefined;
+    if (version) return version;
+  }
+  return undefined;
+}
+
+/** Version of the Debian package that owns a file, without Debian's own part: its headers may name the release before. */
+function versionOfPackage(file) {
+  const owner = spawnSync('dpkg-query', ['--search', realpathSync(file)], { encoding: 'utf8' });
+  const name = owner.status === 0 ? owner.stdout.slice(0, owner.stdout.lastIndexOf(': ')) : undefined;
+  if (!name) return undefined;
+  const shown = spawnSync('dpkg-query', ['--show', name], { encoding: 'utf8' });
+  return shown.stdout.match(/\t(?:\d+:)?(\d+(?:\.\d+)*)/)?.[1];
+}
+
+/** Version as the headers give it, or undefined. */
 function versionOf(includes) {
   for (const include of includes)
     for (const header of ['torch/version.h', 'torch/csrc/api/include/torch/version.h']) {
@@ -32,7 +55,7 @@ function inFolder(root, source, abi) {
   return {
     found: {
       source,
-      version: versionOf(include) ?? 'unknown',
+      version: versionIn(root) ?? versionOf(include) ?? 'unknown',
       include: cuda && headers ? [...include, headers] : include,
       lib,
       abi: abi ?? fromConfig ?? '1',
@@ -57,7 +80,7 @@ function inSystem() {
   const folders = readdirSync('/usr/lib').map((name) => join('/usr/lib', name));
   const lib = ['/usr/lib', ...folders].find((folder) => existsSync(join(folder, 'libtorch_cpu.so')));
   if (!lib) return { outcome: 'headers, but no libtorch_cpu.so under /usr/lib' };
-  const version = versionOf(include) ?? 'unknown';
+  const version = versionOfPackage(join(lib, 'libtorch_cpu.so')) ?? versionOf(include) ?? 'unknown';
   return { found: { source: 'system', version, include, lib, abi: '1', cuda: false } };
 }
 

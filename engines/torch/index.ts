@@ -9,12 +9,17 @@ import { BACKEND, TorchBackend } from './backend.ts';
 import type { Library } from './binding.ts';
 import { compile } from './compile.ts';
 import { kernelsOf } from './kernels/index.ts';
-import { type Built, findBuilt, loadBinding, loadedBlas, REMEDY } from './load.ts';
+import { type Built, buildCommand, findBuilt, findLibrary, loadBinding, loadedBlas, remedy } from './load.ts';
 import { compileTrainingPass, registerTrainingPass } from './training.ts';
+
+/** The release that the build found; its headers, which the library repeats, may name the one before. */
+function versionOf(library: Library, built: Built): string {
+  return built.version === 'unknown' ? library.version : built.version;
+}
 
 function detailsOf(library: Library, built: Built, blas: string): Record<string, string> {
   return {
-    libtorch: `${library.version} (${built.source})`,
+    libtorch: `${versionOf(library, built)} (${built.source})`,
     path: built.lib,
     'CPU capability': library.config.match(/CPU capability usage: (\S+)/)?.[1] ?? 'unknown',
     oneDNN: library.config.match(/MKL-DNN v(\S+)/)?.[1] ?? (library.onednn ? 'yes' : 'no'),
@@ -42,8 +47,13 @@ export const torch: Engine = {
   rank: 100,
   async probe() {
     const built = findBuilt();
-    if (!built) return { usable: false, detail: 'the native addon is not built', remedy: REMEDY };
+    if (!built) return { usable: false, detail: 'the native addon is not built', remedy: remedy() };
     return { usable: true, detail: `libtorch ${built.version} (${built.source}) in ${built.lib}` };
+  },
+  async diagnose() {
+    const found = findBuilt() ? undefined : await findLibrary();
+    if (!found) return torch.probe();
+    return { usable: false, detail: `libtorch ${found.version} (${found.source}) is here, its addon is not built`, remedy: buildCommand() };
   },
   async init({ threads, device }) {
     const { binding, built } = loadBinding(threads);
@@ -65,7 +75,7 @@ export const torch: Engine = {
     const blas = loadedBlas(library.config);
     return {
       name: 'torch',
-      version: library.version,
+      version: versionOf(library, built),
       device,
       threads: library.threads,
       details: detailsOf(library, built, blas.name),

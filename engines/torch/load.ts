@@ -1,12 +1,28 @@
 /** Finds and loads the addon; threads wait passively, so that workers can share a machine. */
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { RampartError } from '../../errors.ts';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { RampartError, shellWord } from '../../errors.ts';
 import type { Binding } from './binding.ts';
 
-export const REMEDY = 'apt-get install -y libtorch-dev libopenblas0-pthread && npm run engine:torch';
+/** Builds the addon, in a clone and in a project alike: npm runs no install script of a dependency that nobody has approved. */
+export function buildCommand(): string {
+  const script = relative('.', join(packageRoot(), 'engines/torch/build.mjs'));
+  return `node ${shellWord(script.startsWith(`..${sep}..`) ? resolve(script) : script)}`;
+}
+
+/** From nothing to the addon. */
+export function remedy(): string {
+  return `apt-get install -y libtorch-dev libopenblas0-pthread && ${buildCommand()}`;
+}
+
+/** What `find.mjs` finds on this machine. */
+export async function findLibrary(): Promise<{ readonly version: string; readonly source: string } | undefined> {
+  const script = pathToFileURL(join(packageRoot(), 'engines/torch/find.mjs')).href;
+  const { findLibtorch } = (await import(script)) as { findLibtorch(env: NodeJS.ProcessEnv): { found?: Omit<Built, 'addon'> } };
+  return findLibtorch(process.env).found;
+}
 
 /** What the build found and used. */
 export interface Built {
@@ -47,7 +63,7 @@ export function loadBinding(threads: number): { binding: Binding; built: Built }
   const built = findBuilt();
   if (!built) {
     throw new RampartError(`[engine torch] the addon is not built (no ${join(buildFolder(), 'Release/rampart_torch.node')})`, {
-      remedy: REMEDY,
+      remedy: remedy(),
     });
   }
   // read once, when the libraries load
@@ -61,7 +77,7 @@ export function loadBinding(threads: number): { binding: Binding; built: Built }
   } catch (cause) {
     const what = cause instanceof Error ? cause.message : String(cause);
     throw new RampartError(`[engine torch] ${built.addon} does not load against libtorch in ${built.lib}: ${what}`, {
-      remedy: REMEDY,
+      remedy: remedy(),
       cause,
     });
   }

@@ -49,7 +49,7 @@ export function reproduction(model: ModelView, view: View): Reproduction {
   );
   return {
     suite: `# Rampart ${provenance.rampart}, revision ${provenance.revision}\n${stringify(suite, { lineWidth: 0, aliasDuplicateObjects: false })}`,
-    command: 'npx rampart run suite.yml',
+    command: 'npm run bench -- suite.yml',
     caveat: caveats.length > 0 ? caveats.join('; ') : undefined,
   };
 }

@@ -1,7 +1,11 @@
 /** What building the addon says where there is no libtorch. */
 import { spawnSync } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { torch } from '../../engines/torch/index.ts';
+import { freshFolder } from '../harness/folders.ts';
 
 const build = fileURLToPath(new URL('../../engines/torch/build.mjs', import.meta.url));
 const nowhere = '/nonexistent/libtorch';
@@ -21,4 +25,55 @@ test('while packages are installed, it says the same and fails nothing', () => {
   const { status, stdout } = run('--optional');
   expect(status).toBe(0);
   expect(stdout).toContain('the other engines work without it');
+});
+
+/** A folder that looks like libtorch to who searches for one. */
+function likeLibtorch(): string {
+  const root = freshFolder();
+  for (const folder of ['lib', 'include/ATen']) mkdirSync(join(root, folder), { recursive: true });
+  for (const [name, text] of [
+    ['lib/libtorch_cpu.so', ''],
+    ['include/ATen/ATen.h', ''],
+    ['build-version', '2.5.1+cpu'],
+  ] as const)
+    writeFileSync(join(root, name), text);
+  return root;
+}
+
+test('where libtorch is there and the addon is not, doctor names the command that builds it and no more', async () => {
+  vi.stubEnv('RAMPART_TORCH_BUILD', 'build/nowhere');
+  vi.stubEnv('LIBTORCH', likeLibtorch());
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+  });
+  expect(await torch.diagnose?.()).toEqual({
+    usable: false,
+    detail: 'libtorch 2.5.1+cpu (LIBTORCH) is here, its addon is not built',
+    remedy: 'node engines/torch/build.mjs',
+  });
+  vi.stubEnv('LIBTORCH', '/nowhere');
+  expect(await torch.diagnose?.()).toMatchObject({
+    usable: false,
+    remedy: 'apt-get install -y libtorch-dev libopenblas0-pthread && node engines/torch/build.mjs',
+  });
+});
+
+test('a compile says what it begins, how far it is, and how it ended', () => {
+  const gyp = join(freshFolder(), 'gyp.cjs');
+  writeFileSync(
+    gyp,
+    `console.log('  CXX(target) a.o'); setTimeout(() => { console.log('  CXX(target) b.o'); console.error('error: no'); process.exit(1); }, 300);`,
+  );
+  const { status, stdout } = spawnSync(process.execPath, [build, '--sanitize=nothing'], {
+    encoding: 'utf8',
+    env: { ...process.env, LIBTORCH: likeLibtorch(), npm_config_node_gyp: gyp },
+  });
+  const folder = fileURLToPath(new URL('../../build/torch-nothing', import.meta.url));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  expect(status).toBe(1);
+  const lines = stdout.split('\n');
+  expect(lines[0]).toMatch(/^\[torch\] building against libtorch 2\.5\.1\+cpu .*; this takes a few minutes$/);
+  expect(lines[1]).toMatch(/^\[torch\] 1 of \d\d files begun, \d+ s$/);
+  expect(lines[2]).toMatch(/^\[torch\] 2 of \d\d files begun, \d+ s$/);
+  expect(stdout).toMatch(/the build failed:\n {2}error: no/);
 });
