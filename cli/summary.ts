@@ -1,7 +1,9 @@
 /** The final table of a run: what the leaderboard says, in text. */
 import type { RampartRecord } from '../records/record.ts';
 import { duration, percent } from '../reports/formats/format.ts';
-import { type Board, boardTitle, buildView, cellText, type Row } from '../reports/view/leaderboard.ts';
+import { buildView } from '../reports/view/leaderboard.ts';
+import { rankText } from '../reports/view/ranking.ts';
+import { type Board, boardTitle, cellText, imagesNote, isClean, type Row } from '../reports/view/view.ts';
 import { bold, table } from './output.ts';
 
 /** One table per data set and threat model: clean, every attack, the worst case per example, and what training and attacks cost. */
@@ -12,16 +14,17 @@ export function summary(records: readonly RampartRecord[]): string {
 }
 
 function boardTable(board: Board): string {
-  const attacks = board.attacks.filter((a) => a.attack.name !== 'clean');
-  const head = ['model', 'clean', ...attacks.map((a) => a.label), 'worst case', '95 %', 'training', 'attacks'];
+  const attacks = board.attacks.filter((a) => !isClean(a));
+  const head = ['model', 'rank', 'clean', ...attacks.map((a) => a.label), 'worst case', '95 %', 'training', 'attacks'];
   const rows = board.rows.map((row) => [
     row.model.name,
-    row.clean ? percent(row.clean.accuracy) : '-',
+    row.rank ? rankText(row.rank) : '-',
+    row.clean ? cellText(row.clean, board) : '-',
     ...attacks.map((a) => {
       const cell = row.cells.get(a.id);
-      return cell ? cellText(cell) : '-';
+      return cell ? cellText(cell, board) : '-';
     }),
-    ...worst(row),
+    ...worst(row, board),
     row.model.record.cost.wallMs > 0 ? duration(row.model.record.cost.wallMs) : '-',
     duration(row.attackCost.wallMs),
   ]);
@@ -29,6 +32,8 @@ function boardTable(board: Board): string {
   return table(head, rows, numeric);
 }
 
-function worst({ worst: w }: Row): [string, string] {
-  return w ? [percent(w.accuracy), `${percent(w.interval[0])}-${percent(w.interval[1])}`] : ['-', '-'];
+function worst({ worst: w }: Row, board: Board): [string, string] {
+  return w
+    ? [[percent(w.accuracy), imagesNote(w.n, board)].filter(Boolean).join(' '), `${percent(w.interval[0])}-${percent(w.interval[1])}`]
+    : ['-', '-'];
 }

@@ -25,7 +25,7 @@ const meanings = {
   },
   incomplete: {
     title: 'Not ranked',
-    text: 'At least one attack that most models of the table passed has no result for this model. A worst case over fewer attacks is too good, so the model is listed below the ranked ones.',
+    text: 'One of its attacks failed, an attack that at least half of the models of the table have has no result for this model, or its worst case lacks images that those of most models rest on. A worst case over fewer attacks or images cannot be compared with the others, so the model is listed below the ranked ones.',
   },
   'leaked-tensors': {
     title: 'Leaked tensors',

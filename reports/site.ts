@@ -15,8 +15,9 @@ import { writeModelPage } from './pages/model.ts';
 import { frame, type Site } from './pages/views.ts';
 import { bibtexOf } from './view/bibtex.ts';
 import { boardColumns, boardTable } from './view/board-table.ts';
-import { boardTitle, buildView, type View } from './view/leaderboard.ts';
+import { buildView } from './view/leaderboard.ts';
 import { outcomeArrays, outcomeTable } from './view/outcomes.ts';
+import { boardTitle, type View } from './view/view.ts';
 
 export interface SiteOptions {
   /** The heading of every page; `Rampart` unless given. */
@@ -75,10 +76,11 @@ function chartStyle(css: string): string {
   return `${light}${dark}${rules.replace(/\s+/g, ' ')}`;
 }
 
-/** A colour for every defense, by name; grey for the undefended model. */
+/** A colour for every defense, by name; grey for undefended models. */
 function coloursOf(view: View): Map<string, number> {
-  const names = [...new Set(view.models.map((m) => m.record.defense.name))].filter((n) => n !== 'standard').sort();
-  return new Map([...names.map((n, i) => [n, i % 7] as const), ['standard', 7]]);
+  const undefended = new Set(view.models.filter((m) => m.record.defense.role === 'baseline').map((m) => m.record.defense.name));
+  const names = [...new Set(view.models.map((m) => m.record.defense.name))].filter((n) => !undefended.has(n)).sort();
+  return new Map([...names.map((n, i) => [n, i % 7] as const), ...[...undefended].map((n) => [n, 7] as const)]);
 }
 
 /** The whole leaderboard in one file each, the references, and a page that lists what there is. */

@@ -2,7 +2,7 @@
 import { line } from 'd3-shape';
 import { compact, interval, percent } from '../formats/format.ts';
 import { element } from '../formats/svg.ts';
-import { type Board, boardTitle, trainingPasses } from '../view/leaderboard.ts';
+import { type Board, boardTitle, trainingPasses } from '../view/view.ts';
 import { type Chart, logarithmic, logTicks } from './frame.ts';
 import { type Point, scatterChart } from './scatter.ts';
 
@@ -21,11 +21,11 @@ export function paretoFront<T extends { cost: number; accuracy: number }>(points
   return front;
 }
 
-/** Undefined where fewer than two models were trained here and attacked. */
+/** Undefined where fewer than two ranked models were trained here. */
 export function costChart(board: Board, colours: ReadonlyMap<string, number>): Chart | undefined {
   const points: Priced[] = board.rows.flatMap((row) => {
     const cost = trainingPasses(row.model.record);
-    return row.worst && cost > 0 ? [{ row, cost, accuracy: row.worst.accuracy }] : [];
+    return row.rank && row.worst && cost > 0 ? [{ row, cost, accuracy: row.worst.accuracy }] : [];
   });
   if (points.length < 2) return undefined;
   const front = paretoFront(points);

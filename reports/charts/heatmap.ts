@@ -2,7 +2,9 @@
 import { scaleLinear } from 'd3-scale';
 import { percent } from '../formats/format.ts';
 import { element, type Svg } from '../formats/svg.ts';
-import { type Board, boardTitle } from '../view/leaderboard.ts';
+import { unevenImages } from '../view/board-table.ts';
+import { labelsOn } from '../view/images.ts';
+import { type Board, boardTitle, isDone } from '../view/view.ts';
 import { type Chart, chartOf, short } from './frame.ts';
 
 /** One hue from near white to dark: order survives printing, and colour blindness. */
@@ -85,17 +87,19 @@ export function attackHeatmap(board: Board): Chart | undefined {
   const rows = board.rows.filter((r) => r.cells.size > 0);
   if (rows.length === 0) return undefined;
   const more = rows.length > HEATMAP_ROWS ? ` The first ${HEATMAP_ROWS} of ${rows.length} by rank; the file has all.` : '';
+  const uneven = unevenImages(board);
+  const images = uneven && ` Test images: ${uneven}, the others on ${board.n}.`;
   return gridChart({
     id: `${board.id}-heatmap`,
     title: `Robust accuracy by defense and attack: ${boardTitle(board)}`,
-    description: `Percent still classified right, one row per model in the order of the table, one column per attack; darker is more robust.${more}`,
+    description: `Percent still classified right, one row per model in the order of the table, one column per attack; darker is more robust.${more}${images}`,
     rowTitle: 'Model',
     rows: rows.map((r) => r.model.name),
     columns: board.attacks.map((a) => a.label),
     values: rows.map((r) =>
       board.attacks.map((a) => {
         const cell = r.cells.get(a.id);
-        return cell?.status === 'done' ? cell.accuracy : null;
+        return isDone(cell) ? cell.accuracy : null;
       }),
     ),
   });
@@ -115,13 +119,13 @@ export function classHeatmap(board: Board): Chart | undefined {
     rows: rows.map((r) => r.model.name),
     columns: classes,
     values: rows.map((r) => {
-      const labels = [...r.cells.values()].find((c) => c.status === 'done')?.outcomes.labels ?? [];
+      const labels = labelsOn(r.worst?.images ?? [], [...r.cells.values()].filter(isDone));
       return classRates(r.worst?.outcomes ?? '', labels, classes.length);
     }),
   });
 }
 
-/** The share of `1` among the examples of each class; null for a class without examples. */
+/** The share of `1` among the images of each class, `labels` being theirs; null for a class without images. */
 export function classRates(outcomes: string, labels: readonly number[], classes: number): (number | null)[] {
   const right = new Array<number>(classes).fill(0);
   const count = new Array<number>(classes).fill(0);

@@ -3,7 +3,7 @@ import { line } from 'd3-shape';
 import type { ModelRecord } from '../../records/record.ts';
 import { percent, radius } from '../formats/format.ts';
 import { element } from '../formats/svg.ts';
-import { type Board, boardTitle, type View } from '../view/leaderboard.ts';
+import { type Board, boardTitle, isClean, type View } from '../view/view.ts';
 import { type Area, areaOf, axes, type Chart, chartOf, linear, type Scale, series, short, wholePercent } from './frame.ts';
 
 export interface Line {
@@ -96,7 +96,7 @@ export function securityCurves(view: View, board: Board, colours: ReadonlyMap<st
   const peers = view.boards.filter((b) => b.dataset.hash === board.dataset.hash && b.threat.norm === board.threat.norm);
   if (peers.length < 2) return [];
   const charts: Chart[] = [];
-  for (const attack of board.attacks.filter((a) => a.attack.name !== 'clean')) {
+  for (const attack of board.attacks.filter((a) => !isClean(a))) {
     const lines: Line[] = board.rows.flatMap((row) => {
       const points = new Map<number, number>();
       for (const peer of peers) {

@@ -2,7 +2,8 @@
 import type { ModelRecord } from '../../records/record.ts';
 import { duration } from '../formats/format.ts';
 import { element } from '../formats/svg.ts';
-import { type Board, boardTitle, type Row } from '../view/leaderboard.ts';
+import { allImages, labelsOn, outcomesOn } from '../view/images.ts';
+import { type Board, boardTitle, isDone, type Row } from '../view/view.ts';
 import { type Chart, chartOf, series, short } from './frame.ts';
 
 /** The wall time of training by what it was spent on; nothing for a model that was not trained here. */
@@ -68,15 +69,15 @@ const MOST_IMAGES = 512;
 
 /** One line per attack, one column per test image, ink where the image was broken. */
 export function outcomesChart(board: Board, row: Row, id: string): Chart | undefined {
+  const done = [...row.cells.values()].filter(isDone);
+  const images = allImages(done);
+  const labels = labelsOn(images, done);
   const lines = board.attacks.flatMap((a) => {
     const cell = row.cells.get(a.id);
-    return cell?.status === 'done' && cell.n > 0
-      ? [{ name: a.label, robust: cell.outcomes.robust, predictions: cell.outcomes.predictions }]
-      : [];
+    return isDone(cell) ? [{ name: a.label, robust: outcomesOn(images, cell) }] : [];
   });
-  const first = [...row.cells.values()].find((c) => c.status === 'done' && c.n > 0);
-  if (lines.length === 0 || !first) return undefined;
-  const n = Math.max(...lines.map((l) => l.robust.length));
+  if (lines.length === 0) return undefined;
+  const n = images.length;
   const shown = Math.min(n, MOST_IMAGES);
   const left = 118;
   const width = 720;
@@ -100,15 +101,15 @@ export function outcomesChart(board: Board, row: Row, id: string): Chart | undef
         { key: 'class', title: 'Class', kind: 'text' },
         ...lines.map((l) => ({ key: l.name, title: l.name, kind: 'count' as const })),
       ],
-      rows: Array.from({ length: n }, (_, i) => [
-        i,
-        board.dataset.classNames[first.outcomes.labels[i] ?? -1] ?? null,
-        ...lines.map((l) => (i < l.robust.length ? Number(l.robust[i]) : null)),
+      rows: images.map((image, i) => [
+        image,
+        board.dataset.classNames[labels[i] ?? -1] ?? null,
+        ...lines.map((l) => (l.robust[i] === '-' ? null : Number(l.robust[i]))),
       ]),
     },
     drawn,
-    element('text', { class: 'axis-title', x: left, y: height - 6 }, 'test image 0'),
-    element('text', { class: 'axis-title', x: width - 8, y: height - 6, 'text-anchor': 'end' }, String(shown - 1)),
+    element('text', { class: 'axis-title', x: left, y: height - 6 }, `test image ${images[0]}`),
+    element('text', { class: 'axis-title', x: width - 8, y: height - 6, 'text-anchor': 'end' }, String(images[shown - 1])),
   );
 }
 

@@ -1,14 +1,14 @@
 /** Point charts: clean against robust accuracy, and the spread over seeds. */
 import { interval, percent } from '../formats/format.ts';
 import { element } from '../formats/svg.ts';
-import { type Board, boardTitle, type Row } from '../view/leaderboard.ts';
+import { type Board, boardTitle, type Row } from '../view/view.ts';
 import { axes, type Chart, chartOf, linear, series, short, wholePercent } from './frame.ts';
 import { scatterChart } from './scatter.ts';
 
 /** Worst-case robust accuracy against clean accuracy; the diagonal is a model that no attack harms. */
 export function accuracyChart(board: Board, colours: ReadonlyMap<string, number>): Chart | undefined {
   const points = board.rows.flatMap((row) =>
-    row.worst && row.clean ? [{ row, clean: row.clean.accuracy, accuracy: row.worst.accuracy }] : [],
+    row.rank && row.worst?.clean !== undefined ? [{ row, clean: row.worst.clean, accuracy: row.worst.accuracy }] : [],
   );
   if (points.length < 2) return undefined;
   const highest = Math.max(...points.map((p) => p.clean));
@@ -17,7 +17,7 @@ export function accuracyChart(board: Board, colours: ReadonlyMap<string, number>
       id: `${board.id}-accuracy`,
       title: `Robust against clean accuracy: ${boardTitle(board)}`,
       description:
-        'Worst-case robust accuracy against clean accuracy, one point per model. Up and to the right is better; nothing lies above the diagonal.',
+        'Worst-case robust accuracy against clean accuracy on the same images, one point per ranked model. Up and to the right is better; nothing lies above the diagonal.',
       points,
       at: (p) => p.clean,
       axis: (range) => ({ scale: linear([0, highest], range), title: 'clean accuracy, %', format: wholePercent }),

@@ -1,7 +1,7 @@
 /** Worst-case robust accuracy of the models of a board against another of their properties: one point each, named where there is room. */
 
 import { type Child, element } from '../formats/svg.ts';
-import type { Row } from '../view/leaderboard.ts';
+import type { Row } from '../view/view.ts';
 import {
   type Area,
   type Axis,

@@ -1,9 +1,11 @@
 /** The page of one attack: what it broke, what only it broke, and what it cost. */
 import type { CellRecord } from '../../records/record.ts';
+import { indicesOf } from '../../records/record.ts';
 import { parameter } from '../formats/format.ts';
 import type { Table } from '../formats/table.ts';
 import { attackAnchor } from '../view/board-table.ts';
-import { type AttackView, type Board, boardTitle, type Row } from '../view/leaderboard.ts';
+import { commonImages, outcomesOn, rightOn } from '../view/images.ts';
+import { type AttackView, type Board, boardTitle, isClean, isDone, type Row } from '../view/view.ts';
 import { boardHref, flagView, frame, type Site, tableView } from './views.ts';
 
 const ACCESS: Record<CellRecord['attack']['access'], string> = {
@@ -17,14 +19,11 @@ const ACCESS: Record<CellRecord['attack']['access'], string> = {
 /** Images that this attack broke and no other one did, among those that all attacks saw. */
 export function uniqueBreaks(row: Row, attack: AttackView): number | null {
   const own = row.cells.get(attack.id);
-  const others = [...row.cells].filter(([id, c]) => id !== attack.id && c.status === 'done' && c.n > 0).map(([, c]) => c);
-  if (own?.status !== 'done' || others.length === 0) return null;
-  const n = Math.min(own.n, ...others.map((c) => c.n));
-  let count = 0;
-  for (let i = 0; i < n; i++) {
-    if (own.outcomes.robust[i] === '0' && others.every((c) => c.outcomes.robust.charCodeAt(i) === 49)) count++;
-  }
-  return count;
+  const others = [...row.cells].filter(([id, c]) => id !== attack.id && isDone(c)).map(([, c]) => c);
+  if (!isDone(own) || others.length === 0) return null;
+  const images = commonImages([own, ...others]);
+  const [broken, kept] = [outcomesOn(images, own), others.map((c) => outcomesOn(images, c))];
+  return images.filter((_, i) => broken[i] === '0' && kept.every((outcomes) => outcomes[i] === '1')).length;
 }
 
 export function writeAttackPage(site: Site, attack: AttackView): void {
@@ -43,7 +42,7 @@ export function writeAttackPage(site: Site, attack: AttackView): void {
       const rows = board.rows.filter((r) => r.cells.has(attack.id));
       const href = (i: number, j: number) => {
         const base = `../models/${rows[i]?.model.slug}.html`;
-        return j === 0 ? base : j < 4 ? `${base}#${attackAnchor(attack.slug, board, first)}` : undefined;
+        return j === 0 ? base : j < 4 ? `${base}#${attackAnchor(attack, board, first)}` : undefined;
       };
       return {
         title: boardTitle(board),
@@ -65,6 +64,7 @@ function attackTable(board: Board, attack: AttackView, rows: readonly Row[]): Ta
       { key: 'robust_accuracy', title: 'Robust accuracy', kind: 'accuracy' },
       { key: 'low', title: 'Low', kind: 'accuracy' },
       { key: 'high', title: 'High', kind: 'accuracy' },
+      { key: 'n', title: 'Images', kind: 'count' },
       { key: 'broken', title: 'Broken', kind: 'count' },
       { key: 'only_this', title: 'Broken by no other', kind: 'count' },
       { key: 'forward_per_image', title: 'Forward per image', kind: 'number' },
@@ -73,16 +73,17 @@ function attackTable(board: Board, attack: AttackView, rows: readonly Row[]): Ta
     ],
     rows: rows.map((row) => {
       const cell = row.cells.get(attack.id);
-      if (cell?.status !== 'done' || cell.n === 0) return [row.model.name, null, null, null, null, null, null, null, null];
+      if (!isDone(cell)) return [row.model.name, null, null, null, null, null, null, null, null, null];
       const right = Math.round(cell.accuracy * cell.n);
-      const clean = row.clean ? [...row.clean.outcomes.robust.slice(0, cell.n)].filter((c) => c === '1').length : cell.n;
+      const clean = row.clean ? rightOn(indicesOf(cell), row.clean) : cell.n;
       return [
         row.model.name,
         cell.accuracy,
         cell.interval[0],
         cell.interval[1],
-        cell.attack.name === 'clean' ? null : Math.max(0, clean - right),
-        cell.attack.name === 'clean' ? null : uniqueBreaks(row, attack),
+        cell.n,
+        isClean(cell) ? null : Math.max(0, clean - right),
+        isClean(cell) ? null : uniqueBreaks(row, attack),
         cell.passes.forward / cell.n,
         cell.passes.backward / cell.n,
         cell.wallMs / 1000,

@@ -4,9 +4,11 @@ import { costChart } from '../charts/cost.ts';
 import { attackHeatmap, classHeatmap } from '../charts/heatmap.ts';
 import { securityCurves, survivorCharts } from '../charts/lines.ts';
 import { accuracyChart, seedChart } from '../charts/points.ts';
-import { compact, duration, interval, percent, pValue } from '../formats/format.ts';
-import { type BoardColumn, boardColumns, boardTable } from '../view/board-table.ts';
-import { type Board, boardTitle, type Row } from '../view/leaderboard.ts';
+import { interval, percent, pValue } from '../formats/format.ts';
+import { printed } from '../formats/table.ts';
+import { type BoardColumn, boardColumns, boardTable, unevenImages, worstCaseImages } from '../view/board-table.ts';
+import { rankText, separated } from '../view/ranking.ts';
+import { type Board, boardTitle, isClean, type Row } from '../view/view.ts';
 import { boardHref, chartView, downloads, flagView, frame, type Site } from './views.ts';
 
 /** A cell of the page's table: a linked value, its sorting value where the text does not sort, and a note. */
@@ -23,10 +25,10 @@ export function writeBoardPage(site: Site, board: Board): void {
   const { view, files } = site;
   const first = view.boards[0] === board;
   const sameImages = new Set(board.rows.map((r) => r.worst?.n)).size === 1;
-  // Intervals and spreads stand beside their values; a number of images that is the same everywhere stands above the table.
-  const hidden = new Set(['worst_case_low', 'worst_case_high', 'seeds', 'seeds_deviation', ...(sameImages ? ['n'] : [])]);
-  const columns = boardColumns(board, first).filter((c) => !hidden.has(c.key));
-  const table = boardTable(board, boardColumns(board, first));
+  const all = boardColumns(board, first);
+  // a number of images that is the same everywhere stands above the table
+  const columns = all.filter((c) => !c.filesOnly && !(sameImages && c.key === 'n'));
+  const table = boardTable(board, all);
   const dir = `downloads/${board.id}`;
   const links = downloads(site, dir, table, '');
   const charts = [costChart(board, site.colours), attackHeatmap(board)].flatMap((c) => (c ? [chartView(site, c, '')] : []));
@@ -51,16 +53,15 @@ export function writeBoardPage(site: Site, board: Board): void {
       key: c.key,
       title: c.title,
       help: c.help,
-      numeric: c.kind !== 'text',
+      numeric: c.numeric ?? c.kind !== 'text',
       checked: c.shown,
-      row: c.key === 'model',
-      attack: c.group === 'attack',
+      attack: c.attack !== undefined && !isClean(c.attack),
     })),
-    choosable: columns.flatMap((c, i) => (c.key === 'rank' || c.key === 'model' ? [] : [{ index: i, title: c.title, checked: c.shown }])),
+    choosable: columns.flatMap((c, i) => (c.group === 'model' ? [] : [{ index: i, title: c.title, checked: c.shown }])),
     filters: {
       architectures: distinct((r) => r.model.record.arch.name),
       defenses: distinct((r) => r.model.record.defense.name),
-      attacks: columns.flatMap((c, i) => (c.group === 'attack' && c.key !== 'clean' ? [{ index: i, title: c.title }] : [])),
+      attacks: columns.flatMap((c, i) => (c.attack && !isClean(c.attack) ? [{ index: i, title: c.title }] : [])),
       flags: [...new Set(board.rows.flatMap((r) => r.flags.map((f) => f.flag.name)))].sort(),
     },
     rows: board.rows.map((row) => ({ unranked: row.rank === undefined, cells: columns.map((c) => pageCell(board, row, c)) })),
@@ -98,32 +99,34 @@ function moreCharts(site: Site, board: Board): boolean {
 
 /** What the table is about, in short facts. */
 function facts(board: Board): string {
-  const images = [...new Set(board.rows.flatMap((r) => r.worst?.n ?? []))].sort((a, b) => a - b);
-  const attacks = board.attacks.filter((a) => a.attack.name !== 'clean').length;
+  const images = worstCaseImages(board);
+  const uneven = unevenImages(board);
+  const attacks = board.attacks.filter((a) => !isClean(a)).length;
   const count = (n: number, one: string) => `${n} ${one}${n === 1 ? '' : 's'}`;
   return [
     count(board.rows.length, 'model'),
     count(attacks, 'attack'),
-    images.length > 0 ? `${images.join(' to ')} test images` : 'no results',
+    images ? `${images} test images${uneven && ` (${uneven}, the others on ${board.n})`}` : 'no results',
   ].join(', ');
 }
 
 /** The first thing a reader wants to know: which is best, how sure that is, and what it costs. */
 function headline(board: Board) {
-  const ranked = board.rows.filter((r) => r.rank !== undefined && r.worst);
+  const ranked = board.rows.filter((r) => r.rank && r.worst);
   const best = ranked[0];
-  if (!best?.worst) return undefined;
-  const index = board.rows.indexOf(best);
-  const pairs = board.pairs.filter((p) => p.i === index || p.j === index);
-  const ties = ranked.filter((r) => r !== best && r.rank === 1);
-  const standard = ranked.find((r) => r !== best && r.model.record.defense.name === 'standard');
-  const next = ranked.find((r) => r !== best && r.rank !== 1);
-  const p = pairs.find((q) => next && (q.i === board.rows.indexOf(next) || q.j === board.rows.indexOf(next)));
+  if (!best?.worst || !best.rank) return undefined;
+  // ranked rows come first, so that the best one is row 0 of every pair it is in
+  const pairs = board.pairs.filter((p) => p.i === 0 || p.j === 0).map((p) => ({ pair: p, other: board.rows[p.i + p.j] as Row }));
+  const ties = ranked.filter((r) => pairs.some(({ pair, other }) => other === r && !separated(pair)));
+  const undefended = ranked.find((r) => r !== best && r.model.record.defense.role === 'baseline');
+  const next = ranked.find((r) => r !== best && !ties.includes(r));
+  const p = pairs.find(({ other }) => other === next)?.pair;
   return {
     name: best.model.name,
     href: `models/${best.model.slug}.html`,
     accuracy: percent(best.worst.accuracy),
     interval: interval(best.worst.interval),
+    rank: rankText(best.rank),
     attacks: best.worst.attacks,
     several: best.worst.attacks > 1,
     none: best.worst.k === 0,
@@ -132,9 +135,9 @@ function headline(board: Board) {
       ties.length === 0 && next?.worst && p
         ? { name: next.model.name, accuracy: percent(next.worst.accuracy), p: pValue(p.adjusted) }
         : undefined,
-    ratio: best.ratio && best.model.record.defense.name !== 'standard' ? Number(best.ratio.passes.toPrecision(2)).toString() : undefined,
-    standard: standard?.worst ? { accuracy: percent(standard.worst.accuracy) } : undefined,
-    clean: best.clean ? percent(best.clean.accuracy) : undefined,
+    ratio: best.ratio && best.model.record.defense.role !== 'baseline' ? Number(best.ratio.passes.toPrecision(2)).toString() : undefined,
+    undefended: undefended?.worst ? { accuracy: percent(undefended.worst.accuracy) } : undefined,
+    clean: best.worst.clean === undefined ? undefined : percent(best.worst.clean),
   };
 }
 
@@ -146,43 +149,18 @@ function tiesText(ties: readonly Row[]): string {
 
 function pageCell(board: Board, row: Row, column: BoardColumn): PageCell {
   const value = column.value(row);
-  const base = `models/${row.model.slug}.html`;
-  const cell: PageCell = {
-    href:
-      value === null || value === '' || (column.group === 'more' && (column.kind === 'text' || column.key === 'seed'))
-        ? undefined
-        : column.anchor
-          ? `${base}#${column.anchor}`
-          : base,
-    text: '–',
-    sort: undefined,
-    note: undefined,
-    bar: undefined,
-    mark: undefined,
+  const record = column.attack && row.cells.get(column.attack.id);
+  const failed = record?.status === 'failed';
+  const empty = value === null || value === '';
+  const text = failed ? 'failed' : typeof value === 'number' && column.print ? column.print(value) : printed(value, column);
+  const page = `models/${row.model.slug}.html`;
+  return {
+    href: column.plain || (empty && !failed) ? undefined : column.anchor ? `${page}#${column.anchor}` : page,
+    text,
+    // a number with a unit does not sort by its text
+    sort: typeof value === 'number' && /[a-z]/i.test(text) ? String(value) : undefined,
+    note: empty ? undefined : column.note?.(row, board),
+    bar: column.bar && typeof value === 'number' ? percent(value) : undefined,
+    mark: record && record.flags.length > 0 ? '*' : undefined,
   };
-  if (column.group === 'attack') return attackCell(board, row, column, cell, base);
-  if (column.key === 'flags') return { ...cell, text: String(value), href: value === '' ? undefined : `${base}#flags` };
-  if (value === null) return cell;
-  if (column.key === 'rank') return { ...cell, text: row.tied ? `${value}=` : String(value) };
-  if (column.key === 'worst_case' && row.worst) {
-    return { ...cell, text: percent(row.worst.accuracy), note: interval(row.worst.interval), bar: percent(row.worst.accuracy) };
-  }
-  if (column.key === 'seeds_mean' && row.seeds)
-    return { ...cell, text: `${percent(row.seeds.mean)} ± ${percent(row.seeds.deviation)}`, note: `of ${row.seeds.count}` };
-  if (typeof value === 'string' || typeof value === 'boolean')
-    return { ...cell, text: typeof value === 'string' ? value : value ? 'yes' : 'no' };
-  if (column.key.endsWith('_ms')) return { ...cell, text: duration(value), sort: String(value) };
-  if (column.kind === 'accuracy') return { ...cell, text: percent(value) };
-  if (column.key.endsWith('ratio')) return { ...cell, text: value.toFixed(1) };
-  if (value >= 10_000) return { ...cell, text: compact(value), sort: String(value) };
-  return { ...cell, text: String(value) };
-}
-
-function attackCell(board: Board, row: Row, column: BoardColumn, cell: PageCell, base: string): PageCell {
-  const attack = board.attacks.find((a) => a.label === column.key);
-  const record = attack && row.cells.get(attack.id);
-  if (!record) return cell;
-  const mark = record.flags.length > 0 ? '*' : undefined;
-  const href = `${base}#${column.anchor}`;
-  return record.status === 'done' ? { ...cell, href, text: percent(record.accuracy), mark } : { ...cell, href, text: 'failed', mark };
 }

@@ -1,11 +1,12 @@
-/** The comparison of any two models: static data per model that a small script joins, and the tests between neighbours in rank for readers without scripts. */
+/** The comparison of any two models: static data per model that a small script joins, and the tests between neighbours in the table for readers without scripts. */
 import { scriptJson } from '../formats/json.ts';
 import type { Table } from '../formats/table.ts';
-import { type Board, boardTitle, type ModelView, type Row } from '../view/leaderboard.ts';
-import type { Pair } from '../view/ranking.ts';
+import { allImages, labelsOn, outcomesOn } from '../view/images.ts';
+import { type Pair, rankText, separated } from '../view/ranking.ts';
+import { type Board, boardTitle, isDone, type ModelView, type Row } from '../view/view.ts';
 import { frame, type Site, tableView } from './views.ts';
 
-/** Models up to which every pair is in the table; beyond, only neighbours in rank. */
+/** Ranked models up to which every pair is in the table; beyond, only neighbours. */
 const ALL_PAIRS = 8;
 
 export function writeComparePage(site: Site): void {
@@ -49,24 +50,27 @@ function modelData(site: Site, model: ModelView): string {
   return `rampart.add(${scriptJson(model.slug)}, ${scriptJson(data)});\n`;
 }
 
+/** Outcomes as one character per image: `1` right, `0` wrong, `-` none. `images` are their indices in the test set; absent where these are 0, 1, 2 ... */
 function boardData(board: Board, row: Row) {
-  const done = board.attacks.flatMap((a) => {
-    const cell = row.cells.get(a.id);
-    return cell?.status === 'done' ? [{ label: a.label, robust: cell.outcomes.robust, labels: cell.outcomes.labels }] : [];
-  });
-  const longest = done.reduce((best, c) => (c.robust.length > (best?.robust.length ?? 0) ? c : best), done[0]);
+  const done = [...row.cells.values()].filter(isDone);
+  const images = allImages(done);
+  const worst = new Map(row.worst?.images.map((image, i) => [image, row.worst?.outcomes[i] ?? '-']));
   return {
-    rank: row.rank ?? null,
-    worst: row.worst?.outcomes ?? '',
-    labels: longest?.labels ?? [],
-    attacks: done.map((c) => [c.label, c.robust]),
+    rank: row.rank ? rankText(row.rank) : null,
+    ...(images.some((image, i) => image !== i) && { images }),
+    worst: images.map((image) => worst.get(image) ?? '-').join(''),
+    labels: labelsOn(images, done),
+    attacks: board.attacks.flatMap((a) => {
+      const cell = row.cells.get(a.id);
+      return isDone(cell) ? [[a.label, outcomesOn(images, cell)]] : [];
+    }),
   };
 }
 
 /** Pairs in rank order: all of a small board, neighbours of a large one. */
 function chosenPairs(board: Board): Pair[] {
   const ordered = board.pairs.map((p) => (p.i < p.j ? p : { ...p, i: p.j, j: p.i, onlyI: p.onlyJ, onlyJ: p.onlyI }));
-  const ranked = board.rows.filter((r) => r.rank !== undefined).length;
+  const ranked = board.rows.filter((r) => r.rank).length;
   const chosen = ranked <= ALL_PAIRS ? ordered : ordered.filter((p) => p.j === p.i + 1);
   return chosen.sort((a, b) => a.i - b.i || a.j - b.j);
 }
@@ -76,7 +80,7 @@ function pairView(site: Site, board: Board) {
   const name = (i: number) => (board.rows[i] as Row).model;
   const table: Table = {
     name: `pairs-${board.id}`,
-    caption: `${boardTitle(board)}: exact McNemar tests on worst-case outcomes${board.rows.length > ALL_PAIRS ? ' between neighbours in rank' : ''}; p after Holm's correction over all ${board.pairs.length} pairs of the table`,
+    caption: `${boardTitle(board)}: exact McNemar tests on worst-case outcomes${board.rows.filter((r) => r.rank).length > ALL_PAIRS ? ' between neighbours in the table' : ''}; p after Holm's correction over all ${board.pairs.length} pairs of the table`,
     columns: [
       { key: 'first', title: 'First', kind: 'text' },
       { key: 'second', title: 'Second', kind: 'text' },
@@ -87,7 +91,7 @@ function pairView(site: Site, board: Board) {
       { key: 'p_holm', title: 'p (Holm)', kind: 'number' },
       { key: 'separated', title: 'Separated at 5 %', kind: 'text' },
     ],
-    rows: pairs.map((p) => [name(p.i).name, name(p.j).name, p.n, p.onlyI, p.onlyJ, p.p, p.adjusted, p.adjusted <= 0.05]),
+    rows: pairs.map((p) => [name(p.i).name, name(p.j).name, p.n, p.onlyI, p.onlyJ, p.p, p.adjusted, separated(p)]),
   };
   return tableView(site, 'downloads', table, '', (row, column) => {
     const pair = pairs[row];

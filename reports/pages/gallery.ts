@@ -6,7 +6,8 @@ import { LIMITS, readPlain } from '../../records/plain-file.ts';
 import type { CellRecord } from '../../records/record.ts';
 import type { Files } from '../formats/files.ts';
 import { radius } from '../formats/format.ts';
-import type { ModelView } from '../view/leaderboard.ts';
+import { placesIn } from '../view/images.ts';
+import { isClean, isDone, type ModelView } from '../view/view.ts';
 
 export interface GalleryItem {
   readonly src: string;
@@ -60,7 +61,7 @@ export type LeftOut = (file: string, reason: string) => void;
 export async function galleryOf(model: ModelView, artifacts: string | undefined, files: Files, leftOut: LeftOut): Promise<GalleryItem[]> {
   if (!artifacts) return [];
   const items: GalleryItem[] = [];
-  for (const cell of model.cells.filter((c) => c.status === 'done')) {
+  for (const cell of model.cells.filter(isDone)) {
     const examples = await examplesOf(cell, artifacts, leftOut);
     if (examples) items.push(...cellGallery(model, cell, examples, files));
   }
@@ -84,7 +85,9 @@ function cellGallery(model: ModelView, cell: CellRecord, examples: Examples, fil
   const { ids, clean, adversarial, confidences, shape } = examples;
   const [h, w, c] = shape;
   const size = h * w * c;
-  const reference = model.cells.find((other) => other.attack.name === 'clean' && other.status === 'done');
+  const reference = model.cells.find((other) => isClean(other) && isDone(other));
+  const place = placesIn(cell);
+  const cleanPlace = reference && placesIn(reference);
   const names = model.record.dataset.classNames;
   const className = (index: number | undefined) => names[index ?? -1] ?? String(index ?? '?');
   const withConfidence = (label: string, confidence: number | undefined) =>
@@ -94,9 +97,10 @@ function cellGallery(model: ModelView, cell: CellRecord, examples: Examples, fil
     const slice = (a: Float32Array) => a.subarray(e * size, (e + 1) * size);
     const path = `gallery/${cell.key}-${id}.png`;
     files.add(path, panels(slice(clean), slice(adversarial), shape));
-    const before = withConfidence(className(reference?.outcomes.predictions[id]), reference?.outcomes.confidences?.[id]);
-    const after = withConfidence(className(cell.outcomes.predictions[id]), confidences?.[e]);
-    const label = className(cell.outcomes.labels[id]);
+    const [at, cleanAt] = [place(id), cleanPlace?.(id) ?? -1];
+    const before = withConfidence(className(reference?.outcomes.predictions[cleanAt]), reference?.outcomes.confidences?.[cleanAt]);
+    const after = withConfidence(className(cell.outcomes.predictions[at]), confidences?.[e]);
+    const label = className(cell.outcomes.labels[at]);
     items.push({
       src: `../${path}`,
       width: 3 * w + 2 * GAP,
@@ -107,7 +111,7 @@ function cellGallery(model: ModelView, cell: CellRecord, examples: Examples, fil
       label,
       clean: before,
       adversarial: after,
-      distance: String(Number((cell.outcomes.distances[id] ?? 0).toPrecision(3))),
+      distance: String(Number((cell.outcomes.distances[at] ?? 0).toPrecision(3))),
     });
   }
   return items;

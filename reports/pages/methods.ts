@@ -2,7 +2,8 @@
 
 import { FLAGS } from '../../records/flags.ts';
 import { canonical } from '../../records/slug.ts';
-import { boardTitle, type View } from '../view/leaderboard.ts';
+import { worstCaseImages } from '../view/board-table.ts';
+import { boardTitle, type View } from '../view/view.ts';
 import { boardHref, frame, type Site } from './views.ts';
 
 export function writeMethodsPage(site: Site): void {
@@ -42,7 +43,7 @@ export function writeMethodsPage(site: Site): void {
 function boardText(view: View, id: string): string {
   const board = view.boards.find((b) => b.id === id);
   const { dataset } = board ?? {};
-  const images = [...new Set(board?.rows.flatMap((r) => r.worst?.n ?? []))].sort((a, b) => a - b).join(' to ');
+  const images = board && worstCaseImages(board);
   return `${dataset?.name} version ${dataset?.version}, ${dataset?.classNames.length} classes; worst cases on ${images || 'no'} test images; contents ${dataset?.hash.slice(0, 12)}`;
 }
 
@@ -71,8 +72,10 @@ function limits(view: View): string[] {
     );
   const failed = rows.flatMap((r) => [...r.cells.values()]).filter((c) => c.status === 'failed').length;
   if (failed > 0) found.push(`${failed} cells failed; their reasons are on the pages of their models.`);
-  const gradientOnly = view.boards.filter((b) => !b.attacks.some((a) => a.attack.name === 'autoattack'));
-  if (gradientOnly.length > 0)
-    found.push(`No AutoAttack was run for ${gradientOnly.map(boardTitle).join('; ')}: those robust accuracies are looser upper bounds.`);
+  const without = view.boards.filter((b) => !b.attacks.some((a) => a.attack.role === 'ensemble'));
+  if (without.length > 0)
+    found.push(
+      `No ensemble of attacks such as AutoAttack was run for ${without.map(boardTitle).join('; ')}: those robust accuracies are looser upper bounds.`,
+    );
   return found;
 }

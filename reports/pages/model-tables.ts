@@ -1,20 +1,22 @@
 /** Where one model errs: accuracy by class, and what it takes one class for another. */
 import type { CellRecord } from '../../records/record.ts';
+import { indicesOf } from '../../records/record.ts';
 import { classRates } from '../charts/heatmap.ts';
 import type { Table } from '../formats/table.ts';
-import { type Board, boardTitle, type Row } from '../view/leaderboard.ts';
+import { labelsOn, outcomesOn } from '../view/images.ts';
+import { type Board, boardTitle, isClean, isDone, type Row } from '../view/view.ts';
 
 /** Clean and worst-case accuracy of every class. */
 export function classTable(board: Board, row: Row): Table {
   const names = board.dataset.classNames;
-  const labels = [...row.cells.values()].find((c) => c.status === 'done')?.outcomes.labels ?? [];
-  const n = row.worst?.n ?? row.clean?.n ?? 0;
-  const clean = row.clean ? classRates(row.clean.outcomes.robust.slice(0, n), labels, names.length) : [];
+  const images = row.worst?.images ?? (row.clean ? indicesOf(row.clean) : []);
+  const labels = labelsOn(images, [...row.cells.values()].filter(isDone));
+  const clean = row.clean ? classRates(outcomesOn(images, row.clean), labels, names.length) : [];
   const worst = row.worst ? classRates(row.worst.outcomes, labels, names.length) : [];
-  const count = names.map((_, c) => labels.slice(0, n).filter((l) => l === c).length);
+  const count = names.map((_, c) => labels.filter((l) => l === c).length);
   return {
     name: 'classes',
-    caption: `Accuracy by class on ${n} images: ${boardTitle(board)}`,
+    caption: `Accuracy by class on ${images.length} images: ${boardTitle(board)}`,
     columns: [
       { key: 'class', title: 'Class', kind: 'text' },
       { key: 'images', title: 'Images', kind: 'count' },
@@ -30,8 +32,8 @@ const WHOLE_MATRIX = 20;
 
 /** Confusions without attack and under the strongest one. */
 export function confusionTables(board: Board, row: Row): Table[] {
-  const done = [...row.cells.values()].filter((c) => c.status === 'done' && c.n > 0);
-  const attacked = done.filter((c) => c.attack.name !== 'clean').sort((a, b) => a.accuracy - b.accuracy || (a.key < b.key ? -1 : 1));
+  const done = [...row.cells.values()].filter(isDone);
+  const attacked = done.filter((c) => !isClean(c)).sort((a, b) => a.accuracy - b.accuracy || (a.key < b.key ? -1 : 1));
   const strongest = attacked[0];
   return [row.clean, strongest].flatMap((cell) => (cell ? [confusionTable(board, cell)] : []));
 }
@@ -44,8 +46,8 @@ function confusionTable(board: Board, cell: CellRecord): Table {
     const to = cell.outcomes.predictions[i] as number;
     if (line && to in line) line[to] = (line[to] as number) + 1;
   }
-  const what = cell.attack.name === 'clean' ? 'without attack' : `under ${cell.attack.label}`;
-  const name = cell.attack.name === 'clean' ? 'confusion-clean' : 'confusion-attacked';
+  const what = isClean(cell) ? 'without attack' : `under ${cell.attack.label}`;
+  const name = isClean(cell) ? 'confusion-clean' : 'confusion-attacked';
   if (names.length <= WHOLE_MATRIX) {
     return {
       name,

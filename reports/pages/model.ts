@@ -5,8 +5,9 @@ import { costSplitChart, outcomesChart } from '../charts/model.ts';
 import { compact, duration, interval, parameter, parameters, percent, pValue, radius } from '../formats/format.ts';
 import type { Table } from '../formats/table.ts';
 import { attackAnchor } from '../view/board-table.ts';
-import { type Board, boardTitle, type ModelView, type Row } from '../view/leaderboard.ts';
+import { rankText, separated } from '../view/ranking.ts';
 import { reproduction } from '../view/reproduce.ts';
+import { type Board, boardTitle, isClean, type ModelView, type Row } from '../view/view.ts';
 import type { GalleryItem } from './gallery.ts';
 import { classTable, confusionTables } from './model-tables.ts';
 import { boardHref, chartView, flagView, frame, type Site, tableView } from './views.ts';
@@ -85,7 +86,7 @@ function summary(site: Site, model: ModelView, row: Row | undefined) {
     { key: 'Seed', value: String(record.seed) },
   ];
   if (wrapped) facts.push({ key: 'Wraps', value: wrapped.name, href: `${wrapped.slug}.html` });
-  if (row?.rank !== undefined) facts.unshift({ key: 'Rank', value: `${row.rank}${row.tied ? ' (tied)' : ''}` });
+  if (row?.rank) facts.unshift({ key: 'Rank', value: rankText(row.rank) });
   return facts.map((f) => ({ href: undefined, ...f }));
 }
 
@@ -94,13 +95,13 @@ function boardPart(site: Site, model: ModelView, board: Board, row: Row, first: 
   const cells = board.attacks.flatMap((a) => {
     const cell = row.cells.get(a.id);
     // The clean cell is shown once, with the first board.
-    return cell && (first || a.attack.name !== 'clean') ? [{ attack: a, cell }] : [];
+    return cell && (first || !isClean(a)) ? [{ attack: a, cell }] : [];
   });
   const chart = outcomesChart(board, row, `model-${model.slug}-${board.id}`);
   const members = cells.flatMap(({ cell }) => (cell.members ? [tableView(site, dir, membersTable(board, cell), '../')] : []));
   const index = board.rows.indexOf(row);
   const inseparable = board.pairs
-    .filter((p) => (p.i === index || p.j === index) && p.adjusted > 0.05)
+    .filter((p) => (p.i === index || p.j === index) && !separated(p))
     .map((p) => ({ other: board.rows[p.i === index ? p.j : p.i] as Row, p: p.adjusted }))
     .map(({ other, p }) => ({
       name: other.model.name,
@@ -118,7 +119,7 @@ function boardPart(site: Site, model: ModelView, board: Board, row: Row, first: 
     ties: inseparable.slice(0, 10).map((t, k, list) => ({ ...t, last: k === list.length - 1 })),
     tiesMore: inseparable.length > 10 ? inseparable.length - 10 : undefined,
     cells: cells.map(({ attack, cell }) => ({
-      anchor: attackAnchor(attack.slug, board, first),
+      anchor: attackAnchor(attack, board, first),
       label: attack.label,
       href: `../attacks/${attack.slug}.html`,
       title: cell.attack.title,
@@ -151,7 +152,7 @@ function worstFacts(row: Row) {
     n,
     attacks,
     several: attacks > 1,
-    rank: row.rank === undefined ? undefined : `${row.rank}${row.tied ? ' (tied)' : ''}`,
+    rank: row.rank && rankText(row.rank),
     gap: row.gap === undefined || row.gap === 0 ? undefined : percent(row.gap),
   };
 }
@@ -260,7 +261,7 @@ function costFacts(model: ModelView, row: Row | undefined) {
   ];
   if (row?.ratio) {
     const time = row.ratio.time === undefined ? '' : `, ${row.ratio.time.toFixed(1)} times the time`;
-    facts.push({ key: 'Against standard training', value: `${row.ratio.passes.toFixed(1)} times the passes${time}` });
+    facts.push({ key: 'Against no defense', value: `${row.ratio.passes.toFixed(1)} times the passes${time}` });
   }
   return facts;
 }

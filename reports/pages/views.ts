@@ -11,8 +11,8 @@ import { latexOf } from '../formats/latex.ts';
 import { markdownOf } from '../formats/markdown.ts';
 import { type Svg, standalone } from '../formats/svg.ts';
 import { printed, type Table } from '../formats/table.ts';
-import type { Board, View } from '../view/leaderboard.ts';
-import { boardTitle } from '../view/leaderboard.ts';
+import type { Board, View } from '../view/view.ts';
+import { boardTitle } from '../view/view.ts';
 
 /** What every page builder is given. */
 export interface Site {

@@ -1,7 +1,7 @@
 /** The references of the methods used, as BibTeX. */
 import type { PaperRecord } from '../../records/record.ts';
 import { slug } from '../../records/slug.ts';
-import type { View } from './leaderboard.ts';
+import type { View } from './view.ts';
 
 /** Braces and backslashes of free text would end a field; the rest as in LaTeX. */
 function field(text: string): string {

@@ -1,19 +1,29 @@
 /** The outcome of every image under every attack on every model: what all ranks and worst cases are computed from. */
 
+import type { CellRecord } from '../../records/record.ts';
 import { type NpyArray, npz } from '../formats/npz.ts';
 import type { Table, Value } from '../formats/table.ts';
-import type { Board } from './leaderboard.ts';
+import { allImages, labelsOn, outcomesOn } from './images.ts';
+import { type Board, isDone } from './view.ts';
+
+const VALUES: Readonly<Record<string, Value>> = { '1': 1, '0': 0, '-': null };
 
 /** One line per model and image, one column per attack: 1 right, 0 wrong, empty where there is no result. */
 export function outcomeTable(board: Board): Table {
   const rows: Value[][] = [];
   for (const row of board.rows) {
-    const cells = board.attacks.map((a) => row.cells.get(a.id)).map((c) => (c?.status === 'done' ? c : undefined));
-    const longest = cells.reduce((best, c) => (c && c.n > (best?.n ?? 0) ? c : best), undefined);
-    for (let i = 0; i < (longest?.n ?? 0); i++) {
-      const values = cells.map((c): Value => (c && i < c.n ? (c.outcomes.robust.charCodeAt(i) === 49 ? 1 : 0) : null));
-      rows.push([row.model.name, row.model.record.defense.name, i, longest?.outcomes.labels[i] ?? null, ...values]);
-    }
+    const cells = board.attacks.map((a) => row.cells.get(a.id));
+    const images = allImages(cells.filter(isDone));
+    const labels = labelsOn(images, cells.filter(isDone));
+    const outcomes = cells.map((c) => (isDone(c) ? outcomesOn(images, c) : ''));
+    for (const [i, image] of images.entries())
+      rows.push([
+        row.model.name,
+        row.model.record.defense.name,
+        image,
+        labels[i] ?? null,
+        ...outcomes.map((o) => VALUES[o[i] ?? '-'] ?? null),
+      ]);
   }
   return {
     name: 'outcomes',
@@ -30,24 +40,25 @@ export function outcomeTable(board: Board): Table {
 }
 
 /**
- * The same for NumPy: `robust` int8 `[models, attacks, images]` with 1 right, 0 wrong, -1 no result; `labels` int32 `[images]`;
- * `models`, `keys` and `attacks` as text.
+ * The same for NumPy: `robust` int8 `[models, attacks, images]` with 1 right, 0 wrong, -1 no result; `labels` and `images` int32 `[images]`, the class and
+ * the index in the test set; `models`, `keys` and `attacks` as text.
  */
 export function outcomeArrays(board: Board): Uint8Array {
-  const done = board.rows.map((row) => board.attacks.map((a) => row.cells.get(a.id)).map((c) => (c?.status === 'done' ? c : undefined)));
-  const images = Math.max(0, ...done.flat().map((c) => c?.n ?? 0));
-  const robust = new Int8Array(board.rows.length * board.attacks.length * images).fill(-1);
-  for (const [m, cells] of done.entries()) {
-    for (const [a, cell] of cells.entries()) {
-      const base = (m * board.attacks.length + a) * images;
-      for (let i = 0; i < (cell?.n ?? 0); i++) robust[base + i] = cell?.outcomes.robust.charCodeAt(i) === 49 ? 1 : 0;
-    }
+  const done = board.rows.map((row) => board.attacks.map((a) => row.cells.get(a.id)));
+  const cells: CellRecord[] = done.flat().filter(isDone);
+  const images = allImages(cells);
+  const robust = new Int8Array(board.rows.length * board.attacks.length * images.length).fill(-1);
+  for (const [place, cell] of done.flat().entries()) {
+    if (!isDone(cell)) continue;
+    const outcomes = outcomesOn(images, cell);
+    for (let i = 0; i < images.length; i++) if (outcomes[i] !== '-') robust[place * images.length + i] = Number(outcomes[i]);
   }
-  const longest = done.flat().reduce((best, c) => (c && c.n > (best?.n ?? 0) ? c : best), undefined);
   const text = (values: string[]): NpyArray => ({ kind: 'text', shape: [values.length], values });
+  const numbers = (values: readonly number[]): NpyArray => ({ kind: 'int32', shape: [values.length], values: Int32Array.from(values) });
   return npz({
-    robust: { kind: 'int8', shape: [board.rows.length, board.attacks.length, images], values: robust },
-    labels: { kind: 'int32', shape: [longest?.n ?? 0], values: Int32Array.from(longest?.outcomes.labels ?? []) },
+    robust: { kind: 'int8', shape: [board.rows.length, board.attacks.length, images.length], values: robust },
+    images: numbers(images),
+    labels: numbers(labelsOn(images, cells)),
     models: text(board.rows.map((r) => r.model.name)),
     keys: text(board.rows.map((r) => r.model.record.key)),
     attacks: text(board.attacks.map((a) => a.label)),

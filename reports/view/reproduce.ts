@@ -3,7 +3,7 @@ import { stringify } from 'yaml';
 import type { CellRecord, ModelRecord } from '../../records/record.ts';
 import { canonical } from '../../records/slug.ts';
 import { radius } from '../formats/format.ts';
-import type { ModelView, View } from './leaderboard.ts';
+import { isClean, type ModelView, type View } from './view.ts';
 
 export interface Reproduction {
   readonly suite: string;
@@ -70,7 +70,7 @@ function transferSources(model: ModelView, view: View): ModelView[] {
 }
 
 function threatsOf(model: ModelView) {
-  const main = model.cells.find((c) => c.attack.name === 'clean')?.threat ?? model.record.threat;
+  const main = model.cells.find(isClean)?.threat ?? model.record.threat;
   const radii = new Map<string, Set<number>>();
   if (main) radii.set(main.norm, new Set([main.eps]));
   for (const { threat } of model.cells) radii.set(threat.norm, (radii.get(threat.norm) ?? new Set()).add(threat.eps));
@@ -109,8 +109,7 @@ function wrapperEntry(record: ModelRecord, base: ModelRecord | undefined) {
 
 function attacksOf(model: ModelView) {
   const byIdentity = new Map<string, CellRecord>();
-  for (const cell of model.cells.filter((c) => c.attack.name !== 'clean'))
-    byIdentity.set(canonical([cell.attack.label, cell.attack.params]), cell);
+  for (const cell of model.cells.filter((c) => !isClean(c))) byIdentity.set(canonical([cell.attack.label, cell.attack.params]), cell);
   return [...byIdentity.values()].map(({ attack, n }) => ({
     name: attack.name,
     ...(attack.label === attack.name ? {} : { label: attack.label }),

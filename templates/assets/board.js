@@ -109,8 +109,7 @@
 
     function columns() {
       const attack = state.attack ? at(state.attack) : -1;
-      const others =
-        attack < 0 ? [] : headings.flatMap((h, i) => ('attack' in h.dataset && i !== attack && keys[i] !== 'clean' ? [i] : []));
+      const others = attack < 0 ? [] : headings.flatMap((h, i) => ('attack' in h.dataset && i !== attack ? [i] : []));
       hideColumns([...new Set([...state.hide, ...others])].filter((i) => i !== attack));
     }
 

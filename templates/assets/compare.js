@@ -31,7 +31,18 @@
   }
 
   const percent = (k, n) => (n > 0 ? ((100 * k) / n).toFixed(1) : '–');
-  const right = (outcomes, n) => [...outcomes.slice(0, n)].filter((c) => c === '1').length;
+  const right = (outcomes) => outcomes.filter((c) => c === '1').length;
+
+  /** Outcomes of two models on the images that both have: joined on the image's index in the test set. */
+  function joined(x, y, first = '', second = '') {
+    const imageOf = (data, place) => (data.images ? data.images[place] : place);
+    const others = new Map([...second].map((outcome, place) => [imageOf(y, place), outcome]));
+    const both = [...first].map((outcome, place) => ({ image: imageOf(x, place), a: outcome, label: x.labels[place] }));
+    return both.flatMap((entry) => {
+      const b = others.get(entry.image) ?? '-';
+      return entry.a === '-' || b === '-' ? [] : [{ ...entry, b }];
+    });
+  }
 
   function el(name, content, attributes = {}) {
     const node = document.createElement(name);
@@ -66,28 +77,18 @@
     return region;
   }
 
-  function differences(a, b, n) {
-    const onlyA = [];
-    const onlyB = [];
-    for (let i = 0; i < n; i++) {
-      if (a[i] === '1' && b[i] === '0') onlyA.push(i);
-      if (a[i] === '0' && b[i] === '1') onlyB.push(i);
-    }
-    return { onlyA, onlyB };
-  }
-
-  function imageList(title, ids, model, board) {
-    const label = (i) => model.classNames[model.boards[board].labels[i]] ?? '?';
-    const items = ids.slice(0, 200).map((i) => el('li', el('bdi', `${i} (${label(i)})`)));
-    const more = ids.length > 200 ? [el('p', `and ${ids.length - 200} more`)] : [];
+  function imageList(title, entries, model) {
+    const items = entries.slice(0, 200).map(({ image, label }) => el('li', el('bdi', `${image} (${model.classNames[label] ?? '?'})`)));
+    const more = entries.length > 200 ? [el('p', `and ${entries.length - 200} more`)] : [];
     return el('section', [el('h3', el('bdi', title)), el('ul', items, { class: 'images' }), ...more]);
   }
 
   function report(board, on, a, b) {
     const [x, y] = [a.boards[board], b.boards[board]];
-    const outcomes = (data) => (on === 'worst' ? data.worst : (new Map(data.attacks).get(on) ?? ''));
-    const n = Math.min(outcomes(x).length, outcomes(y).length);
-    const { onlyA, onlyB } = differences(outcomes(x), outcomes(y), n);
+    const outcomes = (data) => (on === 'worst' ? data.worst : new Map(data.attacks).get(on));
+    const shown = joined(x, y, outcomes(x), outcomes(y));
+    const onlyA = shown.filter((e) => e.a === '1' && e.b === '0');
+    const onlyB = shown.filter((e) => e.a === '0' && e.b === '1');
     const p = mcnemar(onlyA.length, onlyB.length);
     const better = onlyA.length > onlyB.length ? a.name : b.name;
     const verdict =
@@ -98,44 +99,43 @@
       'p',
       [
         ...verdict,
-        ` Exact McNemar test on ${n} images: only the first is right on ${onlyA.length}, only the second on ${onlyB.length}. This is one test; the table's ranks correct for all pairs.`,
+        ` Exact McNemar test on ${shown.length} images: only the first is right on ${onlyA.length}, only the second on ${onlyB.length}. This is one test; the table's ranks correct for all pairs.`,
       ],
       { class: 'headline' },
     );
     const shared = x.attacks.map(([name]) => name).filter((name) => y.attacks.some(([other]) => other === name));
     const rows = [
-      ['Worst case, %', ...both(x.worst, y.worst)],
-      ...shared.map((name) => [`${name}, %`, ...both(new Map(x.attacks).get(name), new Map(y.attacks).get(name))]),
-      ['Rank', String(x.rank ?? '–'), String(y.rank ?? '–'), ''],
-      ['Training passes', String(a.passes), String(b.passes), a.passes > 0 ? `× ${(b.passes / a.passes).toFixed(2)}` : ''],
+      ['Worst case, %', ...both(joined(x, y, x.worst, y.worst))],
+      ...shared.map((name) => [`${name}, %`, ...both(joined(x, y, new Map(x.attacks).get(name), new Map(y.attacks).get(name)))]),
+      ['Rank', x.rank ?? '–', y.rank ?? '–', '', ''],
+      ['Training passes', String(a.passes), String(b.passes), a.passes > 0 ? `× ${(b.passes / a.passes).toFixed(2)}` : '', ''],
       [
         'Training time, s',
         (a.wallMs / 1000).toFixed(0),
         (b.wallMs / 1000).toFixed(0),
         a.wallMs > 0 ? `× ${(b.wallMs / a.wallMs).toFixed(2)}` : '',
+        '',
       ],
-      ['Parameters', String(a.parameters), String(b.parameters), ''],
+      ['Parameters', String(a.parameters), String(b.parameters), '', ''],
     ];
     const side = table(
       'Side by side',
-      ['Result', a.name, b.name, 'Second − first'].map((t) => el('bdi', t)),
+      ['Result', a.name, b.name, 'Second − first', 'Images'].map((t) => el('bdi', t)),
       rows,
     );
     const lists = el(
       'div',
-      [
-        imageList(`Only ${a.name} is right (${onlyA.length})`, onlyA, a, board),
-        imageList(`Only ${b.name} is right (${onlyB.length})`, onlyB, b, board),
-      ],
+      [imageList(`Only ${a.name} is right (${onlyA.length})`, onlyA, a), imageList(`Only ${b.name} is right (${onlyB.length})`, onlyB, b)],
       { class: 'split' },
     );
     return [line, side, el('h2', 'Images on which they differ'), lists];
   }
 
-  function both(first, second) {
-    const n = Math.min(first.length, second.length);
-    const [k, l] = [right(first, n), right(second, n)];
-    return [percent(k, n), percent(l, n), n > 0 ? ((100 * (l - k)) / n).toFixed(1) : ''];
+  /** Accuracies on the images that both have, their difference, and how many images these are. */
+  function both(entries) {
+    const n = entries.length;
+    const [k, l] = [right(entries.map((e) => e.a)), right(entries.map((e) => e.b))];
+    return [percent(k, n), percent(l, n), n > 0 ? ((100 * (l - k)) / n).toFixed(1) : '', String(n)];
   }
 
   document.addEventListener('DOMContentLoaded', () => {

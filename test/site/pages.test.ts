@@ -169,7 +169,7 @@ describe.skipIf(!browserPath)(browserPath ? 'pages' : `pages (${NO_BROWSER})`, (
         await page.selectOption('[name=a]', a.model.slug);
         await page.selectOption('[name=b]', b.model.slug);
         await page.getByText(`only the first is right on ${only(x, y)}, only the second on ${only(y, x)}`).waitFor();
-        const p = mcnemar(only(x, y), only(y, x)).exact;
+        const p = mcnemar(only(x, y), only(y, x));
         expect(await page.locator('#result .headline').textContent()).toContain(
           p < 0.001 ? 'p < 0.001' : `p ${p.toFixed(p < 0.1 ? 3 : 2)}`,
         );

@@ -1,0 +1,127 @@
+/** One board: its rows with worst cases, ranks, costs, seeds and flags. */
+import type { CellRecord, ModelRecord } from '../../records/record.ts';
+import { mean, standardDeviation } from '../../records/stats.ts';
+import { attackId } from './attacks.ts';
+import { attackCost, costRatio } from './costs.ts';
+import { commonImages, rightOn } from './images.ts';
+import { type Rank, type Ranking, rank } from './ranking.ts';
+import { flagsOf, hasFailed } from './row-flags.ts';
+import { type AttackView, type Board, isClean, isDone, type ModelView, type Row, type WorstCase } from './view.ts';
+import { attackedImages, lacking, requiredAttacks, usualImages, worstCase } from './worst-case.ts';
+
+/** What a board is made of. */
+interface Material {
+  readonly list: readonly CellRecord[];
+  readonly dataset: ModelRecord['dataset'];
+  readonly threat: CellRecord['threat'];
+}
+
+/** A row before it is ranked. */
+interface Draft {
+  readonly model: ModelView;
+  readonly cells: ReadonlyMap<string, CellRecord>;
+  readonly images: readonly number[];
+  /** Labels of attacks without a result that a rank needs. */
+  readonly missing: readonly string[];
+}
+
+/** A row with its place. */
+interface Placed extends Draft {
+  readonly worst: WorstCase | undefined;
+  readonly rank?: Rank;
+  readonly unranked?: string;
+}
+
+export function viewBoard(
+  id: string,
+  material: Material,
+  models: ReadonlyMap<string, ModelView>,
+  allAttacks: readonly AttackView[],
+): Board {
+  const present = new Set(material.list.map(attackId));
+  const attacks = allAttacks.filter((a) => present.has(a.id));
+  const { placed, pairs } = placeModels(draftsOf(material, models, attacks), attacks);
+  const ranked = new Map(placed.filter((p) => p.rank).map((p) => [p.model.record.key, p.worst]));
+  const rows = placed.map(
+    (p): Row => ({
+      model: p.model,
+      cells: p.cells,
+      clean: [...p.cells.values()].find((c) => isClean(c) && isDone(c)),
+      worst: p.worst,
+      rank: p.rank,
+      gap: ensembleGap([...p.cells.values()]),
+      ratio: costRatio(p.model, [...models.values()]),
+      attackCost: attackCost(p.cells),
+      seeds: p.rank && seedSpread(p.model, ranked),
+      flags: flagsOf(p.model, p.cells, p.unranked),
+    }),
+  );
+  const done = material.list.filter(isDone);
+  const counted = done.some((c) => !isClean(c)) ? done.filter((c) => !isClean(c)) : done;
+  const n = Math.max(0, ...counted.map((c) => c.n));
+  return { id, dataset: material.dataset, threat: material.threat, attacks, rows, pairs, n };
+}
+
+/** Every model of the board with its cells; failed models too, with their reason, on each board of their data set. */
+function draftsOf(material: Material, models: ReadonlyMap<string, ModelView>, attacks: readonly AttackView[]): Draft[] {
+  const cellsOf = new Map<string, Map<string, CellRecord>>();
+  for (const cell of material.list) {
+    const row = cellsOf.get(cell.model.key) ?? new Map<string, CellRecord>();
+    cellsOf.set(cell.model.key, row);
+    const held = row.get(attackId(cell));
+    // Two records of one cell (another engine, say): the one on more images counts, then the first key.
+    if (!held || (cell.status === 'done' ? cell.n : -1) > (held.status === 'done' ? held.n : -1)) row.set(attackId(cell), cell);
+  }
+  for (const [key, { record }] of models)
+    if (record.status === 'failed' && record.dataset.hash === material.dataset.hash && !cellsOf.has(key)) cellsOf.set(key, new Map());
+  const required = new Set(requiredAttacks(attacks, [...cellsOf.values()]).map((a) => a.id));
+  return [...cellsOf].map(([key, cells]) => {
+    const lacks = ({ id }: AttackView) => {
+      const cell = cells.get(id);
+      return required.has(id) ? !isDone(cell) : cell !== undefined && hasFailed(cell);
+    };
+    const missing = attacks.filter(lacks).map((a) => a.label);
+    return { model: models.get(key) as ModelView, cells, images: attackedImages(cells, required), missing };
+  });
+}
+
+/** The ranked models by worst case, all on the same images, then the others with the reason. */
+function placeModels(drafts: readonly Draft[], attacks: readonly AttackView[]): { placed: Placed[]; pairs: Ranking['pairs'] } {
+  const complete = drafts.filter((d) => d.missing.length === 0 && d.images.length > 0);
+  const usual = usualImages(complete.map((d) => d.images));
+  const comparable = complete.filter((d) => lacking(d.images, usual) === 0);
+  const ranked = comparable.map((d) => ({ ...d, worst: worstCase(d.cells, usual) })).sort(byWorstCase);
+  const { ranks, pairs } = rank(ranked.map((d) => d.worst?.outcomes ?? ''));
+  const rest = drafts.filter((d) => !comparable.includes(d));
+  const unranked = rest.map((d) => ({ ...d, worst: worstCase(d.cells, d.images), unranked: whyNot(d, usual, attacks) })).sort(byWorstCase);
+  return { placed: [...ranked.map((d, i) => ({ ...d, rank: ranks[i] as Rank })), ...unranked], pairs };
+}
+
+function byWorstCase(a: Placed, b: Placed): number {
+  const text = ({ model }: Placed) => `${model.name}\n${model.record.key}`;
+  return (b.worst?.accuracy ?? -1) - (a.worst?.accuracy ?? -1) || (text(a) < text(b) ? -1 : 1);
+}
+
+/** Why a model cannot be compared with the others; undefined where nothing was attacked on the whole board. */
+function whyNot({ missing, images }: Draft, usual: readonly number[], attacks: readonly AttackView[]): string | undefined {
+  if (missing.length > 0) return `no result of ${missing.join(', ')}`;
+  if (images.length > 0)
+    return `its worst case lacks ${lacking(images, usual)} of the ${usual.length} images that those of the others rest on`;
+  return attacks.some(({ attack }) => !isClean({ attack })) ? 'no image has a result of every attack' : undefined;
+}
+
+function ensembleGap(cells: readonly CellRecord[]): number | undefined {
+  const done = cells.filter(isDone);
+  const ensembles = done.filter((c) => c.attack.role === 'ensemble');
+  const singles = done.filter((c) => c.attack.access === 'gradient' && c.attack.role === undefined);
+  const images = commonImages([...ensembles, ...singles]);
+  if (ensembles.length === 0 || singles.length === 0 || images.length === 0) return undefined;
+  const strongest = (list: readonly CellRecord[]) => Math.min(...list.map((c) => rightOn(images, c)));
+  return (strongest(singles) - strongest(ensembles)) / images.length;
+}
+
+/** Over the seeds of one configuration that are ranked: their worst cases rest on the same images. */
+function seedSpread(model: ModelView, ranked: ReadonlyMap<string, WorstCase | undefined>): Row['seeds'] {
+  const values = model.siblings.flatMap((s) => ranked.get(s.record.key)?.accuracy ?? []);
+  return values.length > 1 ? { count: values.length, mean: mean(values), deviation: standardDeviation(values) } : undefined;
+}

@@ -1,0 +1,96 @@
+/** What the site shows, in nouns: boards, their attacks and rows, worst cases, ranks. */
+import type { CellRecord, Flag, ModelRecord } from '../../records/record.ts';
+import { percent, radius } from '../formats/format.ts';
+import type { Pair, Rank } from './ranking.ts';
+
+/** An attack with its parameters: a column of a board and a page of its own. */
+export interface AttackView {
+  readonly id: string;
+  /** As shown: the suite's label, numbered where two suites use one label for different parameters. */
+  readonly label: string;
+  readonly slug: string;
+  readonly attack: CellRecord['attack'];
+}
+
+/** Right under no attack and under every finished one, image by image. */
+export interface WorstCase {
+  readonly k: number;
+  readonly n: number;
+  readonly accuracy: number;
+  readonly interval: [number, number];
+  /** Indices in the test set, ascending, and one character for each of them: `1` where no attack broke it. */
+  readonly images: readonly number[];
+  readonly outcomes: string;
+  readonly attacks: number;
+  /** Accuracy without attack on the same images. */
+  readonly clean: number | undefined;
+}
+
+export interface ModelView {
+  readonly record: ModelRecord;
+  /** As shown: the record's name, with a piece of the key where two records share one. */
+  readonly name: string;
+  readonly slug: string;
+  /** Every cell of this model, in board and column order. */
+  readonly cells: CellRecord[];
+  /** The records that differ from this one only in the seed, this one included. */
+  readonly siblings: ModelView[];
+}
+
+export interface Row {
+  readonly model: ModelView;
+  /** By attack id; failed cells are here too. */
+  readonly cells: ReadonlyMap<string, CellRecord>;
+  readonly clean: CellRecord | undefined;
+  /** Of a ranked model, on the images on which all are ranked; else on those that its own attacks saw. */
+  readonly worst: WorstCase | undefined;
+  /** Absent where the model cannot be compared with the others; a flag says why. */
+  readonly rank: Rank | undefined;
+  /** Strongest single gradient attack minus strongest ensemble on the images that all of them saw, in accuracy. */
+  readonly gap: number | undefined;
+  /** Against the undefended model of the same architecture and data, and the same recipe where there is one: passes and wall time. */
+  readonly ratio: { passes: number; time: number | undefined } | undefined;
+  readonly attackCost: { forward: number; backward: number; wallMs: number };
+  readonly seeds: { count: number; mean: number; deviation: number } | undefined;
+  readonly flags: { flag: Flag; cell: CellRecord | undefined }[];
+}
+
+export interface Board {
+  readonly id: string;
+  readonly dataset: ModelRecord['dataset'];
+  readonly threat: CellRecord['threat'];
+  readonly attacks: AttackView[];
+  /** The ranked ones by worst case, then the others. */
+  readonly rows: Row[];
+  /** Over the ranked rows, by their index in `rows`. */
+  readonly pairs: Pair[];
+  /** The most images that an attack of this board saw of one model. */
+  readonly n: number;
+}
+
+export interface View {
+  readonly boards: Board[];
+  readonly models: ModelView[];
+  readonly attacks: AttackView[];
+}
+
+/** Whether a cell is of no attack: the clean accuracy. */
+export const isClean = ({ attack }: Pick<CellRecord, 'attack'>) => attack.access === 'none';
+
+export const isDone = (cell: CellRecord | undefined): cell is CellRecord => cell?.status === 'done' && cell.n > 0;
+
+/** Passes of training, forward and backward, summed over examples. */
+export const trainingPasses = (record: ModelRecord) => record.cost.passes.forward + record.cost.passes.backward;
+
+/** `CIFAR-10` style titles are the data set's business; here the record's name, the norm and the radius. */
+export const boardTitle = (board: Board) => `${board.dataset.name}, ${board.threat.norm} ${radius(board.threat.eps)}`;
+
+/** `of 6` where a number rests on other images than most of its board; nothing where it does not. */
+export const imagesNote = (n: number, board: Pick<Board, 'n'>) => (n === board.n ? undefined : `of ${n}`);
+
+/** `45.2` where the cell is done, with its number of images where that is not the board's. */
+export function cellText(cell: CellRecord, board: Pick<Board, 'n'>): string {
+  if (cell.status !== 'done') return 'failed';
+  const note = imagesNote(cell.n, board);
+  return note ? `${percent(cell.accuracy)} ${note}` : percent(cell.accuracy);
+}
