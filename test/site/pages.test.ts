@@ -10,6 +10,7 @@ import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { serveFolder } from '../../cli/commands/serve.ts';
+import type { RampartRecord } from '../../records/record.ts';
 import { mcnemar } from '../../records/stats.ts';
 import { writeSite } from '../../reports/site.ts';
 import { buildView } from '../../reports/view/leaderboard.ts';
@@ -180,6 +181,41 @@ describe.skipIf(!browserPath)(browserPath ? 'pages' : `pages (${NO_BROWSER})`, (
         await page.locator('#result .headline').waitFor();
         expect(await page.inputValue('[name=b]')).toBe(b.model.slug);
       });
+    });
+  });
+
+  it('compares on the images that both models saw, by their index in the test set', async () => {
+    // of the second model every cell is of the images 40 to 99, last one first
+    const [first, second] = ['trades (seed 0)', 'pgd-at (seed 0)'];
+    const reversed = (text: string) => [...text].reverse().join('');
+    const chosen = records.map((record): RampartRecord => {
+      if (record.kind === 'model' || record.model.name !== second || record.status === 'failed') return record;
+      const { robust, labels, predictions, distances } = record.outcomes;
+      const cut = <T>(values: readonly T[]) => values.slice(40).reverse();
+      const outcomes = {
+        robust: reversed(robust.slice(40)),
+        labels: cut(labels),
+        predictions: cut(predictions),
+        distances: cut(distances),
+      };
+      const accuracy = outcomes.robust.split('1').length - 1;
+      return { ...record, n: 60, indices: Array.from({ length: 60 }, (_, i) => 99 - i), accuracy: accuracy / 60, outcomes };
+    });
+    await writeSite(chosen, join(folder, 'chosen'));
+    const robustOf = (name: string) =>
+      records.flatMap((r) =>
+        r.kind === 'cell' && r.model.name === name && r.attack.label === 'pgd' && r.threat.eps === 8 / 255 ? [r.outcomes.robust] : [],
+      )[0] ?? '';
+    const [x, y] = [robustOf(first).slice(40), robustOf(second).slice(40)];
+    const only = (p: string, q: string) => [...p].flatMap((c, i) => (c === '1' && q[i] === '0' ? [40 + i] : []));
+    const slug = (name: string) => name.replace(/[^a-z0-9]+/g, '-').replace(/-$/, '');
+    const base = pathToFileURL(join(folder, 'chosen')).href;
+    await on(`${base}/compare.html#board=cifar10-linf-8-255&a=${slug(first)}&b=${slug(second)}&on=pgd`, {}, async (page) => {
+      await page
+        .getByText(`on 60 images: only the first is right on ${only(x, y).length}, only the second on ${only(y, x).length}`)
+        .waitFor();
+      const shown = await page.locator('.images').first().locator('li').allTextContents();
+      expect(shown.map((text) => Number(text.split(' ')[0]))).toEqual(only(x, y));
     });
   });
 
