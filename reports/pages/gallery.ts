@@ -3,7 +3,7 @@ import { PNG } from 'pngjs';
 import { RampartError } from '../../errors.ts';
 import { type Examples, parseExamples } from '../../records/examples.ts';
 import { LIMITS, readPlain } from '../../records/plain-file.ts';
-import type { CellRecord } from '../../records/record.ts';
+import { type CellRecord, indicesOf } from '../../records/record.ts';
 import type { Files } from '../formats/files.ts';
 import { radius } from '../formats/format.ts';
 import { placesIn } from '../view/images.ts';
@@ -86,18 +86,19 @@ function cellGallery(model: ModelView, cell: CellRecord, examples: Examples, fil
   const [h, w, c] = shape;
   const size = h * w * c;
   const reference = model.cells.find((other) => isClean(other) && isDone(other));
-  const place = placesIn(cell);
+  const images = indicesOf(cell);
   const cleanPlace = reference && placesIn(reference);
   const names = model.record.dataset.classNames;
   const className = (index: number | undefined) => names[index ?? -1] ?? String(index ?? '?');
   const withConfidence = (label: string, confidence: number | undefined) =>
     confidence === undefined ? label : `${label} (${(100 * confidence).toFixed(0)} %)`;
   const items: GalleryItem[] = [];
-  for (const [e, id] of ids.slice(0, MOST).entries()) {
+  for (const [e, at] of ids.slice(0, MOST).entries()) {
+    const image = images[at] as number;
     const slice = (a: Float32Array) => a.subarray(e * size, (e + 1) * size);
-    const path = `gallery/${cell.key}-${id}.png`;
+    const path = `gallery/${cell.key}-${image}.png`;
     files.add(path, panels(slice(clean), slice(adversarial), shape));
-    const [at, cleanAt] = [place(id), cleanPlace?.(id) ?? -1];
+    const cleanAt = cleanPlace?.(image) ?? -1;
     const before = withConfidence(className(reference?.outcomes.predictions[cleanAt]), reference?.outcomes.confidences?.[cleanAt]);
     const after = withConfidence(className(cell.outcomes.predictions[at]), confidences?.[e]);
     const label = className(cell.outcomes.labels[at]);
@@ -105,9 +106,9 @@ function cellGallery(model: ModelView, cell: CellRecord, examples: Examples, fil
       src: `../${path}`,
       width: 3 * w + 2 * GAP,
       height: h,
-      alt: `Test image ${id}, ${label}: the image, the perturbation scaled, and the adversarial image`,
+      alt: `Test image ${image}, ${label}: the image, the perturbation scaled, and the adversarial image`,
       attack: `${cell.attack.label}, ${cell.threat.norm} ${radius(cell.threat.eps)}`,
-      image: id,
+      image,
       label,
       clean: before,
       adversarial: after,
