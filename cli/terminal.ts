@@ -8,7 +8,7 @@ import { Progress } from '../harness/run/progress.ts';
 import type { State } from '../harness/run/scheduler.ts';
 import type { RampartRecord } from '../records/record.ts';
 import { duration, percent } from '../reports/formats/format.ts';
-import { dim, green, isTerminal, jobName, print, red } from './output.ts';
+import { dim, green, isTerminal, jobName, print, red, uncoloured } from './output.ts';
 
 const REDRAW_MS = 250;
 const PLAIN_EVERY_MS = 30_000;
@@ -102,8 +102,7 @@ export class Display {
 
 /** At most `width` visible characters: a line that wraps would not be cleared. */
 function clip(line: string, width: number): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are escape sequences
-  const visible = line.replace(/\x1b\[\d+m/g, '');
+  const visible = uncoloured(line);
   return visible.length <= width ? line : visible.slice(0, Math.max(0, width));
 }
 

@@ -9,7 +9,7 @@ import { architecture, architectures } from '../../models/index.ts';
 import { parametersOf as parametersOfNode } from '../../models/parameters.ts';
 import { compact, parameter } from '../../reports/formats/format.ts';
 import type { RawOptions } from '../options.ts';
-import { bold, dim, print, printJson, table } from '../output.ts';
+import { bold, dim, printBlock, printJson, table } from '../output.ts';
 
 interface Parameter {
   readonly name: string;
@@ -117,7 +117,7 @@ export function lsCommand(kind: string | undefined, options: RawOptions): number
   const wanted = alias === undefined ? kinds : [alias as keyof typeof listings];
   const found = Object.fromEntries(wanted.map((k) => [k, listings[k]()]));
   if (options.json) printJson(found);
-  else for (const [name, entries] of Object.entries(found)) print(listing(name, entries));
+  else for (const [name, entries] of Object.entries(found)) printBlock(listing(name, entries));
   return 0;
 }
 

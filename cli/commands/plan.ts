@@ -12,7 +12,7 @@ import type { Suite } from '../../harness/suite/suite.ts';
 import { Store } from '../../records/folder-store.ts';
 import { compact, duration } from '../../reports/formats/format.ts';
 import { countOption, dataDirOf, engineOf, outOf, type RawOptions, suiteFile } from '../options.ts';
-import { bold, dim, jobName, print, printJson, shownPath, table } from '../output.ts';
+import { bold, dim, jobName, print, printBlock, printJson, shownPath, table } from '../output.ts';
 import { mayLoad, tellUnloaded } from '../trust.ts';
 
 export async function validateCommand(file: string | undefined, options: RawOptions & { schema?: boolean }): Promise<number> {
@@ -64,7 +64,7 @@ export async function planCommand(file: string | undefined, options: RawOptions,
   }
   print(`${bold(suite.title)}  ${dim(probe.why)}`);
   const rows = jobs.map((j) => [j.job, j.state, compact(j.forward), compact(j.backward), j.seconds > 0 ? duration(j.seconds * 1000) : '-']);
-  print(table(['job', 'state', 'forward', 'backward', 'time'], rows, new Set([2, 3, 4])));
+  printBlock(table(['job', 'state', 'forward', 'backward', 'time'], rows, new Set([2, 3, 4])));
   for (const text of plan.omitted) print(dim(`left out: ${text}`));
   if (!known) print('data is not here yet: what is done cannot be told before it is');
   const left = jobs.filter((j) => j.state === 'to do').length;

@@ -2,7 +2,7 @@
 import { type RunResult, runSuite } from '../../harness/run/run.ts';
 import { loadSuite } from '../../harness/suite/read.ts';
 import { countOption, dataDirOf, engineOf, outOf, type RawOptions, suiteFile } from '../options.ts';
-import { bold, dim, isTerminal, jobName, print, printJson, red, shownPath } from '../output.ts';
+import { bold, dim, isTerminal, jobName, print, printBlock, printJson, printOutput, printOver, red, shownPath } from '../output.ts';
 import { siteOf } from '../site.ts';
 import { summary } from '../summary.ts';
 import { Display } from '../terminal.ts';
@@ -25,13 +25,13 @@ export async function runCommand(file: string | undefined, options: RawOptions, 
       signal,
       listener: display,
       onData: dataLine(),
-      onOutput: options.verbose ? (text) => process.stderr.write(text) : undefined,
+      onOutput: options.verbose ? printOutput : undefined,
     });
   } finally {
     display.stop();
   }
   if (options.json) printJson(result.records);
-  else print(`\n${summary(result.records)}\n`);
+  else printBlock(`\n${summary(result.records)}\n`);
   const site = await siteOf(out);
   if (!options.json) print(`site ${shownPath(site)}`);
   for (const { planned, record } of result.failed) print(`${red('failed')} ${jobName(planned)}: ${record.error?.message ?? ''}`);
@@ -45,7 +45,7 @@ function dataLine(): (message: string, done: number, total: number) => void {
     const line = `${message} ${total > 0 ? `${Math.floor((10 * done) / total) * 10} %` : ''}`;
     if (line === last) return;
     last = line;
-    if (isTerminal) process.stdout.write(`\r\x1b[K${dim(line)}${done >= total ? '\n' : ''}`);
+    if (isTerminal) printOver(dim(line), done >= total);
     else if (done >= total) print(line);
   };
 }

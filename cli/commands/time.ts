@@ -6,7 +6,7 @@ import { defenses } from '../../defenses/index.ts';
 import { chooseEngine } from '../../engines/choose.ts';
 import { measureSteps, type StepTime } from '../../harness/timing.ts';
 import { countOption, engineOf, type RawOptions, UsageError } from '../options.ts';
-import { dim, print, printJson, red, table } from '../output.ts';
+import { dim, print, printBlock, printJson, red, table } from '../output.ts';
 
 export interface TimeOptions extends RawOptions {
   arch?: string;
@@ -43,7 +43,7 @@ export async function timeCommand(options: TimeOptions, signal: AbortSignal): Pr
   });
   if (options.json) printJson({ engine: info, arch, batchSize, rounds, measured, unmeasured });
   else {
-    print(timingTable(measured));
+    printBlock(timingTable(measured));
     for (const { kind, name, error } of unmeasured) print(`${red('not measured')} ${kind} ${name}: ${error}`);
   }
   return unmeasured.length === 0 ? 0 : 1;
