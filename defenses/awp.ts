@@ -1,6 +1,6 @@
 /** Adversarial weight perturbation, Wu et al. 2020 (arXiv 2004.05884), eq. 8 to 10, on top of another training defense. */
 import { z } from 'zod';
-import type { NormName } from '../tensor/norms/index.ts';
+import { NORMS } from '../tensor/norms/index.ts';
 import { tf } from '../tensor/tf.ts';
 import { defineDefense, type Training, type TrainingDefense } from './defense.ts';
 
@@ -49,8 +49,8 @@ export function awp(bases: readonly TrainingDefense[]) {
       const { error } = baseOf(p.base).params.safeParse(p.params);
       for (const issue of error?.issues ?? []) check.addIssue({ code: 'custom', message: issue.message, path: ['params', ...issue.path] });
     });
-  const norms: readonly NormName[] = ['Linf', 'L2'];
   const baseOf = (name: string) => bases.find((b) => b.name === name) as TrainingDefense;
+  const norms = NORMS.filter((norm) => bases.some((base) => base.norms?.includes(norm)));
   return defineDefense<z.infer<typeof params>>({
     name: 'awp',
     title: 'Adversarial weight perturbation',

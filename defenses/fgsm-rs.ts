@@ -34,8 +34,8 @@ export default defineDefense<z.infer<typeof params>>({
     return {
       // the authors' model stays in training mode while it crafts
       async craft({ x, y, rng }, { trainingTarget }) {
-        const start = tf.tidy(() => tf.clipByValue(x.add(uniformNoise(x, { norm: 'Linf', eps }, rng)), 0, 1)) as tf.Tensor4D;
-        return { adversarial: ascend(trainingTarget, x, start, crossEntropy(y), { norm: 'Linf', eps, step: alpha * eps, steps: 1 }) };
+        const start = tf.tidy(() => tf.clipByValue(x.add(uniformNoise(x, { norm: threat.norm, eps }, rng)), 0, 1)) as tf.Tensor4D;
+        return { adversarial: ascend(trainingTarget, x, start, crossEntropy(y), { norm: threat.norm, eps, step: alpha * eps, steps: 1 }) };
       },
       objective({ y }, { adversarial }, ctx) {
         const { logits } = ctx.forward(adversarial as tf.Tensor4D);

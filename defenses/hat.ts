@@ -35,7 +35,7 @@ export function hat(trades: TrainingDefense) {
     ],
     version: 1,
     kind: 'training',
-    norms: ['Linf', 'L2'],
+    norms: trades.norms,
     helper: 'standard',
     params,
     cost: ({ steps }) => ({ forward: steps + 6, backward: steps + 4, update: 3 }),

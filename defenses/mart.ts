@@ -18,7 +18,7 @@ type Params = z.infer<typeof params>;
 /** The training with a given start noise, for tests that compare with another code's. */
 export function createMart({ beta, steps, ...p }: Params, threat: Threat, noise: Noise): Training {
   const eps = p.eps ?? threat.eps;
-  const ascent = { norm: 'Linf', eps, step: p.step ?? (eps * 0.007) / 0.031, steps } as const;
+  const ascent = { norm: threat.norm, eps, step: p.step ?? (eps * 0.007) / 0.031, steps };
   return {
     async craft({ x, y, rng }, { target }) {
       const start = tf.tidy(() => x.add(noise(x, rng).mul(0.001))) as tf.Tensor4D;

@@ -36,7 +36,7 @@ export default defineDefense<z.infer<typeof params>>({
     return {
       // the authors' model stays in training mode while it crafts
       async craft({ x, y, rng }, { trainingTarget }) {
-        const noisy = tf.tidy(() => tf.clipByValue(x.add(uniformNoise(x, { norm: 'Linf', eps: k * eps }, rng)), 0, 1)) as tf.Tensor4D;
+        const noisy = tf.tidy(() => tf.clipByValue(x.add(uniformNoise(x, { norm: threat.norm, eps: k * eps }, rng)), 0, 1)) as tf.Tensor4D;
         const { loss, logits, grad } = trainingTarget.gradient(noisy, crossEntropy(y));
         const adversarial = tf.tidy(() => tf.clipByValue(noisy.add(grad.sign().mul(alpha * eps)), 0, 1));
         tf.dispose([loss, logits, grad, noisy]);

@@ -1,7 +1,9 @@
 /** TRADES, Zhang et al. 2019 (arXiv 1901.08573), eq. 5, as the authors' code computes it: cross-entropy plus beta times KL. */
 import { z } from 'zod';
-import type { Loss, Threat } from '../attacks/attack.ts';
+import type { Loss, Target, Threat } from '../attacks/attack.ts';
 import { klDivergence } from '../tensor/fused.ts';
+import { atNorm, type ByNorm, normsIn } from '../tensor/norms/index.ts';
+import type { Rng } from '../tensor/rng.ts';
 import { tf } from '../tensor/tf.ts';
 import { defineDefense, type Training } from './defense.ts';
 import { ascend, gaussianNoise, type Noise } from './parts/craft.ts';
@@ -19,22 +21,44 @@ const params = z.strictObject({
 });
 type Params = z.infer<typeof params>;
 
+/** A search from a small perturbation of `x`, both `[n,h,w,c]`: `climb` takes over `small`, and the caller owns what it returns. */
+interface Inner {
+  stepSize(eps: number, steps: number): number;
+  climb(
+    target: Pick<Target, 'gradient'>,
+    loss: Loss,
+    from: { x: tf.Tensor4D; small: tf.Tensor4D; rng: Rng },
+    size: { eps: number; step: number; steps: number },
+  ): tf.Tensor4D;
+}
+
+const INNER = {
+  Linf: {
+    stepSize: (eps) => (eps * 0.007) / 0.031,
+    climb(target, loss, { x, small }, size) {
+      const start = x.add<tf.Tensor4D>(small);
+      small.dispose();
+      return ascend(target, x, start, loss, { norm: 'Linf', ...size });
+    },
+  },
+  L2: {
+    stepSize: (eps, steps) => (2 * eps) / steps,
+    climb: (target, loss, { x, small, rng }, size) => ascendTradesL2((z) => target.gradient(z, loss).grad, x, small, rng, size),
+  },
+} satisfies ByNorm<Inner>;
+
 /** The training with a given start noise, for tests that compare with another code's. */
 export function createTrades({ beta, steps, ...p }: Params, { norm, eps: radius }: Threat, noise: Noise): Training {
   const eps = p.eps ?? radius;
-  const step = p.step ?? (norm === 'L2' ? (2 * eps) / steps : (eps * 0.007) / 0.031);
+  const inner = atNorm<Inner>(INNER, norm, 'defense trades');
+  const step = p.step ?? inner.stepSize(eps, steps);
   return {
     async craft({ x, rng }, { target }) {
       const clean = target.logits(x);
       const divergence: Loss = (logits) => klDivergence(clean, logits);
       const small = tf.tidy(() => noise(x, rng).mul(0.001)) as tf.Tensor4D;
-      if (norm === 'L2') {
-        const adversarial = ascendTradesL2((z) => target.gradient(z, divergence).grad, x, small, rng, { eps, step, steps });
-        clean.dispose();
-        return { adversarial };
-      }
-      const adversarial = ascend(target, x, x.add(small) as tf.Tensor4D, divergence, { norm: 'Linf', eps, step, steps });
-      tf.dispose([clean, small]);
+      const adversarial = inner.climb(target, divergence, { x, small, rng }, { eps, step, steps });
+      clean.dispose();
       return { adversarial };
     },
     objective({ x, y }, { adversarial }, ctx) {
@@ -64,7 +88,7 @@ export default defineDefense<Params>({
   ],
   version: 1,
   kind: 'training',
-  norms: ['Linf', 'L2'],
+  norms: normsIn(INNER),
   params,
   // the authors run the natural images through the network twice
   cost: ({ steps }) => ({ forward: steps + 3, backward: steps + 2, update: 2 }),

@@ -27,6 +27,9 @@ export type PaperRecord = z.infer<typeof paperSchema>;
 /** The papers that the text `paper` names, where its plug-in gives them. */
 const references = z.array(paperSchema).readonly().optional();
 
+/** What the attacker might do: a ball where no kind is given. */
+const threatSchema = z.strictObject({ kind: z.literal('ball').optional(), norm: z.enum(NORMS), eps: z.number() });
+
 /** Where and with what a job ran. Never part of the comparison of two runs. */
 export const provenanceSchema = z.strictObject({
   rampart: z.string(),
@@ -85,7 +88,7 @@ export const modelRecordSchema = z.strictObject({
     role: z.literal('baseline').optional(),
   }),
   wraps: z.string().optional(),
-  threat: z.strictObject({ norm: z.enum(NORMS), eps: z.number() }).optional(),
+  threat: threatSchema.optional(),
   recipe: z.record(z.string(), z.unknown()),
   seed: z.number().int(),
   extraData: z.boolean(),
@@ -134,7 +137,7 @@ export const cellRecordSchema = z.strictObject({
     /** `baseline` searches blindly; `ensemble` is several attacks in order, each on what those before it left. */
     role: z.enum(['baseline', 'ensemble']).optional(),
   }),
-  threat: z.strictObject({ norm: z.enum(NORMS), eps: z.number() }),
+  threat: threatSchema,
   seed: z.number().int(),
   dataset: z.strictObject({ name: z.string(), hash: z.string() }),
   /** Examples attacked. */

@@ -119,7 +119,8 @@ class Reader {
         label,
         kind: plugin.kind,
         ref: this.#registry.ref(plugin, params),
-        threat: threat ?? main,
+        // a ball is written without its kind, so that keys do not depend on whether the suite spells it out
+        threat: threat ? { norm: threat.norm, eps: threat.eps } : main,
         recipe: this.#recipe(recipe, path),
         architectures: only ?? inSuite,
         around: plugin.kind === 'wrapper' ? (around ?? trained) : [],

@@ -15,7 +15,10 @@ const datasetKeys = {
   test: count.optional().describe('At most so many test images'),
 };
 
+const kind = z.literal('ball').optional().describe('ball, unless given: all perturbations up to a size in a norm');
+
 const threatSchema = z.strictObject({
+  kind,
   norm: z.enum(NORMS),
   eps: z.union([eps, z.array(eps).min(1)]).describe('The radius, such as 8/255; a list gives a security curve'),
   main: eps.optional().describe('The radius of a list that models train at; the largest unless given'),
@@ -25,7 +28,7 @@ const defenseKeys = {
   name: name.describe('A defense: see `rampart ls defenses`'),
   label: name.optional().describe('Its name in tables'),
   threat: z
-    .strictObject({ norm: z.enum(NORMS), eps })
+    .strictObject({ kind, norm: z.enum(NORMS), eps })
     .optional()
     .describe('What to train against, where it is not the first threat of the suite'),
   recipe: z.record(z.string(), z.unknown()).optional().describe('Changes to the recipe of the suite, for this defense'),

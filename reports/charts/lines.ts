@@ -1,6 +1,7 @@
 /** Line charts: security curves, survivors over iterations, training curves. */
 import { line } from 'd3-shape';
 import type { ModelRecord } from '../../records/record.ts';
+import { norm } from '../../tensor/norms/index.ts';
 import { percent, radius } from '../formats/format.ts';
 import { element } from '../formats/svg.ts';
 import { type Board, boardTitle, isClean, type View } from '../view/view.ts';
@@ -119,7 +120,7 @@ export function securityCurves(view: View, board: Board, colours: ReadonlyMap<st
           title: `eps (${board.threat.norm})`,
           key: 'eps',
           ticks: [...new Set(lines.flatMap((l) => l.points.map((p) => p[0])))].sort((a, b) => a - b),
-          format: (v) => (board.threat.norm === 'Linf' ? `${Number((v * 255).toFixed(2))}/255` : radius(v)),
+          format: (v) => (norm(board.threat.norm).inGreyLevels ? `${Number((v * 255).toFixed(2))}/255` : radius(v)),
         },
         y: { title: 'robust accuracy, %', key: 'robust_accuracy', percent: true },
         lines,

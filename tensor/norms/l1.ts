@@ -33,6 +33,7 @@ export function ontoBall(z: tf.Tensor4D, origin: tf.Tensor4D, delta: tf.Tensor4D
 
 export const L1: Norm = {
   name: 'L1',
+  inGreyLevels: false,
   size: sumOfSizes,
   dual: largestSize,
   ofOnes: (d) => d,

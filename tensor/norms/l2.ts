@@ -31,6 +31,7 @@ function project(x: tf.Tensor4D, origin: tf.Tensor4D, eps: number | tf.Tensor): 
 
 export const L2: Norm = {
   name: 'L2',
+  inGreyLevels: false,
   size,
   dual: size,
   ofOnes: Math.sqrt,

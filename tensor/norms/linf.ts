@@ -6,6 +6,7 @@ import { largestSize, sumOfSizes } from './sums.ts';
 
 export const Linf: Norm = {
   name: 'Linf',
+  inGreyLevels: true,
   size: largestSize,
   dual: sumOfSizes,
   ofOnes: () => 1,

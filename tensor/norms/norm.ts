@@ -12,6 +12,8 @@ export interface Slope {
 /** Batches are `[n,h,w,c]`, with one ball per example; the caller owns every tensor that it gets. */
 export interface Norm {
   readonly name: string;
+  /** Whether a radius bounds each value by itself, so that it is written in grey levels: `8/255`. */
+  readonly inGreyLevels: boolean;
   /** The norm of every example, `[n]`. */
   size(delta: tf.Tensor4D): tf.Tensor1D;
   /** The dual norm of every example, `[n]`: what `w . delta` rises by at most while `delta` has norm 1. */

@@ -21,6 +21,8 @@ export const fabParams = z.strictObject({
 });
 export type FabParams = z.infer<typeof fabParams>;
 
+type Noise = (d: number, rng: Rng) => Float32Array;
+
 /** `d` numbers of norm 1 for a start: normal ones scaled in L1, as in the authors' code. */
 const NOISE = {
   Linf: Linf.onSphere,
@@ -30,12 +32,12 @@ const NOISE = {
     const size = t.reduce((sum, v) => sum + Math.abs(v), 1e-12);
     return t.map((v) => v / size);
   },
-} satisfies Record<HyperplaneNorm, (d: number, rng: Rng) => Float32Array>;
+} satisfies Record<HyperplaneNorm, Noise>;
 
 /** Starts around `x` `[k,h,w,c]` at half the radius; the image itself where `rngs` has undefined. The caller owns the result. */
-function fabStart(norm: NormName, x: tf.Tensor4D, eps: number, rngs: readonly (Rng | undefined)[]): tf.Tensor4D {
+function fabStart(noise: Noise, x: tf.Tensor4D, eps: number, rngs: readonly (Rng | undefined)[]): tf.Tensor4D {
   if (rngs.every((r) => r === undefined)) return x.clone();
-  return tf.tidy(() => tf.clipByValue(x.add(drawn(x, rngs, atNorm(NOISE, norm, 'fab')).mul(0.5 * eps)), 0, 1));
+  return tf.tidy(() => tf.clipByValue(x.add(drawn(x, rngs, noise).mul(0.5 * eps)), 0, 1));
 }
 
 /** Distance `[n]` of the nearest error that each run meets in all its steps, infinite where it meets none; `x` stays the caller's. */
@@ -99,12 +101,14 @@ class FabPass implements Pass {
   readonly #threat: Threat;
   readonly #options: FabSearch;
   readonly #boundary: Boundary<Walker>;
+  readonly #noise: Noise;
 
   constructor(attempts: Attempts, target: Target, threat: Threat, options: FabSearch) {
     this.#attempts = attempts;
     this.#target = target;
     this.#threat = threat;
     this.#options = options;
+    this.#noise = atNorm(NOISE, threat.norm, 'fab');
     this.#boundary = new Boundary(threat.norm, options);
   }
 
@@ -118,7 +122,7 @@ class FabPass implements Pass {
 
   begin(attempts: readonly Attempt[], images: tf.Tensor4D): void {
     const rngs = attempts.map((attempt) => (this.#fromImage(attempt) ? undefined : this.#attempts.rngOf(attempt)));
-    const start = fabStart(this.#threat.norm, images, this.#threat.eps, rngs);
+    const start = fabStart(this.#noise, images, this.#threat.eps, rngs);
     this.#boundary.begin(
       attempts.map((attempt) => ({ attempt, steps: 0 })),
       images,

@@ -1,0 +1,83 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import mim from '../../../attacks/mim.ts';
+import { momentum, steepest } from '../../../attacks/parts/step.ts';
+import { createTarget } from '../../../attacks/target.ts';
+import type { Classifier } from '../../../models/classifier.ts';
+import { Rng } from '../../../tensor/rng.ts';
+import { tf } from '../../../tensor/tf.ts';
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+/** Images of two pixels, one per argument. */
+const images = (...pairs: [number, number][]) => tf.tensor4d(pairs.flat(), [pairs.length, 1, 2, 1]);
+const rounded = (t: tf.Tensor) => Array.from(t.dataSync(), (v) => Number(v.toFixed(6)));
+
+describe('momentum', () => {
+  const origin = images([0.5, 0.5], [0.5, 0.5]);
+  const threat = { norm: 'Linf', eps: 0.3 } as const;
+
+  test('sums gradients that are scaled to L1 norm 1, each example by its own', () => {
+    const step = momentum(threat, 0.1, 1);
+    const first = step({ x: origin, origin, grad: images([30, -10], [1, 1]) });
+    expect(rounded(first.memory as tf.Tensor)).toEqual([0.75, -0.25, 0.5, 0.5]);
+    expect(rounded(first.x)).toEqual([0.6, 0.4, 0.6, 0.6]);
+    const second = step({ ...first, origin, grad: images([-2, 6], [-8, 0]) });
+    expect(rounded(second.memory as tf.Tensor)).toEqual([0.5, 0.5, -0.5, 0.5]);
+    expect(rounded(second.x)).toEqual([0.7, 0.5, 0.5, 0.7]);
+  });
+
+  test('keeps the share that decay says', () => {
+    const step = momentum(threat, 0.1, 0.2);
+    const memory = images([0.75, -0.25], [0.5, 0.5]);
+    expect(rounded(step({ x: origin, origin, grad: images([-2, 6], [-8, 0]), memory }).memory as tf.Tensor)).toEqual([
+      -0.1, 0.7, -0.9, 0.1,
+    ]);
+  });
+
+  test('a gradient of zero leaves the point', () => {
+    const { x, memory } = momentum(threat, 0.1, 1)({ x: origin, origin, grad: tf.zerosLike(origin) });
+    expect(rounded(x)).toEqual([0.5, 0.5, 0.5, 0.5]);
+    expect(rounded(memory as tf.Tensor)).toEqual([0, 0, 0, 0]);
+  });
+});
+
+test('a norm without gradient steps is refused by name', () => {
+  expect(() => steepest({ norm: 'L1', eps: 1 }, 0.1)).toThrow('[gradient step] expected a norm of Linf, L2, got L1');
+});
+
+/** Says class 0 whatever it sees, with the gradients of a list, one per pass. */
+function scripted(gradients: tf.Tensor4D[]): { classifier: Classifier; seen: number[][] } {
+  const seen: number[][] = [];
+  const logits = (x: tf.Tensor4D) => tf.tensor2d([[1, 0]]).tile([x.shape[0], 1]) as tf.Tensor2D;
+  const classifier: Classifier = {
+    classes: 2,
+    inputShape: [1, 2, 1],
+    logits(x) {
+      seen.push(rounded(x));
+      return logits(x);
+    },
+    linearize(x) {
+      seen.push(rounded(x));
+      const grad = gradients[seen.length - 1] as tf.Tensor4D;
+      return { logits: logits(x), pullback: () => grad.clone(), dispose() {} };
+    },
+    dispose() {},
+  };
+  return { classifier, seen };
+}
+
+// by hand: (30,-10) and (-2,6) scale to (0.75,-0.25) and (-0.25,0.75); unscaled, the first would outweigh the second
+test.each([
+  { decay: 1, second: [0.7, 0.5] },
+  { decay: 0, second: [0.5, 0.5] },
+])('MIM walks along its momentum: decay $decay', async ({ decay, second }) => {
+  const { classifier, seen } = scripted([images([30, -10]), images([-2, 6])]);
+  const [x, labels] = [images([0.5, 0.5]), Int32Array.of(0)];
+  const batch = { x, y: tf.tensor1d(labels, 'int32'), labels, ids: Int32Array.of(0) };
+  const run = { rng: new Rng('mim'), signal: new AbortController().signal, batchSize: 4, sources: new Map() };
+  const attack = mim.create(mim.params.parse({ steps: 2, stepSize: 0.1, decay }));
+  await attack.perturb(batch, createTarget(classifier, 'scripted'), { norm: 'Linf', eps: 0.3 }, run);
+  expect(seen).toEqual([[0.5, 0.5], [0.6, 0.4], second]);
+});
