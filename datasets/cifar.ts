@@ -189,6 +189,7 @@ export function cifarPlugin(format: CifarFormat): DatasetPlugin {
     version: 1,
     shape: SHAPE,
     classes: format.classNames.length,
+    counts: { train: format.train.length * format.perFile.train, test: format.test.length * format.perFile.test },
     params: z.strictObject({}),
     load: (_params, options) => load(format, options),
     check: (options) => check(format, options),

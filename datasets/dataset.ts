@@ -39,6 +39,8 @@ export interface DatasetPlugin<P = unknown> {
   readonly version: number;
   readonly shape: Shape;
   readonly classes: number;
+  /** How many images each split has, where that is known before they are loaded. */
+  readonly counts?: { readonly train: number; readonly test: number };
   readonly params: ZodType<P>;
   load(params: P, options: LoadOptions): Promise<Dataset>;
   /** Whether it can be used here, and the command that mends it if not. */

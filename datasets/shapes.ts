@@ -200,6 +200,7 @@ export const shapes = defineDataset<z.infer<typeof params>>({
   version: 1,
   shape: SHAPE,
   classes: FIGURES.length,
+  counts: COUNT,
   params,
   async load(given, options) {
     const train = draw('train', limited(COUNT.train, options.limit?.train), given.seed, options);

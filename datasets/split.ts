@@ -27,6 +27,19 @@ export function allocateSplit(n: number, [height, width, channels]: Shape): Spli
   return { n, images: new Uint8Array(n * height * width * channels), labels: new Int32Array(n) };
 }
 
+/** The images at `places` of a split; a run of them from the start is not copied. */
+export function pick(split: Split, places: readonly number[], [height, width, channels]: Shape): Split {
+  const size = height * width * channels;
+  const n = places.length;
+  if (places[n - 1] === n - 1) return { n, images: split.images.subarray(0, n * size), labels: split.labels.subarray(0, n) };
+  const out = allocateSplit(n, [height, width, channels]);
+  for (const [i, place] of places.entries()) {
+    out.images.set(split.images.subarray(place * size, (place + 1) * size), i * size);
+    out.labels[i] = split.labels[place] as number;
+  }
+  return out;
+}
+
 /** How many of `available` images to load. */
 export function limited(available: number, limit: number | undefined): number {
   return Math.min(available, limit ?? available);

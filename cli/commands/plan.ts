@@ -1,13 +1,14 @@
 /** `rampart plan` and `rampart validate`: what a suite would do, without doing it. */
 import { RampartError } from '../../errors.ts';
-import { prepareData } from '../../harness/job/data.ts';
-import type { DataRef, Job } from '../../harness/job/job.ts';
+import { type PlannedData, prepareData, testImages } from '../../harness/job/data.ts';
+import type { Job } from '../../harness/job/job.ts';
 import { type Plan, type Planned, planRun } from '../../harness/run/plan.ts';
 import { Calibration } from '../../harness/run/progress.ts';
 import { chooseSlots } from '../../harness/run/run.ts';
 import { suiteJsonSchema } from '../../harness/suite/json-schema.ts';
 import { loadSuite } from '../../harness/suite/read.ts';
 import { Registry } from '../../harness/suite/registry.ts';
+import { firstImages, type Selection } from '../../harness/suite/selection.ts';
 import type { Suite } from '../../harness/suite/suite.ts';
 import { Store } from '../../records/folder-store.ts';
 import { compact, duration } from '../../reports/formats/format.ts';
@@ -80,16 +81,20 @@ async function dataFor(
   registry: Registry,
   options: RawOptions,
   signal: AbortSignal,
-): Promise<{ data: DataRef[]; known: boolean }> {
+): Promise<{ data: PlannedData[]; known: boolean }> {
   try {
     return { data: await prepareData(suite, registry, { dataDir: dataDirOf(options), download: false, signal }), known: true };
   } catch (error) {
     if (!(error instanceof RampartError)) throw error;
     print(dim(error.message));
   }
-  const data = suite.datasets.map(({ label, ref: plugin, limit }) => {
-    const hash = 'not here';
-    return { label, plugin, limit, hash, trainHash: hash, testHash: hash, train: limit.train ?? 50_000, test: limit.test ?? 10_000 };
+  const data = suite.datasets.map(({ label, ref: plugin, select }) => {
+    const counts = registry.dataset(plugin.name).counts ?? { train: 60_000, test: 10_000 };
+    const images = (selection: Selection) => ({ selection, hash: 'not here' });
+    const train = images(select.train ?? firstImages(counts.train));
+    const test = images(select.test ?? firstImages(counts.test));
+    const attacked = suite.attacks.map(({ n }, i) => images(testImages(suite, i, label, test.selection, n)));
+    return { ref: { label, plugin, hash: 'not here', train, test }, attacked };
   });
   return { data, known: false };
 }

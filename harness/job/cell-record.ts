@@ -4,8 +4,9 @@ import type { CellRecord, Flag, Provenance } from '../../records/record.ts';
 import { wilson } from '../../records/stats.ts';
 import type { EvaluationData } from '../evaluate/evaluate.ts';
 import type { AnyAttack, Registry } from '../suite/registry.ts';
+import { countOf, indicesIn } from '../suite/selection.ts';
 import { CLEAN } from '../suite/suite.ts';
-import type { CellJob } from './job.ts';
+import { type CellJob, startsAtZero } from './job.ts';
 import { peakMemoryMb } from './provenance.ts';
 
 /** What an evaluation found; clean cells have confidences and no distances. */
@@ -26,9 +27,10 @@ const rounded = (digits: number) => (value: number) => Math.round(value * 10 ** 
 export function cellHead(
   job: CellJob,
   registry: Registry,
-): Pick<CellRecord, 'schema' | 'kind' | 'key' | 'model' | 'attack' | 'threat' | 'seed' | 'dataset' | 'n'> {
+): Pick<CellRecord, 'schema' | 'kind' | 'key' | 'model' | 'attack' | 'threat' | 'seed' | 'dataset' | 'n' | 'indices'> {
   const { label, plugin } = job.attack;
   const { name, version, params } = plugin;
+  const { selection } = job.images;
   return {
     schema: 1,
     kind: 'cell',
@@ -38,7 +40,8 @@ export function cellHead(
     threat: { ...job.threat },
     seed: job.seed,
     dataset: { name: job.data.plugin.name, hash: job.data.hash },
-    n: job.n,
+    n: countOf(selection),
+    ...(!startsAtZero(selection) && { indices: [...indicesIn(selection)] }),
   };
 }
 
@@ -64,18 +67,18 @@ export function cellRecord(
   return {
     ...cellHead(job, registry),
     status: 'done',
-    accuracy: job.n === 0 ? 0 : right / job.n,
-    interval: wilson(right, job.n),
+    accuracy: data.n === 0 ? 0 : right / data.n,
+    interval: wilson(right, data.n),
     outcomes: {
       robust,
-      labels: [...data.labels.subarray(0, job.n)],
+      labels: [...data.labels],
       predictions: [...predictions],
       distances: [...(outcome.distances ?? predictions.map(() => 0))],
       ...(confidences && { confidences: confidences.map(rounded(4)) }),
     },
     passes: outcome.passes,
     wallMs: rounded(1)(wallMs),
-    imagesPerSecond: rounded(2)(job.n / (wallMs / 1000)),
+    imagesPerSecond: rounded(2)(data.n / (wallMs / 1000)),
     peakMemoryMb: peakMemoryMb(),
     ...(members && { members }),
     ...(survivors && { survivors }),

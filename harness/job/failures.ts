@@ -4,6 +4,7 @@ import { multiplyAdds } from '../../models/graph.ts';
 import { architecture } from '../../models/index.ts';
 import type { CellRecord, ModelRecord, Provenance } from '../../records/record.ts';
 import type { Registry } from '../suite/registry.ts';
+import { countOf } from '../suite/selection.ts';
 import { cellHead } from './cell-record.ts';
 import type { CellJob, ModelJob } from './job.ts';
 import { NO_COST } from './run-model.ts';
@@ -46,9 +47,9 @@ export function failedModel(job: ModelJob, registry: Registry, error: Failure, p
       version: data.plugin.version,
       params: data.plugin.params,
       hash: data.hash,
-      train: data.train,
+      train: countOf(data.train.selection),
       validation: origin.by === 'training' ? origin.recipe.validation : 0,
-      test: data.test,
+      test: countOf(data.test.selection),
       classNames: [],
     },
     arch: { ...job.arch, parameters: 0, multiplyAdds: multiplyAdds(graph) },

@@ -7,18 +7,22 @@ import type { Threat } from '../../attacks/attack.ts';
 import { keyOf } from '../../records/hash.ts';
 import type { Recipe } from '../suite/recipe.ts';
 import type { PluginRef } from '../suite/registry.ts';
+import { countOf, type Selection } from '../suite/selection.ts';
 
-/** A data set as loaded: its plug-in, limits and contents. */
+/** Some images of a split: which, and the SHA-256 of them and their labels. */
+export interface Images {
+  readonly selection: Selection;
+  readonly hash: string;
+}
+
+/** A data set as loaded: its plug-in, and what of it the suite selects. */
 export interface DataRef {
   readonly label: string;
   readonly plugin: PluginRef;
-  readonly limit: { readonly train?: number; readonly test?: number };
-  /** SHA-256 of both splits, of the training split, of the test split. */
+  /** SHA-256 of the selected images of both splits. */
   readonly hash: string;
-  readonly trainHash: string;
-  readonly testHash: string;
-  readonly train: number;
-  readonly test: number;
+  readonly train: Images;
+  readonly test: Images;
 }
 
 /** The engine that every job of a run uses. */
@@ -71,8 +75,8 @@ export interface CellJob {
   readonly threat: Threat;
   readonly seed: number;
   readonly data: DataRef;
-  /** Test examples 0..n-1. */
-  readonly n: number;
+  /** The test images attacked, all or some of those of `data`. */
+  readonly images: Images;
   /** What a transfer attack transfers from, by the name that its parameters use. */
   readonly sources: readonly (ModelRef & { readonly alias: string })[];
   /** Key of the model's clean cell; absent on that cell. */
@@ -108,7 +112,7 @@ function modelIdentity({ data, arch, origin, seed }: Unkeyed<ModelJob>): unknown
     return {
       model: 'training',
       version: TRAINING,
-      data: { plugin: data.plugin, train: data.trainHash },
+      data: { plugin: data.plugin, train: data.train.hash },
       arch,
       defense,
       threat,
@@ -121,14 +125,21 @@ function modelIdentity({ data, arch, origin, seed }: Unkeyed<ModelJob>): unknown
   return { model: 'pretrained', data: data.plugin.name, arch, weightsHash, mean, std };
 }
 
-function cellIdentity({ model, attack, threat, seed, data, n, sources, smaller }: Unkeyed<CellJob>): unknown {
+/** Whether these are the images 0..n-1. */
+export function startsAtZero(selection: Selection): boolean {
+  return 'from' in selection && selection.from === 0;
+}
+
+function cellIdentity({ model, attack, threat, seed, data, images, sources, smaller }: Unkeyed<CellJob>): unknown {
   return {
     cell: attack.plugin,
     model: [model.key, model.weightsHash],
     threat,
     seed,
-    data: { plugin: data.plugin, test: data.testHash },
-    n,
+    data: { plugin: data.plugin, test: images.hash },
+    n: countOf(images.selection),
+    // random numbers are drawn by index: the same images elsewhere in the split are another cell
+    images: startsAtZero(images.selection) ? undefined : images.selection,
     sources: sources.map(({ alias, key, weightsHash }) => [alias, key, weightsHash]),
     smaller,
   };

@@ -4,9 +4,11 @@ import type { Dataset } from '../../datasets/dataset.ts';
 import type { Classifier } from '../../models/classifier.ts';
 import type { CellRecord } from '../../records/record.ts';
 import { Rng } from '../../tensor/rng.ts';
-import { type EvaluationData, evaluate, predictClean } from '../evaluate/evaluate.ts';
+import { evaluate, predictClean } from '../evaluate/evaluate.ts';
+import { placesIn } from '../suite/selection.ts';
 import { cellRecord } from './cell-record.ts';
 import type { WorkContext } from './context.ts';
+import { examplesOf } from './data.ts';
 import { exampleEntries } from './examples.ts';
 import { type CellJob, drawsOf } from './job.ts';
 import { loadClassifier } from './load-model.ts';
@@ -40,7 +42,7 @@ interface Material {
 async function fill(job: CellJob, context: WorkContext, { dataset, rng, load }: Material): Promise<CellRecord> {
   const { settings, registry, store, engine, signal, report } = context;
   const started = provenance(engine, settings.revision);
-  const data: EvaluationData = { images: dataset.test.images, labels: dataset.test.labels, shape: dataset.shape, n: job.n };
+  const data = examplesOf(dataset, job.data, job.images);
   const classifier = await load(job.model.key, 'target');
   const begin = performance.now();
   if (job.clean === undefined) {
@@ -51,6 +53,8 @@ async function fill(job: CellJob, context: WorkContext, { dataset, rng, load }: 
   }
 
   const clean = await store.cellRecord(job.clean);
+  // the clean cell is of all test images of the suite
+  const places = placesIn(job.data.test.selection, job.images.selection) as number[];
   const smaller = job.smaller === undefined ? undefined : await store.cellRecord(job.smaller);
   const sources = new Map<string, ReturnType<typeof createTarget>>();
   for (const { alias, key, name } of job.sources) sources.set(alias, createTarget(await load(key, alias), name));
@@ -62,8 +66,8 @@ async function fill(job: CellJob, context: WorkContext, { dataset, rng, load }: 
     params: job.attack.plugin.params,
     threat: job.threat,
     data,
-    clean: clean?.outcomes.robust.slice(0, job.n) ?? '',
-    cleanPredictions: clean?.outcomes.predictions.slice(0, job.n),
+    clean: places.map((i) => clean?.outcomes.robust[i]).join(''),
+    cleanPredictions: clean && places.map((i) => clean.outcomes.predictions[i] as number),
     smaller: smaller && { eps: smaller.threat.eps, ...smaller.outcomes },
     rng,
     batchSize: settings.batchSize,

@@ -8,6 +8,7 @@ import { writeSafetensors } from '../../models/safetensors.ts';
 import { sha256 } from '../../records/hash.ts';
 import type { ModelRecord } from '../../records/record.ts';
 import { Rng } from '../../tensor/rng.ts';
+import { countOf } from '../suite/selection.ts';
 import { train } from '../train/train.ts';
 import type { WorkContext } from './context.ts';
 import { loadData } from './data.ts';
@@ -47,9 +48,9 @@ export async function runModel(job: ModelJob, context: WorkContext): Promise<Mod
       version: job.data.plugin.version,
       params: job.data.plugin.params,
       hash: job.data.hash,
-      train: job.data.train,
+      train: countOf(job.data.train.selection),
       validation,
-      test: job.data.test,
+      test: countOf(job.data.test.selection),
       classNames: [...dataset.classNames],
     },
     seed: job.seed,

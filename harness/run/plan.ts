@@ -5,8 +5,10 @@ import { RampartError } from '../../errors.ts';
 import { multiplyAdds } from '../../models/graph.ts';
 import { architecture } from '../../models/index.ts';
 import { sha256 } from '../../records/hash.ts';
-import { type CellJob, type DataRef, type EngineRef, type ModelJob, type ModelRef, withKey } from '../job/job.ts';
+import type { PlannedData } from '../job/data.ts';
+import { type CellJob, type DataRef, type EngineRef, type Images, type ModelJob, type ModelRef, withKey } from '../job/job.ts';
 import type { Registry } from '../suite/registry.ts';
+import { countOf } from '../suite/selection.ts';
 import type { Suite, SuiteAttack, SuiteDefense } from '../suite/suite.ts';
 import { CLEAN } from '../suite/suite.ts';
 
@@ -71,6 +73,7 @@ interface Setting {
   readonly suite: Suite;
   readonly registry: Registry;
   readonly engine: EngineRef;
+  readonly data: readonly PlannedData[];
 }
 
 /** A model with what its name within the suite is made of. */
@@ -79,9 +82,9 @@ interface Made extends PlannedModel {
 }
 
 /** `data` are the suite's data sets in its order. Throws when two models would have the same name. */
-export function planRun(suite: Suite, registry: Registry, data: readonly DataRef[], engine: EngineRef): Plan {
-  const setting = { suite, registry, engine };
-  const made = data.flatMap((d) => modelsOf(setting, d, data.length > 1));
+export function planRun(suite: Suite, registry: Registry, data: readonly PlannedData[], engine: EngineRef): Plan {
+  const setting = { suite, registry, engine, data };
+  const made = data.flatMap(({ ref }) => modelsOf(setting, ref, data.length > 1));
   const names = made.map((m) => m.job.name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined)
@@ -128,7 +131,7 @@ function trainedModel(setting: Setting, data: DataRef, arch: string, defense: Su
   const job = withKey({ kind: 'model', name, data, arch: archRef(arch), origin, seed, engine: setting.engine });
   const plugin = setting.registry.defense(ref.name);
   const cost = plugin.kind === 'training' ? plugin.cost(ref.params) : { forward: 0, backward: 0 };
-  const images = recipe.epochs * (data.train - recipe.validation);
+  const images = recipe.epochs * (countOf(data.train.selection) - recipe.validation);
   const validations = Math.ceil(recipe.epochs / recipe.validateEvery) * recipe.validation;
   const passes = {
     forward: images * cost.forward + validations * VALIDATION.forward,
@@ -171,7 +174,8 @@ function cellsOf(setting: Setting, model: Made, models: readonly Made[], omitted
   const threat = { norm: first?.norm ?? 'Linf', eps: first?.main ?? 0 } as const;
   const clean = plannedCell(setting, model, { label: 'clean', plugin: CLEAN }, threat, model.job.data.test, []);
   const cells = [clean];
-  for (const attack of suite.attacks) {
+  const images = setting.data.find(({ ref }) => ref === model.job.data)?.attacked ?? [];
+  for (const [i, attack] of suite.attacks.entries()) {
     if (attack.models && !attack.models.includes(model.label)) continue;
     const sources = attack.sources.map((alias) => ({ alias, model: sourceFor(alias, model, models) }));
     const usable = sources.flatMap(({ alias, model: source }) => (source && source.id !== model.id ? [{ alias, model: source }] : []));
@@ -180,7 +184,7 @@ function cellsOf(setting: Setting, model: Made, models: readonly Made[], omitted
       omitted.push(`${attack.label} on ${model.job.name}: ${why}`);
       continue;
     }
-    cells.push(...curveOf(setting, model, attack, usable, clean));
+    cells.push(...curveOf(setting, model, attack, images[i] ?? model.job.data.test, usable, clean));
   }
   return cells;
 }
@@ -190,17 +194,17 @@ function curveOf(
   setting: Setting,
   model: Made,
   attack: SuiteAttack,
+  images: Images,
   sources: readonly { alias: string; model: Made }[],
   clean: PlannedCell,
 ): PlannedCell[] {
-  const n = Math.min(attack.n ?? model.job.data.test, model.job.data.test);
   return setting.suite.threats
     .filter((threat) => attack.norms.includes(threat.norm))
     .flatMap(({ norm, radii }) => {
       const cells: PlannedCell[] = [];
       for (const eps of radii)
         cells.push(
-          plannedCell(setting, model, { label: attack.label, plugin: attack.ref }, { norm, eps }, n, sources, clean, cells.at(-1)),
+          plannedCell(setting, model, { label: attack.label, plugin: attack.ref }, { norm, eps }, images, sources, clean, cells.at(-1)),
         );
       return cells;
     });
@@ -211,7 +215,7 @@ function plannedCell(
   model: Made,
   attack: CellJob['attack'],
   threat: Threat,
-  n: number,
+  images: Images,
   sources: readonly { alias: string; model: Made }[],
   clean?: PlannedCell,
   smaller?: PlannedCell,
@@ -220,6 +224,7 @@ function plannedCell(
   const { engine } = setting;
   const perExample =
     attack.plugin === CLEAN ? { forward: 1, backward: 0 } : costOf(setting, attack.plugin.name, attack.plugin.params, threat, data);
+  const n = countOf(images.selection);
   const passes = { forward: n * perExample.forward, backward: n * perExample.backward };
   const earlier = [clean, smaller].filter((cell) => cell !== undefined);
   return {
@@ -240,7 +245,7 @@ function plannedCell(
         threat,
         seed,
         data,
-        n,
+        images,
         sources: sources.map(({ alias, model: source }) => ({ alias, ...ref(source.job) })),
         clean: clean && cellKey(clean.id),
         smaller: smaller && cellKey(smaller.id),

@@ -7,6 +7,7 @@ import { prepareData } from '../job/data.ts';
 import type { EngineRef, RunSettings } from '../job/job.ts';
 import { gitRevision, provenance } from '../job/provenance.ts';
 import type { Registry } from '../suite/registry.ts';
+import { countOf } from '../suite/selection.ts';
 import type { Suite } from '../suite/suite.ts';
 import type { Executor } from './executor.ts';
 import type { EngineProbe } from './local/messages.ts';
@@ -110,7 +111,7 @@ function indexOf(suite: Suite, finished: readonly Finished[]): RunIndex {
   const { name, title, description, file } = suite;
   const records = finished.map(({ planned, record: { kind, key } }) =>
     planned.kind === 'model'
-      ? { kind, key, model: planned.job.name, data: { hash: planned.job.data.hash, test: planned.job.data.test } }
+      ? { kind, key, model: planned.job.name, data: { hash: planned.job.data.hash, test: countOf(planned.job.data.test.selection) } }
       : { kind, key, model: planned.model.job.name, attack: planned.label },
   );
   return { suite: { name, title, description, file }, records };

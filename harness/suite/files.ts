@@ -15,13 +15,13 @@ function named<T>(what: string, file: string, read: () => T): T {
   }
 }
 
-/** The bytes of a plain file, or of the one that a link leads to. `what` is for messages. */
-export function readFileOf(what: string, file: string): Buffer {
+/** The bytes, at most `most`, of a plain file, or of the one that a link leads to. `what` is for messages. */
+export function readFileOf(what: string, file: string, most = MOST_BYTES): Buffer {
   return named(what, file, () => {
     const about = statSync(file);
     if (!about.isFile())
       throw new RampartError(`[${what}] ${file}: expected a file, got ${about.isDirectory() ? 'a folder' : 'a pipe or a device'}`);
-    if (about.size > MOST_BYTES) throw new RampartError(`[${what}] ${file}: expected at most ${MOST_BYTES} bytes, got ${about.size}`);
+    if (about.size > most) throw new RampartError(`[${what}] ${file}: expected at most ${most} bytes, got ${about.size}`);
     return readFileSync(file);
   });
 }

@@ -4,8 +4,9 @@ import { architecture } from '../../models/index.ts';
 import { checkEntries } from '../../models/parameters.ts';
 import { readSafetensors } from '../../models/safetensors.ts';
 import { readFileOf } from './files.ts';
-import type { Problem } from './problems.ts';
+import type { Path, Problem } from './problems.ts';
 import type { Registry } from './registry.ts';
+import { attacked, countOf, firstImages, reachOf, type Selection, shown } from './selection.ts';
 import type { Suite, SuiteModel } from './suite.ts';
 import { CLEAN } from './suite.ts';
 
@@ -20,7 +21,8 @@ export function pairProblems(suite: Suite, registry: Registry): Problem[] {
     ...normProblems(suite, registry),
     ...sourceProblems(suite),
     ...attackedProblems(suite),
-    ...validationProblems(suite),
+    ...selectionProblems(suite, registry),
+    ...validationProblems(suite, registry),
     ...trainingNormProblems(suite, registry),
     ...suite.models.flatMap((model, i) => weightProblems(model, i, suite, registry)),
   ];
@@ -79,17 +81,43 @@ function sourceProblems(suite: Suite): Problem[] {
   );
 }
 
+/** Images that a data set does not have, or an attack's that are not among the suite's, where the counts are known before anything is loaded. */
+function selectionProblems(suite: Suite, registry: Registry): Problem[] {
+  return suite.datasets.flatMap(({ label, ref, select }, i): Problem[] => {
+    const { counts } = registry.dataset(ref.name);
+    const beyond = (['train', 'test'] as const).flatMap((part): Problem[] => {
+      const selection = select[part];
+      if (!counts || !selection || reachOf(selection) <= counts[part]) return [];
+      return [{ path: ['datasets', i, part], message: `expected images of 0..${counts[part] - 1}, got ${shown(selection)}` }];
+    });
+    const test = select.test ?? (counts && firstImages(counts.test));
+    if (beyond.length > 0 || !test) return beyond;
+    return suite.attacks.flatMap(({ n }, k) => attackedProblem(test, n, label, ['attacks', k, 'n']));
+  });
+}
+
+function attackedProblem(test: Selection, n: number | Selection | undefined, label: string, path: Path): Problem[] {
+  try {
+    attacked(test, n);
+    return [];
+  } catch (error) {
+    if (!(error instanceof RampartError)) throw error;
+    return [{ path, message: `${error.message} on data set ${label}` }];
+  }
+}
+
 /** The validation split must leave something to train on. */
-function validationProblems(suite: Suite): Problem[] {
-  return suite.datasets.flatMap(({ limit }, i) =>
-    suite.defenses
-      .filter((d) => d.kind === 'training' && limit.train !== undefined && d.recipe.validation + d.recipe.batchSize > limit.train)
+function validationProblems(suite: Suite, registry: Registry): Problem[] {
+  return suite.datasets.flatMap(({ ref, select }, i) => {
+    const images = select.train ? countOf(select.train) : registry.dataset(ref.name).counts?.train;
+    return suite.defenses
+      .filter((d) => d.kind === 'training' && images !== undefined && d.recipe.validation + d.recipe.batchSize > images)
       .slice(0, 1)
       .map(({ label, recipe }) => ({
         path: ['datasets', i, 'train'],
-        message: `${limit.train} images are fewer than recipe.validation (${recipe.validation}) and one batch (${recipe.batchSize}) of ${label}`,
-      })),
-  );
+        message: `${images} images are fewer than recipe.validation (${recipe.validation}) and one batch (${recipe.batchSize}) of ${label}`,
+      }));
+  });
 }
 
 /** A defense that trains for other norms than its threat has. */

@@ -11,6 +11,7 @@ import { type Path, type Problem, problemsOf, refuse } from './problems.ts';
 import { type Recipe, recipeSchema } from './recipe.ts';
 import { loadRegistry, type MayLoad, type Registry } from './registry.ts';
 import { RESERVED, type SuiteFile, suiteSchema } from './schema.ts';
+import { firstImages, readIndices, type Selection, type SuiteSelection, selectionSchema, shown } from './selection.ts';
 import type { Suite, SuiteAttack, SuiteDataset, SuiteDefense, SuiteModel, SuiteThreat } from './suite.ts';
 import { parseSuiteYaml, readSuiteText } from './yaml.ts';
 
@@ -90,10 +91,13 @@ class Reader {
   }
 
   datasets(): SuiteDataset[] {
-    return this.#entries('datasets', this.#raw.datasets, (name) => this.#registry.dataset(name)).map(({ entry, label, plugin, params }) => {
-      const { train, test } = entry as { train?: number; test?: number };
-      return { label, ref: this.#registry.ref(plugin, params), limit: { train, test } };
-    });
+    return this.#entries('datasets', this.#raw.datasets, (name) => this.#registry.dataset(name)).map(
+      ({ entry, label, plugin, params, path }) => {
+        const { train, test } = entry as { train?: SuiteSelection; test?: SuiteSelection };
+        const select = { train: this.#selection(train, [...path, 'train']), test: this.#selection(test, [...path, 'test']) };
+        return { label, ref: this.#registry.ref(plugin, params), select };
+      },
+    );
   }
 
   architectures(): readonly string[] {
@@ -145,12 +149,15 @@ class Reader {
   }
 
   attacks(): SuiteAttack[] {
-    return this.#entries('attacks', this.#raw.attacks, (name) => this.#registry.attack(name)).map(({ entry, label, plugin, params }) => {
-      const { n, norms, models } = entry as { n?: number; norms?: NormName[]; models?: string[] };
-      const ref = this.#registry.ref(plugin, params);
-      const inSuite = [...new Set(this.#raw.threats.map((t) => t.norm))];
-      return { label, ref, access: plugin.access, n, norms: norms ?? inSuite, models, sources: sourcesOf(plugin.access, ref.params) };
-    });
+    return this.#entries('attacks', this.#raw.attacks, (name) => this.#registry.attack(name)).map(
+      ({ entry, label, plugin, params, path }) => {
+        const { n: given, norms, models } = entry as { n?: SuiteSelection; norms?: NormName[]; models?: string[] };
+        const n = typeof given === 'number' ? given : this.#selection(given, [...path, 'n']);
+        const ref = this.#registry.ref(plugin, params);
+        const inSuite = [...new Set(this.#raw.threats.map((t) => t.norm))];
+        return { label, ref, access: plugin.access, n, norms: norms ?? inSuite, models, sources: sourcesOf(plugin.access, ref.params) };
+      },
+    );
   }
 
   /** Entries of a list with their plug-in, checked parameters and label; those with problems are left out. */
@@ -177,6 +184,13 @@ class Reader {
         this.problems.push({ path, message: `"${label}" is there twice; give one of them a label of its own` });
       return [{ entry, label, plugin, params: params.data, path }];
     });
+  }
+
+  /** What a selection of the suite names; of one whose file is no good nothing, and a problem. */
+  #selection(given: SuiteSelection | undefined, path: Path): Selection | undefined {
+    if (given === undefined) return undefined;
+    if (typeof given === 'number') return firstImages(given);
+    return 'indices' in given ? this.#lookup(() => readIndices(resolve(this.#folder, given.indices)), [...path, 'indices']) : given;
   }
 
   #lookup<T>(find: () => T, path: Path): T | undefined {
@@ -233,6 +247,9 @@ function labelsOf(entries: readonly Entry[], reserved: readonly string[]): strin
 }
 
 function brief(value: unknown): string {
+  const selection = selectionSchema.safeParse(value);
+  if (selection.success && typeof selection.data === 'object')
+    return 'indices' in selection.data ? selection.data.indices : shown(selection.data);
   if (typeof value === 'number') return String(Number(value.toPrecision(4)));
   return typeof value === 'string' ? value : JSON.stringify(value);
 }

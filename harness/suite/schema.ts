@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { NORMS } from '../../tensor/norms/index.ts';
 import { recipeSchema } from './recipe.ts';
+import { selectionSchema } from './selection.ts';
 
 const name = z.string().min(1).max(80);
 const count = z.number().int().positive();
@@ -11,8 +12,8 @@ const eps = z.number().nonnegative().finite();
 const datasetKeys = {
   name: name.describe('A data set: see `rampart ls datasets`'),
   label: name.optional().describe('Its name in tables, where one data set is listed twice with other parameters'),
-  train: count.optional().describe('At most so many training images'),
-  test: count.optional().describe('At most so many test images'),
+  train: selectionSchema.optional().describe('Training images: the first so many, a range, or a file of indices; all when absent'),
+  test: selectionSchema.optional().describe('Test images: the first so many, a range, or a file of indices; all when absent'),
 };
 
 const kind = z.literal('ball').optional().describe('ball, unless given: all perturbations up to a size in a norm');
@@ -39,7 +40,9 @@ const defenseKeys = {
 const attackKeys = {
   name: name.describe('An attack: see `rampart ls attacks`'),
   label: name.optional().describe('Its name in tables'),
-  n: count.optional().describe('Attack only the first n test images'),
+  n: selectionSchema
+    .optional()
+    .describe("Attack only the first n of the suite's test images, or a range or a file of indices of the data set's own test images"),
   norms: z.array(z.enum(NORMS)).min(1).optional().describe('Run it only in threats of these norms'),
   models: z.array(name).min(1).optional().describe('Run it only on the models of these defenses, by label'),
 };

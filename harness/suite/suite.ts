@@ -4,6 +4,7 @@ import type { NormName } from '../../tensor/norms/index.ts';
 import type { Recipe } from './recipe.ts';
 import type { PluginRef } from './registry.ts';
 import type { SuiteFile } from './schema.ts';
+import type { Selection } from './selection.ts';
 
 /** No attack: the cell of the clean accuracy. */
 export const CLEAN: PluginRef = { name: 'clean', version: 1, params: {} };
@@ -11,7 +12,8 @@ export const CLEAN: PluginRef = { name: 'clean', version: 1, params: {} };
 export interface SuiteDataset {
   readonly label: string;
   readonly ref: PluginRef;
-  readonly limit: { readonly train?: number; readonly test?: number };
+  /** Images of each split; all of them when absent. */
+  readonly select: { readonly train?: Selection; readonly test?: Selection };
 }
 
 export interface SuiteThreat {
@@ -52,7 +54,8 @@ export interface SuiteAttack {
   readonly label: string;
   readonly ref: PluginRef;
   readonly access: AttackPlugin['access'];
-  readonly n?: number;
+  /** The first n of the suite's test images, or images by their index in the data set; all when absent. */
+  readonly n?: number | Selection;
   /** Norms it runs in. */
   readonly norms: readonly NormName[];
   /** Labels of the models that it runs on; all when absent. */

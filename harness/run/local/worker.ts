@@ -71,7 +71,7 @@ async function work(assignment: Assignment): Promise<Message> {
   const forgotten = forgetPeakMemory();
   const { signal } = new AbortController();
   const testData = async (ref: DataRef) => {
-    const identity = JSON.stringify([ref.plugin, ref.limit, ref.testHash]);
+    const identity = JSON.stringify([ref.plugin, ref.test]);
     if (held?.identity !== identity) held = { identity, data: await loadData(ref, 'test', registry, settings.dataDir, signal) };
     return held.data;
   };

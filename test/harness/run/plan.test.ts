@@ -114,7 +114,7 @@ test('a source that is trained on one architecture or seed alone is that of ever
 });
 
 test('an attack on fewer images has fewer', async () => {
-  const { plan } = await planFor({ attacks: 'attacks: [{ name: pgd, n: 10 }, { name: fgsm, n: 1000 }]' });
+  const { plan } = await planFor({ attacks: 'attacks: [{ name: pgd, n: 10 }, fgsm]' });
   expect(plan.cells.slice(0, 3).map((c) => c.n)).toEqual([40, 10, 40]);
 });
 
@@ -158,7 +158,7 @@ test('parameters, recipe, seed, training data and engine are each part of the id
     planFor({ seeds: 'seeds: [1]' }),
     planFor({ threats: 'threats: [{ norm: Linf, eps: 4/255 }]' }),
     planFor({ architectures: 'architectures: [resnet-tiny]' }),
-    planFor({}, { trainHash: 'other' }),
+    planFor({}, { train: 'other' }),
     planFor({}, {}, { name: 'wasm', device: 'cpu', threads: 1 }),
     planFor({}, {}, { name: 'cpu', device: 'cpu', threads: 2 }),
   ]);
@@ -168,7 +168,7 @@ test('parameters, recipe, seed, training data and engine are each part of the id
 
 test('more test images do not train a model again', async () => {
   const { plan } = await planFor();
-  const { plan: more } = await planFor({ datasets: 'datasets: [{ name: shapes, train: 300, test: 80 }]' }, { testHash: 'longer' });
+  const { plan: more } = await planFor({ datasets: 'datasets: [{ name: shapes, train: 300, test: 80 }]' }, { test: 'other' });
   expect(keysOf(more)).toEqual(keysOf(plan));
   expect(firstCell(more)?.key).not.toBe(firstCell(plan)?.key);
 });

@@ -1,25 +1,21 @@
 /** Plans for tests, on data that is told and not loaded. */
-import type { DataRef, EngineRef } from '../../../harness/job/job.ts';
+import type { PlannedData } from '../../../harness/job/data.ts';
+import type { EngineRef } from '../../../harness/job/job.ts';
 import { planRun } from '../../../harness/run/plan.ts';
+import { attacked, firstImages, type Selection, shown } from '../../../harness/suite/selection.ts';
 import { suiteWith } from '../suites.ts';
 
 export const cpuEngine: EngineRef = { name: 'cpu', device: 'cpu', threads: 1 };
 
-/** The plan of the small suite with some parts changed; `data` changes what is told of its first data set. */
-export async function planFor(changes: Record<string, string> = {}, data: Partial<DataRef> = {}, engine = cpuEngine) {
+/** The plan of the small suite with some parts changed; `content` changes what its images look like. Images have their selection as hash. */
+export async function planFor(changes: Record<string, string> = {}, content: { train?: string; test?: string } = {}, engine = cpuEngine) {
   const { suite, registry } = await suiteWith(changes);
-  const refs = suite.datasets.map(
-    ({ label, ref: plugin, limit }): DataRef => ({
-      label,
-      plugin,
-      limit,
-      hash: 'hash',
-      trainHash: 'train',
-      testHash: 'test',
-      train: limit.train ?? 1000,
-      test: limit.test ?? 100,
-      ...data,
-    }),
-  );
-  return { plan: planRun(suite, registry, refs, engine), suite, registry };
+  const images = (part: 'train' | 'test', selection: Selection) => ({ selection, hash: `${content[part] ?? part} ${shown(selection)}` });
+  const data = suite.datasets.map(({ label, ref: plugin, select }): PlannedData => {
+    const train = images('train', select.train ?? firstImages(1000));
+    const test = images('test', select.test ?? firstImages(100));
+    const ref = { label, plugin, hash: 'hash', train, test };
+    return { ref, attacked: suite.attacks.map(({ n }) => images('test', attacked(test.selection, n))) };
+  });
+  return { plan: planRun(suite, registry, data, engine), suite, registry };
 }

@@ -26,7 +26,7 @@ test('an unknown key deep in the recipe is named with those of its place', async
 
 test('a wrong type says what was expected and what is there', async () => {
   expect(await refusal({ datasets: 'datasets: [{ name: shapes, train: many }]' })).toMatch(
-    'small.yml:3: datasets[0].train: expected a number, got "many"',
+    'small.yml:3: datasets[0].train: expected a number or keys with values, got "many"',
   );
 });
 

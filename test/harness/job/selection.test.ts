@@ -1,0 +1,38 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { processExecutor } from '../../../harness/run/local/process-executor.ts';
+import type { CellRecord } from '../../../records/record.ts';
+import { realPlan, wasmEngine } from '../run/real-plans.ts';
+
+/** The record of PGD from a random start, on those images. */
+async function pgdOn(test: string, n = ''): Promise<CellRecord> {
+  const { settings, store, job } = await realPlan({
+    datasets: `datasets: [{ name: shapes, train: 40, test: ${test} }]`,
+    attacks: `attacks: [{ name: pgd, steps: 2${n && `, n: ${n}`} }]`,
+    threats: 'threats: [{ norm: Linf, eps: 1/255 }]',
+    defenses: 'defenses: []',
+  });
+  const executor = processExecutor(settings, { silenceMs: 100_000 });
+  onTestFinished(() => executor.close());
+  for (const name of ['borrowed', 'clean on borrowed', 'pgd on borrowed'])
+    await executor.run(await job(name), wasmEngine, new AbortController().signal, () => undefined);
+  const record = await store.cellRecord((await job('pgd on borrowed')).key);
+  if (!record) throw new Error('no record');
+  return record;
+}
+
+test('an image is attacked with the same draws whatever the selection, and has the same key under two names of it', {
+  timeout: 200_000,
+}, async () => {
+  const whole = await pgdOn('8');
+  const range = await pgdOn('{ from: 4, count: 3 }');
+  const part = await pgdOn('8', '{ from: 4, count: 3 }');
+  expect(whole.indices).toBeUndefined();
+  expect([range.n, range.indices]).toEqual([3, [4, 5, 6]]);
+  expect(range.outcomes.labels).toEqual([4, 5, 6]);
+  expect(range.outcomes.distances).toEqual(whole.outcomes.distances.slice(4, 7));
+  expect(range.outcomes.predictions).toEqual(whole.outcomes.predictions.slice(4, 7));
+  expect(whole.outcomes.distances.some((d) => d > 0)).toBe(true);
+  expect(part.key).toBe(range.key);
+  expect(part.outcomes).toEqual(range.outcomes);
+  expect(part.key).not.toBe(whole.key);
+});
