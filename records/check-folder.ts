@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { RampartError } from '../errors.ts';
 import { parseExamples } from './examples.ts';
 import { hashPlain, kindOf, LIMITS, readPlain, UnfitFile } from './plain-file.ts';
-import type { CellRecord, ModelRecord } from './record.ts';
+import { type CellRecord, indicesOf, type ModelRecord } from './record.ts';
 import { parseRecord } from './record-file.ts';
 import { canonical } from './slug.ts';
 import { wilson } from './stats.ts';
@@ -170,7 +170,8 @@ function checkModels(models: readonly Found<ModelRecord>[], refuse: Refuse): voi
 
 function checkCells(cells: readonly Found<CellRecord>[], models: readonly Found<ModelRecord>[], refuse: Refuse): void {
   const byKey = new Map(models.map((m) => [m.record.key, m.record]));
-  const labels = new Map<string, { labels: readonly number[]; file: string }>();
+  /** By data set: the class of each test image, and the record that says so. */
+  const labels = new Map<string, Map<number, { label: number; file: string }>>();
   for (const { file, record } of cells) {
     const model = byKey.get(record.model.key);
     const reason = cellProblem(record, model);
@@ -178,12 +179,13 @@ function checkCells(cells: readonly Found<CellRecord>[], models: readonly Found<
       refuse(file, reason);
       continue;
     }
-    const known = labels.get(record.dataset.hash);
-    const own = record.outcomes.labels;
-    const differs = known ? own.findIndex((label, i) => i < known.labels.length && label !== known.labels[i]) : -1;
-    if (known && differs >= 0)
-      refuse(file, `the label of image ${differs} is ${own[differs]}, but ${known.labels[differs]} in ${known.file}`);
-    if (!known || own.length > known.labels.length) labels.set(record.dataset.hash, { labels: own, file });
+    const known = labels.get(record.dataset.hash) ?? new Map<number, { label: number; file: string }>();
+    labels.set(record.dataset.hash, known);
+    const own = indicesOf(record).map((image, i) => ({ image, label: record.outcomes.labels[i] as number }));
+    const differs = own.find(({ image, label }) => label !== (known.get(image)?.label ?? label));
+    const other = differs && known.get(differs.image);
+    if (other) refuse(file, `the label of image ${differs.image} is ${differs.label}, but ${other.label} in ${other.file}`);
+    else for (const { image, label } of own) if (!known.has(image)) known.set(image, { label, file });
   }
   const identity = (r: CellRecord) =>
     canonical([
@@ -192,10 +194,11 @@ function checkCells(cells: readonly Found<CellRecord>[], models: readonly Found<
       r.attack.name,
       r.attack.version,
       r.attack.params,
-      r.attack.name === 'clean' ? '' : r.threat,
+      r.attack.access === 'none' ? '' : r.threat,
       r.seed,
       r.dataset.hash,
       r.n,
+      r.indices,
       r.provenance.engine,
     ]);
   refuseRepeats(cells, identity, refuse);
@@ -214,6 +217,8 @@ function cellProblem(cell: CellRecord, model: ModelRecord | undefined): string |
     const values = outcomes[part];
     if (values !== undefined && values.length !== n) return `expected ${n} outcomes.${part}, got ${values.length}`;
   }
+  const { indices } = cell;
+  if (indices && (indices.length !== n || new Set(indices).size !== n)) return `expected ${n} indices, each once, got ${indices.length}`;
   const stranger = /[^01]/.exec(outcomes.robust);
   if (stranger) return `expected 0 or 1 in outcomes.robust, got "${stranger[0]}" at ${stranger.index}`;
   const right = outcomes.robust.split('1').length - 1;
@@ -223,7 +228,7 @@ function cellProblem(cell: CellRecord, model: ModelRecord | undefined): string |
     return `interval [${cell.interval.join(', ')}] is not the Wilson interval [${low}, ${high}] of ${right} of ${n}`;
   const classes = model.dataset.classNames.length;
   // Distances are rounded to six digits, and float32 images cannot hold every perturbation exactly.
-  const limit = cell.attack.name === 'clean' ? 0 : threat.eps * 1.001 + 2e-6;
+  const limit = cell.attack.access === 'none' ? 0 : threat.eps * 1.001 + 2e-6;
   for (let i = 0; i < n; i++) {
     const [label, prediction, distance] = [
       outcomes.labels[i] as number,

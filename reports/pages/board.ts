@@ -130,6 +130,8 @@ function headline(board: Board) {
     attacks: best.worst.attacks,
     several: best.worst.attacks > 1,
     none: best.worst.k === 0,
+    n: best.worst.n,
+    sameImages: best.clean !== undefined && best.clean.n !== best.worst.n,
     ties: ties.length === 0 ? undefined : tiesText(ties),
     next:
       ties.length === 0 && next?.worst && p

@@ -91,7 +91,7 @@ const WORST_CASE: readonly ColumnSpec[] = [
 const AFTER_ATTACKS: readonly ColumnSpec[] = [
   {
     key: 'ensemble_gap',
-    title: 'Single − ensemble',
+    title: 'Gap',
     kind: 'accuracy',
     wide: true,
     section: 'worst',

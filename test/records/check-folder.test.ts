@@ -78,6 +78,12 @@ it.each<[string, (cell: CellRecord) => void, RegExp]>([
     (c) => Object.assign(c, { accuracy: c.accuracy + 0.02 }),
     /accuracy .* is not the \d+ of 50 outcomes/,
   ],
+  ['indices of other images than outcomes', (c) => Object.assign(c, { indices: [1, 2, 3] }), /expected 50 indices, each once, got 3/],
+  [
+    'an image that is there twice',
+    (c) => Object.assign(c, { indices: Array.from({ length: 50 }, (_, i) => Math.min(i, 48)) }),
+    /expected 50 indices, each once/,
+  ],
   ['another interval', (c) => Object.assign(c, { interval: [0, 0.5] }), /is not the Wilson interval/],
   ['other weights', (c) => Object.assign(c.model, { weightsHash: 'a'.repeat(64) }), /attacks weights a+, but the model record has/],
   ['other data', (c) => Object.assign(c.dataset, { hash: 'e'.repeat(64) }), /is on data e+, but its model on d+/],
@@ -119,6 +125,19 @@ it('refuses labels that differ from those of the records before', async () => {
   expect(reasons.length).toBeGreaterThan(0);
   expect(reasons.every((r) => /the label of image \d+ is \d, but \d in cells\//.test(r.reason))).toBe(true);
   expect(cell.n).toBe(50);
+});
+
+it('compares labels by the index of the image, not by the place of the outcome', async () => {
+  const reversed = (c: CellRecord) => {
+    const { robust, labels, predictions, distances } = c.outcomes;
+    const outcomes = { robust: [...robust].reverse().join(''), labels: [...labels].reverse(), predictions: [...predictions].reverse() };
+    Object.assign(c, {
+      indices: labels.map((_, i) => labels.length - 1 - i),
+      outcomes: { ...outcomes, distances: [...distances].reverse() },
+    });
+  };
+  await withCell(reversed);
+  expect(await refusals()).toEqual([]);
 });
 
 it('refuses a result that is there already under another key', async () => {
