@@ -1,9 +1,10 @@
-/** Mutation tests, `npm run test:mutants`; docs/testing.md says how to read them. `MUTANTS_SHARE=0.05` draws one mutant in twenty, by `MUTANTS_SEED`. */
+/** Mutation tests, `npm run test:mutants`; docs/testing.md says how to read them. `MUTANTS_OF=records` keeps to one folder, `MUTANTS_SHARE=0.05` draws one mutant in twenty by `MUTANTS_SEED`. */
 const sampled = process.env.MUTANTS_SHARE !== undefined;
+const folder = process.env.MUTANTS_OF ?? '{attacks,defenses,records,harness,models,tensor}';
 
 /** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */
 export default {
-  mutate: ['{attacks,defenses,records,harness,models,tensor}/**/*.ts'],
+  mutate: [`${folder}/**/*.ts`],
   plugins: ['@stryker-mutator/vitest-runner', './test/mutants/sample.mjs'],
   checkers: sampled ? ['sample'] : [],
   testRunner: 'vitest',
