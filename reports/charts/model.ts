@@ -78,6 +78,7 @@ export function outcomesChart(board: Board, row: Row, id: string): Chart | undef
   });
   if (lines.length === 0) return undefined;
   const n = images.length;
+  const unseen = lines.some((l) => l.robust.includes('-'));
   const shown = Math.min(n, MOST_IMAGES);
   const left = 118;
   const width = 720;
@@ -86,13 +87,16 @@ export function outcomesChart(board: Board, row: Row, id: string): Chart | undef
   const height = 10 + lineHeight * lines.length + 24;
   const drawn = lines.map((l, i) => [
     element('text', { x: left - 6, y: 21 + i * lineHeight, 'text-anchor': 'end' }, short(l.name, 16)),
-    element('path', { class: 'bits', d: runs(l.robust.slice(0, shown), left, 9 + i * lineHeight, step, lineHeight - 3) }),
+    unseen
+      ? element('path', { class: 'unseen', d: runs(/-+/g, l.robust.slice(0, shown), left, 9 + i * lineHeight, step, lineHeight - 3) })
+      : undefined,
+    element('path', { class: 'bits', d: runs(/0+/g, l.robust.slice(0, shown), left, 9 + i * lineHeight, step, lineHeight - 3) }),
   ]);
   return chartOf(
     {
       id: `${id}-outcomes`,
       title: `What each attack broke: ${row.model.name}, ${boardTitle(board)}`,
-      description: `One column per test image (the first ${shown} of ${n}), ink where the prediction is wrong after the attack. Columns without ink are robust.`,
+      description: `One column per test image${shown < n ? ` (the first ${shown} of ${n})` : ''}, ink where the prediction is wrong after the attack${unseen ? ', grey where the attack did not see the image' : ''}. Columns without ink are robust.`,
       bulk: true,
       width,
       height,
@@ -113,10 +117,10 @@ export function outcomesChart(board: Board, row: Row, id: string): Chart | undef
   );
 }
 
-/** A path of rectangles, one per run of broken images. */
-function runs(robust: string, left: number, top: number, step: number, height: number): string {
+/** A path of rectangles, one per run of such outcomes. */
+function runs(which: RegExp, robust: string, left: number, top: number, step: number, height: number): string {
   let path = '';
-  for (const match of robust.matchAll(/0+/g)) {
+  for (const match of robust.matchAll(which)) {
     const x = Math.round((left + match.index * step) * 100) / 100;
     const w = Math.round(match[0].length * step * 100) / 100;
     path += `M${x} ${top}h${w}v${height}h-${w}z`;

@@ -33,7 +33,7 @@ test('a whole run: records, examples, site, table, and the site again', { timeou
   expect(code, output).toBe(0);
   expect(run.alive()).toBe(false);
   expect(output).toMatch('left out: transfer on borrowed: it would transfer from itself');
-  expect(output).toMatch(/^model +clean +.*worst case/m);
+  expect(output).toMatch(/^model +rank +clean +.*worst case/m);
 
   const records = await readRecords(out);
   const models = records.filter((r) => r.kind === 'model');

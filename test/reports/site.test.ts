@@ -219,10 +219,13 @@ describe('the gallery', () => {
     );
     await mkdir(join(folder, 'run', 'cells'), { recursive: true });
     await writeFile(join(folder, 'run', 'cells', `${cell.key}.examples.safetensors`), bytes);
-    const site = await buildSite(records, { artifacts: join(folder, 'run') });
+    // the cell is of the images 7, 8 ...: an example's place among the outcomes is not its image
+    const moved = records.map((r) => (r === cell ? { ...cell, indices: cell.outcomes.labels.map((_, i) => 7 + i) } : r));
+    const site = await buildSite(moved, { artifacts: join(folder, 'run') });
     const page = String(site.get('models/trades.html'));
-    expect(page).toContain(`src="../gallery/${cell.key}-${id}.png"`);
+    expect(page).toContain(`src="../gallery/${cell.key}-${id + 7}.png"`);
+    expect(page).toContain(`image ${id + 7},`);
     expect(page).toContain('(88 %)');
-    expect(PNG.sync.read(Buffer.from(site.get(`gallery/${cell.key}-${id}.png`) as Uint8Array)).width).toBe(10);
+    expect(PNG.sync.read(Buffer.from(site.get(`gallery/${cell.key}-${id + 7}.png`) as Uint8Array)).width).toBe(10);
   });
 });
