@@ -29,8 +29,12 @@ function distance(a: string, b: string): number {
   return row[b.length] as number;
 }
 
+/** Longer than any name that someone mistyped. */
+const LONGEST = 100;
+
 /** The known name nearest to `name`, or undefined when none is near. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
+  if (name.length > LONGEST) return undefined;
   const ranked = known.map((k) => ({ k, d: distance(name.toLowerCase(), k.toLowerCase()) })).sort((a, b) => a.d - b.d);
   const best = ranked[0];
   return best && best.d <= Math.max(2, Math.floor(name.length / 3)) ? best.k : undefined;

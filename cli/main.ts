@@ -16,19 +16,11 @@ import { runCommand } from './commands/run.ts';
 import { serveCommand } from './commands/serve.ts';
 import { type TimeOptions, timeCommand } from './commands/time.ts';
 import { validateResultsCommand } from './commands/validate-results.ts';
+import { interrupted } from './interrupt.ts';
 import { countOption, type RawOptions, UsageError } from './options.ts';
 import { print, printError } from './output.ts';
 
-const interrupt = new AbortController();
-const signal = interrupt.signal;
-
-/** The first Ctrl-C ends the run in order; a second one at once. */
-function onInterrupt(): void {
-  if (signal.aborted) process.exit(1);
-  interrupt.abort(new RampartError('interrupted; what is finished is kept, and the same command goes on from there'));
-}
-process.on('SIGINT', onInterrupt);
-process.on('SIGTERM', onInterrupt);
+const signal = interrupted;
 // what cannot be printed stops no work: the reader may have seen enough (`rampart run | head`), or the disk be full
 let unprinted: NodeJS.ErrnoException | undefined;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

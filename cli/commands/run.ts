@@ -1,6 +1,7 @@
 /** `rampart run`: trains, attacks, and writes the site. */
-import { type RunResult, runSuite } from '../../harness/run/run.ts';
+import { type RunOptions, type RunResult, runSuite } from '../../harness/run/run.ts';
 import { loadSuite } from '../../harness/suite/read.ts';
+import { endAtOnce, endInOrder } from '../interrupt.ts';
 import { countOption, dataDirOf, engineOf, outOf, type RawOptions, suiteFile } from '../options.ts';
 import { bold, dim, isTerminal, jobName, print, printBlock, printJson, printOutput, printOver, red, shownPath } from '../output.ts';
 import { siteOf } from '../site.ts';
@@ -23,11 +24,12 @@ export async function runCommand(file: string | undefined, options: RawOptions, 
       threads: countOption('threads', options.threads),
       download: options.download !== false,
       signal,
-      listener: display,
+      listener: inOrder(display),
       onData: dataLine(),
       onOutput: options.verbose ? printOutput : undefined,
     });
   } finally {
+    endAtOnce();
     display.stop();
   }
   if (options.json) printJson(result.records);
@@ -36,6 +38,20 @@ export async function runCommand(file: string | undefined, options: RawOptions, 
   if (!options.json) print(`site ${shownPath(site)}`);
   for (const { planned, record } of result.failed) print(`${red('failed')} ${jobName(planned)}: ${record.error?.message ?? ''}`);
   return result.failed.length === 0 ? 0 : 1;
+}
+
+/** Shows what happens, and ends in order from when jobs start: before, nothing is at work that a sudden end could harm. */
+function inOrder(display: Display): RunOptions['listener'] {
+  return {
+    engine: (probe, slots) => display.engine(probe, slots),
+    planned: (plan) => {
+      endInOrder();
+      display.planned(plan);
+    },
+    started: (planned) => display.started(planned),
+    progress: (planned, progress) => display.progress(planned, progress),
+    finished: (planned, state, record) => display.finished(planned, state, record),
+  };
 }
 
 /** One line per tenth of what is loaded or downloaded: enough to see that it moves. */

@@ -6,6 +6,7 @@ import { extname, join, sep } from 'node:path';
 import type { Readable } from 'node:stream';
 import sirv from 'sirv';
 import { command } from '../called.ts';
+import { endAtOnce, endInOrder } from '../interrupt.ts';
 import { UsageError } from '../options.ts';
 import { print } from '../output.ts';
 
@@ -103,10 +104,12 @@ export async function serveCommand(dir: string, port: number, signal: AbortSigna
   });
   const address = server.address();
   print(`http://127.0.0.1:${typeof address === 'object' && address ? address.port : port}/  (Ctrl-C ends it)`);
+  endInOrder();
   await new Promise<void>((ended) => {
     if (signal.aborted) ended();
     signal.addEventListener('abort', () => ended());
   });
+  endAtOnce();
   server.closeAllConnections();
   server.close();
   return 0;

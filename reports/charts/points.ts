@@ -39,7 +39,11 @@ export function accuracyChart(board: Board, colours: ReadonlyMap<string, number>
 }
 
 /** The name that the seeds of a configuration share. */
-const configuration = (row: Row) => row.model.name.replace(/ *[([]?seed \d+[)\]]?/i, '').trim() || row.model.name;
+function configuration({ model: { name } }: Row): string {
+  const seed = /[([]?seed \d+[)\]]?/i.exec(name);
+  if (!seed) return name.trim() || name;
+  return `${name.slice(0, seed.index).trimEnd()}${name.slice(seed.index + seed[0].length)}`.trim() || name;
+}
 
 /** Worst-case accuracy of every seed of the configurations that have several, with the mean. */
 export function seedChart(board: Board, colours: ReadonlyMap<string, number>): Chart | undefined {

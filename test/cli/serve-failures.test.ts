@@ -2,12 +2,13 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { request, type Server } from 'node:http';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { serveFolder } from '../../cli/commands/serve.ts';
 import { freshFolder } from '../harness/folders.ts';
+import { freePort } from './free-port.ts';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
@@ -132,14 +133,6 @@ function breakOff(port: number): Promise<void> {
     socket.on('error', () => undefined);
     socket.once('close', () => resolve());
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((ready) => server.once('listening', ready));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((closed) => server.close(closed));
-  return port;
 }
 
 test('300 downloads that are broken off leave no descriptor open, with at most 200', { timeout: 60_000 }, async () => {
