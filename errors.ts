@@ -3,6 +3,8 @@ export class RampartError extends Error {
   override readonly name = 'RampartError';
   /** The command or edit that mends it, if there is one. */
   readonly remedy: string | undefined;
+  /** Of a command that it ends: 2 for what the user asked for, 1 for what became of it. */
+  readonly exitCode: 1 | 2 = 2;
 
   constructor(message: string, options: { remedy?: string; cause?: unknown } = {}) {
     super(options.remedy ? `${message}; ${options.remedy}` : message, { cause: options.cause });

@@ -1,21 +1,10 @@
 #!/usr/bin/env node
 /** `rampart`: the command line. Exit codes: 0 all done, 1 something failed, 2 bad usage or suite. */
 import { cac } from 'cac';
-import { silenceBanner } from '../engines/choose.ts';
 import { RampartError } from '../errors.ts';
 import { packageVersion } from '../harness/job/provenance.ts';
-import { SuiteError } from '../harness/suite/problems.ts';
-import { StoreError } from '../records/folder-store.ts';
 import { command } from './called.ts';
-import { doctorCommand } from './commands/doctor.ts';
-import { lsCommand } from './commands/ls.ts';
-import { newCommand } from './commands/new.ts';
-import { planCommand, validateCommand } from './commands/plan.ts';
-import { reportCommand } from './commands/report.ts';
-import { runCommand } from './commands/run.ts';
-import { serveCommand } from './commands/serve.ts';
-import { type TimeOptions, timeCommand } from './commands/time.ts';
-import { validateResultsCommand } from './commands/validate-results.ts';
+import type { TimeOptions } from './commands/time.ts';
 import { interrupted } from './interrupt.ts';
 import { countOption, type RawOptions, UsageError } from './options.ts';
 import { print, printError } from './output.ts';
@@ -29,7 +18,14 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.stderr.on('error', () => undefined);
 
 const cli = cac('rampart');
-let outcome: Promise<number> | number | undefined;
+let outcome: Promise<number> | undefined;
+
+/** What a command needs is loaded when it is called: TensorFlow.js takes longer than the help. */
+async function withTensors<C>(module: Promise<C>): Promise<C> {
+  const { silenceBanner } = await import('../engines/choose.ts');
+  silenceBanner();
+  return module;
+}
 
 const TRUST = 'Execute the plug-ins that the suite names, from outside of this project too';
 
@@ -48,13 +44,13 @@ runnable(cli.command('run [suite]', 'Train, attack, and write the site (suite: a
   .option('--no-download', 'Fail where data is missing')
   .option('--verbose', 'Show what workers print')
   .action((suite: string | undefined, options: RawOptions) => {
-    outcome = runCommand(suite, options, signal);
+    outcome = withTensors(import('./commands/run.ts')).then((c) => c.runCommand(suite, options, signal));
   });
 
 runnable(cli.command('plan [suite]', 'What would run, with passes and estimated time'))
   .option('--trust', TRUST)
   .action((suite: string | undefined, options: RawOptions) => {
-    outcome = planCommand(suite, options, signal);
+    outcome = withTensors(import('./commands/plan.ts')).then((c) => c.planCommand(suite, options, signal));
   });
 
 cli
@@ -63,35 +59,37 @@ cli
   .option('--trust', TRUST)
   .option('--json', 'Print JSON')
   .action((suite: string | undefined, options: RawOptions & { schema?: boolean }) => {
-    outcome = validateCommand(suite, options);
+    outcome = withTensors(import('./commands/plan.ts')).then((c) => c.validateCommand(suite, options));
   });
 
 cli
   .command('ls [kind]', 'Defenses, attacks, models, datasets, engines, recipe: with parameters and defaults')
   .option('--json', 'Print JSON')
   .action((kind: string | undefined, options: RawOptions) => {
-    outcome = lsCommand(kind, options);
+    outcome = withTensors(import('./commands/ls.ts')).then((c) => c.lsCommand(kind, options));
   });
 
 cli
   .command('report [dir]', 'Write the site again from the records of an output folder (default: runs/quick)')
   .option('--out <dir>', 'Where to (default: DIR/site)')
   .action((dir: string | undefined, options: RawOptions) => {
-    outcome = reportCommand(dir, options);
+    outcome = import('./commands/report.ts').then((c) => c.reportCommand(dir, options));
   });
 
 cli
   .command('validate-results [dir]', 'Check a folder of records that several people add to (default: results)')
   .option('--json', 'Print JSON')
   .action((dir: string | undefined, options: RawOptions) => {
-    outcome = validateResultsCommand(dir, options);
+    outcome = import('./commands/validate-results.ts').then((c) => c.validateResultsCommand(dir, options));
   });
 
 cli
   .command('serve [dir]', 'Serve the site of an output folder on localhost (default: runs/quick)')
   .option('--port <n>', 'Port', { default: 8080 })
   .action((dir: string | undefined, options: { port?: unknown }) => {
-    outcome = serveCommand(dir ?? 'runs/quick', countOption('port', options.port) ?? 8080, signal);
+    outcome = import('./commands/serve.ts').then((c) =>
+      c.serveCommand(dir ?? 'runs/quick', countOption('port', options.port) ?? 8080, signal),
+    );
   });
 
 cli
@@ -100,7 +98,7 @@ cli
   .option('--no-download', 'Do not ask whether downloads answer')
   .option('--json', 'Print JSON')
   .action((options: RawOptions) => {
-    outcome = doctorCommand(options, signal);
+    outcome = withTensors(import('./commands/doctor.ts')).then((c) => c.doctorCommand(options, signal));
   });
 
 cli
@@ -112,13 +110,13 @@ cli
   .option('--threads <n>', 'Threads')
   .option('--json', 'Print JSON')
   .action((options: TimeOptions) => {
-    outcome = timeCommand(options, signal);
+    outcome = withTensors(import('./commands/time.ts')).then((c) => c.timeCommand(options, signal));
   });
 
 cli
   .command('new <family> <name>', 'A defense or an attack to start from: plug-in, test and row in the table')
   .action((family: string, name: string) => {
-    outcome = newCommand(family, name);
+    outcome = import('./commands/new.ts').then((c) => c.newCommand(family, name));
   });
 
 cli.help();
@@ -126,11 +124,13 @@ cli.version(packageVersion());
 
 /** An error that a user can mend is its message; any other is a fault of ours and shows where. */
 function complain(error: unknown): number {
-  if (error instanceof RampartError) printError(error.message);
-  else if (error instanceof Error && error.name === 'CACError') printError(`${error.message}; see ${command('--help')}`);
-  else printError(error instanceof Error ? (error.stack ?? error.message) : String(error));
-  const usage = error instanceof SuiteError || error instanceof UsageError || (error instanceof Error && error.name === 'CACError');
-  return usage ? 2 : error instanceof StoreError || signal.aborted ? 1 : error instanceof RampartError ? 2 : 1;
+  if (error instanceof Error && error.name === 'CACError') {
+    printError(`${error.message}; see ${command('--help')}`);
+    return 2;
+  }
+  const known = error instanceof RampartError;
+  printError(known ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error));
+  return known && !signal.aborted ? error.exitCode : 1;
 }
 
 async function main(): Promise<number> {
@@ -147,7 +147,6 @@ async function main(): Promise<number> {
   return 2;
 }
 
-silenceBanner();
 process.exitCode = await main().catch(complain);
 // what is printed must be out first; then no timer or socket left over may keep a finished command
 await new Promise((out) => process.stdout.write('', out));

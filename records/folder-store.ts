@@ -10,7 +10,9 @@ import { type CellRecord, cellRecordSchema, type ModelRecord, modelRecordSchema,
 import { parseRecord } from './record-file.ts';
 
 /** A failure of the store is one of the whole run: no later job could keep its result either. */
-export class StoreError extends RampartError {}
+export class StoreError extends RampartError {
+  override readonly exitCode = 1;
+}
 
 const REASONS: Record<string, [what: string, remedy: string]> = {
   ENOSPC: ['no space left on the disk', 'free some space and run again; what is finished is kept and reused'],
