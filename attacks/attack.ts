@@ -45,18 +45,27 @@ export interface Passes {
 /** One value per example, differentiable in the logits: `[n,classes] -> [n]`. */
 export type Loss = (logits: tf.Tensor2D) => tf.Tensor1D;
 
-/** A classifier as an attack sees it: it counts passes and may be compiled by the engine. */
+/**
+ * A classifier as an attack sees it, for one batch: it counts passes and may be compiled by the engine. `whose` says which attempt at which
+ * example each row of a pass belongs to; without it, row `i` is the first attempt at example `i` of the batch. What a random classifier
+ * draws depends on the example, the attempt and how often that attempt has asked, so a pass of another size must say whose its rows are.
+ */
 export interface Target {
   readonly classes: number;
   readonly inputShape: Shape;
   readonly randomized: boolean;
+  /** What the search used so far. */
   readonly passes: Passes;
+  /** What attempts used that were begun ahead and thrown away; not in `passes`. */
+  readonly overhead: Passes;
   /** `[n,classes]`, owned by the caller. One forward pass. NaN logits are an error that names the model. */
-  logits(x: tf.Tensor4D): tf.Tensor2D;
+  logits(x: tf.Tensor4D, whose?: readonly Attempt[]): tf.Tensor2D;
   /** Loss of every example, logits, and the gradient of the summed loss with respect to `x`. The caller owns all three. One forward and one backward pass. */
-  gradient(x: tf.Tensor4D, loss: Loss): { loss: tf.Tensor1D; logits: tf.Tensor2D; grad: tf.Tensor4D };
+  gradient(x: tf.Tensor4D, loss: Loss, whose?: readonly Attempt[]): { loss: tf.Tensor1D; logits: tf.Tensor2D; grad: tf.Tensor4D };
   /** One forward pass with as many pullbacks, each a backward pass, as are asked for. */
-  linearize(x: tf.Tensor4D): Linearized;
+  linearize(x: tf.Tensor4D, whose?: readonly Attempt[]): Linearized;
+  /** Counts what these attempts have used as overhead. */
+  discard(attempts: readonly Attempt[]): void;
 }
 
 export interface AttackRun {

@@ -53,7 +53,7 @@ export default defineAttack<SquareParams>({
   create: (p) => ({
     async perturb(batch, target, threat, run) {
       if (target.classes < 2) return batch.x.clone(); // there is no wrong class
-      const attempts = new Attempts(batch, run, { attempts: p.restarts, iterations: p.restarts * (p.queries + 1) - 1 });
+      const attempts = new Attempts(batch, target, run, { attempts: p.restarts, iterations: p.restarts * (p.queries + 1) - 1 });
       return attempts.workOff(new SquarePass(attempts, target, threat, run.batchSize, p));
     },
   }),
@@ -119,7 +119,10 @@ class SquarePass implements Pass {
     });
     const n = this.#lanes.length;
     const x = tf.tensor4d(this.#points.subarray(0, n * this.#d), [n, ...this.#target.inputShape]);
-    const logits = this.#target.logits(x);
+    const logits = this.#target.logits(
+      x,
+      this.#lanes.map((lane) => lane.attempt),
+    );
     const scores = (await logits.data()) as Float32Array;
     logits.dispose();
     const broken = this.#lanes.flatMap((lane, i) => (this.#judge(lane, i, scores) ? [i] : []));

@@ -1,17 +1,17 @@
 /** Transfer: adversarial examples made on other models of the suite, then tried on this one. Liu et al. 2017 (arXiv 1611.02770), ensemble in logits. */
 import { z } from 'zod';
 import { RampartError, unknownName } from '../errors.ts';
-import type { Classifier } from '../models/classifier.ts';
 import { GRADIENT_NORMS } from '../tensor/norms/index.ts';
 import { tf } from '../tensor/tf.ts';
-import { type AttackRun, type Batch, defineAttack, type Target, type Threat } from './attack.ts';
+import { type AttackRun, type Attempt, type Batch, defineAttack, type Target, type Threat } from './attack.ts';
 import { diverse } from './parts/diversity.ts';
 import { crossEntropy, margin } from './parts/losses.ts';
 import { DONG_2018 } from './parts/papers.ts';
-import { climb, randomStarts } from './parts/search/climb.ts';
+import { climb } from './parts/search/ascent.ts';
+import { randomStarts } from './parts/search/climb.ts';
 import { Finds, predictedClasses, rowsOf } from './parts/search/finds.ts';
 import { momentum } from './parts/step.ts';
-import { createTarget } from './target.ts';
+import { gradientOf } from './target.ts';
 
 const params = z.strictObject({
   sources: z
@@ -29,8 +29,11 @@ const params = z.strictObject({
 
 type Params = z.infer<typeof params>;
 
-/** The models to make the examples on, as one target. */
-function sourceTarget(names: readonly string[], target: Target, run: AttackRun): Target {
+/** What the examples are made on. */
+type Source = Pick<Target, 'gradient'>;
+
+/** The models to make the examples on, as one. */
+function sourceOf(names: readonly string[], target: Target, run: AttackRun): Source {
   const sources = names.map((name) => {
     const source = run.sources.get(name);
     if (!source) throw unknownName('transfer source', name, [...run.sources.keys()]);
@@ -41,34 +44,26 @@ function sourceTarget(names: readonly string[], target: Target, run: AttackRun):
       );
     return source;
   });
-  return sources.length === 1 ? (sources[0] as Target) : createTarget(averaged(sources), names.join(' + '));
+  return sources.length === 1 ? (sources[0] as Target) : averaged(sources);
 }
 
-/** The mean of the logits of several models. */
-function averaged(sources: readonly Target[]): Classifier {
-  const { classes, inputShape } = sources[0] as Target;
-  const mean = (logits: tf.Tensor2D[]) => tf.tidy(() => tf.addN(logits).div(sources.length) as tf.Tensor2D);
+/** Several models as one that answers with the mean of their logits. */
+function averaged(sources: readonly Target[]): Source {
   return {
-    classes,
-    inputShape,
-    logits: (x) => tf.tidy(() => mean(sources.map((s) => s.logits(x)))),
-    linearize(x) {
-      const parts = sources.map((s) => s.linearize(x));
-      const logits = mean(parts.map((p) => p.logits));
-      return {
-        logits,
-        pullback: (dlogits) =>
-          tf.tidy(() => {
-            const share = dlogits.div(sources.length) as tf.Tensor2D;
-            return tf.addN(parts.map((p) => p.pullback(share)));
-          }),
-        dispose() {
-          logits.dispose();
-          for (const p of parts) p.dispose();
-        },
+    gradient(x, loss, whose) {
+      const parts = sources.map((s) => s.linearize(x, whose));
+      const logits = tf.tidy(() => tf.addN(parts.map((p) => p.logits)).div(sources.length) as tf.Tensor2D);
+      const pullback = (dlogits: tf.Tensor2D) =>
+        tf.tidy(() => {
+          const share = dlogits.div(sources.length) as tf.Tensor2D;
+          return tf.addN(parts.map((p) => p.pullback(share)));
+        });
+      const dispose = () => {
+        logits.dispose();
+        for (const p of parts) p.dispose();
       };
+      return gradientOf({ logits, pullback, dispose }, loss);
     },
-    dispose() {},
   };
 }
 
@@ -107,7 +102,7 @@ export default defineAttack<Params>({
   create: (p) => ({
     async perturb(batch, target, threat, run) {
       if (target.classes < 2) return batch.x.clone(); // there is no wrong class
-      const source = sourceTarget(p.sources, target, run);
+      const source = sourceOf(p.sources, target, run);
       const finds = new Finds(batch);
       try {
         let left = Array.from(batch.ids.keys());
@@ -123,16 +118,17 @@ export default defineAttack<Params>({
       }
 
       /** Makes examples of the rows on the source and tries them on the target; returns the rows that stay right. */
-      async function tryOn(rows: readonly number[], attempt: number): Promise<number[]> {
-        const adversarial = await craft(p, rows, attempt, source, batch, threat, run);
-        const logits = target.logits(adversarial);
+      async function tryOn(rows: readonly number[], nth: number): Promise<number[]> {
+        const attempts = rows.map((row) => ({ row, nth }));
+        const adversarial = await craft(p, attempts, source, batch, threat, run);
+        const logits = target.logits(adversarial, attempts);
         const predicted = await predictedClasses(logits);
         const broken = rows.flatMap((row, i) => (predicted[i] === batch.labels[row] ? [] : [i]));
         finds.found(
           adversarial,
           broken,
           broken.map((i) => rows[i] as number),
-          broken.map(() => attempt),
+          broken.map(() => nth),
         );
         tf.dispose([adversarial, logits]);
         return rows.filter((_, i) => !broken.includes(i));
@@ -141,34 +137,32 @@ export default defineAttack<Params>({
   }),
 });
 
-/** Adversarial examples of the rows on `source`, `[k,h,w,c]`, owned by the caller. The last point counts: what breaks the source says little of the target. */
+/** Adversarial examples on `source`, one per attempt `[k,h,w,c]`, owned by the caller. The last point counts: what breaks the source says little of the target. */
 async function craft(
   p: Params,
-  rows: readonly number[],
-  attempt: number,
-  source: Target,
+  attempts: readonly Attempt[],
+  source: Source,
   batch: Batch,
   threat: Threat,
   run: AttackRun,
 ): Promise<tf.Tensor4D> {
-  const attempts = rows.map((row) => ({ row, nth: attempt }));
+  const rows = attempts.map(({ row }) => row);
   const origin = rowsOf(batch.x, rows);
-  const start = randomStarts(batch, threat, run, true)(origin, attempts);
   const y = rowsOf(batch.y, rows);
-  const rngs = rows.map((row) => run.rng.fork(batch.ids[row] as number).fork(`diversity ${attempt}`));
+  const rngs = attempts.map(({ row, nth }) => run.rng.fork(batch.ids[row] as number).fork(`diversity ${nth}`));
   try {
+    const start = randomStarts(batch, threat, run, true)(origin, attempts);
     return await climb(
-      p.diversity > 0 ? diverse(source, rngs, { probability: p.diversity, smallest: p.smallest }) : source,
-      p.loss === 'ce' ? crossEntropy(y) : margin(y),
-      origin,
-      start,
+      { origin, start, steps: p.steps },
       {
-        steps: p.steps,
+        target: p.diversity > 0 ? diverse(source, rngs, { probability: p.diversity, smallest: p.smallest }) : source,
+        loss: p.loss === 'ce' ? crossEntropy(y) : margin(y),
         step: momentum(threat, p.stepSize ?? (2.5 * threat.eps) / p.steps, p.momentum),
-        signal: run.signal,
+        whose: attempts,
       },
+      run.signal,
     );
   } finally {
-    tf.dispose([origin, start, y]);
+    tf.dispose([origin, y]);
   }
 }

@@ -12,7 +12,8 @@ import { z } from 'zod';
 import { defineEnsemble, type Threat } from '../attacks/attack.ts';
 import autoattack from '../attacks/autoattack.ts';
 import { chooseEngine } from '../engines/choose.ts';
-import { type Evaluation, type EvaluationData, evaluate, predictClean } from '../harness/evaluate/evaluate.ts';
+import { type Evaluation, evaluate } from '../harness/evaluate/evaluate.ts';
+import { type EvaluationData, predictClean } from '../harness/evaluate/predict.ts';
 import type { Classifier } from '../models/classifier.ts';
 import { createNetwork } from '../models/index.ts';
 import { readSafetensors } from '../models/safetensors.ts';
@@ -136,7 +137,7 @@ async function main(): Promise<void> {
   const network = createNetwork('resnet-tiny', setup, new Rng('bench'));
   network.load(readSafetensors(readFileSync(args.weights), args.weights).entries, args.weights);
   const classifier = network.freeze();
-  let { robust } = await predictClean(classifier, 'bench', data, Number(args.batch));
+  let { robust } = await predictClean({ classifier, name: 'bench', rng: new Rng('bench') }, data, Number(args.batch));
   const clean = robust;
   console.log(`clean ${[...clean].filter((c) => c === '1').length} right`);
   console.log('member    code      in    left    passes/image      time    ms/pass  where the time goes');

@@ -28,6 +28,6 @@ export default defineDefense<z.infer<typeof params>>({
   apply({ bits }, classifier) {
     const levels = 2 ** bits - 1;
     const squeeze = straightThrough((x) => tf.tidy(() => tf.round(x.mul(levels)).div(levels)));
-    return behind(classifier, () => squeeze);
+    return behind(classifier, squeeze);
   },
 });

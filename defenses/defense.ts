@@ -109,8 +109,8 @@ export interface WrapperDefense<P = unknown> extends Common<P> {
   /** Exact, or the surrogate that `linearize` uses in its place. */
   readonly gradient: 'exact' | 'straight-through';
   readonly randomized: boolean;
-  /** The wrapped classifier; it owns `classifier`. */
-  apply(params: P, classifier: Classifier, rng: Rng): Classifier;
+  /** The wrapped classifier; it owns `classifier`. A random one draws from the generators that each pass brings. */
+  apply(params: P, classifier: Classifier): Classifier;
 }
 
 export type DefensePlugin<P = unknown> = TrainingDefense<P> | WrapperDefense<P>;

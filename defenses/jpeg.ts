@@ -28,7 +28,7 @@ export default defineDefense<z.infer<typeof params>>({
   apply({ quality }, classifier) {
     const codec = new JpegCodec(classifier.inputShape, quality);
     const compress = straightThrough((x) => codec.apply(x));
-    const wrapped = behind(classifier, () => compress);
+    const wrapped = behind(classifier, compress);
     return {
       ...wrapped,
       dispose() {

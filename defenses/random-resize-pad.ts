@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Rng } from '../tensor/rng.ts';
 import { tf } from '../tensor/tf.ts';
 import { defineDefense } from './defense.ts';
-import { behind, type Transformation } from './parts/wrap.ts';
+import { behindRandom, type Transformation } from './parts/wrap.ts';
 
 const params = z.strictObject({
   shrink: z.number().int().min(1).default(4).describe('Largest number of pixels that height and width lose'),
@@ -22,16 +22,17 @@ export function resizeRows(size: number, small: number, offset: number): Float32
   return rows;
 }
 
-/** One size and one place per image: `y = R x C^T` in every channel, so that the gradient is exact. */
-function draw(n: number, [height, width]: readonly number[], shrink: number, rng: Rng): Transformation {
+/** One size and one place per image, from the generator of each: `y = R x C^T` in every channel, so that the gradient is exact. */
+function draw(rngs: readonly Rng[], [height, width]: readonly number[], shrink: number): Transformation {
+  const n = rngs.length;
   const [h, w] = [height as number, width as number];
   const rows = new Float32Array(n * h * h);
   const columns = new Float32Array(n * w * w);
-  for (let i = 0; i < n; i++) {
+  rngs.forEach((rng, i) => {
     const less = rng.int(shrink + 1);
     rows.set(resizeRows(h, h - less, rng.int(less + 1)), i * h * h);
     columns.set(resizeRows(w, w - less, rng.int(less + 1)), i * w * w);
-  }
+  });
   const r = tf.tensor3d(rows, [n, h, h]);
   const c = tf.tensor3d(columns, [n, w, w]);
   const both = (x: tf.Tensor4D, transposed: boolean): tf.Tensor4D =>
@@ -58,16 +59,10 @@ export default defineDefense<z.infer<typeof params>>({
       arxiv: '1711.01991',
     },
   ],
-  version: 1,
+  version: 2,
   kind: 'wrapper',
   gradient: 'exact',
   randomized: true,
   params,
-  apply({ shrink }, classifier, rng) {
-    let [stream, pass] = [rng, 0];
-    const reseed = (key: string) => {
-      [stream, pass] = [rng.fork(key), 0];
-    };
-    return behind(classifier, (n) => draw(n, classifier.inputShape, shrink, stream.fork(pass++)), reseed);
-  },
+  apply: ({ shrink }, classifier) => behindRandom(classifier, (rngs) => draw(rngs, classifier.inputShape, shrink)),
 });

@@ -1,4 +1,5 @@
 /** What is trained, attacked and wrapped: the contract of every classifier. */
+import type { Rng } from '../tensor/rng.ts';
 import type { Shape, tf } from '../tensor/tf.ts';
 
 /** A forward pass kept for gradients: `pullback` may be called any number of times before `dispose`. */
@@ -14,12 +15,13 @@ export interface Classifier {
   readonly classes: number;
   readonly inputShape: Shape;
   /** `x` is `[n,h,w,c]` float32 in [0,1]; normalisation is inside. The caller owns the result `[n,classes]`. Differentiable by TensorFlow.js unless `linearize` is there. */
-  logits(x: tf.Tensor4D): tf.Tensor2D;
+  logits(x: tf.Tensor4D, draws?: readonly Rng[]): tf.Tensor2D;
   /** A forward pass whose gradient with respect to the input can be asked for. Without it, the tape of TensorFlow.js is used. */
-  linearize?(x: tf.Tensor4D): Linearized;
-  /** True when two calls with the same `x` may differ; attacks then need expectation over transformation. */
+  linearize?(x: tf.Tensor4D, draws?: readonly Rng[]): Linearized;
+  /**
+   * True when the answer depends on random numbers; attacks then need expectation over transformation. Each pass brings `draws`, one fresh
+   * generator per image, from which alone that image's answer may draw: it then depends neither on the images beside it nor on their number.
+   */
   readonly randomized?: boolean;
-  /** Starts the random numbers of a randomized classifier anew from `key`: the harness does so before each batch, so that a resumed evaluation draws what an unbroken one does. */
-  reseed?(key: string): void;
   dispose(): void;
 }

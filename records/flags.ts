@@ -45,7 +45,7 @@ const meanings = {
   },
   'square-beats-gradients': {
     title: 'A query attack beats the gradient attacks',
-    text: 'Square, which sees only scores, broke images that every gradient attack before it left. The gradients probably mislead (gradient masking), and the true robust accuracy may be lower still. Adaptive attacks are needed to know.',
+    text: 'An attack that asks for no gradient, such as Square, broke images that every gradient attack before it left. The gradients probably mislead (gradient masking), and the true robust accuracy may be lower still. Adaptive attacks are needed to know.',
   },
   'zero-gradient': {
     title: 'No gradient',

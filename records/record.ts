@@ -159,15 +159,26 @@ export const cellRecordSchema = z.strictObject({
     /** Softmax probability of the predicted class, rounded to 4 digits; on the cell `clean`. */
     confidences: z.array(z.number()).optional(),
   }),
-  /** Summed over examples. */
+  /** Summed over examples: what the search of each used, whatever ran beside it. */
   passes,
+  /** Spent beside that on attempts begun ahead, to fill passes, and thrown away: it depends on the batch size. */
+  overhead: passes.optional(),
   wallMs: z.number(),
   imagesPerSecond: z.number(),
   /** The most that the process held during the job, with what it still kept of cells before: less than 256 MB, or than a fresh worker has. */
   peakMemoryMb: z.number(),
   /** Per member of an ensemble: examples that came in and left robust. */
   members: z
-    .array(z.strictObject({ attack: z.string(), entered: z.number().int(), left: z.number().int(), passes, wallMs: z.number() }))
+    .array(
+      z.strictObject({
+        attack: z.string(),
+        entered: z.number().int(),
+        left: z.number().int(),
+        passes,
+        overhead: passes.optional(),
+        wallMs: z.number(),
+      }),
+    )
     .optional(),
   /** Examples still right after each iteration. */
   survivors: z.array(z.tuple([z.number().int(), z.number().int()])).optional(),

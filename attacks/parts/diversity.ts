@@ -43,7 +43,7 @@ export function diverse(
   { probability, smallest }: { probability: number; smallest: number },
 ): Pick<Target, 'gradient'> {
   return {
-    gradient(x, loss) {
+    gradient(x, loss, whose) {
       const [n, h, w] = x.shape;
       const rows = new Float32Array(n * h * h);
       const columns = new Float32Array(n * w * w);
@@ -59,7 +59,7 @@ export function diverse(
       });
       const [r, c] = [tf.tensor3d(rows, [n, h, h]), tf.tensor3d(columns, [n, w, w])];
       const seen = resample(x, r, c, false);
-      const through = target.gradient(seen, loss);
+      const through = target.gradient(seen, loss, whose);
       const grad = resample(through.grad, r, c, true);
       tf.dispose([r, c, seen, through.grad]);
       return { ...through, grad };

@@ -15,9 +15,9 @@ export function averagedTarget(target: Target, draws: number): Target {
   const times = Array.from({ length: draws });
   return {
     ...target,
-    logits: (x) => mean(times.map(() => target.logits(x))),
-    gradient(x, loss) {
-      const all = times.map(() => target.gradient(x, loss));
+    logits: (x, whose) => mean(times.map(() => target.logits(x, whose))),
+    gradient(x, loss, whose) {
+      const all = times.map(() => target.gradient(x, loss, whose));
       return { loss: mean(all.map((a) => a.loss)), logits: mean(all.map((a) => a.logits)), grad: mean(all.map((a) => a.grad)) };
     },
   };

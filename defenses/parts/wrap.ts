@@ -1,6 +1,8 @@
 /** A classifier behind a transformation of its input, with the gradient that the transformation gives. */
 import { linearizeClassifier } from '../../attacks/target.ts';
+import { RampartError } from '../../errors.ts';
 import type { Classifier } from '../../models/classifier.ts';
+import type { Rng } from '../../tensor/rng.ts';
 import type { Shape, tf } from '../../tensor/tf.ts';
 
 /** One transformation of a batch. `dispose` frees what the two functions hold; their results are the caller's. */
@@ -12,32 +14,42 @@ export interface Transformation {
 }
 
 /** A transformation with rounding in it, whose gradient is taken to be the identity (Athalye et al. 2018, arXiv 1802.00420, section 4.1). */
-export function straightThrough(apply: (x: tf.Tensor4D) => tf.Tensor4D): Transformation {
-  return { apply, pullback: (dy) => dy.clone(), dispose: () => {} };
+export function straightThrough(apply: (x: tf.Tensor4D) => tf.Tensor4D): Omit<Transformation, 'dispose'> {
+  return { apply, pullback: (dy) => dy.clone() };
 }
 
-/** `inner` on what `draw` makes of its input; `draw` is asked anew for every forward pass of `n` images. `reseed` is there where draws are random. Owns `inner`. */
-export function behind(inner: Classifier, draw: (n: number) => Transformation, reseed?: (key: string) => void): Classifier {
+/** `inner` on what `transformation` makes of its input. Owns `inner`. */
+export function behind(inner: Classifier, { apply, pullback }: Omit<Transformation, 'dispose'>): Classifier {
+  return wrapped(inner, inner.randomized ?? false, () => ({ apply, pullback, dispose: () => {} }));
+}
+
+/** `inner` on what `draw` makes of its input, asked anew for every forward pass with one generator per image. Owns `inner`. */
+export function behindRandom(inner: Classifier, draw: (rngs: readonly Rng[]) => Transformation): Classifier {
+  return wrapped(inner, true, (n, rngs) => {
+    if (rngs?.length !== n)
+      throw new RampartError(`[random classifier] expected ${n} generators, one per image, got ${rngs?.length ?? 'none'}`);
+    return draw(rngs);
+  });
+}
+
+function wrapped(inner: Classifier, randomized: boolean, make: (n: number, rngs?: readonly Rng[]) => Transformation): Classifier {
+  const ofInner = (rngs?: readonly Rng[]) => (inner.randomized ? rngs?.map((rng) => rng.fork('inner')) : undefined);
   return {
     classes: inner.classes,
     inputShape: inner.inputShape as Shape,
-    randomized: reseed !== undefined || (inner.randomized ?? false),
-    reseed(key) {
-      reseed?.(key);
-      inner.reseed?.(key);
-    },
-    logits(x) {
-      const transformation = draw(x.shape[0]);
+    randomized,
+    logits(x, rngs) {
+      const transformation = make(x.shape[0], rngs);
       const y = transformation.apply(x);
-      const logits = inner.logits(y);
+      const logits = inner.logits(y, ofInner(rngs));
       y.dispose();
       transformation.dispose();
       return logits;
     },
-    linearize(x) {
-      const transformation = draw(x.shape[0]);
+    linearize(x, rngs) {
+      const transformation = make(x.shape[0], rngs);
       const y = transformation.apply(x);
-      const { logits, pullback, dispose } = linearizeClassifier(inner, y);
+      const { logits, pullback, dispose } = linearizeClassifier(inner, y, ofInner(rngs));
       return {
         logits,
         pullback(dlogits) {

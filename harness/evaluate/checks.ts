@@ -1,6 +1,6 @@
 /** What the harness checks about every attack and every model under attack, because an attack's own word is no evidence. */
 
-import type { Threat } from '../../attacks/attack.ts';
+import type { AttackPlugin, Threat } from '../../attacks/attack.ts';
 import { RampartError } from '../../errors.ts';
 import { flag } from '../../records/flags.ts';
 import type { Flag } from '../../records/record.ts';
@@ -87,14 +87,17 @@ export async function gradientFlags(grad: tf.Tensor4D): Promise<Flag[]> {
   return [flag('zero-gradient', detail)];
 }
 
-/** Square finding what the gradient attacks before it missed says that gradients mislead (more than 0.2 points of accuracy). */
-export function squareFlags(members: readonly { attack: string; entered: number; left: number }[], n: number): Flag[] {
-  const square = members.findIndex((m) => m.attack === 'square');
-  const found = members[square];
-  if (square < 1 || !found) return [];
-  const drop = (found.entered - found.left) / n;
-  if (drop <= 0.002) return [];
-  const detail = `Square broke ${found.entered - found.left} points that the gradient attacks before it left; gradients may be masked`;
+/** An attack that asks for no gradient and breaks what gradient attacks before it left says that gradients mislead (more than 0.2 points of accuracy). */
+export function queryFlags(
+  members: readonly { attack: string; access: AttackPlugin['access']; entered: number; left: number }[],
+  n: number,
+): Flag[] {
+  const gradient = members.findIndex((m) => m.access === 'gradient');
+  if (gradient < 0) return [];
+  const asksLess = ({ access }: { access: string }) => access === 'scores' || access === 'decision';
+  const found = members.slice(gradient + 1).find((m) => asksLess(m) && (m.entered - m.left) / n > 0.002);
+  if (!found) return [];
+  const detail = `${found.attack} broke ${found.entered - found.left} points that the gradient attacks before it left; gradients may be masked`;
   return [flag('square-beats-gradients', detail)];
 }
 

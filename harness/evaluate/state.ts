@@ -8,6 +8,7 @@ export interface MemberProgress {
   entered: number;
   left: number;
   passes: Passes;
+  overhead: Passes;
   wallMs: number;
 }
 

@@ -2,7 +2,7 @@
 
 import type { CellRecord, Flag, Provenance } from '../../records/record.ts';
 import { wilson } from '../../records/stats.ts';
-import type { EvaluationData } from '../evaluate/evaluate.ts';
+import type { EvaluationData } from '../evaluate/predict.ts';
 import type { AnyAttack, Registry } from '../suite/registry.ts';
 import { countOf, indicesIn } from '../suite/selection.ts';
 import { CLEAN } from '../suite/suite.ts';
@@ -16,6 +16,7 @@ export interface Outcome {
   readonly distances?: readonly number[];
   readonly confidences?: readonly number[];
   readonly passes: CellRecord['passes'];
+  readonly overhead?: CellRecord['passes'];
   readonly members?: CellRecord['members'];
   readonly survivors?: CellRecord['survivors'];
   readonly flags?: readonly Flag[];
@@ -77,6 +78,7 @@ export function cellRecord(
       ...(confidences && { confidences: confidences.map(rounded(4)) }),
     },
     passes: outcome.passes,
+    ...(outcome.overhead && { overhead: outcome.overhead }),
     wallMs: rounded(1)(wallMs),
     imagesPerSecond: rounded(2)(data.n / (wallMs / 1000)),
     peakMemoryMb: peakMemoryMb(),

@@ -2,7 +2,7 @@
 import type { Dataset, LoadOptions, Split } from '../../datasets/dataset.ts';
 import { hashSplit, hashSplits, pick } from '../../datasets/split.ts';
 import { RampartError } from '../../errors.ts';
-import type { EvaluationData } from '../evaluate/evaluate.ts';
+import type { EvaluationData } from '../evaluate/predict.ts';
 import type { PluginRef, Registry } from '../suite/registry.ts';
 import { attacked, firstImages, indicesIn, placesIn, reachOf, type Selection, shown } from '../suite/selection.ts';
 import type { Suite, SuiteDataset } from '../suite/suite.ts';

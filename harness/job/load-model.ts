@@ -56,14 +56,14 @@ export async function doneModel(key: string, store: Store): Promise<ModelRecord>
   return record;
 }
 
-/** The classifier of a model record, compiled for attacks. `rng` is for wrappers that draw. The caller owns it. */
-export async function loadClassifier(key: string, dataset: Dataset, registry: Registry, store: Store, rng: Rng): Promise<Classifier> {
+/** The classifier of a model record, compiled for attacks. The caller owns it. */
+export async function loadClassifier(key: string, dataset: Dataset, registry: Registry, store: Store): Promise<Classifier> {
   const record = await doneModel(key, store);
   if (record.wraps !== undefined) {
     const plugin = registry.defense(record.defense.name);
     if (plugin.kind !== 'wrapper') throw new RampartError(`[model ${record.name}] ${plugin.name} is no wrapper`);
-    const inner = await loadClassifier(record.wraps, dataset, registry, store, rng.fork('inner'));
-    return plugin.apply(record.defense.params, inner, rng.fork(plugin.name));
+    const inner = await loadClassifier(record.wraps, dataset, registry, store);
+    return plugin.apply(record.defense.params, inner);
   }
   const bytes = await store.weights(key);
   const hash = sha256(bytes);

@@ -1,10 +1,10 @@
 /** Fills one cell: loads the model, attacks it inside the threat model, and writes what came out. */
-import { createTarget } from '../../attacks/target.ts';
 import type { Dataset } from '../../datasets/dataset.ts';
 import type { Classifier } from '../../models/classifier.ts';
 import type { CellRecord } from '../../records/record.ts';
 import { Rng } from '../../tensor/rng.ts';
-import { evaluate, predictClean } from '../evaluate/evaluate.ts';
+import { evaluate } from '../evaluate/evaluate.ts';
+import { predictClean } from '../evaluate/predict.ts';
 import { placesIn } from '../suite/selection.ts';
 import { cellRecord } from './cell-record.ts';
 import type { WorkContext } from './context.ts';
@@ -20,8 +20,8 @@ export async function runCell(job: CellJob, context: WorkContext): Promise<CellR
   const dataset = await context.testData(job.data);
   const rng = new Rng(drawsOf(job));
   const loaded: Classifier[] = [];
-  const load = async (key: string, name: string) => {
-    const classifier = withSignsOfLife(await loadClassifier(key, dataset, registry, store, rng.fork(`model ${name}`)), report);
+  const load = async (key: string) => {
+    const classifier = withSignsOfLife(await loadClassifier(key, dataset, registry, store), report);
     loaded.push(classifier);
     return classifier;
   };
@@ -32,21 +32,22 @@ export async function runCell(job: CellJob, context: WorkContext): Promise<CellR
   }
 }
 
-/** What the parts of a cell are made of. `load` takes a model's key and its name in the cell. */
+/** What the parts of a cell are made of. `load` takes a model's key. */
 interface Material {
   readonly dataset: Dataset;
   readonly rng: Rng;
-  load(key: string, name: string): Promise<Classifier>;
+  load(key: string): Promise<Classifier>;
 }
 
 async function fill(job: CellJob, context: WorkContext, { dataset, rng, load }: Material): Promise<CellRecord> {
   const { settings, registry, store, engine, signal, report } = context;
   const started = provenance(engine, settings.revision);
   const data = examplesOf(dataset, job.data, job.images);
-  const classifier = await load(job.model.key, 'target');
+  const classifier = await load(job.model.key);
+  const subject = { classifier, name: job.model.name, rng };
   const begin = performance.now();
   if (job.clean === undefined) {
-    const clean = await predictClean(classifier, job.model.name, data, settings.batchSize);
+    const clean = await predictClean(subject, data, settings.batchSize);
     const record = cellRecord(job, registry, data, clean, begin, started);
     await store.writeRecord(record);
     return record;
@@ -56,12 +57,11 @@ async function fill(job: CellJob, context: WorkContext, { dataset, rng, load }: 
   // the clean cell is of all test images of the suite
   const places = placesIn(job.data.test.selection, job.images.selection) as number[];
   const smaller = job.smaller === undefined ? undefined : await store.cellRecord(job.smaller);
-  const sources = new Map<string, ReturnType<typeof createTarget>>();
-  for (const { alias, key, name } of job.sources) sources.set(alias, createTarget(await load(key, alias), name));
+  const sources = new Map<string, { classifier: Classifier; name: string }>();
+  for (const { alias, key, name } of job.sources) sources.set(alias, { classifier: await load(key), name });
 
   const evaluation = await evaluate({
-    classifier,
-    name: job.model.name,
+    ...subject,
     attack: registry.attack(job.attack.plugin.name),
     params: job.attack.plugin.params,
     threat: job.threat,
@@ -69,7 +69,6 @@ async function fill(job: CellJob, context: WorkContext, { dataset, rng, load }: 
     clean: places.map((i) => clean?.outcomes.robust[i]).join(''),
     cleanPredictions: clean && places.map((i) => clean.outcomes.predictions[i] as number),
     smaller: smaller && { eps: smaller.threat.eps, ...smaller.outcomes },
-    rng,
     batchSize: settings.batchSize,
     sources,
     signal,
@@ -82,7 +81,7 @@ async function fill(job: CellJob, context: WorkContext, { dataset, rng, load }: 
 
   const { examples } = evaluation;
   if (examples && examples.ids.length > 0) {
-    await store.writeExamples(job.key, await exampleEntries(examples, data, classifier));
+    await store.writeExamples(job.key, await exampleEntries(examples, data, subject));
   }
   const record = cellRecord(job, registry, data, evaluation, begin, started);
   await store.writeRecord(record);

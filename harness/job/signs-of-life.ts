@@ -3,23 +3,22 @@ import type { Classifier } from '../../models/classifier.ts';
 
 /** Same answers; `sign` is called before each. Disposing it disposes `classifier`. */
 export function withSignsOfLife(classifier: Classifier, sign: () => void): Classifier {
-  const { linearize, reseed } = classifier;
+  const { linearize } = classifier;
   // every member of the contract, or it does not compile: one that is forgotten would be lost in silence
   const all: { [Member in keyof Required<Classifier>]: Classifier[Member] } = {
     classes: classifier.classes,
     inputShape: classifier.inputShape,
     randomized: classifier.randomized,
-    logits(x) {
+    logits(x, draws) {
       sign();
-      return classifier.logits(x);
+      return classifier.logits(x, draws);
     },
     linearize:
       linearize &&
-      ((x) => {
+      ((x, draws) => {
         sign();
-        return linearize.call(classifier, x);
+        return linearize.call(classifier, x, draws);
       }),
-    reseed: reseed && ((key) => reseed.call(classifier, key)),
     dispose: () => classifier.dispose(),
   };
   return all;

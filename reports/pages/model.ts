@@ -184,6 +184,11 @@ function cellFacts(cell: CellRecord) {
   };
 }
 
+/** Passes of both kinds on attempts begun ahead, beside those that the search needed; null where they were not counted. */
+function thrownAway({ overhead }: Pick<CellRecord, 'overhead'>): number | null {
+  return overhead ? overhead.forward + overhead.backward : null;
+}
+
 function cellsTable(board: Board, cells: readonly CellRecord[]): Table {
   return {
     name: `cells-${board.id}`,
@@ -198,6 +203,7 @@ function cellsTable(board: Board, cells: readonly CellRecord[]): Table {
       { key: 'n', title: 'Images', kind: 'count' },
       { key: 'forward', title: 'Forward passes', kind: 'count' },
       { key: 'backward', title: 'Backward passes', kind: 'count' },
+      { key: 'overhead', title: 'Passes thrown away', kind: 'count' },
       { key: 'wall_ms', title: 'Time, ms', kind: 'count' },
       { key: 'record', title: 'Record', kind: 'text', wide: true },
     ],
@@ -213,6 +219,7 @@ function cellsTable(board: Board, cells: readonly CellRecord[]): Table {
         c.n,
         c.passes.forward,
         c.passes.backward,
+        thrownAway(c),
         Math.round(c.wallMs),
         c.key,
       ];
@@ -230,9 +237,18 @@ function membersTable(board: Board, cell: CellRecord): Table {
       { key: 'left', title: 'Still right', kind: 'count' },
       { key: 'forward', title: 'Forward passes', kind: 'count' },
       { key: 'backward', title: 'Backward passes', kind: 'count' },
+      { key: 'overhead', title: 'Passes thrown away', kind: 'count' },
       { key: 'wall_ms', title: 'Time, ms', kind: 'count' },
     ],
-    rows: (cell.members ?? []).map((m) => [m.attack, m.entered, m.left, m.passes.forward, m.passes.backward, Math.round(m.wallMs)]),
+    rows: (cell.members ?? []).map((m) => [
+      m.attack,
+      m.entered,
+      m.left,
+      m.passes.forward,
+      m.passes.backward,
+      thrownAway(m),
+      Math.round(m.wallMs),
+    ]),
   };
 }
 

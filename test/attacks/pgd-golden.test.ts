@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import type { Threat } from '../../attacks/attack.ts';
 import { crossEntropy } from '../../attacks/parts/losses.ts';
-import { climb } from '../../attacks/parts/search/climb.ts';
+import { climb } from '../../attacks/parts/search/ascent.ts';
 import { rowsOf } from '../../attacks/parts/search/finds.ts';
 import { steepest } from '../../attacks/parts/step.ts';
 import { createPgd } from '../../attacks/pgd.ts';
@@ -26,7 +26,11 @@ const goldenStart = (x: tf.Tensor4D) => {
 test('three steps from the given start reach the points of the reference on 99 % of pixels', async () => {
   const { x, y } = goldenBatch(16);
   const target = createTarget(goldenNetwork().freeze(), 'reference');
-  const got = await climb(target, crossEntropy(y), x, goldenStart(x), { steps: 3, step: steepest(threat, stepSize), signal });
+  const got = await climb(
+    { origin: x, start: goldenStart(x), steps: 3 },
+    { target, loss: crossEntropy(y), step: steepest(threat, stepSize) },
+    signal,
+  );
   const near = got.sub(goldenTensor('attacks', 'pgd_linf_after3')).abs().lessEqual(1e-5).cast('float32').mean().dataSync()[0];
   expect(near).toBeGreaterThanOrEqual(0.99);
 });
@@ -35,7 +39,11 @@ test('twenty steps from the given start leave the images of the reference, at th
   const { x, y, labels, ids } = goldenBatch(64);
   const target = createTarget(goldenNetwork().freeze(), 'reference');
   const want = goldenJson('attacks').pgd20_linf as unknown as { robust: number[]; ce: number[] };
-  const end = await climb(target, crossEntropy(y), x, goldenStart(x), { steps: 20, step: steepest(threat, stepSize), signal });
+  const end = await climb(
+    { origin: x, start: goldenStart(x), steps: 20 },
+    { target, loss: crossEntropy(y), step: steepest(threat, stepSize) },
+    signal,
+  );
   const { loss, logits } = target.gradient(end, crossEntropy(y));
   const predicted = logits.argMax(1).dataSync();
   const robust = Array.from(labels, (label, i) => (predicted[i] === label ? 1 : 0));
@@ -46,10 +54,10 @@ test('twenty steps from the given start leave the images of the reference, at th
   expect(off.filter((o) => o < 1e-3).length).toBeGreaterThanOrEqual(60);
   expect(Math.max(...off)).toBeLessThan(0.02);
 
-  const pgd = createPgd({ steps: 20, stepSize, restarts: 1, randomStart: true, loss: 'ce', eotIterations: 1 }, (_, jobs) =>
+  const pgd = createPgd({ steps: 20, stepSize, restarts: 1, randomStart: true, loss: 'ce', eotIterations: 1 }, (_, attempts) =>
     rowsOf(
       goldenStart(x),
-      jobs.map((j) => j.row),
+      attempts.map((j) => j.row),
     ),
   );
   const adversarial = await pgd.perturb({ x, y, labels, ids }, target, threat, {

@@ -24,13 +24,15 @@ const network = () =>
   createNetwork('cnn-small', { inputShape: SHAPE, classes: 4, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] }, new Rng('wrapped'));
 const images = (n: number) => tf.tensor4d(new Rng('images').uniform(n * 16 * 16 * 3), [n, ...SHAPE]);
 const wrapper = (name: string) => defense(name) as WrapperDefense;
-const wrap = (name: string, inner: Classifier = network().freeze()) =>
-  wrapper(name).apply(wrapper(name).params.parse({}), inner, new Rng('wrapper'));
+const wrap = (name: string, inner: Classifier = network().freeze()) => wrapper(name).apply(wrapper(name).params.parse({}), inner);
+/** The generators of `n` images, in the stream `key`. */
+const draws = (n: number, key = 'wrapper') => ({ rng: new Rng(key), ids: Array.from({ length: n }, (_, i) => i) });
+const rngs = (n: number, key = 'wrapper') => Array.from({ length: n }, (_, i) => new Rng(`${key}/${i}`));
 
 describe.each(defenses.filter((d) => d.kind === 'wrapper').map((d) => d.name))('%s', (name) => {
   test('leaves no tensor behind', () => {
     const wrapped = wrap(name);
-    const target = createTarget(wrapped, name);
+    const target = createTarget(wrapped, name, draws(3));
     const x = images(3);
     const y = tf.tensor1d([0, 1, 2], 'int32');
     const before = tf.memory().numTensors;
@@ -51,31 +53,45 @@ describe.each(defenses.filter((d) => d.kind === 'wrapper').map((d) => d.name))('
     const plain: Classifier = { classes: 4, inputShape: SHAPE, logits: (x) => inner.logits(x), dispose: () => {} };
     const x = images(2);
     const y = tf.tensor1d([0, 1], 'int32');
-    const gradient = (classifier: Classifier) => createTarget(wrap(name, classifier), name).gradient(x, crossEntropy(y)).grad;
+    const gradient = (classifier: Classifier) => createTarget(wrap(name, classifier), name, draws(2)).gradient(x, crossEntropy(y)).grad;
     expect(largestDifference(gradient(plain), gradient(inner.freeze()))).toBeLessThan(1e-5);
   });
 
-  test('says whether two passes differ', () => {
+  test('says whether the answer depends on draws', () => {
     const wrapped = wrap(name);
     const x = images(2);
-    const difference = largestDifference(wrapped.logits(x), wrapped.logits(x));
+    const difference = largestDifference(wrapped.logits(x, rngs(2, 'a')), wrapped.logits(x, rngs(2, 'b')));
     expect(wrapped.randomized ?? false).toBe(wrapper(name).randomized);
     expect(difference > 0).toBe(wrapper(name).randomized);
   });
 });
 
-test('a random wrapper seeded anew draws the same again, and another key draws something else', () => {
+test('the answer of a random wrapper to an image depends on that image and its generator alone', () => {
   const wrapped = wrap('random-resize-pad');
-  const x = images(2);
-  const drawn = (key: string) => {
-    wrapped.reseed?.(key);
-    return [wrapped.logits(x), wrapped.logits(x)] as const;
-  };
-  const [first, second] = drawn('pgd/0');
-  const [again, andAgain] = drawn('pgd/0');
-  expect(largestDifference(first, again)).toBe(0);
-  expect(largestDifference(second, andAgain)).toBe(0);
-  expect(largestDifference(first, drawn('pgd/128')[0])).toBeGreaterThan(0);
+  const x = images(3);
+  const all = wrapped.logits(x, rngs(3));
+  const turned = wrapped.logits(tf.reverse(x, 0), [...rngs(3)].reverse());
+  expect(largestDifference(tf.reverse(turned, 0), all)).toBe(0);
+  const last = wrapped.linearize?.(x.slice([2, 0, 0, 0]), rngs(3).slice(2)).logits as tf.Tensor2D;
+  expect(largestDifference(last, all.slice([2, 0]))).toBe(0);
+});
+
+test('a random wrapper without a generator for every image is refused', () => {
+  const wrapped = wrap('random-resize-pad');
+  expect(() => wrapped.logits(images(2))).toThrow('expected 2 generators, one per image, got none');
+  expect(() => wrapped.logits(images(2), rngs(1))).toThrow('expected 2 generators, one per image, got 1');
+});
+
+test('a random wrapper around another gives each draws of its own', () => {
+  const twice = wrap('random-resize-pad', wrap('random-resize-pad'));
+  expect(twice.randomized).toBe(true);
+  expect(wrap('bit-depth', wrap('random-resize-pad')).randomized).toBe(true);
+  const x = images(1);
+  const target = createTarget(twice, 'twice', draws(1));
+  const y = tf.tensor1d([0], 'int32');
+  const { logits } = target.gradient(x, crossEntropy(y));
+  expect(largestDifference(logits, createTarget(twice, 'twice', draws(1)).logits(x))).toBe(0);
+  expect(largestDifference(logits, target.logits(x))).toBeGreaterThan(0);
 });
 
 test('a straight-through gradient is that of the classifier at the transformed image', () => {
@@ -91,8 +107,9 @@ test('a straight-through gradient is that of the classifier at the transformed i
 test('the gradient through random resizing is the derivative of the loss with the same draw', () => {
   const x = images(1);
   const y = tf.tensor1d([1], 'int32');
-  const loss = (input: tf.Tensor4D) => crossEntropy(y)(wrap('random-resize-pad').logits(input)).dataSync()[0] as number;
-  const { grad } = createTarget(wrap('random-resize-pad'), 'wrapped').gradient(x, crossEntropy(y));
+  const loss = (input: tf.Tensor4D) =>
+    crossEntropy(y)(wrap('random-resize-pad').logits(input, [new Rng('wrapper/0/0/0')])).dataSync()[0] as number;
+  const { grad } = createTarget(wrap('random-resize-pad'), 'wrapped', draws(1)).gradient(x, crossEntropy(y));
   const direction = grad.div(grad.norm()) as tf.Tensor4D;
   const h = 0.02;
   const slope = (loss(x.add(direction.mul(h))) - loss(x.sub(direction.mul(h)))) / (2 * h);

@@ -1,7 +1,8 @@
 /** A classifier of one-pixel images and attacks on it, for which every outcome is known by hand. */
 import { z } from 'zod';
 import { type AttackPlugin, type AttackRun, defineAttack, type Threat } from '../../attacks/attack.ts';
-import type { EvaluationData, EvaluationInput } from '../../harness/evaluate/evaluate.ts';
+import type { EvaluationInput } from '../../harness/evaluate/evaluate.ts';
+import type { EvaluationData } from '../../harness/evaluate/predict.ts';
 import type { Classifier } from '../../models/classifier.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';

@@ -80,7 +80,7 @@ interface ApgdSearch extends ApgdOptions {
 export async function apgdSearch(batch: Batch, target: Target, threat: Threat, run: AttackRun, options: ApgdSearch): Promise<tf.Tensor4D> {
   if (batch.ids.length === 0 || threat.eps === 0) return batch.x.clone();
   const stages = of(threat.norm).stages(options, threat.eps);
-  const attempts = new Attempts(batch, run, { attempts: options.attempts, iterations: options.attempts * evaluations(stages) - 1 });
+  const attempts = new Attempts(batch, target, run, { attempts: options.attempts, iterations: options.attempts * evaluations(stages) - 1 });
   return attempts.workOff(new ApgdPass(attempts, target, threat.norm, stages, options));
 }
 
@@ -131,7 +131,7 @@ class ApgdPass implements Pass {
     const [y, rows] = [this.#attempts.labelsOf(attempts), rowIndices(attempts)];
     // a restart replaces points, so that misclassified ones are taken from a copy that shares their memory
     const points = this.#runs.rows.x.clone();
-    const looks = await this.#runs.look(this.#target, this.#options.loss(attempts, y, rows), y);
+    const looks = await this.#runs.look(this.#target, this.#options.loss(attempts, y, rows), y, attempts);
     tf.dispose([y, rows]);
     this.#collect(points, runs, looks);
     points.dispose();

@@ -2,7 +2,7 @@
 import { selectRows } from '../../../tensor/fused.ts';
 import { atNorm, type NormName } from '../../../tensor/norms/index.ts';
 import { tf } from '../../../tensor/tf.ts';
-import type { Loss, Target } from '../../attack.ts';
+import type { Attempt, Loss, Target } from '../../attack.ts';
 import { rowsOf } from '../search/finds.ts';
 import { APGD, type ApgdNorm } from './norms.ts';
 import type { Schedule } from './schedule.ts';
@@ -85,8 +85,8 @@ export class Runs<T> {
    * Evaluates the point of every run: one forward and one backward pass each (times `draws`), and one answer from the device. Where a run's
    * schedule says so, it goes on from its best point.
    */
-  async look(target: Target, loss: Loss, y: tf.Tensor1D): Promise<Looks> {
-    const { grad, values } = this.#evaluate(target, loss, y);
+  async look(target: Target, loss: Loss, y: tf.Tensor1D, whose?: readonly Attempt[]): Promise<Looks> {
+    const { grad, values } = this.#evaluate(target, loss, y, whose);
     const host = (await values.data()) as Float32Array;
     values.dispose();
     const n = this.runs.length;
@@ -105,11 +105,11 @@ export class Runs<T> {
   }
 
   /** Gradient at the points, and `[loss, right, coordinates moved (sparse)]` as `[2|3,n]`. Of several draws the last gives loss and prediction, as in the authors' code. */
-  #evaluate(target: Target, loss: Loss, y: tf.Tensor1D): { grad: tf.Tensor4D; values: tf.Tensor } {
+  #evaluate(target: Target, loss: Loss, y: tf.Tensor1D, whose?: readonly Attempt[]): { grad: tf.Tensor4D; values: tf.Tensor } {
     const { x, origin } = this.rows;
     let sum: tf.Tensor4D | undefined;
     for (let draw = 1; ; draw++) {
-      const { loss: value, logits, grad } = target.gradient(x, loss);
+      const { loss: value, logits, grad } = target.gradient(x, loss, whose);
       const before = sum;
       sum = before ? tf.add(before, grad) : grad;
       if (before) tf.dispose([before, grad]);

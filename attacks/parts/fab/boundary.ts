@@ -3,7 +3,7 @@ import type { Linearized } from '../../../models/classifier.ts';
 import { boundaryStep, stepBack } from '../../../tensor/fused.ts';
 import { type Norm, type NormName, norm } from '../../../tensor/norms/index.ts';
 import { tf } from '../../../tensor/tf.ts';
-import type { Target } from '../../attack.ts';
+import type { Attempt, Target } from '../../attack.ts';
 import { rowsOf } from '../search/finds.ts';
 import { projectHyperplane } from './hyperplane.ts';
 
@@ -20,6 +20,8 @@ export interface FabSteps {
 export interface Aim {
   readonly y: tf.Tensor1D;
   readonly toward: tf.Tensor1D | undefined;
+  /** As `Target` wants it. */
+  readonly whose?: readonly Attempt[];
 }
 
 /** The approximated decision boundary `w.z = b` of every run. */
@@ -68,7 +70,7 @@ export class Boundary<T> {
    * Two forward passes and one backward pass, or as many backward passes as there are other classes. `onLogits` sees the logits at the points before the step.
    */
   async advance(target: Target, aim: Aim, onLogits?: (logits: tf.Tensor2D) => Promise<void>): Promise<Stepped> {
-    const lin = target.linearize(this.x);
+    const lin = target.linearize(this.x, aim.whose);
     let plane: Plane;
     try {
       await onLogits?.(lin.logits);
@@ -78,7 +80,7 @@ export class Boundary<T> {
     }
     const { reached, distances } = await this.#walk(plane);
     tf.dispose([plane.w, plane.offset]);
-    const logits = target.logits(reached);
+    const logits = target.logits(reached, aim.whose);
     const adversarial = tf.tidy(() => logits.argMax(1).notEqual(aim.y).cast('float32')) as tf.Tensor1D;
     const verdict = tf.stack([adversarial, distances]);
     const values = (await verdict.data()) as Float32Array;

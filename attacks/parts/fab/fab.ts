@@ -86,7 +86,7 @@ interface FabSearch extends FabParams {
  */
 export async function fabSearch(batch: Batch, target: Target, threat: Threat, run: AttackRun, options: FabSearch): Promise<tf.Tensor4D> {
   if (batch.ids.length === 0 || threat.eps === 0) return batch.x.clone();
-  const attempts = new Attempts(batch, run, { attempts: options.attempts, iterations: options.attempts * options.iterations });
+  const attempts = new Attempts(batch, target, run, { attempts: options.attempts, iterations: options.attempts * options.iterations });
   return attempts.workOff(new FabPass(attempts, target, threat, options));
 }
 
@@ -136,7 +136,7 @@ class FabPass implements Pass {
     const y = this.#attempts.labelsOf(attempts);
     const toward = this.#options.toward(attempts);
     let wrongBefore: boolean[] = attempts.map(() => false);
-    const stepped = await this.#boundary.advance(this.#target, { y, toward }, async (logits) => {
+    const stepped = await this.#boundary.advance(this.#target, { y, toward, whose: attempts }, async (logits) => {
       // an image that errs as it is needs no step; only first steps from the image itself show it
       const shows = walkers.map((w) => w.steps === 0 && this.#fromImage(w.attempt));
       if (!shows.includes(true)) return;

@@ -1,7 +1,7 @@
 /** The loop that every search over a queue of examples runs in: passes kept full from the board, until each example is broken or out of attempts. */
 import type { Rng } from '../../../tensor/rng.ts';
 import { tf } from '../../../tensor/tf.ts';
-import type { AttackRun, Attempt, Batch } from '../../attack.ts';
+import type { AttackRun, Attempt, Batch, Target } from '../../attack.ts';
 import { Board } from './board.ts';
 import { Finds, rowsOf, turn } from './finds.ts';
 
@@ -35,29 +35,34 @@ export function rowIndices(attempts: readonly Attempt[]): tf.Tensor1D {
 /** The attempts of one batch: which begin next, what their random numbers and labels are, and what they found. */
 export class Attempts {
   readonly #batch: Batch;
+  readonly #target: Target;
   readonly #run: AttackRun;
   readonly #iterations: number;
   readonly #board: Board;
   readonly #finds: Finds;
 
   /** `attempts` restarts, targets or draws per example; `iterations` is the last one that `run.trace` hears of. */
-  constructor(batch: Batch, run: AttackRun, { attempts, iterations }: { attempts: number; iterations: number }) {
+  constructor(batch: Batch, target: Target, run: AttackRun, { attempts, iterations }: { attempts: number; iterations: number }) {
     this.#batch = batch;
+    this.#target = target;
     this.#run = run;
     this.#iterations = iterations;
     this.#board = new Board(batch.ids.length, attempts);
     this.#finds = new Finds(batch);
   }
 
-  /** Works all attempts off in `pass`, which it disposes, and returns what `Attack.perturb` must. */
+  /** Works all attempts off in `pass`, which it disposes, and returns what `Attack.perturb` must. Attempts after the one that counts are overhead. */
   async workOff(pass: Pass): Promise<tf.Tensor4D> {
     try {
       for (;;) {
         await turn(this.#run.signal);
         await this.#refill(pass);
-        if (pass.running + (pass.waiting ?? 0) === 0) return this.#finds.finish(this.#run, this.#iterations);
+        if (pass.running + (pass.waiting ?? 0) === 0) break;
         await pass.advance();
       }
+      // what an example is charged is what its own search used, however full the passes were
+      this.#target.discard(this.#board.thrownAway());
+      return this.#finds.finish(this.#run, this.#iterations);
     } finally {
       pass.dispose();
       this.#finds.dispose();

@@ -59,6 +59,14 @@ export class Board {
     return first;
   }
 
+  /** Attempts begun ahead that an earlier one made useless: one after the other, they would never have run. */
+  thrownAway(): Attempt[] {
+    return Array.from(this.#next).flatMap((next, row) => {
+      const first = (this.#broken[row] as number) + 1;
+      return Array.from({ length: Math.max(next - first, 0) }, (_, i) => ({ row, nth: first + i }));
+    });
+  }
+
   /** Whether an earlier attempt has broken the example already, so that this attempt is of no use. */
   obsolete({ row, nth }: Attempt): boolean {
     return nth > (this.#broken[row] as number);

@@ -1,6 +1,6 @@
-/** Gradient ascent: with restarts over the queue of survivors, or in lockstep to the last step whatever the target says. */
+/** Gradient ascent with restarts over the queue of survivors, and what it starts from. */
 import { tf } from '../../../tensor/tf.ts';
-import type { AttackRun, Attempt, Batch, Loss, Target, Threat } from '../../attack.ts';
+import type { AttackRun, Attempt, Batch, Target, Threat } from '../../attack.ts';
 import { crossEntropy, klDivergence, type LossName, margin } from '../losses.ts';
 import { randomStart } from '../start.ts';
 import type { Step } from '../step.ts';
@@ -59,34 +59,18 @@ export async function cleanLogits(batch: Batch, target: Target, run: AttackRun):
   try {
     for (let at = 0; at < batch.ids.length; at += run.batchSize) {
       await turn(run.signal);
-      const x = tf.tidy(() => batch.x.slice([at, 0, 0, 0], [Math.min(run.batchSize, batch.ids.length - at), -1, -1, -1]));
-      parts.push(target.logits(x));
+      const n = Math.min(run.batchSize, batch.ids.length - at);
+      const x = tf.tidy(() => batch.x.slice([at, 0, 0, 0], [n, -1, -1, -1]));
+      parts.push(
+        target.logits(
+          x,
+          Array.from({ length: n }, (_, i) => ({ row: at + i, nth: 0 })),
+        ),
+      );
       x.dispose();
     }
     return tf.concat(parts, 0);
   } finally {
     tf.dispose(parts);
   }
-}
-
-/** The point after exactly `steps` steps from `start` `[n,h,w,c]`, which stays the caller's, as does the result. */
-export async function climb(
-  target: Pick<Target, 'gradient'>,
-  loss: Loss,
-  origin: tf.Tensor4D,
-  start: tf.Tensor4D,
-  { steps, step, signal }: { steps: number; step: Step; signal: AbortSignal },
-): Promise<tf.Tensor4D> {
-  let x = start.clone();
-  let memory: tf.Tensor4D | undefined;
-  for (let i = 0; i < steps; i++) {
-    await turn(signal);
-    const g = target.gradient(x, loss);
-    const next = step({ x, origin, grad: g.grad, memory });
-    tf.dispose([g.loss, g.logits, g.grad, x]);
-    memory?.dispose();
-    ({ x, memory } = next);
-  }
-  memory?.dispose();
-  return x;
 }

@@ -2,6 +2,7 @@
 import { tf } from '../../../tensor/tf.ts';
 import type { AttackRun, Attempt, Batch, Loss, Target } from '../../attack.ts';
 import type { Step } from '../step.ts';
+import { climbOnce } from './ascent.ts';
 import { Attempts, type Pass, rowIndices } from './attempts.ts';
 import { predictedClasses, rowsOf } from './finds.ts';
 
@@ -65,7 +66,7 @@ function release(lanes: Lanes | undefined): void {
  */
 export async function search(batch: Batch, target: Target, run: AttackRun, options: Search): Promise<tf.Tensor4D> {
   if (target.classes < 2) return batch.x.clone(); // there is no wrong class
-  const attempts = new Attempts(batch, run, { attempts: options.attempts, iterations: options.attempts * (options.steps + 1) - 1 });
+  const attempts = new Attempts(batch, target, run, { attempts: options.attempts, iterations: options.attempts * (options.steps + 1) - 1 });
   return attempts.workOff(new ClimbingPass(attempts, target, run.batchSize, options));
 }
 
@@ -111,14 +112,13 @@ class ClimbingPass implements Pass {
     const lanes = this.#lanes as Lanes;
     const { attempts } = lanes;
     const [y, rows] = [this.#attempts.labelsOf(attempts), rowIndices(attempts)];
-    const { loss, logits, grad } = this.#target.gradient(lanes.x, this.#options.loss(attempts, y, rows));
-    tf.dispose([loss, y, rows]);
+    const origin = this.#attempts.imagesOf(attempts);
+    const slope = { target: this.#target, loss: this.#options.loss(attempts, y, rows), step: this.#options.step, whose: attempts };
+    const { logits, ...next } = climbOnce({ x: lanes.x, origin, memory: lanes.memory }, slope);
+    tf.dispose([y, rows, origin]);
     const predicted = await predictedClasses(logits);
     logits.dispose();
     const broken = this.#settle(lanes, predicted);
-    const origin = this.#attempts.imagesOf(attempts);
-    const next = this.#options.step({ x: lanes.x, origin, grad, memory: lanes.memory });
-    tf.dispose([origin, grad]);
     release(lanes);
     this.#sort({ attempts, taken: lanes.taken.map((t) => t + 1), x: next.x, memory: next.memory }, broken);
   }
@@ -145,7 +145,7 @@ class ClimbingPass implements Pass {
   /** The last look at the points of attempts that are through. */
   async #look(): Promise<void> {
     const lanes = this.#ended as Lanes;
-    const logits = this.#target.logits(lanes.x);
+    const logits = this.#target.logits(lanes.x, lanes.attempts);
     const predicted = await predictedClasses(logits);
     logits.dispose();
     const broken = this.#settle(lanes, predicted);

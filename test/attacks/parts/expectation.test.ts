@@ -3,27 +3,26 @@ import type { Loss } from '../../../attacks/attack.ts';
 import { averagedTarget } from '../../../attacks/parts/expectation.ts';
 import { createTarget } from '../../../attacks/target.ts';
 import type { Classifier } from '../../../models/classifier.ts';
+import { Rng } from '../../../tensor/rng.ts';
 import { tf } from '../../../tensor/tf.ts';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
 });
 
-/** Logits `[x, k x]` on the k-th draw, k from 1: the mean over draws is known. */
+/** Logits `[x, k x]` on the k-th draw, k from 1: the mean over draws is known. The last part of a generator's key counts the draws before it. */
 function drawing(): Classifier {
-  let draw = 0;
-  const logits = (x: tf.Tensor4D) => {
-    draw++;
-    return tf.tidy(() => tf.concat([x.reshape([-1, 1]), x.reshape([-1, 1]).mul(draw)], 1) as tf.Tensor2D);
-  };
+  const factor = (draws: readonly Rng[] = []) => 1 + Number(draws[0]?.key.split('/').at(-1));
+  const logits = (x: tf.Tensor4D, draws?: readonly Rng[]) =>
+    tf.tidy(() => tf.concat([x.reshape([-1, 1]), x.reshape([-1, 1]).mul(factor(draws))], 1) as tf.Tensor2D);
   return {
     classes: 2,
     inputShape: [1, 1, 1],
     randomized: true,
     logits,
-    linearize(x) {
-      const value = logits(x);
-      const slope = draw;
+    linearize(x, draws) {
+      const value = logits(x, draws);
+      const slope = factor(draws);
       const pullback = (d: tf.Tensor2D) =>
         tf.tidy(
           () =>
@@ -39,7 +38,7 @@ function drawing(): Classifier {
 }
 
 test('logits, loss and gradient are means over the draws, and every pass counts', () => {
-  const target = createTarget(drawing(), 'random');
+  const target = createTarget(drawing(), 'random', { rng: new Rng('cell'), ids: [0] });
   const averaged = averagedTarget(target, 3);
   const x = tf.tensor4d([2], [1, 1, 1, 1]);
   const second: Loss = (z) => z.slice([0, 1], [-1, 1]).flatten() as tf.Tensor1D;
@@ -52,6 +51,6 @@ test('logits, loss and gradient are means over the draws, and every pass counts'
 });
 
 test('one draw is the target itself', () => {
-  const target = createTarget(drawing(), 'random');
+  const target = createTarget(drawing(), 'random', { rng: new Rng('cell'), ids: [0] });
   expect(averagedTarget(target, 1)).toBe(target);
 });

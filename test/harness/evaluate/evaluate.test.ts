@@ -1,7 +1,10 @@
 import { beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { defineEnsemble } from '../../../attacks/attack.ts';
-import { evaluate, evaluateCurve, predictClean } from '../../../harness/evaluate/evaluate.ts';
+import { evaluate } from '../../../harness/evaluate/evaluate.ts';
+import { predictClean } from '../../../harness/evaluate/predict.ts';
+import type { Classifier } from '../../../models/classifier.ts';
+import { Rng } from '../../../tensor/rng.ts';
 import { tf } from '../../../tensor/tf.ts';
 import { input, mover, pixels, type Seen, threshold } from '../toy.ts';
 
@@ -90,6 +93,16 @@ test('the first broken examples by index are kept with their pixels', async () =
   expect(examples?.adversarial[1]).toBeCloseTo(150 / 255 - 0.1, 6);
 });
 
+test('a later member that breaks an earlier image takes the place of a later one among those kept', async () => {
+  // `weak` breaks images 0 and 3, `full` then image 1
+  const table = [mover('weak', 0.5), mover('full', 1)];
+  const lookup = (name: string) => table.find((a) => a.name === name) as (typeof table)[0];
+  const { examples } = await evaluate(input(pair('weak', 'full'), data, { lookup, keepExamples: 2 }));
+  expect(examples?.ids).toEqual([0, 1]);
+  expect(examples?.adversarial[0]).toBeCloseTo(130 / 255 - 0.05, 6);
+  expect(examples?.adversarial[1]).toBeCloseTo(150 / 255 - 0.1, 6);
+});
+
 test('an evaluation killed after any batch goes on and ends with the same result', async () => {
   const table = [mover('weak', 0.5, { random: true }), mover('full', 1, { random: true })];
   const lookup = (name: string) => table.find((a) => a.name === name) as (typeof table)[0];
@@ -107,39 +120,55 @@ test('an evaluation killed after any batch goes on and ends with the same result
   }
 });
 
-test('a curve is monotone and attacks only what the smaller radius left', async () => {
+test('what a smaller radius broke is taken over and not attacked again', async () => {
   const seen: Seen = { batches: [] };
-  const { threat: _, ...rest } = input(mover('full', 1, { seen }), data, { batchSize: 8 });
-  const curve = await evaluateCurve({ ...rest, threat: { norm: 'Linf', eps: 0 } }, [0.1, 0.02, 0.3]);
-  expect(curve.map((e) => e.robust)).toEqual(['00101', '01111', '00001']);
-  expect(seen.batches).toEqual([
-    [0, 1, 2, 3, 4],
-    [1, 2, 3, 4],
-    [2, 4],
-  ]);
-  expect(curve[2]?.distances[0]).toBe(0.02);
+  const small = await evaluate(input(mover('full', 1), data, { threat: { norm: 'Linf', eps: 0.02 } }));
+  expect(small.robust).toBe('01111');
+  const large = await evaluate(input(mover('full', 1, { seen }), data, { batchSize: 8, smaller: { eps: 0.02, ...small } }));
+  expect(seen.batches).toEqual([[1, 2, 3, 4]]);
+  expect(large.robust).toBe('00101');
+  expect(large.distances).toEqual([0.02, 0.1, 0.1, 0.1, 0.1]);
 });
 
 test('clean predictions come with confidences and one forward pass each', async () => {
-  const result = await predictClean(threshold(), 'threshold', pixels(0, 255, 255), 2);
+  const result = await predictClean({ classifier: threshold(), name: 'threshold', rng: new Rng('cell') }, pixels(0, 255, 255), 2);
   expect(result.robust).toBe('111');
   expect(result.predictions).toEqual([0, 1, 1]);
   expect(result.passes).toEqual({ forward: 3, backward: 0 });
   expect(result.confidences[0]).toBeCloseTo(Math.E / (1 + Math.E), 5);
 });
 
+/** Which of its example's passes a generator is for, from 0: the last part of its key. */
+const pass = ({ key }: Rng) => Number(key.split('/').at(-1));
+
 test('a random classifier is judged on the mean of its answers, and says so', async () => {
-  let call = 0;
   const flip = threshold();
   // one answer of five is turned round, loudly, but never outweighs the four others
-  const random = {
+  const random: Classifier = {
     ...flip,
     randomized: true,
-    logits: (x: tf.Tensor4D) => tf.tidy(() => flip.logits(x).mul<tf.Tensor2D>(call++ % 5 === 4 ? -10 : 10)),
+    logits: (x, draws = []) =>
+      tf.tidy(() => {
+        const factors = draws.map((rng) => (pass(rng) % 5 === 4 ? -10 : 10));
+        return flip.logits(x).mul<tf.Tensor2D>(tf.tensor2d(factors, [factors.length, 1]));
+      }),
   };
   const result = await evaluate(input(mover('still', 0), data, { classifier: random }));
   expect(result.robust).toBe('11111');
   expect(result.flags.map((f) => f.name)).toContain('randomized');
+});
+
+test('the mean is that of five answers, no fewer and no more', async () => {
+  // the k-th answer says class 1 with probability (k + 1) / 10, k from 0: five of them make 0.3 on average, six 0.35
+  const random: Classifier = {
+    ...threshold(),
+    randomized: true,
+    logits: (_, draws = []) => tf.tensor2d(draws.map((rng) => [Math.log(1 - (pass(rng) + 1) / 10), Math.log((pass(rng) + 1) / 10)])),
+  };
+  const { predictions, confidences, passes } = await predictClean({ classifier: random, name: 'random', rng: new Rng('cell') }, data, 2);
+  expect(predictions).toEqual([0, 0, 0, 0, 0]);
+  for (const confidence of confidences) expect(confidence).toBeCloseTo(0.7, 5);
+  expect(passes).toEqual({ forward: 25, backward: 0 });
 });
 
 test('classifiers that return probabilities are flagged', async () => {

@@ -1,8 +1,10 @@
 import { beforeAll, expect, test } from 'vitest';
 import type { AttackRun, Attempt, Batch } from '../../../../attacks/attack.ts';
 import { Attempts, type Pass } from '../../../../attacks/parts/search/attempts.ts';
+import { createTarget } from '../../../../attacks/target.ts';
 import { Rng } from '../../../../tensor/rng.ts';
 import { tf } from '../../../../tensor/tf.ts';
+import { constantClassifier } from '../../../contract/linear.ts';
 import { startEngine } from '../../engine.ts';
 
 beforeAll(startEngine);
@@ -53,6 +55,8 @@ class Toy implements Pass {
   }
 }
 
+const target = () => createTarget(constantClassifier([1, 1, 1], 2, 0), 'toy');
+
 const images = [0.5, 0.25, 0.125, 0];
 
 function made(signal: AbortSignal, trace: number[]): { batch: Batch; run: AttackRun } {
@@ -66,7 +70,7 @@ function made(signal: AbortSignal, trace: number[]): { batch: Batch; run: Attack
 test('each example is tried until it is broken, and the trace tells when', async () => {
   const trace: number[] = [];
   const { batch, run } = made(new AbortController().signal, trace);
-  const attempts = new Attempts(batch, run, { attempts: 3, iterations: 5 });
+  const attempts = new Attempts(batch, target(), run, { attempts: 3, iterations: 5 });
   const toy = new Toy(attempts);
   const result = await attempts.workOff(toy);
   // the fourth example would fall to an attempt that it does not get
@@ -79,7 +83,7 @@ test('each example is tried until it is broken, and the trace tells when', async
 test('an aborted search ends with the reason of its signal, and its pass is disposed', async () => {
   const stop = new AbortController();
   const { batch, run } = made(stop.signal, []);
-  const attempts = new Attempts(batch, run, { attempts: 3, iterations: 5 });
+  const attempts = new Attempts(batch, target(), run, { attempts: 3, iterations: 5 });
   const toy = new Toy(attempts);
   const advance = toy.advance.bind(toy);
   toy.advance = async () => {
