@@ -56,9 +56,9 @@ export function printOver(text: string, last: boolean): void {
 }
 
 /** A message; its further lines are set in, so that none can pass for a line of its own. */
-export function printError(text: string): void {
+export function printError(text: string, kind: 'error' | 'note' = 'error'): void {
   const [first = '', ...more] = text.split(/\r?\n/);
-  write(process.stderr, [`${red('error')} ${first}`, ...more.map((line) => (line.startsWith('  ') ? line : `  ${line}`))]);
+  write(process.stderr, [`${red(kind)} ${first}`, ...more.map((line) => (line.startsWith('  ') ? line : `  ${line}`))]);
 }
 
 /** What a worker printed, as lines. */

@@ -1,16 +1,12 @@
 /** The final table of a run: what the leaderboard says, in text. */
-import type { RampartRecord } from '../records/record.ts';
 import { duration, percent } from '../reports/formats/format.ts';
-import { buildView } from '../reports/view/leaderboard.ts';
 import { rankText } from '../reports/view/ranking.ts';
-import { type Board, boardTitle, cellText, imagesNote, isClean, type Row } from '../reports/view/view.ts';
+import { type Board, boardTitle, cellText, imagesNote, isClean, type Row, type View } from '../reports/view/view.ts';
 import { bold, table } from './output.ts';
 
 /** One table per data set and threat model: clean, every attack, the worst case per example, and what training and attacks cost. */
-export function summary(records: readonly RampartRecord[]): string {
-  return buildView(records)
-    .boards.map((board) => `${bold(boardTitle(board))}\n${boardTable(board)}`)
-    .join('\n\n');
+export function summary({ boards }: View): string {
+  return boards.map((board) => `${bold(boardTitle(board))}\n${boardTable(board)}`).join('\n\n');
 }
 
 function boardTable(board: Board): string {

@@ -2,13 +2,13 @@
 
 import type { JobProgress } from '../harness/job/context.ts';
 import type { EngineRef } from '../harness/job/job.ts';
-import type { EngineProbe } from '../harness/run/local/messages.ts';
+import type { EngineProbe } from '../harness/run/executor.ts';
 import type { Plan, Planned } from '../harness/run/plan.ts';
 import { Progress } from '../harness/run/progress.ts';
 import type { State } from '../harness/run/scheduler.ts';
 import type { RampartRecord } from '../records/record.ts';
 import { duration, percent } from '../reports/formats/format.ts';
-import { dim, green, isTerminal, jobName, print, red, uncoloured } from './output.ts';
+import { dim, green, isTerminal, jobName, print, printError, red, uncoloured } from './output.ts';
 
 const REDRAW_MS = 250;
 const PLAIN_EVERY_MS = 30_000;
@@ -55,6 +55,12 @@ export class Display {
     this.#clear();
     const mark = state === 'done' ? green('done  ') : red('failed');
     print(`${mark} ${this.#count()} ${jobName(planned)}  ${dim(result(record))}`);
+    if (isTerminal) this.#draw();
+  }
+
+  note(text: string): void {
+    this.#clear();
+    printError(text, 'note');
     if (isTerminal) this.#draw();
   }
 

@@ -3,6 +3,8 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RampartError } from '../errors.ts';
 import { parseExamples } from './examples.ts';
+import { PLACES_IN_WORDS, placeAt } from './folder-store.ts';
+import { sha256 } from './hash.ts';
 import { hashPlain, kindOf, LIMITS, readPlain, UnfitFile } from './plain-file.ts';
 import { type CellRecord, indicesOf, type ModelRecord } from './record.ts';
 import { parseRecord } from './record-file.ts';
@@ -26,14 +28,6 @@ interface Found<T> {
   readonly record: T;
 }
 
-const KEY = '[0-9a-f]{24}';
-const PLACES = {
-  model: new RegExp(`^models/(${KEY})/record\\.json$`),
-  weights: new RegExp(`^models/(${KEY})/weights\\.safetensors$`),
-  cell: new RegExp(`^cells/(${KEY})\\.json$`),
-  examples: new RegExp(`^cells/(${KEY})\\.examples\\.safetensors$`),
-};
-
 type Refuse = (file: string, reason: string) => void;
 
 /** A reason may quote a text of a record: enough of it to be found. */
@@ -47,12 +41,11 @@ export async function validateResults(dir: string): Promise<Validation> {
   const cells: Found<CellRecord>[] = [];
   const files = await filesBelow(dir, '', refuse);
   for (const file of files) {
-    const [model, cell] = [PLACES.model.exec(file), PLACES.cell.exec(file)];
-    if (model) await orRefuse(file, refuse, async () => take(file, model[1], await readRecord(dir, file, 'model'), models));
-    else if (cell) await orRefuse(file, refuse, async () => take(file, cell[1], await readRecord(dir, file, 'cell'), cells));
-    else if (!PLACES.weights.test(file) && !PLACES.examples.test(file) && !/^(README\.md|\.gitkeep)$/.test(file)) {
-      refuse(file, 'not the place of a record: expected models/<key>/record.json or cells/<key>.json, with a key of 24 hex digits');
-    }
+    const place = placeAt(file);
+    if (place?.is === 'model') await orRefuse(file, refuse, async () => take(file, place.id, await readRecord(dir, file, 'model'), models));
+    else if (place?.is === 'cell')
+      await orRefuse(file, refuse, async () => take(file, place.id, await readRecord(dir, file, 'cell'), cells));
+    else if (!place && !/^(README\.md|\.gitkeep)$/.test(file)) refuse(file, `not the place of a record: expected ${PLACES_IN_WORDS}`);
   }
   await checkWeights(dir, files, models, refuse);
   await checkExamples(dir, files, cells, refuse);
@@ -106,13 +99,12 @@ function take<T extends ModelRecord | CellRecord>(file: string, key: string | un
 
 async function checkWeights(dir: string, files: readonly string[], models: readonly Found<ModelRecord>[], refuse: Refuse) {
   for (const file of files) {
-    const key = PLACES.weights.exec(file)?.[1];
-    if (key === undefined) continue;
+    const place = placeAt(file);
+    if (place?.is !== 'artifact') continue;
     await orRefuse(file, refuse, async () => {
-      const model = models.find((m) => m.record.key === key);
-      if (!model) throw new UnfitFile('weights without a model record beside them');
+      if (!models.some((m) => m.record.weightsHash === place.id)) throw new UnfitFile('no weights of a model that is here');
       const hash = await hashPlain(dir, file, LIMITS.weights);
-      if (hash !== model.record.weightsHash) throw new UnfitFile(`expected SHA-256 ${model.record.weightsHash} of the record, got ${hash}`);
+      if (hash !== place.id) throw new UnfitFile(`expected SHA-256 ${place.id} of its name, got ${hash}`);
     });
   }
 }
@@ -120,12 +112,16 @@ async function checkWeights(dir: string, files: readonly string[], models: reado
 /** Reads examples as the gallery does. */
 async function checkExamples(dir: string, files: readonly string[], cells: readonly Found<CellRecord>[], refuse: Refuse) {
   for (const file of files) {
-    const key = PLACES.examples.exec(file)?.[1];
-    if (key === undefined) continue;
+    const place = placeAt(file);
+    if (place?.is !== 'examples') continue;
     await orRefuse(file, refuse, async () => {
-      const cell = cells.find((c) => c.record.key === key);
+      const cell = cells.find((c) => c.record.key === place.id);
       if (!cell) throw new UnfitFile('examples without a cell record beside them');
-      parseExamples(await readPlain(dir, file, LIMITS.examples), cell.record);
+      const bytes = await readPlain(dir, file, LIMITS.examples);
+      const { examples } = cell.record;
+      if (examples !== undefined && sha256(bytes) !== examples)
+        throw new UnfitFile(`expected SHA-256 ${examples} of the record, got ${sha256(bytes)}`);
+      parseExamples(bytes, cell.record);
     });
   }
 }

@@ -1,18 +1,19 @@
-/** Records and artifacts in a folder, found by key; every write is atomic, and what cannot be written says why. */
-import { existsSync } from 'node:fs';
-import { access, constants, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+/** The store in a folder: the one file that knows where in it things lie. Every write is atomic, and what cannot be written says why. */
+import { existsSync, type Stats } from 'node:fs';
+import { access, constants, lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { RampartError } from '../errors.ts';
-import { type Entry, readSafetensors, writeSafetensors } from '../models/safetensors.ts';
-import { writeAtomic } from './atomic.ts';
+import { tryLock } from '../lock.ts';
+import { type Entry, writeSafetensors } from '../models/safetensors.ts';
+import { removeUnfinished, writeAtomic } from './atomic.ts';
+import { type Examples, parseExamples } from './examples.ts';
+import { sha256 } from './hash.ts';
 import { LIMITS, readPlain, UnfitFile } from './plain-file.ts';
-import { type CellRecord, cellRecordSchema, type ModelRecord, modelRecordSchema, type RampartRecord } from './record.ts';
-import { parseRecord } from './record-file.ts';
-
-/** A failure of the store is one of the whole run: no later job could keep its result either. */
-export class StoreError extends RampartError {
-  override readonly exitCode = 1;
-}
+import { type CellRecord, cellRecordSchema, modelRecordSchema, type RampartRecord } from './record.ts';
+import { parseJson, parseRecord, type Records } from './record-file.ts';
+import { indexSchema, type RunIndex } from './run-index.ts';
+import { seal, unseal } from './seal.ts';
+import { type Checkpoint, type Claim, type Kind, type Store, StoreError, type StoreOptions } from './store.ts';
 
 const REASONS: Record<string, [what: string, remedy: string]> = {
   ENOSPC: ['no space left on the disk', 'free some space and run again; what is finished is kept and reused'],
@@ -30,118 +31,242 @@ function storeError(cause: unknown, doing: string): StoreError {
   return new StoreError(`[store] cannot ${doing}: ${what}${code ? ` (${code})` : ''}`, { remedy, cause });
 }
 
-/** Writes all of `bytes` or nothing; a failure says what is in the way. */
-async function write(file: string, bytes: Uint8Array | string): Promise<void> {
-  await writeAtomic(file, bytes).catch((cause: unknown) => {
-    throw storeError(cause, `write ${file} (${Buffer.byteLength(bytes)} bytes)`);
-  });
+/** Where things lie, relative to the folder. */
+const PATHS = {
+  index: 'run.json',
+  record: (kind: Kind, key: string) => (kind === 'model' ? `models/${key}/record.json` : `cells/${key}.json`),
+  checkpoint: (kind: Kind, key: string) => (kind === 'model' ? `models/${key}/checkpoint.bin` : `cells/${key}.checkpoint.bin`),
+  examples: (key: string) => `cells/${key}.examples.safetensors`,
+  artifact: (hash: string) => `artifacts/${hash}`,
+  claim: (kind: Kind, key: string) => `claims/${kind}-${key}.lock`,
+  damaged: 'damaged',
+};
+const FOLDERS = ['models', 'cells', 'artifacts', 'claims'];
+
+/** What a file of a store is that others may be given; `id` is its key, or an artifact's hash. */
+export interface Place {
+  readonly is: 'model' | 'cell' | 'examples' | 'artifact';
+  readonly id: string;
 }
 
-/** The bytes of a file, or undefined where there is none. */
-async function readIfThere(file: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(file);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw storeError(cause, `read ${file}`);
+const PLACES: readonly (readonly [Place['is'], RegExp])[] = [
+  ['model', /^models\/([0-9a-f]{24})\/record\.json$/],
+  ['cell', /^cells\/([0-9a-f]{24})\.json$/],
+  ['examples', /^cells\/([0-9a-f]{24})\.examples\.safetensors$/],
+  ['artifact', /^artifacts\/([0-9a-f]{64})$/],
+];
+/** For people. */
+export const PLACES_IN_WORDS = 'models/<key>/record.json, cells/<key>.json or artifacts/<SHA-256>, with a key of 24 hex digits';
+
+/** What lies at a path relative to the folder, with forward slashes; undefined for what is not of a result. */
+export function placeAt(path: string): Place | undefined {
+  for (const [is, pattern] of PLACES) {
+    const id = pattern.exec(path)?.[1];
+    if (id !== undefined) return { is, id };
   }
+  return undefined;
 }
 
-/** Where a job keeps the state that it resumes from. */
-export interface Checkpoint {
-  load(): Promise<Uint8Array | undefined>;
-  save(state: Uint8Array): Promise<void>;
-}
+/** A checkpoint is the SHA-256 of the state, and the state. */
+const CHECKSUM_BYTES = 32;
+const checksumOf = (state: Uint8Array) => Buffer.from(sha256(state), 'hex');
 
-export class Store {
-  readonly dir: string;
+const codeOf = (cause: unknown) => (cause as NodeJS.ErrnoException).code ?? '';
+/** What the system says where a folder is in the place of a file, or the other way round. */
+const IN_THE_WAY = new Set(['EISDIR', 'ENOTDIR', 'EEXIST', 'ENOTEMPTY']);
 
-  constructor(dir: string) {
-    this.dir = dir;
+export class FolderStore implements Store {
+  readonly place: string;
+  readonly #options: StoreOptions;
+
+  constructor(dir: string, options: StoreOptions = {}) {
+    this.place = dir;
+    this.#options = options;
   }
 
-  /** Makes the folder and tries to write in it, so that a run is refused before it has worked. */
   async prepare(): Promise<void> {
     try {
       // mkdir tells a read-only file system as ENOENT when several folders are to be made
-      await access(nearestFolder(this.dir), constants.W_OK);
-      await mkdir(this.dir, { recursive: true });
-      const probe = join(this.dir, `.writable-${process.pid}`);
+      await access(nearestFolder(this.place), constants.W_OK);
+      await mkdir(this.place, { recursive: true });
+      const probe = join(this.place, `.writable-${process.pid}`);
       await writeFile(probe, '');
       await rm(probe, { force: true });
     } catch (cause) {
-      const { message, remedy } = storeError(cause, `write to the output folder ${this.dir}`);
+      const { message, remedy } = storeError(cause, `write to the output folder ${this.place}`);
       throw new RampartError(message.replace(`; ${remedy}`, ''), { remedy, cause });
+    }
+    for (const folder of ['.', ...FOLDERS, ...(await this.#names('models')).map((key) => `models/${key}`)])
+      await removeUnfinished(join(this.place, folder));
+    // claims of runs that are gone
+    for (const name of await this.#names('claims')) await (await this.#lock(`claims/${name}`))?.release();
+  }
+
+  async records(): Promise<RampartRecord[]> {
+    const records: (RampartRecord | undefined)[] = [];
+    for (const key of await this.#names('models')) records.push(await this.record('model', key));
+    for (const name of await this.#names('cells'))
+      if (name.endsWith('.json')) records.push(await this.record('cell', name.slice(0, -'.json'.length)));
+    return records.filter((record) => record !== undefined);
+  }
+
+  record<K extends Kind>(kind: K, key: string): Promise<Records[K] | undefined> {
+    return this.#read(PATHS.record(kind, key), LIMITS.record, (bytes) => {
+      const record = parseRecord(kind, bytes);
+      if (record.key !== key) throw new UnfitFile(`holds the record ${record.key}, not the one of its name`);
+      return record;
+    });
+  }
+
+  async writeRecord(record: RampartRecord): Promise<void> {
+    const checked = record.kind === 'model' ? modelRecordSchema.parse(record) : cellRecordSchema.parse(record);
+    await this.#write(PATHS.record(record.kind, record.key), seal(checked));
+    if (record.status === 'done') await this.checkpoint(record.kind, record.key).drop();
+  }
+
+  artifact(hash: string): Promise<Uint8Array | undefined> {
+    return this.#read(PATHS.artifact(hash), LIMITS.weights, (bytes) => asHashed(bytes, hash));
+  }
+
+  async putArtifact(bytes: Uint8Array): Promise<string> {
+    const hash = sha256(bytes);
+    if (!(await this.artifact(hash))) await this.#write(PATHS.artifact(hash), bytes);
+    return hash;
+  }
+
+  examples(cell: CellRecord): Promise<Examples | undefined> {
+    return this.#read(PATHS.examples(cell.key), LIMITS.examples, (bytes) =>
+      parseExamples(cell.examples === undefined ? bytes : asHashed(bytes, cell.examples), cell),
+    );
+  }
+
+  async writeExamples(key: string, entries: ReadonlyMap<string, Entry>): Promise<string> {
+    const bytes = writeSafetensors(entries);
+    await this.#write(PATHS.examples(key), bytes);
+    return sha256(bytes);
+  }
+
+  checkpoint(kind: Kind, key: string): Checkpoint {
+    const path = PATHS.checkpoint(kind, key);
+    return {
+      load: () =>
+        this.#read(path, LIMITS.weights, (bytes) => {
+          const state = bytes.subarray(CHECKSUM_BYTES);
+          if (!checksumOf(state).equals(bytes.subarray(0, CHECKSUM_BYTES))) throw new UnfitFile('does not agree with its checksum');
+          return state;
+        }),
+      save: (state) => this.#write(path, Buffer.concat([checksumOf(state), state])),
+      drop: () => rm(join(this.place, path), { force: true, recursive: true }),
+    };
+  }
+
+  claim(kind: Kind, key: string): Promise<Claim | undefined> {
+    return this.#lock(PATHS.claim(kind, key));
+  }
+
+  index(): Promise<RunIndex | undefined> {
+    return this.#read(PATHS.index, LIMITS.record, (bytes) => {
+      const json = parseJson(bytes);
+      const parsed = indexSchema.safeParse(json !== null && typeof json === 'object' ? unseal(json) : json);
+      if (!parsed.success) throw new UnfitFile('is not an index of this version');
+      return parsed.data;
+    });
+  }
+
+  async writeIndex(index: RunIndex): Promise<void> {
+    await this.#write(PATHS.index, seal(index));
+  }
+
+  /** What `parse` makes of a file; undefined where there is none, or one that is damaged. */
+  async #read<T>(path: string, limit: number, parse: (bytes: Buffer) => T): Promise<T | undefined> {
+    try {
+      return parse(await readPlain(this.place, path, limit));
+    } catch (cause) {
+      if (codeOf(cause) === 'ENOENT' || codeOf(cause) === 'ENOTDIR') return undefined;
+      if (!(cause instanceof RampartError)) throw storeError(cause, `read ${join(this.place, path)}`);
+      await this.#damaged(path, cause.message);
+      return undefined;
     }
   }
 
-  #model(key: string, file: string): string {
-    return join(this.dir, 'models', key, file);
-  }
-  #cell(key: string, suffix: string): string {
-    return join(this.dir, 'cells', `${key}${suffix}`);
-  }
-  #recordFile(kind: RampartRecord['kind'], key: string): string {
-    return join(this.dir, recordPath(kind, key));
-  }
-
-  async modelRecord(key: string): Promise<ModelRecord | undefined> {
-    return readRecord('model', this.dir, recordPath('model', key));
-  }
-  async cellRecord(key: string): Promise<CellRecord | undefined> {
-    return readRecord('cell', this.dir, recordPath('cell', key));
-  }
-  async record(kind: RampartRecord['kind'], key: string): Promise<RampartRecord | undefined> {
-    return kind === 'model' ? this.modelRecord(key) : this.cellRecord(key);
+  /** Names in a folder in order; none where there is no folder. */
+  async #names(folder: string): Promise<string[]> {
+    try {
+      return (await readdir(join(this.place, folder))).sort();
+    } catch (cause) {
+      if (codeOf(cause) === 'ENOTDIR') await this.#damaged(folder, 'is no folder');
+      else if (codeOf(cause) !== 'ENOENT') throw storeError(cause, `read ${join(this.place, folder)}`);
+      return [];
+    }
   }
 
-  /** Checks the record against its schema, writes it, and drops the checkpoint that led to it. */
-  async writeRecord(record: RampartRecord): Promise<void> {
-    const checked = record.kind === 'model' ? modelRecordSchema.parse(record) : cellRecordSchema.parse(record);
-    await write(this.#recordFile(record.kind, record.key), `${JSON.stringify(checked, null, 1)}\n`);
-    if (record.status === 'done') await rm(this.#checkpointFile(record.kind, record.key), { force: true });
+  async #write(path: string, bytes: Uint8Array | string): Promise<void> {
+    const file = join(this.place, path);
+    try {
+      await this.#inTheClear(path, () => writeAtomic(file, bytes));
+    } catch (cause) {
+      throw storeError(cause, `write ${file} (${Buffer.byteLength(bytes)} bytes)`);
+    }
   }
 
-  /** Forgets a failed record, which is tried again. */
-  async removeRecord(kind: RampartRecord['kind'], key: string): Promise<void> {
-    await rm(this.#recordFile(kind, key), { force: true });
-  }
-
-  async writeWeights(key: string, bytes: Uint8Array): Promise<void> {
-    await write(this.#model(key, 'weights.safetensors'), bytes);
-  }
-  /** The weights file of a model, whole. */
-  async weights(key: string): Promise<Buffer> {
-    const bytes = await readIfThere(this.#model(key, 'weights.safetensors'));
-    if (!bytes)
-      throw new RampartError(`[store] ${this.#model(key, 'weights.safetensors')} is missing`, {
-        remedy: 'delete its folder and run again',
+  async #lock(path: string): Promise<Claim | undefined> {
+    const file = join(this.place, path);
+    try {
+      return await this.#inTheClear(path, async () => {
+        await mkdir(dirname(file), { recursive: true });
+        return tryLock(file);
       });
-    return bytes;
+    } catch (cause) {
+      throw storeError(cause, `write ${file}`);
+    }
   }
 
-  /** `adversarial` is `[k,h,w,c]`, of the test examples `ids`. */
-  async writeExamples(key: string, entries: ReadonlyMap<string, Entry>): Promise<void> {
-    await write(this.#cell(key, '.examples.safetensors'), writeSafetensors(entries));
-  }
-  async examples(key: string): Promise<Map<string, Entry> | undefined> {
-    const file = this.#cell(key, '.examples.safetensors');
-    const bytes = await readIfThere(file);
-    return bytes && readSafetensors(bytes, file).entries;
+  /** Does `work` on a path; where a file is in the place of a folder or the other way round, puts it aside first. */
+  async #inTheClear<T>(path: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (cause) {
+      if (!this.#options.mend || !IN_THE_WAY.has(codeOf(cause))) throw cause;
+      const parts = path.split('/');
+      for (const [i] of parts.entries()) {
+        const part = parts.slice(0, i + 1).join('/');
+        const there = await lstat(join(this.place, part)).catch((): Stats | undefined => undefined);
+        const fits = i < parts.length - 1 ? there?.isDirectory() : there?.isFile();
+        if (there && !fits) await this.#damaged(part, i < parts.length - 1 ? 'is no folder' : 'is no plain file');
+      }
+      return work();
+    }
   }
 
-  #checkpointFile(kind: RampartRecord['kind'], key: string): string {
-    return kind === 'model' ? this.#model(key, 'checkpoint.bin') : this.#cell(key, '.checkpoint.bin');
+  /** Tells of something damaged, and puts it aside where that is wanted. */
+  async #damaged(path: string, reason: string): Promise<void> {
+    const { mend, onDamage } = this.#options;
+    const what = join(this.place, path);
+    if (!onDamage) throw new RampartError(`[store] ${what}: ${reason}`, { remedy: 'run the suite again, which makes another' });
+    const aside = mend ? await this.#putAside(path) : undefined;
+    onDamage({ what, reason: aside === undefined ? reason : `${reason}; put aside as ${join(PATHS.damaged, basename(aside))}` });
   }
-  checkpoint(kind: RampartRecord['kind'], key: string): Checkpoint {
-    const file = this.#checkpointFile(kind, key);
-    return { load: () => readIfThere(file), save: (state) => write(file, state) };
+
+  async #putAside(path: string): Promise<string> {
+    const from = join(this.place, path);
+    const name = relative(this.place, from).split(sep).join('-');
+    let to = join(this.place, PATHS.damaged, name);
+    for (let i = 2; existsSync(to); i++) to = join(this.place, PATHS.damaged, `${name}.${i}`);
+    try {
+      await mkdir(dirname(to), { recursive: true });
+      await rename(from, to);
+    } catch (cause) {
+      // another process of this run may have been first
+      if (codeOf(cause) !== 'ENOENT') throw storeError(cause, `put ${from} aside`);
+    }
+    return to;
   }
 }
 
-/** Where a record lies, relative to the output folder. */
-function recordPath(kind: RampartRecord['kind'], key: string): string {
-  return kind === 'model' ? `models/${key}/record.json` : `cells/${key}.json`;
+function asHashed(bytes: Buffer, hash: string): Buffer {
+  const got = sha256(bytes);
+  if (got !== hash) throw new UnfitFile(`expected SHA-256 ${hash}, got ${got}: it was changed after it was written`);
+  return bytes;
 }
 
 /** The folder itself, or the nearest one above it that is there. */
@@ -149,58 +274,4 @@ function nearestFolder(dir: string): string {
   let folder = resolve(dir);
   while (!existsSync(folder)) folder = dirname(folder);
   return folder;
-}
-
-async function readRecord<K extends RampartRecord['kind']>(kind: K, dir: string, path: string) {
-  const file = join(dir, path);
-  try {
-    return parseRecord(kind, await readPlain(dir, path, LIMITS.record));
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    if (!(cause instanceof UnfitFile)) throw storeError(cause, `read ${file}`);
-    throw new RampartError(`[store] ${file} is not a record of this version: ${cause.message}`, {
-      remedy: 'delete it and run again',
-      cause,
-    });
-  }
-}
-
-/** Names in a folder in order; none where the folder is not there. */
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return (await readdir(folder)).sort();
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw storeError(cause, `read ${folder}`);
-  }
-}
-
-/** Every record under an output folder, models first, each in the order of keys; checked against the schema. */
-export async function readRecords(dir: string): Promise<RampartRecord[]> {
-  const records: RampartRecord[] = [];
-  for (const key of await namesIn(join(dir, 'models'))) {
-    const record = await readRecord('model', dir, recordPath('model', key));
-    if (record) records.push(record);
-  }
-  for (const file of await namesIn(join(dir, 'cells'))) {
-    if (!file.endsWith('.json')) continue;
-    const record = await readRecord('cell', dir, `cells/${file}`);
-    if (record) records.push(record);
-  }
-  return records;
-}
-
-/** What two runs of the same suite must agree on: the record without times, speeds, memory and provenance. */
-export function comparable(record: RampartRecord): unknown {
-  const timed = new Set(['wallMs', 'imagesPerSecond', 'peakMemoryMb', 'split', 'provenance']);
-  const strip = (value: unknown): unknown => {
-    if (Array.isArray(value)) return value.map(strip);
-    if (value === null || typeof value !== 'object') return value;
-    return Object.fromEntries(
-      Object.entries(value)
-        .filter(([key]) => !timed.has(key))
-        .map(([key, member]) => [key, strip(member)]),
-    );
-  };
-  return strip(record);
 }

@@ -2,8 +2,10 @@
 import { z } from 'zod';
 import { UnfitFile } from './plain-file.ts';
 import { type CellRecord, cellRecordSchema, type ModelRecord, modelRecordSchema } from './record.ts';
+import { unseal } from './seal.ts';
 
-interface Records {
+/** Records by their kind. */
+export interface Records {
   readonly model: ModelRecord;
   readonly cell: CellRecord;
 }
@@ -47,7 +49,7 @@ export function parseRecord<K extends keyof Records>(kind: K, bytes: Uint8Array)
   const json = parseJson(bytes);
   if (json === null || typeof json !== 'object' || (json as { kind?: unknown }).kind !== kind)
     throw new UnfitFile(`not a record: expected an object whose kind is "${kind}"`);
-  const parsed = SCHEMAS[kind].safeParse(json);
+  const parsed = SCHEMAS[kind].safeParse(unseal(json));
   if (parsed.success) return parsed.data;
   throw new UnfitFile(`does not fit the schema: ${z.prettifyError(parsed.error).split('\n').slice(0, 4).join(' ').slice(0, 500)}`);
 }

@@ -180,6 +180,8 @@ export const cellRecordSchema = z.strictObject({
       }),
     )
     .optional(),
+  /** SHA-256 of the file of kept examples, where some were kept. */
+  examples: z.string().optional(),
   /** Examples still right after each iteration. */
   survivors: z.array(z.tuple([z.number().int(), z.number().int()])).optional(),
   flags: z.array(flagSchema),

@@ -1,14 +1,25 @@
-/** Which records of an output folder belong to the suite that ran last in it, and what it calls them: records are never edited, names may change. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+/** Which records of a store belong to the suite that ran last in it, and what it calls them: records are never edited, names may change. */
 import { z } from 'zod';
-import { RampartError } from '../errors.ts';
-import { writeAtomic } from './atomic.ts';
-import { readRecords } from './folder-store.ts';
-import type { RampartRecord } from './record.ts';
+import type { ModelRecord, RampartRecord } from './record.ts';
 
-const indexSchema = z.strictObject({
+/** An engine as it started, and what else of the machine a run has asked for. */
+const probeSchema = z.strictObject({
+  info: z.strictObject({
+    name: z.string(),
+    version: z.string(),
+    device: z.string(),
+    threads: z.number().int(),
+    details: z.record(z.string(), z.string()),
+    warnings: z.array(z.string()).readonly(),
+  }),
+  devices: z.array(z.string()).readonly(),
+  why: z.string(),
+});
+
+export const indexSchema = z.strictObject({
   suite: z.strictObject({ name: z.string(), title: z.string(), description: z.string(), file: z.string() }),
+  /** The engine that the run was planned for, and of what that answer depends: where it still holds, no engine has to be started to ask. */
+  engine: z.strictObject({ asked: z.string(), probe: probeSchema }).optional(),
   records: z.array(
     z.strictObject({
       kind: z.enum(['model', 'cell']),
@@ -22,29 +33,9 @@ const indexSchema = z.strictObject({
 });
 export type RunIndex = z.infer<typeof indexSchema>;
 
-export async function writeIndex(dir: string, index: RunIndex): Promise<void> {
-  await writeAtomic(join(dir, 'run.json'), `${JSON.stringify(index, null, 1)}\n`);
-}
-
-/** The index of an output folder, or undefined where no run has ended. */
-export async function readIndex(dir: string): Promise<RunIndex | undefined> {
-  const file = join(dir, 'run.json');
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch {
-    return undefined;
-  }
-  const parsed = indexSchema.safeParse(JSON.parse(text));
-  if (!parsed.success) throw new RampartError(`[store] ${file} is not an index of this version`, { remedy: 'run the suite again' });
-  return parsed.data;
-}
-
-/** The records of the suite that ran last in a folder, under its names and in its order; all records where there is no index. */
-export async function readRun(dir: string): Promise<RampartRecord[]> {
-  const all = await readRecords(dir);
-  const index = await readIndex(dir);
-  if (!index) return all;
+/** The records of the suite that ran last, under its names and in its order; all of them where there is no index. */
+export function recordsOfRun(all: readonly RampartRecord[], index: RunIndex | undefined): RampartRecord[] {
+  if (!index) return [...all];
   const byKey = new Map(all.map((record) => [record.key, record]));
   return index.records.flatMap(({ key, model, attack, data }): RampartRecord[] => {
     const record = byKey.get(key);
@@ -52,4 +43,13 @@ export async function readRun(dir: string): Promise<RampartRecord[]> {
     if (record.kind === 'model') return [{ ...record, name: model, dataset: { ...record.dataset, ...data } }];
     return [{ ...record, model: { ...record.model, name: model }, attack: { ...record.attack, label: attack ?? record.attack.label } }];
   });
+}
+
+/** What can be shown of records some of which are missing: a cell says nothing without its model, nor a wrapper without what it wraps. */
+export function showable(records: readonly RampartRecord[]): { shown: RampartRecord[]; orphans: RampartRecord[] } {
+  const models = new Map(records.flatMap((r): [string, ModelRecord][] => (r.kind === 'model' ? [[r.key, r]] : [])));
+  const whole = (model: ModelRecord | undefined): boolean =>
+    model !== undefined && (model.wraps === undefined || whole(models.get(model.wraps)));
+  const isShown = (r: RampartRecord) => whole(r.kind === 'model' ? r : models.get(r.model.key));
+  return { shown: records.filter(isShown), orphans: records.filter((r) => !isShown(r)) };
 }

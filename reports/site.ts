@@ -9,7 +9,7 @@ import type { Table } from './formats/table.ts';
 import { writeAttackPage } from './pages/attack.ts';
 import { writeBoardPage } from './pages/board.ts';
 import { writeComparePage } from './pages/compare.ts';
-import { galleryOf, type LeftOut } from './pages/gallery.ts';
+import { type ExamplesOf, galleryOf } from './pages/gallery.ts';
 import { writeMethodsPage } from './pages/methods.ts';
 import { writeModelPage } from './pages/model.ts';
 import { frame, type Site } from './pages/views.ts';
@@ -22,15 +22,15 @@ import { boardTitle, type View } from './view/view.ts';
 export interface SiteOptions {
   /** The heading of every page; `Rampart` unless given. */
   readonly title?: string;
-  /** The folder of the run, for `cells/<key>.examples.safetensors`. */
-  readonly artifacts?: string;
-  /** Told of files that the site is made without. */
-  readonly onLeftOut?: LeftOut;
+  /** The view of the records, where it is there already. */
+  readonly view?: View;
+  /** What was kept of a cell's adversarial examples; nothing unless given. */
+  readonly examples?: ExamplesOf;
 }
 
 /** Builds all pages and files in memory: for tests, and to weigh a site. */
 export async function buildSite(records: readonly RampartRecord[], options: SiteOptions = {}): Promise<Files> {
-  const view = buildView(records);
+  const view = options.view ?? buildView(records);
   const folder = templatesFolder();
   const css = readFileSync(`${folder}/assets/site.css`, 'utf8');
   const site: Site = {
@@ -52,8 +52,8 @@ export async function buildSite(records: readonly RampartRecord[], options: Site
     files.add(`downloads/${board.id}/outcomes.csv`, csvOf(outcomeTable(board)));
     files.add(`downloads/${board.id}/outcomes.npz`, outcomeArrays(board));
   }
-  for (const model of view.models)
-    writeModelPage(site, model, await galleryOf(model, options.artifacts, files, options.onLeftOut ?? (() => undefined)));
+  const examplesOf = options.examples ?? (async () => undefined);
+  for (const model of view.models) writeModelPage(site, model, await galleryOf(model, examplesOf, files));
   for (const attack of view.attacks) writeAttackPage(site, attack);
   writeComparePage(site);
   writeMethodsPage(site);

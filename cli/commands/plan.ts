@@ -1,19 +1,22 @@
 /** `rampart plan` and `rampart validate`: what a suite would do, without doing it. */
 import { RampartError } from '../../errors.ts';
 import { type PlannedData, prepareData, testImages } from '../../harness/job/data.ts';
-import type { Job } from '../../harness/job/job.ts';
-import { type Plan, type Planned, planRun } from '../../harness/run/plan.ts';
+import { engineIdentity } from '../../harness/job/job.ts';
+import { probeEngine } from '../../harness/run/local/process-executor.ts';
+import { planRun } from '../../harness/run/plan.ts';
 import { Calibration } from '../../harness/run/progress.ts';
-import { chooseSlots } from '../../harness/run/run.ts';
+import { reusable } from '../../harness/run/reuse.ts';
+import { asked, slotsOn } from '../../harness/run/slots.ts';
 import { suiteJsonSchema } from '../../harness/suite/json-schema.ts';
 import { loadSuite } from '../../harness/suite/read.ts';
 import { Registry } from '../../harness/suite/registry.ts';
 import { firstImages, type Selection } from '../../harness/suite/selection.ts';
 import type { Suite } from '../../harness/suite/suite.ts';
-import { Store } from '../../records/folder-store.ts';
+import { FolderStore } from '../../records/folder-store.ts';
+import type { Damage } from '../../records/store.ts';
 import { compact, duration } from '../../reports/formats/format.ts';
 import { countOption, dataDirOf, engineOf, outOf, type RawOptions, suiteFile } from '../options.ts';
-import { bold, dim, jobName, print, printBlock, printJson, shownPath, table } from '../output.ts';
+import { bold, dim, jobName, print, printBlock, printError, printJson, shownPath, table } from '../output.ts';
 import { mayLoad, tellUnloaded } from '../trust.ts';
 
 export async function validateCommand(file: string | undefined, options: RawOptions & { schema?: boolean }): Promise<number> {
@@ -43,14 +46,20 @@ export async function planCommand(file: string | undefined, options: RawOptions,
     engine: engineOf(options),
     workers: countOption('workers', options.workers),
     threads: countOption('threads', options.threads),
-    signal,
   };
-  const { engine, slots, probe } = await chooseSlots(suite, request);
+  const { request: engineName, threads } = asked(suite, request);
+  const probe = await probeEngine(engineName, threads, signal);
+  const engine = engineIdentity(probe.info);
+  const slots = slotsOn(probe, suite, request);
   const { data, known } = await dataFor(suite, registry, options, signal);
   const plan = planRun(suite, registry, data, engine);
-  const store = new Store(outOf(options, suite));
-  const calibration = new Calibration(engine);
-  const done = await alreadyDone(plan, store, calibration);
+  const onDamage = ({ what, reason }: Damage) => printError(`${shownPath(what)}: ${reason}`);
+  const done = await reusable(plan, new FolderStore(outOf(options, suite), { onDamage }));
+  const calibration = new Calibration(probe.info);
+  for (const planned of [...plan.models, ...plan.cells]) {
+    const record = done.get(planned.id);
+    if (record) calibration.learn(planned, record);
+  }
   const jobs = [...plan.models, ...plan.cells].map((planned) => ({
     job: jobName(planned),
     state: done.has(planned.id) ? 'done' : 'to do',
@@ -97,30 +106,4 @@ async function dataFor(
     return { ref: { label, plugin, hash: 'not here', train, test }, attacked };
   });
   return { data, known: false };
-}
-
-/** Ids of the jobs whose records are there, and what their times teach about the rest. */
-async function alreadyDone(plan: Plan, store: Store, calibration: Calibration): Promise<Set<string>> {
-  const weights = new Map<string, string>();
-  const keys = new Map<string, string>();
-  const done = new Set<string>();
-  const check = async (planned: Planned, job: Job) => {
-    const record = await store.record(job.kind, job.key);
-    if (record?.status !== 'done') return;
-    done.add(planned.id);
-    keys.set(planned.id, record.key);
-    if (record.kind === 'model') weights.set(record.key, record.weightsHash);
-    calibration.learn(planned, record);
-  };
-  for (const model of plan.models) await check(model, model.job);
-  for (const cell of plan.cells)
-    if (cell.needs.every((id) => done.has(id)))
-      await check(
-        cell,
-        cell.job(
-          (key) => weights.get(key) ?? '',
-          (id) => keys.get(id) ?? '',
-        ),
-      );
-  return done;
 }

@@ -1,16 +1,16 @@
 /** `rampart report`: the site again from the records of an output folder, or of a folder of records. */
-import { resolve } from 'node:path';
-import { readRun } from '../../records/run-index.ts';
+import { join, resolve } from 'node:path';
 import { command } from '../called.ts';
 import { type RawOptions, UsageError } from '../options.ts';
 import { print, shownPath } from '../output.ts';
-import { siteOf } from '../site.ts';
+import { shownIn, writeSiteOf } from '../site.ts';
 
+/** Resolves with 1 where something could not be taken: the site shows the rest. */
 export async function reportCommand(dir: string | undefined, options: RawOptions): Promise<number> {
   const from = resolve(dir ?? 'runs/quick');
-  if ((await readRun(from)).length === 0)
-    throw new UsageError(`[report] ${from} holds no records`, { remedy: `make some with ${command('run')}` });
-  const page = await siteOf(from, options.out === undefined ? undefined : resolve(String(options.out)));
-  print(shownPath(page));
-  return 0;
+  const { records, store, title, leftOut } = await shownIn(from);
+  if (records.length === 0) throw new UsageError(`[report] ${from} holds no records`, { remedy: `make some with ${command('run')}` });
+  const to = options.out === undefined ? join(from, 'site') : resolve(String(options.out));
+  print(shownPath(await writeSiteOf(records, store, to, { title })));
+  return leftOut() > 0 ? 1 : 0;
 }

@@ -1,10 +1,26 @@
 /** `rampart run`: trains, attacks, and writes the site. */
+import { join } from 'node:path';
 import { type RunOptions, type RunResult, runSuite } from '../../harness/run/run.ts';
 import { loadSuite } from '../../harness/suite/read.ts';
+import { FolderStore } from '../../records/folder-store.ts';
+import { buildView } from '../../reports/view/leaderboard.ts';
 import { endAtOnce, endInOrder } from '../interrupt.ts';
 import { countOption, dataDirOf, engineOf, outOf, type RawOptions, suiteFile } from '../options.ts';
-import { bold, dim, isTerminal, jobName, print, printBlock, printJson, printOutput, printOver, red, shownPath } from '../output.ts';
-import { siteOf } from '../site.ts';
+import {
+  bold,
+  dim,
+  isTerminal,
+  jobName,
+  print,
+  printBlock,
+  printError,
+  printJson,
+  printOutput,
+  printOver,
+  red,
+  shownPath,
+} from '../output.ts';
+import { writeSiteOf } from '../site.ts';
 import { summary } from '../summary.ts';
 import { Display } from '../terminal.ts';
 
@@ -32,9 +48,11 @@ export async function runCommand(file: string | undefined, options: RawOptions, 
     endAtOnce();
     display.stop();
   }
+  const view = buildView(result.records);
   if (options.json) printJson(result.records);
-  else printBlock(`\n${summary(result.records)}\n`);
-  const site = await siteOf(out);
+  else printBlock(`\n${summary(view)}\n`);
+  const store = new FolderStore(out, { onDamage: ({ what, reason }) => printError(`${shownPath(what)}: ${reason}`) });
+  const site = await writeSiteOf(result.records, store, join(out, 'site'), { title: suite.title, view });
   if (!options.json) print(`site ${shownPath(site)}`);
   for (const { planned, record } of result.failed) print(`${red('failed')} ${jobName(planned)}: ${record.error?.message ?? ''}`);
   return result.failed.length === 0 ? 0 : 1;
@@ -51,6 +69,7 @@ function inOrder(display: Display): RunOptions['listener'] {
     started: (planned) => display.started(planned),
     progress: (planned, progress) => display.progress(planned, progress),
     finished: (planned, state, record) => display.finished(planned, state, record),
+    note: (text) => display.note(text),
   };
 }
 

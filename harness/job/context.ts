@@ -1,9 +1,9 @@
-/** What a job has at hand while it runs in its process. */
-import type { Dataset } from '../../datasets/dataset.ts';
+/** What a job has at hand where it is performed, be it this process, a child process or another machine. */
 import type { EngineInfo } from '../../engines/engine.ts';
-import type { Store } from '../../records/folder-store.ts';
+import type { Store } from '../../records/store.ts';
 import type { Registry } from '../suite/registry.ts';
-import type { DataRef, RunSettings } from './job.ts';
+import type { DataSource } from './data.ts';
+import type { RunSettings } from './job.ts';
 
 /** How far a job is. */
 export interface JobProgress {
@@ -13,15 +13,14 @@ export interface JobProgress {
   readonly detail: string;
 }
 
-export interface WorkContext {
+export interface JobContext {
   readonly settings: RunSettings;
   readonly registry: Registry;
   readonly store: Store;
   /** The engine as it started in this process. */
   readonly engine: EngineInfo;
+  readonly data: DataSource;
   readonly signal: AbortSignal;
-  /** A data set without its training split, for reading only: the next job may be given the same. */
-  testData(ref: DataRef): Promise<Dataset>;
   /** A sign of life, and how far the job is. Cheap enough for every batch. */
   report(progress?: JobProgress): void;
 }

@@ -98,14 +98,8 @@ function selected(dataset: Dataset, select: { readonly train: Selection; readonl
   return { ...dataset, train, test: pick(dataset.test, indicesIn(select.test), shape) };
 }
 
-/** The data set of a job, in a worker: with both splits to train, or with the test split alone. It must be what the run was planned with. */
-export async function loadData(
-  ref: DataRef,
-  need: 'both' | 'test',
-  registry: Registry,
-  dataDir: string,
-  signal: AbortSignal,
-): Promise<Dataset> {
+/** With both splits to train, or with the test split alone. It must be what the run was planned with. */
+async function loadData(ref: DataRef, need: 'both' | 'test', registry: Registry, dataDir: string, signal: AbortSignal): Promise<Dataset> {
   const train = need === 'both' ? ref.train.selection : firstImages(0);
   const limit = { train: reachOf(train), test: reachOf(ref.test.selection) };
   const loaded = await checkedData(ref.plugin, registry, { dataDir, limit, download: false, signal });
@@ -123,4 +117,25 @@ export async function loadData(
 export function examplesOf({ test, shape }: Dataset, ref: DataRef, { selection }: Images): EvaluationData {
   const { n, images, labels } = pick(test, placesOf(ref.test.selection, selection), shape);
   return { images, labels, shape, n, indices: indicesIn(selection) };
+}
+
+/** Where jobs find their data, by what their runs were planned with. */
+export interface DataSource {
+  /** With both splits, to train. */
+  both(ref: DataRef): Promise<Dataset>;
+  /** Without its training split, for reading only: the next job may be given the same. */
+  test(ref: DataRef): Promise<Dataset>;
+}
+
+/** Data sets below a folder, which must be there. The last one that was attacked is kept for the next job. */
+export function folderData(registry: Registry, dataDir: string, signal: AbortSignal): DataSource {
+  let held: { readonly identity: string; readonly data: Dataset } | undefined;
+  return {
+    both: (ref) => loadData(ref, 'both', registry, dataDir, signal),
+    async test(ref) {
+      const identity = JSON.stringify([ref.plugin, ref.test]);
+      if (held?.identity !== identity) held = { identity, data: await loadData(ref, 'test', registry, dataDir, signal) };
+      return held.data;
+    },
+  };
 }

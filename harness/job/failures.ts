@@ -1,15 +1,34 @@
 /** Records of jobs that failed: a row with its reason, never a hole in the table. */
-
+import { RampartError } from '../../errors.ts';
 import { multiplyAdds } from '../../models/graph.ts';
 import { architecture } from '../../models/index.ts';
-import type { CellRecord, ModelRecord, Provenance } from '../../records/record.ts';
+import type { CellRecord, ModelRecord, Provenance, RampartRecord } from '../../records/record.ts';
+import { BudgetError } from '../evaluate/checks.ts';
 import type { Registry } from '../suite/registry.ts';
 import { countOf } from '../suite/selection.ts';
 import { cellHead } from './cell-record.ts';
-import type { CellJob, ModelJob } from './job.ts';
+import type { CellJob, Job, ModelJob } from './job.ts';
 import { NO_COST } from './run-model.ts';
 
 export type Failure = NonNullable<CellRecord['error']>;
+
+const MEMORY = /out of memory|allocation failed|invalid array (buffer )?length|bad_alloc|DefaultCPUAllocator|cannot enlarge memory/i;
+
+/** A failure in words: the error, and for one that is no user's mistake the line it came from. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof BudgetError) return { kind: 'budget', message: error.message };
+  if (error instanceof RampartError) return { kind: 'error', message: error.message };
+  if (!(error instanceof Error)) return { kind: 'error', message: String(error) };
+  const frame = error.stack?.split('\n').find((line) => line.trim().startsWith('at '));
+  const place = frame?.match(/([^/\\()]+:\d+):\d+\)?$/)?.[1];
+  const message = `${error.name}: ${error.message}${place ? ` (at ${place})` : ''}`;
+  return { kind: MEMORY.test(error.message) ? 'memory' : 'error', message };
+}
+
+/** The record of a job that failed; `provenance` is that of whoever performed it. */
+export function failedRecord(job: Job, registry: Registry, error: Failure, provenance: Provenance): RampartRecord {
+  return job.kind === 'model' ? failedModel(job, registry, error, provenance) : failedCell(job, registry, error, provenance);
+}
 
 export function failedCell(job: CellJob, registry: Registry, error: Failure, provenance: Provenance): CellRecord {
   return {

@@ -25,11 +25,26 @@ export interface DataRef {
   readonly test: Images;
 }
 
-/** The engine that every job of a run uses. */
+/** An engine as a worker starts it. */
 export interface EngineRef {
   readonly name: string;
+  /** `cpu`, `cuda:0`, ... */
   readonly device: string;
   readonly threads: number;
+}
+
+/** What of an engine changes the bits of a result: not which GPU of several it is, and on a GPU not the threads beside it. */
+export interface EngineIdentity {
+  readonly name: string;
+  readonly version: string;
+  /** The kind of device: `cpu`, `cuda`, ... */
+  readonly device: string;
+  readonly threads?: number;
+}
+
+export function engineIdentity({ name, version, device, threads }: EngineRef & { readonly version: string }): EngineIdentity {
+  const kind = device.split(':')[0] ?? device;
+  return { name, version, device: kind, ...(kind === 'cpu' && { threads }) };
 }
 
 /** How a model comes about. */
@@ -38,9 +53,10 @@ export type Origin =
   | { readonly by: 'wrapper'; readonly defense: PluginRef; readonly base: string }
   | {
       readonly by: 'pretrained';
-      /** Absolute path, and the SHA-256 of what it held when the run was planned. */
-      readonly weights: string;
+      /** Of the file of weights, which is an artifact of the store. */
       readonly weightsHash: string;
+      /** Its name, for messages. */
+      readonly file: string;
       readonly title: string;
       readonly paper: string;
       readonly extraData: boolean;
@@ -56,7 +72,7 @@ export interface ModelJob {
   readonly arch: { readonly name: string; readonly version: number };
   readonly origin: Origin;
   readonly seed: number;
-  readonly engine: EngineRef;
+  readonly engine: EngineIdentity;
 }
 
 /** A model as a cell refers to it. */
@@ -83,19 +99,20 @@ export interface CellJob {
   readonly clean?: string;
   /** Key of the same cell at the next smaller radius of a security curve. */
   readonly smaller?: string;
-  readonly engine: EngineRef;
+  readonly engine: EngineIdentity;
 }
 
 export type Job = ModelJob | CellJob;
 
+/** A plug-in file from outside the package: an artifact of the store, under the name that it had. */
+export interface PluginFile {
+  readonly file: string;
+  readonly hash: string;
+}
+
 /** What all jobs of a run share and no result depends on. */
 export interface RunSettings {
-  /** Output folder. */
-  readonly out: string;
-  readonly dataDir: string;
-  /** Absolute paths of plug-in files. */
-  readonly plugins: readonly string[];
-  readonly revision: string;
+  readonly plugins: readonly PluginFile[];
   readonly batchSize: number;
   readonly keepExamples: number;
 }

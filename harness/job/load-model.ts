@@ -6,9 +6,8 @@ import type { Classifier } from '../../models/classifier.ts';
 import { createNetwork } from '../../models/index.ts';
 import type { Network } from '../../models/network.ts';
 import { readSafetensors } from '../../models/safetensors.ts';
-import type { Store } from '../../records/folder-store.ts';
-import { sha256 } from '../../records/hash.ts';
-import type { ModelRecord } from '../../records/record.ts';
+import type { CellRecord, ModelRecord } from '../../records/record.ts';
+import type { Store } from '../../records/store.ts';
 import { Rng } from '../../tensor/rng.ts';
 import type { Registry } from '../suite/registry.ts';
 
@@ -50,10 +49,27 @@ export function networkFrom(bytes: Uint8Array, source: string, arch: string, set
 
 /** The record of a model that is done; an error where it is not. */
 export async function doneModel(key: string, store: Store): Promise<ModelRecord> {
-  const record = await store.modelRecord(key);
-  if (record?.status !== 'done')
-    throw new RampartError(`[store] model ${key} is not there in ${store.dir}`, { remedy: 'run the suite again' });
+  const record = await store.record('model', key);
+  if (record?.status !== 'done') throw missing(`model ${key}`, store);
   return record;
+}
+
+/** The record of a cell that is done; an error where it is not. */
+export async function doneCell(key: string, store: Store): Promise<CellRecord> {
+  const record = await store.record('cell', key);
+  if (record?.status !== 'done') throw missing(`cell ${key}`, store);
+  return record;
+}
+
+/** An artifact that a job was told of; an error where it is not there or damaged. `what` says what it is. */
+export async function neededArtifact(hash: string, what: string, store: Store): Promise<Uint8Array> {
+  const bytes = await store.artifact(hash);
+  if (!bytes) throw missing(`${what} (SHA-256 ${hash})`, store);
+  return bytes;
+}
+
+function missing(what: string, { place }: Store): RampartError {
+  return new RampartError(`[store] ${what} is not there in ${place}`, { remedy: 'run the suite again' });
 }
 
 /** The classifier of a model record, compiled for attacks. The caller owns it. */
@@ -65,15 +81,7 @@ export async function loadClassifier(key: string, dataset: Dataset, registry: Re
     const inner = await loadClassifier(record.wraps, dataset, registry, store);
     return plugin.apply(record.defense.params, inner);
   }
-  const bytes = await store.weights(key);
-  const hash = sha256(bytes);
-  if (hash !== record.weightsHash)
-    throw new RampartError(
-      `[model ${record.name}] weights of ${key} have SHA-256 ${hash}, the record says ${record.weightsHash}: the file was changed`,
-      {
-        remedy: `delete models/${key} in ${store.dir} and run again`,
-      },
-    );
+  const bytes = await neededArtifact(record.weightsHash, `the weights of ${record.name}`, store);
   const own = record.defense.params as { mean?: number[]; std?: number[] };
   const network = networkFrom(bytes, record.name, record.arch.name, setupFor(dataset, record.defense.kind === 'pretrained' ? own : {}));
   const frozen = network.freeze();

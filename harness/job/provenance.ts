@@ -18,8 +18,15 @@ export function packageVersion(): string {
   return (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version;
 }
 
-/** The git revision of the package with `+changes` where files differ from it; `unknown` outside a clone. */
+let revision: string | undefined;
+
+/** The git revision of the package with `+changes` where files differ from it; `unknown` outside a clone. Asked once per process. */
 export function gitRevision(): string {
+  revision ??= askGit();
+  return revision;
+}
+
+function askGit(): string {
   const git = (...args: string[]) =>
     execFileSync('git', args, { cwd: packageRoot(), encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
   try {
@@ -31,12 +38,12 @@ export function gitRevision(): string {
   }
 }
 
-/** `revision` comes with the job, so that git runs once per run and not once per job. */
-export function provenance(engine: EngineInfo, revision: string): Provenance {
+/** Where this process is and what it runs on. */
+export function provenance(engine: Pick<EngineInfo, 'name' | 'version' | 'device' | 'threads'>): Provenance {
   const processors = cpus();
   return {
     rampart: packageVersion(),
-    revision,
+    revision: gitRevision(),
     node: process.version,
     engine: { name: engine.name, version: engine.version, device: engine.device, threads: engine.threads },
     host: {

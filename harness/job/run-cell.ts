@@ -7,17 +7,17 @@ import { evaluate } from '../evaluate/evaluate.ts';
 import { predictClean } from '../evaluate/predict.ts';
 import { placesIn } from '../suite/selection.ts';
 import { cellRecord } from './cell-record.ts';
-import type { WorkContext } from './context.ts';
+import type { JobContext } from './context.ts';
 import { examplesOf } from './data.ts';
 import { exampleEntries } from './examples.ts';
 import { type CellJob, drawsOf } from './job.ts';
-import { loadClassifier } from './load-model.ts';
+import { doneCell, loadClassifier } from './load-model.ts';
 import { provenance } from './provenance.ts';
 import { withSignsOfLife } from './signs-of-life.ts';
 
-export async function runCell(job: CellJob, context: WorkContext): Promise<CellRecord> {
+export async function runCell(job: CellJob, context: JobContext): Promise<CellRecord> {
   const { registry, store, report } = context;
-  const dataset = await context.testData(job.data);
+  const dataset = await context.data.test(job.data);
   const rng = new Rng(drawsOf(job));
   const loaded: Classifier[] = [];
   const load = async (key: string) => {
@@ -39,9 +39,9 @@ interface Material {
   load(key: string): Promise<Classifier>;
 }
 
-async function fill(job: CellJob, context: WorkContext, { dataset, rng, load }: Material): Promise<CellRecord> {
+async function fill(job: CellJob, context: JobContext, { dataset, rng, load }: Material): Promise<CellRecord> {
   const { settings, registry, store, engine, signal, report } = context;
-  const started = provenance(engine, settings.revision);
+  const started = provenance(engine);
   const data = examplesOf(dataset, job.data, job.images);
   const classifier = await load(job.model.key);
   const subject = { classifier, name: job.model.name, rng };
@@ -53,10 +53,10 @@ async function fill(job: CellJob, context: WorkContext, { dataset, rng, load }: 
     return record;
   }
 
-  const clean = await store.cellRecord(job.clean);
+  const clean = await doneCell(job.clean, store);
   // the clean cell is of all test images of the suite
   const places = placesIn(job.data.test.selection, job.images.selection) as number[];
-  const smaller = job.smaller === undefined ? undefined : await store.cellRecord(job.smaller);
+  const smaller = job.smaller === undefined ? undefined : await doneCell(job.smaller, store);
   const sources = new Map<string, { classifier: Classifier; name: string }>();
   for (const { alias, key, name } of job.sources) sources.set(alias, { classifier: await load(key), name });
 
@@ -66,8 +66,8 @@ async function fill(job: CellJob, context: WorkContext, { dataset, rng, load }: 
     params: job.attack.plugin.params,
     threat: job.threat,
     data,
-    clean: places.map((i) => clean?.outcomes.robust[i]).join(''),
-    cleanPredictions: clean && places.map((i) => clean.outcomes.predictions[i] as number),
+    clean: places.map((i) => clean.outcomes.robust[i]).join(''),
+    cleanPredictions: places.map((i) => clean.outcomes.predictions[i] as number),
     smaller: smaller && { eps: smaller.threat.eps, ...smaller.outcomes },
     batchSize: settings.batchSize,
     sources,
@@ -80,10 +80,9 @@ async function fill(job: CellJob, context: WorkContext, { dataset, rng, load }: 
   });
 
   const { examples } = evaluation;
-  if (examples && examples.ids.length > 0) {
-    await store.writeExamples(job.key, await exampleEntries(examples, data, subject));
-  }
-  const record = cellRecord(job, registry, data, evaluation, begin, started);
+  const kept = examples && examples.ids.length > 0 ? await exampleEntries(examples, data, subject) : undefined;
+  const hash = kept && (await store.writeExamples(job.key, kept));
+  const record = { ...cellRecord(job, registry, data, evaluation, begin, started), ...(hash && { examples: hash }) };
   await store.writeRecord(record);
   return record;
 }

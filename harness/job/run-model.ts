@@ -1,19 +1,16 @@
 /** Makes one model: trains it, takes it from a weights file, or wraps another; writes weights and record. */
-import { readFile } from 'node:fs/promises';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { RampartError } from '../../errors.ts';
 import { multiplyAdds } from '../../models/graph.ts';
 import type { Network } from '../../models/network.ts';
 import { writeSafetensors } from '../../models/safetensors.ts';
-import { sha256 } from '../../records/hash.ts';
 import type { ModelRecord } from '../../records/record.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { countOf } from '../suite/selection.ts';
 import { train } from '../train/train.ts';
-import type { WorkContext } from './context.ts';
-import { loadData } from './data.ts';
+import type { JobContext } from './context.ts';
 import { type ModelJob, type Origin, trainingDrawsOf } from './job.ts';
-import { doneModel, networkFrom, setupFor } from './load-model.ts';
+import { doneModel, neededArtifact, networkFrom, setupFor } from './load-model.ts';
 import { peakMemoryMb, provenance } from './provenance.ts';
 
 /** What a way of making models decides of the record. */
@@ -30,11 +27,11 @@ export const NO_COST: ModelRecord['cost'] = {
   split: { craftMs: 0, updateMs: 0, validateMs: 0, dataMs: 0 },
 };
 
-export async function runModel(job: ModelJob, context: WorkContext): Promise<ModelRecord> {
-  const { settings, registry, store, engine, signal } = context;
-  const started = provenance(engine, settings.revision);
+export async function runModel(job: ModelJob, context: JobContext): Promise<ModelRecord> {
+  const { data, store, engine } = context;
+  const started = provenance(engine);
   const training = job.origin.by === 'training';
-  const dataset = training ? await loadData(job.data, 'both', registry, settings.dataDir, signal) : await context.testData(job.data);
+  const dataset = await (training ? data.both(job.data) : data.test(job.data));
   const made = await make(job, dataset, context);
   const validation = job.origin.by === 'training' ? job.origin.recipe.validation : 0;
   const record: ModelRecord = {
@@ -62,13 +59,13 @@ export async function runModel(job: ModelJob, context: WorkContext): Promise<Mod
   return record;
 }
 
-function make(job: ModelJob, dataset: Dataset, context: WorkContext): Promise<Made> {
+function make(job: ModelJob, dataset: Dataset, context: JobContext): Promise<Made> {
   const { origin } = job;
   if (origin.by === 'training') return trained(job, origin, dataset, context);
   return origin.by === 'wrapper' ? wrapped(origin, context) : pretrained(job, origin, dataset, context);
 }
 
-async function trained(job: ModelJob, origin: Extract<Origin, { by: 'training' }>, dataset: Dataset, context: WorkContext): Promise<Made> {
+async function trained(job: ModelJob, origin: Extract<Origin, { by: 'training' }>, dataset: Dataset, context: JobContext): Promise<Made> {
   const { registry, store, signal, report } = context;
   const plugin = registry.defense(origin.defense.name);
   if (plugin.kind !== 'training') throw new RampartError(`[model ${job.name}] ${plugin.name} is a wrapper and cannot be trained`);
@@ -89,7 +86,7 @@ async function trained(job: ModelJob, origin: Extract<Origin, { by: 'training' }
     },
   });
   const bytes = writeSafetensors(await network.save());
-  await store.writeWeights(job.key, bytes);
+  const weightsHash = await store.putArtifact(bytes);
   const { name, version, params } = origin.defense;
   const made: Made = {
     arch: archOf(job, network),
@@ -106,7 +103,7 @@ async function trained(job: ModelJob, origin: Extract<Origin, { by: 'training' }
     threat: { ...origin.threat },
     recipe: { ...origin.recipe },
     extraData: false,
-    weightsHash: sha256(bytes),
+    weightsHash,
     epochs,
     bestEpoch,
     cost: { ...cost, peakMemoryMb: 0 },
@@ -120,15 +117,11 @@ async function pretrained(
   job: ModelJob,
   origin: Extract<Origin, { by: 'pretrained' }>,
   dataset: Dataset,
-  { store }: WorkContext,
+  { store }: JobContext,
 ): Promise<Made> {
-  const bytes = await readFile(origin.weights);
-  const weightsHash = sha256(bytes);
-  if (weightsHash !== origin.weightsHash)
-    throw new RampartError(`[model ${job.name}] ${origin.weights} changed during the run`, { remedy: 'run the suite again' });
-  const { mean, std, title, paper, extraData } = origin;
-  const network = networkFrom(bytes, origin.weights, job.arch.name, setupFor(dataset, { mean, std }));
-  await store.writeWeights(job.key, bytes);
+  const { weightsHash, file, mean, std, title, paper, extraData } = origin;
+  const bytes = await neededArtifact(weightsHash, `the file ${file} of ${job.name}`, store);
+  const network = networkFrom(bytes, file, job.arch.name, setupFor(dataset, { mean, std }));
   const arch = archOf(job, network);
   network.dispose();
   const params = { ...(mean && { mean }), ...(std && { std }) };
@@ -144,7 +137,7 @@ async function pretrained(
   };
 }
 
-async function wrapped(origin: Extract<Origin, { by: 'wrapper' }>, { registry, store }: WorkContext): Promise<Made> {
+async function wrapped(origin: Extract<Origin, { by: 'wrapper' }>, { registry, store }: JobContext): Promise<Made> {
   const base = await doneModel(origin.base, store);
   const plugin = registry.defense(origin.defense.name);
   const { name, version, params } = origin.defense;

@@ -1,25 +1,52 @@
 /** The contract of whatever runs jobs: processes of this machine, or other machines. */
+import type { EngineInfo } from '../../engines/engine.ts';
 import { RampartError } from '../../errors.ts';
+import type { Provenance } from '../../records/record.ts';
 import type { JobProgress } from '../job/context.ts';
 import type { Failure } from '../job/failures.ts';
-import type { EngineRef, Job } from '../job/job.ts';
+import type { EngineRef, Job, RunSettings } from '../job/job.ts';
 
-/** How a job failed. `fatal`: the run cannot go on. */
+/** How a worker failed a job without leaving a record of it. */
 export class JobError extends RampartError {
   readonly kind: Failure['kind'];
+  /** The run cannot go on. */
   readonly fatal: boolean;
+  /** Of the worker, where it got so far as to tell. */
+  readonly provenance: Provenance | undefined;
 
-  constructor({ kind, message }: Failure, fatal = false) {
+  constructor({ kind, message }: Failure, { fatal = false, provenance }: { fatal?: boolean; provenance?: Provenance } = {}) {
     super(message);
     this.kind = kind;
     this.fatal = fatal;
+    this.provenance = provenance;
   }
+}
+
+/** Hears of one job while it runs. */
+export interface JobListener {
+  progress?(progress: JobProgress): void;
+  /** What a user should know, though the job goes on. */
+  note?(text: string): void;
 }
 
 /** Where jobs run. A job is plain data and its result is in the store, so this may be another machine. */
 export interface Executor {
-  /** Resolves when the job's record is in the store; rejects with a JobError, or with the reason of `signal`. */
-  run(job: Job, engine: EngineRef, signal: AbortSignal, onProgress: (progress: JobProgress) => void): Promise<void>;
+  /** Resolves when the job's record is in the store, done or failed; rejects with a JobError, or with the reason of `signal`. */
+  run(job: Job, engine: EngineRef, signal: AbortSignal, listener: JobListener): Promise<void>;
   /** Lets go of what it keeps between jobs. No job runs any more. */
   close(): Promise<void>;
+}
+
+/** An engine that started, with the devices that can each run a worker. */
+export interface EngineProbe {
+  readonly info: EngineInfo;
+  readonly devices: readonly string[];
+  readonly why: string;
+}
+
+/** What a run works with: it asks what there is, and has jobs run on it. */
+export interface Machines {
+  /** Starts the engine that `request` means, to learn what it is. Throws what `chooseEngine` throws. */
+  probe(request: string, threads: number, signal: AbortSignal): Promise<EngineProbe>;
+  executor(settings: RunSettings): Executor;
 }

@@ -1,12 +1,13 @@
 /** The graph of a run: which models to make, which cells to fill, in what order, and about how much work each is. */
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { AttackPlugin, EnsemblePlugin, Passes, Threat } from '../../attacks/attack.ts';
 import { RampartError } from '../../errors.ts';
 import { multiplyAdds } from '../../models/graph.ts';
 import { architecture } from '../../models/index.ts';
 import { sha256 } from '../../records/hash.ts';
 import type { PlannedData } from '../job/data.ts';
-import { type CellJob, type DataRef, type EngineRef, type Images, type ModelJob, type ModelRef, withKey } from '../job/job.ts';
+import { type CellJob, type DataRef, type EngineIdentity, type Images, type ModelJob, type ModelRef, withKey } from '../job/job.ts';
 import type { Registry } from '../suite/registry.ts';
 import { countOf } from '../suite/selection.ts';
 import type { Suite, SuiteAttack, SuiteDefense } from '../suite/suite.ts';
@@ -49,6 +50,11 @@ export interface Plan {
   readonly omitted: readonly string[];
 }
 
+/** What a user calls it: `trades`, or `pgd on trades`. */
+export function nameOf(planned: Planned): string {
+  return planned.kind === 'model' ? planned.job.name : `${planned.label} on ${planned.model.job.name}`;
+}
+
 /** What is done first when several jobs could start: the one with the longest chain of work behind it. */
 export function priorities(plan: Plan): Map<string, number> {
   const all: Planned[] = [...plan.models, ...plan.cells];
@@ -72,7 +78,7 @@ const VALIDATION: Passes = { forward: 15, backward: 11 };
 interface Setting {
   readonly suite: Suite;
   readonly registry: Registry;
-  readonly engine: EngineRef;
+  readonly engine: EngineIdentity;
   readonly data: readonly PlannedData[];
 }
 
@@ -82,7 +88,7 @@ interface Made extends PlannedModel {
 }
 
 /** `data` are the suite's data sets in its order. Throws when two models would have the same name. */
-export function planRun(suite: Suite, registry: Registry, data: readonly PlannedData[], engine: EngineRef): Plan {
+export function planRun(suite: Suite, registry: Registry, data: readonly PlannedData[], engine: EngineIdentity): Plan {
   const setting = { suite, registry, engine, data };
   const made = data.flatMap(({ ref }) => modelsOf(setting, ref, data.length > 1));
   const names = made.map((m) => m.job.name);
@@ -153,7 +159,8 @@ function pretrainedModels(setting: Setting, data: DataRef): Made[] {
   return suite.models
     .filter((model) => model.dataset === data.label)
     .map(({ name, weights, arch, title, paper, extraData, mean, std }) => {
-      const origin = { by: 'pretrained', weights, weightsHash: sha256(readFileSync(weights)), title, paper, extraData, mean, std } as const;
+      const weightsHash = sha256(readFileSync(weights));
+      const origin = { by: 'pretrained', weightsHash, file: basename(weights), title, paper, extraData, mean, std } as const;
       const job = withKey({ kind: 'model', name, data, arch: archRef(arch), origin, seed: suite.seeds[0] ?? 0, engine });
       const work = { passes: { forward: 0, backward: 0 }, multiplyAdds: multiplyAddsOf(setting, data, arch) };
       return { kind: 'model' as const, id: job.key, label: name, needs: [], job, work };

@@ -1,35 +1,38 @@
 /** A run from suite to records: engine, data, plan, schedule, and the index of what belongs to the suite. */
-import { cpus, totalmem } from 'node:os';
-import { readRecords, Store } from '../../records/folder-store.ts';
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { FolderStore } from '../../records/folder-store.ts';
 import type { RampartRecord } from '../../records/record.ts';
-import { type RunIndex, readRun, writeIndex } from '../../records/run-index.ts';
+import { type RunIndex, recordsOfRun } from '../../records/run-index.ts';
+import type { Damage, Store } from '../../records/store.ts';
 import { prepareData } from '../job/data.ts';
-import type { EngineRef, RunSettings } from '../job/job.ts';
-import { gitRevision, provenance } from '../job/provenance.ts';
+import { type EngineRef, engineIdentity, type PluginFile, type RunSettings } from '../job/job.ts';
+import { provenance } from '../job/provenance.ts';
 import type { Registry } from '../suite/registry.ts';
 import { countOf } from '../suite/selection.ts';
 import type { Suite } from '../suite/suite.ts';
-import type { Executor } from './executor.ts';
-import type { EngineProbe } from './local/messages.ts';
-import { probeEngine, processExecutor } from './local/process-executor.ts';
-import { type Plan, planRun } from './plan.ts';
+import type { EngineProbe, Machines } from './executor.ts';
+import { localMachines } from './local/process-executor.ts';
+import { nameOf, type Plan, type Planned, planRun } from './plan.ts';
+import { reusable } from './reuse.ts';
 import { type Finished, type RunListener, schedule } from './scheduler.ts';
+import { asked, type EngineRequest, questionOf, remembered, slotsOn } from './slots.ts';
 
-export interface RunOptions {
+export interface RunOptions extends EngineRequest {
+  /** Output folder. */
   readonly out: string;
   readonly dataDir: string;
-  /** `auto`, or a name with an optional device; the suite's hint when absent. */
-  readonly engine?: string;
-  readonly workers?: number;
-  readonly threads?: number;
   readonly download: boolean;
   readonly signal: AbortSignal;
   readonly listener?: RunListener & { engine?(probe: EngineProbe, slots: number): void; planned?(plan: Plan): void };
   onData?(message: string, done: number, total: number): void;
   /** Sees what workers print. */
   onOutput?(text: string): void;
-  /** Where jobs run; processes of this machine unless given. */
-  executor?(settings: RunSettings, silenceMs: number): Executor;
+  /** The folder `out` unless given. */
+  readonly store?: Store;
+  /** Processes of this machine, which work in the folder `out`, unless given. */
+  readonly machines?: Machines;
 }
 
 export interface RunResult {
@@ -39,23 +42,6 @@ export interface RunResult {
   readonly records: readonly RampartRecord[];
   readonly failed: readonly Finished[];
   readonly probe: EngineProbe;
-}
-
-/** Memory that a worker should find, in bytes. */
-const WORKER_MEMORY = 1.5 * 2 ** 30;
-
-/** What each worker runs on. One thread per worker on a CPU unless asked: many small jobs then fill the machine, and the count does not depend on it. */
-export async function chooseSlots(suite: Suite, options: Pick<RunOptions, 'engine' | 'workers' | 'threads' | 'signal'>) {
-  const request = options.engine ?? suite.engine.name ?? 'auto';
-  const threads = options.threads ?? suite.engine.threads ?? 1;
-  const probe = await probeEngine(request, threads, options.signal);
-  const { name, device } = probe.info;
-  const engine: EngineRef = { name, device, threads: probe.info.threads };
-  const devices = request.includes(':') ? [device] : probe.devices.filter((d) => (d === 'cpu') === (device === 'cpu'));
-  const fitting = Math.max(1, Math.min(Math.floor(cpus().length / threads), Math.floor(totalmem() / WORKER_MEMORY)));
-  const workers = options.workers ?? suite.engine.workers ?? (device === 'cpu' ? fitting : devices.length);
-  const slots = Array.from({ length: workers }, (_, i): EngineRef => ({ ...engine, device: devices[i % devices.length] ?? device }));
-  return { engine, slots, probe };
 }
 
 /** Does two things at the same time. When one fails, or `signal` aborts, the other is stopped, and the first reason is thrown once both have ended. */
@@ -75,35 +61,76 @@ async function together<A, B>(
   return Promise.all(both);
 }
 
-/** Runs a suite; what the output folder already holds is reused. Throws before anything runs when data, engine or folder are not usable. */
-export async function runSuite(suite: Suite, registry: Registry, options: RunOptions): Promise<RunResult> {
-  const { out, dataDir, signal, listener } = options;
-  const store = new Store(out);
-  await store.prepare();
-  const [{ engine, slots, probe }, data] = await together(signal, [
-    (signal) => chooseSlots(suite, { ...options, signal }),
-    (signal) => prepareData(suite, registry, { dataDir, download: options.download, signal, onProgress: options.onData }),
-  ]);
-  listener?.engine?.(probe, slots.length);
-  const plan = planRun(suite, registry, data, engine);
-  listener?.planned?.(plan);
-  const revision = gitRevision();
-  const { plugins, keepExamples } = suite;
-  const settings: RunSettings = { out, dataDir, plugins, revision, batchSize: suite.engine.batchSize, keepExamples };
-  const silenceMs = suite.timeoutMinutes * 60_000;
-  const executor = options.executor?.(settings, silenceMs) ?? processExecutor(settings, { silenceMs, onOutput: options.onOutput });
-  await forgetFailures(store);
-  const provenanceNow = () => provenance(probe.info, revision);
-  const finished = await schedule({ plan, store, registry, executor, slots, provenance: provenanceNow, signal, listener }).finally(() =>
-    executor.close(),
-  );
-  await writeIndex(out, indexOf(suite, finished));
-  return { plan, finished, records: await readRun(out), failed: finished.filter((f) => f.state === 'failed'), probe };
+/** A run before its first job. */
+interface Prepared {
+  readonly probe: EngineProbe;
+  readonly plan: Plan;
+  /** What need not run, by id. */
+  readonly known: ReadonlyMap<string, RampartRecord>;
 }
 
-/** Failed records are tried again; the rest stays. */
-async function forgetFailures(store: Store): Promise<void> {
-  for (const { kind, key, status } of await readRecords(store.dir)) if (status === 'failed') await store.removeRecord(kind, key);
+/** Asks for the engine, loads the data, and compares the plan with what the store has. Where that is everything, an engine that an earlier run was told does. */
+async function prepare(
+  suite: Suite,
+  registry: Registry,
+  store: Store,
+  machines: Machines,
+  question: string,
+  options: RunOptions,
+): Promise<Prepared> {
+  const { dataDir, download, signal, onData: onProgress, listener } = options;
+  const ask = (signal: AbortSignal) => {
+    const { request, threads } = asked(suite, options);
+    return machines.probe(request, threads, signal);
+  };
+  const earlier = remembered(await store.index(), question);
+  const [first, data] = await together(signal, [
+    async (signal) => earlier ?? ask(signal),
+    (signal) => prepareData(suite, registry, { dataDir, download, signal, onProgress }),
+  ]);
+  const lacks = (planned: Planned, what: string) => listener?.note?.(`${what} are not there: ${nameOf(planned)} is done again`);
+  const planFor = async (probe: EngineProbe): Promise<Prepared> => {
+    const plan = planRun(suite, registry, data, engineIdentity(probe.info));
+    return { probe, plan, known: await reusable(plan, store, lacks) };
+  };
+  const prepared = await planFor(first);
+  const { plan, known } = prepared;
+  if (!earlier || known.size === plan.models.length + plan.cells.length) return prepared;
+  const probe = await ask(signal);
+  return isDeepStrictEqual(engineIdentity(probe.info), engineIdentity(first.info)) ? { probe, plan, known } : planFor(probe);
+}
+
+/** Runs a suite; what the output folder already holds is reused. Throws before anything runs when data, engine or folder are not usable. */
+export async function runSuite(suite: Suite, registry: Registry, options: RunOptions): Promise<RunResult> {
+  const { out, dataDir, signal, listener, onOutput } = options;
+  const onDamage = ({ what, reason }: Damage) => listener?.note?.(`${what}: ${reason}`);
+  const store = options.store ?? new FolderStore(out, { mend: true, onDamage });
+  const place = { out, dataDir, plugins: suite.plugins };
+  const machines = options.machines ?? localMachines(place, { silenceMs: suite.timeoutMinutes * 60_000, onOutput });
+  await store.prepare();
+  const question = await questionOf(suite, options);
+  const { probe, plan, known } = await prepare(suite, registry, store, machines, question, options);
+  const slots = slotsOn(probe, suite, options);
+  listener?.engine?.(probe, slots.length);
+  listener?.planned?.(plan);
+  const { engine, keepExamples } = suite;
+  const settings: RunSettings = { plugins: await putInputs(suite, store), batchSize: engine.batchSize, keepExamples };
+  const executor = machines.executor(settings);
+  const provenanceOf = (slot?: EngineRef) => provenance({ ...probe.info, ...slot });
+  const running = schedule({ plan, store, known, registry, executor, slots, provenance: provenanceOf, signal, listener });
+  const finished = await running.finally(() => executor.close());
+  const index = { ...indexOf(suite, finished), engine: { asked: question, probe } };
+  await store.writeIndex(index);
+  const made = finished.map((f) => f.record);
+  return { plan, finished, records: recordsOfRun(made, index), failed: finished.filter((f) => f.state === 'failed'), probe };
+}
+
+/** Puts into the store what jobs name by its hash: files of weights and of plug-ins. */
+async function putInputs(suite: Suite, store: Store): Promise<PluginFile[]> {
+  for (const { weights } of suite.models) await store.putArtifact(await readFile(weights));
+  const plugins: PluginFile[] = [];
+  for (const path of suite.plugins) plugins.push({ file: basename(path), hash: await store.putArtifact(await readFile(path)) });
+  return plugins;
 }
 
 /** What belongs to the suite, under its names. */

@@ -1,13 +1,18 @@
 /** Works through a plan: what is done is reused, what is ready runs on a free device, longest chain first, and a failure costs only what needs it. */
+import { setImmediate as everyoneReady, setTimeout as sleep } from 'node:timers/promises';
 import pLimit from 'p-limit';
-import { type Store, StoreError } from '../../records/folder-store.ts';
 import type { Provenance, RampartRecord } from '../../records/record.ts';
+import { type Store, StoreError } from '../../records/store.ts';
 import type { JobProgress } from '../job/context.ts';
-import { type Failure, failedCell, failedModel } from '../job/failures.ts';
+import { type Failure, failedRecord } from '../job/failures.ts';
 import type { EngineRef, Job } from '../job/job.ts';
 import type { Registry } from '../suite/registry.ts';
 import { type Executor, JobError } from './executor.ts';
-import { type Plan, type Planned, priorities } from './plan.ts';
+import { nameOf, type Plan, type Planned, priorities } from './plan.ts';
+import { jobOf, whole } from './reuse.ts';
+
+/** How often a run looks whether another one has done a job that both need. */
+const POLL_MS = 300;
 
 export type State = 'reused' | 'done' | 'failed';
 
@@ -16,17 +21,21 @@ export interface RunListener {
   started?(planned: Planned, device: string): void;
   progress?(planned: Planned, progress: JobProgress): void;
   finished?(planned: Planned, state: State, record: RampartRecord): void;
+  /** What a user should know, though the run goes on. */
+  note?(text: string): void;
 }
 
 export interface ScheduleOptions {
   readonly plan: Plan;
   readonly store: Store;
+  /** What need not run, by id. */
+  readonly known: ReadonlyMap<string, RampartRecord>;
   readonly registry: Registry;
   readonly executor: Executor;
   /** One engine per slot; slots differ in their device only. */
   readonly slots: readonly EngineRef[];
-  /** For the records of failures. */
-  readonly provenance: () => Provenance;
+  /** For the records of failures that no worker could write. */
+  readonly provenance: (slot?: EngineRef) => Provenance;
   readonly signal: AbortSignal;
   readonly listener?: RunListener;
 }
@@ -37,141 +46,150 @@ export interface Finished {
   readonly record: RampartRecord;
 }
 
+/** What came of an attempt at a job. */
+type Attempt =
+  | { readonly is: 'record'; readonly state: State; readonly record: RampartRecord }
+  | { readonly is: 'failure'; readonly error: Failure; readonly provenance: Provenance }
+  | { readonly is: 'elsewhere' };
+
 /** Resolves with every job of the plan in its order. Rejects when the store fails, or with the reason of `signal`, after the running jobs have ended. */
 export async function schedule(options: ScheduleOptions): Promise<Finished[]> {
-  const order: Planned[] = [...options.plan.models, ...options.plan.cells];
-  const finished = await new Schedule(options, order).run();
-  return order.flatMap(({ id }) => finished.get(id) ?? []);
+  return new Schedule(options).run();
 }
 
 class Schedule {
   readonly #options: ScheduleOptions;
-  readonly #order: readonly Planned[];
   readonly #priority: ReadonlyMap<string, number>;
   readonly #limit: ReturnType<typeof pLimit>;
   readonly #free: EngineRef[];
-  readonly #ready: { planned: Planned; job: Job }[] = [];
+  /** Jobs that wait for a slot. */
+  readonly #ready = new Map<Planned, (slot: EngineRef) => Promise<void>>();
+  readonly #outcomes = new Map<string, Promise<Finished>>();
   readonly #finished = new Map<string, Finished>();
-  readonly #missing = new Map<string, Set<string>>();
   readonly #abort = new AbortController();
 
-  constructor(options: ScheduleOptions, order: readonly Planned[]) {
+  constructor(options: ScheduleOptions) {
     this.#options = options;
-    this.#order = order;
     this.#priority = priorities(options.plan);
     this.#limit = pLimit(options.slots.length);
     this.#free = [...options.slots];
-    for (const planned of order) this.#missing.set(planned.id, new Set(planned.needs));
   }
 
-  async run(): Promise<Map<string, Finished>> {
-    const { signal } = this.#options;
+  async run(): Promise<Finished[]> {
+    const { signal, plan } = this.#options;
     const stop = () => this.#abort.abort(signal.reason);
     signal.addEventListener('abort', stop);
     if (signal.aborted) stop();
-    try {
-      await this.#startAll(this.#order.filter(({ id }) => this.#missing.get(id)?.size === 0));
-      this.#abort.signal.throwIfAborted();
-      return this.#finished;
-    } finally {
-      signal.removeEventListener('abort', stop);
-    }
+    // a plan names what a job needs before the job
+    for (const planned of [...plan.models, ...plan.cells]) this.#outcomes.set(planned.id, this.#outcome(planned));
+    const ended = await Promise.allSettled(this.#outcomes.values());
+    signal.removeEventListener('abort', stop);
+    this.#abort.signal.throwIfAborted();
+    return ended.flatMap((e) => (e.status === 'fulfilled' ? [e.value] : []));
   }
 
-  /** Everything that could start now, and in turn whatever that makes possible. Never rejects: a fatal error aborts the rest. */
-  async #startAll(planned: readonly Planned[]): Promise<void> {
+  /** Waits for what the job needs, and does it unless that is known to be unnecessary or impossible. Whatever it throws ends the run. */
+  async #outcome(planned: Planned): Promise<Finished> {
     try {
-      // all are looked up before any runs: the first to be found must not take a slot from a longer one
-      const waiting = await Promise.all(planned.map(async (p) => ({ planned: p, known: await this.#lookUp(p) })));
-      for (const { planned: p, known } of waiting) if (!known) this.#ready.push({ planned: p, job: this.#jobOf(p) });
-      const stop = (error: unknown) => this.#abort.abort(error);
-      // each on its own, so that the run ends when the last running job has
-      await Promise.all(waiting.map(({ planned: p, known }) => (known ? known(p) : this.#takeTurn()).catch(stop)));
+      const needs = await Promise.all(planned.needs.map((id) => this.#outcomes.get(id)));
+      this.#abort.signal.throwIfAborted();
+      const known = this.#options.known.get(planned.id);
+      if (known) return this.#finish(planned, 'reused', known);
+      const job = jobOf(planned, (id) => this.#finished.get(id)?.record);
+      const failed = needs.find((need) => need?.state === 'failed');
+      if (failed) return await this.#fail(planned, job, dependency(failed), this.#options.provenance());
+      return await this.#perform(planned, job);
     } catch (error) {
       this.#abort.abort(error);
+      throw error;
     }
   }
 
-  /** What is known of a job without running it: that it is done, or that it cannot be. */
-  async #lookUp(planned: Planned): Promise<((p: Planned) => Promise<void>) | undefined> {
+  async #perform(planned: Planned, job: Job): Promise<Finished> {
+    for (let told = false; ; told = true) {
+      const attempt = await this.#inSlot(planned, (slot) => this.#attempt(planned, job, slot));
+      if (attempt.is === 'record') return this.#finish(planned, attempt.state, attempt.record);
+      if (attempt.is === 'failure') return this.#fail(planned, job, attempt.error, attempt.provenance);
+      if (!told) this.#options.listener?.note?.(`${nameOf(planned)} is being done by another run in this folder: waiting for it`);
+      await sleep(POLL_MS, undefined, { signal: this.#abort.signal });
+    }
+  }
+
+  /** Runs `body` once a slot is free and no job with more work behind it waits. */
+  #inSlot<T>(planned: Planned, body: (slot: EngineRef) => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const failed = (error: unknown) => {
+        this.#abort.abort(error); // before the slot is free, or another job would start
+        reject(error);
+      };
+      this.#ready.set(planned, (slot) => body(slot).then(resolve, failed));
+      // a turn is not always of the one who asked for it, but there are as many as ask
+      void this.#limit(async () => {
+        await everyoneReady(); // at this moment, not only the first of them to say so
+        const first = this.#longest();
+        const start = this.#ready.get(first);
+        this.#ready.delete(first);
+        const slot = this.#free.pop() as EngineRef;
+        await start?.(slot);
+        this.#free.push(slot);
+      });
+    });
+  }
+
+  #longest(): Planned {
+    const behind = ({ id }: Planned) => this.#priority.get(id) ?? 0;
+    return [...this.#ready.keys()].reduce((a, b) => (behind(b) > behind(a) ? b : a));
+  }
+
+  /** Does the job unless another run does it, or has done it since this one began. */
+  async #attempt(planned: Planned, job: Job, slot: EngineRef): Promise<Attempt> {
     this.#abort.signal.throwIfAborted();
-    const job = this.#jobOf(planned);
-    const failed = planned.needs.map((id) => this.#finished.get(id)).find((f) => f?.state === 'failed');
-    if (failed) {
-      const what = failed.planned.kind === 'model' ? 'model' : 'cell';
-      const message = `${what} ${describe(failed.planned)} failed: ${failed.record.error?.message ?? 'no reason given'}`;
-      return (p) => this.#fail(p, job, { kind: 'dependency', message });
+    const { store } = this.#options;
+    const claim = await store.claim(job.kind, job.key);
+    if (!claim) return { is: 'elsewhere' };
+    try {
+      const known = await whole(await store.record(job.kind, job.key), store);
+      return known ? { is: 'record', state: 'reused', record: known } : await this.#execute(planned, job, slot);
+    } finally {
+      await claim.release();
     }
-    const known = await this.#options.store.record(job.kind, job.key);
-    return known?.status === 'done' ? (p) => this.#finish(p, 'reused', known) : undefined;
   }
 
-  /** Waits for a slot, and does what follows from the job that ran in it. */
-  async #takeTurn(): Promise<void> {
-    const outcome = await this.#limit(() => this.#runNext());
-    // outside the slot, which is free for others by now
-    if (outcome?.error) await this.#fail(outcome.planned, outcome.job, outcome.error);
-    else if (outcome?.record) await this.#finish(outcome.planned, 'done', outcome.record);
-  }
-
-  #jobOf(planned: Planned): Job {
-    if (planned.kind === 'model') return planned.job;
-    const record = (id: string) => this.#finished.get(id)?.record;
-    const weightsHash = (key: string) => {
-      const model = record(key);
-      return model?.kind === 'model' ? model.weightsHash : '';
-    };
-    return planned.job(weightsHash, (id) => record(id)?.key ?? '');
-  }
-
-  /** The job that is ready with the most work behind it has its turn: not always the one that asked for the slot. */
-  async #runNext(): Promise<{ planned: Planned; job: Job; error?: Failure; record?: RampartRecord } | undefined> {
-    const weight = ({ planned }: { planned: Planned }) => this.#priority.get(planned.id) ?? 0;
-    this.#ready.sort((a, b) => weight(b) - weight(a));
-    const next = this.#ready.shift();
-    if (!next || this.#abort.signal.aborted) return undefined;
-    const { planned, job } = next;
-    const { executor, store, listener } = this.#options;
-    const slot = this.#free.pop() as EngineRef;
+  async #execute(planned: Planned, job: Job, slot: EngineRef): Promise<Attempt> {
+    const { executor, store, listener, provenance } = this.#options;
     listener?.started?.(planned, slot.device);
     try {
-      await executor.run(job, slot, this.#abort.signal, (progress) => listener?.progress?.(planned, progress));
+      await executor.run(job, slot, this.#abort.signal, {
+        progress: (progress) => listener?.progress?.(planned, progress),
+        note: (text) => listener?.note?.(text),
+      });
     } catch (cause) {
-      if (!(cause instanceof JobError) || cause.fatal) {
-        const error = cause instanceof JobError ? new StoreError(cause.message, { cause }) : cause;
-        this.#abort.abort(error); // before the slot is free, or another job would start
-        throw error;
-      }
-      return { ...next, error: { kind: cause.kind, message: cause.message } };
-    } finally {
-      this.#free.push(slot);
+      if (!(cause instanceof JobError)) throw cause;
+      if (cause.fatal) throw new StoreError(cause.message, { cause });
+      const { kind, message } = cause;
+      return { is: 'failure', error: { kind, message }, provenance: cause.provenance ?? provenance(slot) };
     }
     const record = await store.record(job.kind, job.key);
-    if (record?.status !== 'done') return { ...next, error: { kind: 'error', message: 'the worker wrote no record' } };
-    return { ...next, record };
+    if (record) return { is: 'record', state: record.status, record };
+    return { is: 'failure', error: { kind: 'error', message: 'the worker wrote no record' }, provenance: provenance(slot) };
   }
 
-  async #fail(planned: Planned, job: Job, error: Failure): Promise<void> {
-    const { registry, store, provenance } = this.#options;
-    const record = job.kind === 'model' ? failedModel(job, registry, error, provenance()) : failedCell(job, registry, error, provenance());
+  async #fail(planned: Planned, job: Job, error: Failure, provenance: Provenance): Promise<Finished> {
+    const { registry, store } = this.#options;
+    const record = failedRecord(job, registry, error, provenance);
     await store.writeRecord(record);
-    await this.#finish(planned, 'failed', record);
+    return this.#finish(planned, 'failed', record);
   }
 
-  /** Notes the outcome and starts what waited for it. */
-  async #finish(planned: Planned, state: State, record: RampartRecord): Promise<void> {
-    this.#finished.set(planned.id, { planned, state, record });
+  #finish(planned: Planned, state: State, record: RampartRecord): Finished {
+    const finished = { planned, state, record };
+    this.#finished.set(planned.id, finished);
     this.#options.listener?.finished?.(planned, state, record);
-    const next = this.#order.filter(({ id, needs }) => {
-      if (!needs.includes(planned.id)) return false;
-      const missing = this.#missing.get(id);
-      missing?.delete(planned.id);
-      return missing?.size === 0;
-    });
-    await this.#startAll(next);
+    return finished;
   }
 }
 
-function describe(planned: Planned): string {
-  return planned.kind === 'model' ? planned.job.name : `${planned.label} on ${planned.model.job.name}`;
+function dependency({ planned, record }: Finished): Failure {
+  const message = `${planned.kind} ${nameOf(planned)} failed: ${record.error?.message ?? 'no reason given'}`;
+  return { kind: 'dependency', message };
 }

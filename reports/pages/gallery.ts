@@ -1,8 +1,6 @@
 /** The gallery of adversarial examples: pictures made from the arrays that a run kept beside its cells. */
 import { PNG } from 'pngjs';
-import { RampartError } from '../../errors.ts';
-import { type Examples, parseExamples } from '../../records/examples.ts';
-import { LIMITS, readPlain } from '../../records/plain-file.ts';
+import type { Examples } from '../../records/examples.ts';
 import { type CellRecord, indicesOf } from '../../records/record.ts';
 import type { Files } from '../formats/files.ts';
 import { radius } from '../formats/format.ts';
@@ -54,31 +52,17 @@ export function panels(clean: Float32Array, adversarial: Float32Array, [h, w, c]
   return PNG.sync.write(png, { deflateLevel: 9, deflateStrategy: 3, filterType: 4 });
 }
 
-/** Told of a file that cannot be shown: its path below the folder of the run, and the reason. */
-export type LeftOut = (file: string, reason: string) => void;
+/** What a run kept of a cell, if it did. */
+export type ExamplesOf = (cell: CellRecord) => Promise<Examples | undefined>;
 
-/** The gallery of one model, its pictures added to `files`; empty where the run kept no examples. Examples that cannot be shown are left out. */
-export async function galleryOf(model: ModelView, artifacts: string | undefined, files: Files, leftOut: LeftOut): Promise<GalleryItem[]> {
-  if (!artifacts) return [];
+/** The gallery of one model, its pictures added to `files`; empty where the run kept no examples. */
+export async function galleryOf(model: ModelView, examplesOf: ExamplesOf, files: Files): Promise<GalleryItem[]> {
   const items: GalleryItem[] = [];
   for (const cell of model.cells.filter(isDone)) {
-    const examples = await examplesOf(cell, artifacts, leftOut);
+    const examples = await examplesOf(cell);
     if (examples) items.push(...cellGallery(model, cell, examples, files));
   }
   return items;
-}
-
-async function examplesOf(cell: CellRecord, artifacts: string, leftOut: LeftOut): Promise<Examples | undefined> {
-  const file = `cells/${cell.key}.examples.safetensors`;
-  try {
-    return parseExamples(await readPlain(artifacts, file, LIMITS.examples), cell);
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return undefined;
-    if (!(error instanceof RampartError) && code === undefined) throw error;
-    leftOut(file, message);
-    return undefined;
-  }
 }
 
 function cellGallery(model: ModelView, cell: CellRecord, examples: Examples, files: Files): GalleryItem[] {

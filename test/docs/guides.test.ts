@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
-import { readRecords } from '../../records/folder-store.ts';
+import { FolderStore } from '../../records/folder-store.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 // outside of the package and of any project: a plug-in needs nothing beside it
@@ -30,7 +30,11 @@ async function run(suite: string) {
       encoding: 'utf8',
     },
   );
-  return { status: ended.status, output: ended.stdout + ended.stderr, records: ended.status === 0 ? await readRecords(out) : [] };
+  return {
+    status: ended.status,
+    output: ended.stdout + ended.stderr,
+    records: ended.status === 0 ? await new FolderStore(out).records() : [],
+  };
 }
 
 const guides = [

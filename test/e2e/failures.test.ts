@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { readRecords } from '../../records/folder-store.ts';
+import { FolderStore } from '../../records/folder-store.ts';
 import { mountProblem, smallDisk } from '../harness/folders.ts';
 import { filesBelow, put, rampart, started, workFolder } from './cli.ts';
 
@@ -51,7 +51,7 @@ test('attacks that throw, cheat, die or want too much memory cost their own cell
   const { code, output } = await run.ended;
   expect(code, output).toBe(1);
   expect(run.alive()).toBe(false);
-  const cells = (await readRecords(out)).filter((r) => r.kind === 'cell');
+  const cells = (await new FolderStore(out).records()).filter((r) => r.kind === 'cell');
   const errors = Object.fromEntries(cells.map((c) => [c.attack.name, c.error]));
   expect(errors.fgsm).toBeUndefined();
   expect(errors.throws?.kind).toBe('error');

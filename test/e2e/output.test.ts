@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { readRecords } from '../../records/folder-store.ts';
+import { FolderStore } from '../../records/folder-store.ts';
 import { main, put, workFolder } from './cli.ts';
 
 const SUITE = `
@@ -29,7 +29,7 @@ async function runInto(stdout: number | 'pipe', read: (stream: NodeJS.ReadableSt
   });
   if (child.stdout) read(child.stdout as never);
   const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
-  return { code, errors, records: (await readRecords(out)).length, site: existsSync(join(out, 'site/index.html')) };
+  return { code, errors, records: (await new FolderStore(out).records()).length, site: existsSync(join(out, 'site/index.html')) };
 }
 
 test('a reader that has seen enough stops no run', { timeout: 100_000 }, async () => {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { comparable, readRecords } from '../../records/folder-store.ts';
+import { FolderStore } from '../../records/folder-store.ts';
+import { comparable } from '../../records/store.ts';
 import { filesBelow, put, rampart, started, until, workFolder } from './cli.ts';
 
 /** Three epochs, and attacks that take many batches. */
@@ -19,7 +20,7 @@ keepExamples: 2
 /** Two models; clean accuracy and `square` of each; `transfer` to the one that is no source. */
 const JOBS = 2 + 4 + 1;
 
-const contents = async (out: string) => (await readRecords(out)).map(comparable);
+const contents = async (out: string) => (await new FolderStore(out).records()).map(comparable);
 const holds = (out: string, pattern: RegExp) => filesBelow(out).some((file) => pattern.test(file));
 const aTraining = /models.*checkpoint\.bin$/;
 const anAttack = /cells.*checkpoint\.bin$/;

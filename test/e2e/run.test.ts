@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { readRecords, Store } from '../../records/folder-store.ts';
+import { FolderStore } from '../../records/folder-store.ts';
 import { filesBelow, put, rampart, started, workFolder } from './cli.ts';
 
 const golden = fileURLToPath(new URL('../golden/model.safetensors', import.meta.url));
@@ -35,7 +35,7 @@ test('a whole run: records, examples, site, table, and the site again', { timeou
   expect(output).toMatch('left out: transfer on borrowed: it would transfer from itself');
   expect(output).toMatch(/^model +rank +clean +.*worst case/m);
 
-  const records = await readRecords(out);
+  const records = await new FolderStore(out).records();
   const models = records.filter((r) => r.kind === 'model');
   const cells = records.filter((r) => r.kind === 'cell');
   const model = (name: string) => models.find((m) => m.name === name);
@@ -49,7 +49,7 @@ test('a whole run: records, examples, site, table, and the site again', { timeou
   expect(model('borrowed')?.extraData).toBe(true);
   expect(model('borrowed')?.arch.parameters).toBe(78_042);
   // the weights of a pretrained model are kept with the run, byte for byte
-  expect(await new Store(out).weights(model('borrowed')?.key ?? '')).toEqual(readFileSync(golden));
+  expect(await new FolderStore(out).artifact(model('borrowed')?.weightsHash ?? '')).toEqual(readFileSync(golden));
 
   // 3 clean cells; pgd on 3 models and transfer on 2, at three radii each
   expect(cells.length).toBe(3 + 9 + 6);
@@ -97,5 +97,5 @@ test('a renamed defense keeps its record and is shown under its new name', { tim
   );
   expect(renamed.output).toMatch('3 of 3 jobs were there already');
   expect(renamed.output).toMatch(/^undefended /m);
-  expect((await readRecords(out)).filter((r) => r.kind === 'model').map((m) => m.name)).toEqual(['standard']);
+  expect((await new FolderStore(out).records()).filter((r) => r.kind === 'model').map((m) => m.name)).toEqual(['standard']);
 });

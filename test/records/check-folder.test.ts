@@ -147,22 +147,22 @@ it('refuses a result that is there already under another key', async () => {
   ]);
 });
 
-it('checks weights against the hash in the record', async () => {
-  const model = records.find((r) => r.kind === 'model') as ModelRecord;
-  await put(`models/${model.key}/weights.safetensors`, 'not these');
-  expect((await refusals())[0]).toMatchObject({
-    file: `models/${model.key}/weights.safetensors`,
-    reason: expect.stringMatching(/^expected SHA-256 [0-9a-f]{64} of the record, got [0-9a-f]{64}$/),
-  });
+it('checks weights against their name, and that they are of a model', async () => {
   const weights = Buffer.from('these');
   const hash = createHash('sha256').update(weights).digest('hex');
+  await put(`artifacts/${hash}`, weights);
+  expect(await refusals()).toEqual([{ file: `artifacts/${hash}`, reason: 'no weights of a model that is here' }]);
+  const model = records.find((r) => r.kind === 'model') as ModelRecord;
   for (const r of records) {
     if (r.kind === 'model' && r.key === model.key) r.weightsHash = hash;
     if (r.kind === 'cell' && r.model.key === model.key) r.model.weightsHash = hash;
     await put(placeOf(r), JSON.stringify(r));
   }
-  await put(`models/${model.key}/weights.safetensors`, weights);
   expect(await refusals()).toEqual([]);
+  await put(`artifacts/${hash}`, 'not these');
+  expect(await refusals()).toEqual([
+    { file: `artifacts/${hash}`, reason: expect.stringMatching(/^expected SHA-256 [0-9a-f]{64} of its name, got [0-9a-f]{64}$/) },
+  ]);
 });
 
 it('refuses a model whose data set has other contents under the same name', async () => {

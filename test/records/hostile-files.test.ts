@@ -1,11 +1,12 @@
 /** Files that no run wrote: `validate-results` refuses each by its reason, and never shows what is in it. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { type Entry, writeSafetensors } from '../../models/safetensors.ts';
 import { validateResults } from '../../records/check-folder.ts';
 import { parseExamples } from '../../records/examples.ts';
+import { FolderStore } from '../../records/folder-store.ts';
 import { LIMITS, readPlain } from '../../records/plain-file.ts';
 import type { CellRecord, ModelRecord, RampartRecord } from '../../records/record.ts';
 import { nesting } from '../../records/record-file.ts';
@@ -86,7 +87,7 @@ test('pipes are refused without waiting for a writer', { timeout: 10_000 }, asyn
 test.each([
   ['record', () => placeOf(cell)],
   ['examples', () => examplesOf(cell)],
-  ['weights', () => `models/${model.key}/weights.safetensors`],
+  ['weights', () => `artifacts/${model.weightsHash}`],
 ] as const)('a %s file beyond its limit is refused unread', async (kind, place) => {
   truncateSync(put(place(), ''), LIMITS[kind] + 1);
   expect((await reasons())[place()]).toBe(`expected at most ${LIMITS[kind]} bytes, got ${LIMITS[kind] + 1}`);
@@ -195,7 +196,8 @@ test.each(MISFITS)('examples with %s are refused, and left out of the site under
   const refused = await reasons();
   expect(refused).toEqual({ [examplesOf(cell)]: expect.stringMatching(reason) });
   const left: Record<string, string> = {};
-  const site = await buildSite(records, { artifacts: dir, onLeftOut: (file, why) => Object.assign(left, { [file]: why }) });
+  const store = new FolderStore(dir, { onDamage: ({ what, reason: why }) => Object.assign(left, { [relative(dir, what)]: why }) });
+  const site = await buildSite(records, { examples: (c) => store.examples(c) });
   expect(left).toEqual(refused);
   expect(site.paths()).toContain('index.html');
 });
@@ -204,7 +206,7 @@ test('examples that a run wrote are taken and shown', async () => {
   put(examplesOf(cell), examples());
   expect(await reasons()).toEqual({});
   expect(parseExamples(examples(), cell)).toMatchObject({ shape: [4, 4, 3] });
-  const site = await buildSite(records, { artifacts: dir });
+  const site = await buildSite(records, { examples: (c) => new FolderStore(dir).examples(c) });
   expect(site.paths().filter((path) => path.startsWith('gallery/'))).toHaveLength(2);
 });
 

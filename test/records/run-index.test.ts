@@ -1,40 +1,44 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { Store } from '../../records/folder-store.ts';
-import { readRun } from '../../records/run-index.ts';
-import { freshFolder } from '../harness/folders.ts';
-import { doneRecord } from '../harness/records.ts';
-import { planFor } from '../harness/run/plans.ts';
+import type { RampartRecord } from '../../records/record.ts';
+import { type RunIndex, recordsOfRun, showable } from '../../records/run-index.ts';
+import { syntheticRecords } from '../reports/synthetic.ts';
 
-async function twoModels() {
-  const { plan, registry } = await planFor();
-  const store = new Store(freshFolder());
-  const records = plan.models.map((m) => doneRecord(m.job, registry));
-  for (const record of records) await store.writeRecord(record);
-  const keys = records.map((r) => r.key);
-  const index = (entries: unknown[]) => {
-    const suite = { name: 's', title: 'S', description: '', file: 's.yml' };
-    writeFileSync(join(store.dir, 'run.json'), JSON.stringify({ suite, records: entries }));
+const records = syntheticRecords({ models: 2, n: 50, attacks: ['pgd'] });
+const models = records.filter((r) => r.kind === 'model');
+const suite = { name: 's', title: 'S', description: '', file: 's.yml' };
+const keysOf = (all: readonly RampartRecord[]) => all.map((r) => r.key);
+
+test('without an index, all records are shown', () => {
+  expect(recordsOfRun(records, undefined)).toEqual(records);
+});
+
+test('records are those of the last run, in its order, under its names and on its test set', () => {
+  const [cell] = records.filter((r) => r.kind === 'cell' && r.attack.label === 'pgd');
+  const index: RunIndex = {
+    suite,
+    records: [
+      { kind: 'cell', key: cell?.key ?? '', model: 'renamed', attack: 'pgd steps=5' },
+      { kind: 'model', key: models[1]?.key ?? '', model: 'renamed', data: { hash: 'longer', test: 80 } },
+      { kind: 'model', key: 'gone', model: 'gone' },
+    ],
   };
-  return { dir: store.dir, keys, index };
-}
-
-test('a folder without an index gives all its records', async () => {
-  const { dir } = await twoModels();
-  expect((await readRun(dir)).length).toBe(2);
-});
-
-test('records are those of the last run, in its order, under its names and on its test set', async () => {
-  const { dir, keys, index } = await twoModels();
-  index([{ kind: 'model', key: keys[1], model: 'renamed', data: { hash: 'longer', test: 80 } }]);
-  const [only, ...rest] = await readRun(dir);
+  const [first, second, ...rest] = recordsOfRun(records, index);
   expect(rest).toEqual([]);
-  expect(only).toMatchObject({ key: keys[1], name: 'renamed', dataset: { hash: 'longer', test: 80, train: 300 } });
+  expect(first).toMatchObject({ key: cell?.key, model: { name: 'renamed' }, attack: { label: 'pgd steps=5' } });
+  expect(second).toMatchObject({
+    key: models[1]?.key,
+    name: 'renamed',
+    dataset: { hash: 'longer', test: 80, train: models[1]?.dataset.train },
+  });
 });
 
-test('an index of another version is refused with the way out', async () => {
-  const { dir, index } = await twoModels();
-  index([{ what: 1 }]);
-  await expect(readRun(dir)).rejects.toThrow(/run\.json is not an index of this version; run the suite again/);
+test('cells without their model, and wrappers without what they wrap with all their cells, are not shown', () => {
+  const [base, wrapper] = models as [RampartRecord, RampartRecord];
+  const wrapped = records.map((r) => (r.key === wrapper.key ? { ...r, wraps: base.key } : r)) as RampartRecord[];
+  expect(showable(wrapped).orphans).toEqual([]);
+  const { shown, orphans } = showable(wrapped.filter((r) => r.key !== base.key));
+  expect(shown).toEqual([]);
+  expect(orphans.length).toBe(wrapped.length - 1);
+  const less = showable(wrapped.filter((r) => r.key !== wrapper.key));
+  expect(keysOf(less.orphans)).toEqual(keysOf(wrapped.filter((r) => r.kind === 'cell' && r.model.key === wrapper.key)));
 });

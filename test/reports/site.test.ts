@@ -1,11 +1,11 @@
 /** The site as files: complete, the same every time, and nothing but text from the records. */
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { writeSafetensors } from '../../models/safetensors.ts';
+import { FolderStore } from '../../records/folder-store.ts';
 import type { RampartRecord } from '../../records/record.ts';
 import type { Files } from '../../reports/formats/files.ts';
 import { panels } from '../../reports/pages/gallery.ts';
@@ -209,7 +209,9 @@ describe('the gallery', () => {
     if (cell?.kind !== 'cell') throw new Error('no broken example in the synthetic records');
     const id = cell.outcomes.robust.indexOf('0');
     const image = (value: number) => ({ shape: [1, 2, 2, 3], data: new Float32Array(12).fill(value) });
-    const bytes = writeSafetensors(
+    const store = new FolderStore(join(folder, 'run'));
+    await store.writeExamples(
+      cell.key,
       new Map([
         ['ids', { shape: [1], data: Float32Array.from([id]) }],
         ['clean', image(0.5)],
@@ -217,11 +219,9 @@ describe('the gallery', () => {
         ['confidences', { shape: [1], data: Float32Array.from([0.875]) }],
       ]),
     );
-    await mkdir(join(folder, 'run', 'cells'), { recursive: true });
-    await writeFile(join(folder, 'run', 'cells', `${cell.key}.examples.safetensors`), bytes);
     // the cell is of the images 7, 8 ...: an example's place among the outcomes is not its image
     const moved = records.map((r) => (r === cell ? { ...cell, indices: cell.outcomes.labels.map((_, i) => 7 + i) } : r));
-    const site = await buildSite(moved, { artifacts: join(folder, 'run') });
+    const site = await buildSite(moved, { examples: (c) => store.examples(c) });
     const page = String(site.get('models/trades.html'));
     expect(page).toContain(`src="../gallery/${cell.key}-${id + 7}.png"`);
     expect(page).toContain(`image ${id + 7},`);

@@ -3,8 +3,9 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { JobProgress } from '../../job/context.ts';
+import type { Provenance } from '../../../records/record.ts';
 import type { Failure } from '../../job/failures.ts';
+import type { JobListener } from '../executor.ts';
 import type { Assignment, Message } from './messages.ts';
 
 export interface ProcessOptions {
@@ -18,6 +19,8 @@ export interface ProcessOptions {
 export interface Answer {
   readonly last: Message;
   readonly begun: boolean;
+  /** Of the worker, where it got so far as to tell. */
+  readonly provenance?: Provenance;
 }
 
 interface End {
@@ -70,7 +73,7 @@ export class WorkerProcess {
    * Gives it one assignment and waits for its last word; unless that is that it stays, for its end too.
    * Rejects with the reason of `signal`.
    */
-  async ask(assignment: Assignment, signal: AbortSignal, onProgress: (progress: JobProgress) => void): Promise<Answer> {
+  async ask(assignment: Assignment, signal: AbortSignal, listener: JobListener): Promise<Answer> {
     if (signal.aborted) await this.end();
     signal.throwIfAborted();
     const { silenceMs } = this.#options;
@@ -85,6 +88,7 @@ export class WorkerProcess {
     };
     let watch = setTimeout(tooQuiet, silenceMs);
     let lastWord: Message | undefined;
+    let provenance: Provenance | undefined;
     let onMessage: (message: Message) => void = () => undefined;
     const stays = new Promise<void>((resolve) => {
       onMessage = (message) => {
@@ -92,10 +96,10 @@ export class WorkerProcess {
         clearTimeout(watch);
         watch = setTimeout(tooQuiet, silenceMs);
         if (message.type === 'sign') {
-          if (message.progress) onProgress(message.progress);
-          return;
-        }
-        lastWord = message;
+          if (message.progress) listener.progress?.(message.progress);
+        } else if (message.type === 'note') listener.note?.(message.text);
+        else if (message.type === 'started') provenance = message.provenance;
+        else lastWord = message;
         if (message.type === 'done' && message.stays) resolve();
       };
     });
@@ -107,10 +111,11 @@ export class WorkerProcess {
     clearTimeout(watch);
     signal.removeEventListener('abort', abort);
     child.off('message', onMessage);
-    if (lastWord) return { last: lastWord, begun };
+    if (lastWord) return { last: lastWord, begun, provenance };
     signal.throwIfAborted();
-    if (silent) return { last: failed('timeout', `no sign of life for ${Math.round(silenceMs / 1000)} s; the worker was ended`), begun };
-    return { last: died(end as End, this.#output, memoryKills() > killsBefore), begun };
+    if (silent)
+      return { last: failed('timeout', `no sign of life for ${Math.round(silenceMs / 1000)} s; the worker was ended`), begun, provenance };
+    return { last: died(end as End, this.#output, memoryKills() > killsBefore), begun, provenance };
   }
 
   /** Ends it at once: whoever asks this has no more use for what it does. */

@@ -1,19 +1,15 @@
-/** A process that does one job after another: starts the engine, trains or attacks, writes to the store, and reports to its parent. */
-import type { Dataset } from '../../../datasets/dataset.ts';
+/** A process that does one job after another: starts the engine, performs what it is given, and reports to its parent. */
 import { chooseEngine } from '../../../engines/choose.ts';
-import type { EngineInfo } from '../../../engines/engine.ts';
-import { RampartError } from '../../../errors.ts';
-import { Store, StoreError } from '../../../records/folder-store.ts';
+import { FolderStore } from '../../../records/folder-store.ts';
+import { StoreError } from '../../../records/store.ts';
 import { tf } from '../../../tensor/tf.ts';
-import { BudgetError } from '../../evaluate/checks.ts';
-import type { JobProgress } from '../../job/context.ts';
-import { loadData } from '../../job/data.ts';
-import type { Failure } from '../../job/failures.ts';
-import { type DataRef, engineRequest } from '../../job/job.ts';
-import { forgetPeakMemory } from '../../job/provenance.ts';
-import { runCell } from '../../job/run-cell.ts';
-import { runModel } from '../../job/run-model.ts';
-import { loadRegistry, type Registry } from '../../suite/registry.ts';
+import type { JobContext, JobProgress } from '../../job/context.ts';
+import { folderData } from '../../job/data.ts';
+import { failureOf } from '../../job/failures.ts';
+import { engineRequest } from '../../job/job.ts';
+import { perform } from '../../job/perform.ts';
+import { loadPlugins } from '../../job/plugins.ts';
+import { forgetPeakMemory, provenance } from '../../job/provenance.ts';
 import type { Assignment, Message } from './messages.ts';
 
 const SIGN_EVERY_MS = 200;
@@ -43,20 +39,20 @@ function report(progress?: JobProgress): void {
 
 /** What a worker keeps from one job to the next. */
 interface Tools {
-  readonly info: EngineInfo;
-  readonly registry: Registry;
+  readonly context: JobContext;
   /** Bytes of this process before its first job. */
   readonly memory: number;
 }
 let tools: Promise<Tools> | undefined;
-let held: { readonly identity: string; readonly data: Dataset } | undefined;
 
-type JobAssignment = Extract<Assignment, { do: 'job' }>;
-
-async function prepare({ engine, settings }: JobAssignment): Promise<Tools> {
+async function prepare({ engine, settings, place }: Extract<Assignment, { do: 'job' }>): Promise<Tools> {
   const { info } = await chooseEngine(engineRequest(engine), { threads: engine.threads });
-  const registry = await loadRegistry(settings.plugins);
-  return { info, registry, memory: process.memoryUsage.rss() };
+  const onDamage = ({ what, reason }: { what: string; reason: string }) => void tell({ type: 'note', text: `${what}: ${reason}` });
+  const store = new FolderStore(place.out, { mend: true, onDamage });
+  const registry = await loadPlugins(settings.plugins, place.plugins, store);
+  const { signal } = new AbortController();
+  const data = folderData(registry, place.dataDir, signal);
+  return { context: { settings, registry, store, engine: info, data, signal, report }, memory: process.memoryUsage.rss() };
 }
 
 async function work(assignment: Assignment): Promise<Message> {
@@ -64,21 +60,14 @@ async function work(assignment: Assignment): Promise<Message> {
     const { engine, info, why } = await chooseEngine(assignment.request, { threads: assignment.threads });
     return { type: 'probed', probe: { info, devices: await engine.devices(), why } };
   }
-  const { job, settings } = assignment;
   tools ??= prepare(assignment);
-  const { info, registry, memory } = await tools;
+  const { context, memory } = await tools;
+  await tell({ type: 'started', provenance: provenance(context.engine) });
   const before = tensorsHeld();
   const forgotten = forgetPeakMemory();
-  const { signal } = new AbortController();
-  const testData = async (ref: DataRef) => {
-    const identity = JSON.stringify([ref.plugin, ref.test]);
-    if (held?.identity !== identity) held = { identity, data: await loadData(ref, 'test', registry, settings.dataDir, signal) };
-    return held.data;
-  };
-  const context = { settings, registry, store: new Store(settings.out), engine: info, signal, testData, report };
-  await (job.kind === 'model' ? runModel(job, context) : runCell(job, context));
-  const stays = !assignment.alone && forgotten && isSmall(memory) && tensorsHeld() === before && !registry.handedOutForeign;
-  return { type: 'done', stays };
+  const { status } = await perform(assignment.job, context);
+  const clean = status === 'done' && forgotten && isSmall(memory) && tensorsHeld() === before;
+  return { type: 'done', stays: clean && !assignment.alone && !context.registry.handedOutForeign };
 }
 
 /** In bytes. What a worker keeps counts in the peak of every later job, and takes memory from others: one that keeps more makes room for a fresh one. */
@@ -92,19 +81,6 @@ function isSmall(before: number): boolean {
 function tensorsHeld(): string {
   const { numTensors, numDataBuffers } = tf.memory();
   return `${numTensors} tensors in ${numDataBuffers} buffers`;
-}
-
-const MEMORY = /out of memory|allocation failed|invalid array (buffer )?length|bad_alloc|DefaultCPUAllocator|cannot enlarge memory/i;
-
-/** A failure in words: the error, and for one that is no user's mistake the line it came from. */
-function failureOf(error: unknown): Failure {
-  if (error instanceof BudgetError) return { kind: 'budget', message: error.message };
-  if (error instanceof RampartError) return { kind: 'error', message: error.message };
-  if (!(error instanceof Error)) return { kind: 'error', message: String(error) };
-  const frame = error.stack?.split('\n').find((line) => line.trim().startsWith('at '));
-  const place = frame?.match(/([^/\\()]+:\d+):\d+\)?$/)?.[1];
-  const message = `${error.name}: ${error.message}${place ? ` (at ${place})` : ''}`;
-  return { kind: MEMORY.test(error.message) ? 'memory' : 'error', message };
 }
 
 process.on('message', (assignment: Assignment) => {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { JobError } from '../../../harness/run/executor.ts';
 import { probeEngine, processExecutor } from '../../../harness/run/local/process-executor.ts';
+import { FolderStore } from '../../../records/folder-store.ts';
 import { freshFolder } from '../folders.ts';
 import { cpuEngine, planFor } from './plans.ts';
 
@@ -13,8 +14,10 @@ async function cleanJob() {
     () => 'key',
   );
   if (!job) throw new Error('the plan is empty');
-  const settings = { out: freshFolder(), dataDir: '', plugins: [], revision: '', batchSize: 8, keepExamples: 0 };
-  return { job, settings };
+  const place = { out: freshFolder(), dataDir: '', plugins: [] };
+  const run = (silenceMs: number, signal = never) =>
+    processExecutor({ plugins: [], batchSize: 8, keepExamples: 0 }, place, { silenceMs }).run(job, cpuEngine, signal, {});
+  return { job, run, store: new FolderStore(place.out) };
 }
 
 test('an engine is started in a process of its own, and told', { timeout: 100_000 }, async () => {
@@ -29,26 +32,32 @@ test('an engine that is not known is an error with the nearest name', { timeout:
 });
 
 test('a worker that gives no sign of life is ended, and that is a timeout', { timeout: 100_000 }, async () => {
-  const { job, settings } = await cleanJob();
-  const error = await processExecutor(settings, { silenceMs: 20 })
-    .run(job, cpuEngine, never, () => undefined)
-    .catch((e: unknown) => e);
+  const { run } = await cleanJob();
+  const error = await run(20).catch((e: unknown) => e);
   expect(error).toBeInstanceOf(JobError);
   expect(error).toMatchObject({ kind: 'timeout', fatal: false });
   expect((error as JobError).message).toMatch(/^no sign of life for \d+ s; the worker was ended$/);
 });
 
-test('data that is not what the run was planned with is an error of the job', { timeout: 100_000 }, async () => {
-  const { job, settings } = await cleanJob();
-  await expect(processExecutor(settings, { silenceMs: 60_000 }).run(job, cpuEngine, never, () => undefined)).rejects.toThrow(
-    '[data set shapes] is not what the run was planned with: its files changed; run the suite again',
-  );
+test('a job that fails leaves a record with its reason and with where it was performed', { timeout: 100_000 }, async () => {
+  const { job, run, store } = await cleanJob();
+  await run(60_000);
+  const record = await store.record('cell', job.key);
+  const { info } = await probeEngine('cpu', 1, never);
+  expect(record).toMatchObject({
+    status: 'failed',
+    error: {
+      kind: 'error',
+      message: `[engine cpu] expected cpu 0 on cpu with 1 threads, got cpu ${info.version} on cpu with 1 threads; run the suite again, on machines with the same engine`,
+    },
+    provenance: { engine: { name: 'cpu', version: info.version } },
+  });
 });
 
 test('an interrupted job ends with the reason of the interruption', { timeout: 100_000 }, async () => {
-  const { job, settings } = await cleanJob();
+  const { run } = await cleanJob();
   const abort = new AbortController();
-  const running = processExecutor(settings, { silenceMs: 60_000 }).run(job, cpuEngine, abort.signal, () => undefined);
+  const running = run(60_000, abort.signal);
   setTimeout(() => abort.abort(new Error('interrupted')), 50);
   await expect(running).rejects.toThrow('interrupted');
 });

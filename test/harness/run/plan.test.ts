@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { drawsOf, trainingDrawsOf } from '../../../harness/job/job.ts';
+import { drawsOf, engineIdentity, trainingDrawsOf } from '../../../harness/job/job.ts';
 import { type Plan, priorities } from '../../../harness/run/plan.ts';
-import { planFor } from './plans.ts';
+import { cpuIdentity, planFor } from './plans.ts';
 
 const modelNames = (plan: Plan) => plan.models.map((m) => m.job.name);
 const cellNames = (plan: Plan) => plan.cells.map((c) => `${c.label} ${c.threat.eps} on ${c.model.job.name}`);
@@ -159,11 +159,21 @@ test('parameters, recipe, seed, training data and engine are each part of the id
     planFor({ threats: 'threats: [{ norm: Linf, eps: 4/255 }]' }),
     planFor({ architectures: 'architectures: [resnet-tiny]' }),
     planFor({}, { train: 'other' }),
-    planFor({}, {}, { name: 'wasm', device: 'cpu', threads: 1 }),
-    planFor({}, {}, { name: 'cpu', device: 'cpu', threads: 2 }),
+    planFor({}, {}, { ...cpuIdentity, name: 'wasm' }),
+    planFor({}, {}, { ...cpuIdentity, version: '1' }),
+    planFor({}, {}, { ...cpuIdentity, device: 'cuda' }),
+    planFor({}, {}, { ...cpuIdentity, threads: 2 }),
   ]);
   const keys = [plan, ...others.map((o) => o.plan)].map((p) => p.models[0]?.job.key);
   expect(new Set(keys).size).toBe(keys.length);
+});
+
+test('which GPU it is, and the threads beside it, are no part of an identity', async () => {
+  const on = (device: string, threads: number) => engineIdentity({ name: 'torch', version: '2', device, threads });
+  expect(on('cuda:1', 4)).toEqual(on('cuda:0', 1));
+  expect(on('cpu', 4)).not.toEqual(on('cpu', 1));
+  const [one, other] = await Promise.all([planFor({}, {}, on('cuda:0', 1)), planFor({}, {}, on('cuda:1', 4))]);
+  expect(keysOf(other.plan)).toEqual(keysOf(one.plan));
 });
 
 test('more test images do not train a model again', async () => {
@@ -180,7 +190,7 @@ test('the weights are part of the identity of a cell', async () => {
 
 test('two engines draw the same random numbers', async () => {
   const { plan } = await planFor();
-  const { plan: other } = await planFor({}, {}, { name: 'wasm', device: 'cpu', threads: 1 });
+  const { plan: other } = await planFor({}, {}, { ...cpuIdentity, name: 'wasm' });
   const draws = (p: Plan) => [
     ...p.models.map((m) => trainingDrawsOf(m.job)),
     ...p.cells.map((c) =>

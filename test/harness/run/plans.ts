@@ -1,14 +1,16 @@
 /** Plans for tests, on data that is told and not loaded. */
 import type { PlannedData } from '../../../harness/job/data.ts';
-import type { EngineRef } from '../../../harness/job/job.ts';
+import { type EngineIdentity, type EngineRef, engineIdentity } from '../../../harness/job/job.ts';
 import { planRun } from '../../../harness/run/plan.ts';
 import { attacked, firstImages, type Selection, shown } from '../../../harness/suite/selection.ts';
 import { suiteWith } from '../suites.ts';
 
 export const cpuEngine: EngineRef = { name: 'cpu', device: 'cpu', threads: 1 };
 
+export const cpuIdentity: EngineIdentity = engineIdentity({ ...cpuEngine, version: '0' });
+
 /** The plan of the small suite with some parts changed; `content` changes what its images look like. Images have their selection as hash. */
-export async function planFor(changes: Record<string, string> = {}, content: { train?: string; test?: string } = {}, engine = cpuEngine) {
+export async function planFor(changes: Record<string, string> = {}, content: { train?: string; test?: string } = {}, engine = cpuIdentity) {
   const { suite, registry } = await suiteWith(changes);
   const images = (part: 'train' | 'test', selection: Selection) => ({ selection, hash: `${content[part] ?? part} ${shown(selection)}` });
   const data = suite.datasets.map(({ label, ref: plugin, select }): PlannedData => {

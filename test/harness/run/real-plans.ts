@@ -1,10 +1,13 @@
 /** Plans that real workers can do: a small trained network on a few drawn images, and the processes that do them. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { prepareData } from '../../../harness/job/data.ts';
-import type { EngineRef, Job, RunSettings } from '../../../harness/job/job.ts';
-import { type Plan, type Planned, planRun } from '../../../harness/run/plan.ts';
-import { Store } from '../../../records/folder-store.ts';
+import { type EngineRef, engineIdentity, type Job, type RunSettings } from '../../../harness/job/job.ts';
+import type { Place } from '../../../harness/run/local/messages.ts';
+import { probeEngine } from '../../../harness/run/local/process-executor.ts';
+import { nameOf, type Plan, type Planned, planRun } from '../../../harness/run/plan.ts';
+import { FolderStore } from '../../../records/folder-store.ts';
 import { freshFolder } from '../folders.ts';
 import { suiteWith } from '../suites.ts';
 
@@ -19,16 +22,14 @@ const CHANGES = {
   attacks: 'attacks: [fgsm]',
 };
 
-/** What a test asks for by name: `borrowed`, or `fgsm on borrowed`. */
-const nameOf = (p: Planned) => (p.kind === 'model' ? p.job.name : `${p.label} on ${p.model.job.name}`);
-
 export interface RealPlan {
   readonly plan: Plan;
-  readonly store: Store;
+  readonly store: FolderStore;
   readonly settings: RunSettings;
+  readonly place: Place;
   /** In an order in which each has what it needs. */
   readonly names: { readonly models: readonly string[]; readonly clean: readonly string[]; readonly attacks: readonly string[] };
-  /** The job of that name; what it needs must be done. */
+  /** The job of that name, `borrowed` or `fgsm on borrowed`; what it needs must be done. */
   job(name: string): Promise<Job>;
 }
 
@@ -36,23 +37,34 @@ export interface RealPlan {
 export async function realPlan(changes: Record<string, string> = {}, engine = wasmEngine): Promise<RealPlan> {
   const { suite, registry } = await suiteWith({ ...CHANGES, ...changes }, fileURLToPath(new URL('./real.yml', import.meta.url)));
   const data = await prepareData(suite, registry, { dataDir: '', download: false, signal: new AbortController().signal });
-  const plan = planRun(suite, registry, data, engine);
-  const settings = { out: freshFolder(), dataDir: '', plugins: suite.plugins, revision: '', batchSize: 2, keepExamples: 2 };
-  const store = new Store(settings.out);
+  const { info } = await probeEngine(`${engine.name}:${engine.device}`, engine.threads, new AbortController().signal);
+  const plan = planRun(suite, registry, data, engineIdentity(info));
+  const place = { out: freshFolder(), dataDir: '', plugins: suite.plugins };
+  const store = new FolderStore(place.out);
+  const artifact = async (path: string) => ({ file: basename(path), hash: await store.putArtifact(readFileSync(path)) });
+  for (const { weights } of suite.models) await artifact(weights);
+  const settings = { plugins: await Promise.all(suite.plugins.map(artifact)), batchSize: 2, keepExamples: 2 };
   const all: Planned[] = [...plan.models, ...plan.cells];
   const job = async (name: string): Promise<Job> => {
     const planned = all.find((p) => nameOf(p) === name);
     if (!planned) throw new Error(`no job "${name}" among ${all.map(nameOf).join(', ')}`);
     if (planned.kind === 'model') return planned.job;
     const hashes = new Map<string, string>();
-    for (const { job } of plan.models) hashes.set(job.key, (await store.modelRecord(job.key))?.weightsHash ?? '');
+    for (const { job } of plan.models) hashes.set(job.key, (await store.record('model', job.key))?.weightsHash ?? '');
     const weightsHash = (key: string) => hashes.get(key) ?? '';
     const cellKey = (id: string): string => plan.cells.find((c) => c.id === id)?.job(weightsHash, cellKey).key ?? '';
     return planned.job(weightsHash, cellKey);
   };
   const clean = plan.cells.filter((c) => c.label === 'clean');
   const attacks = plan.cells.filter((c) => c.label !== 'clean');
-  return { plan, store, settings, names: { models: plan.models.map(nameOf), clean: clean.map(nameOf), attacks: attacks.map(nameOf) }, job };
+  return {
+    plan,
+    store,
+    settings,
+    place,
+    names: { models: plan.models.map(nameOf), clean: clean.map(nameOf), attacks: attacks.map(nameOf) },
+    job,
+  };
 }
 
 /** Process ids of the workers that this process has started and that live; needs Linux. */

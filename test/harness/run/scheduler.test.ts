@@ -1,20 +1,29 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Job } from '../../../harness/job/job.ts';
 import { type Executor, JobError } from '../../../harness/run/executor.ts';
-import type { Planned } from '../../../harness/run/plan.ts';
+import { nameOf as plannedName } from '../../../harness/run/plan.ts';
+import { reusable } from '../../../harness/run/reuse.ts';
 import { schedule } from '../../../harness/run/scheduler.ts';
-import { Store } from '../../../records/folder-store.ts';
+import { FolderStore } from '../../../records/folder-store.ts';
+import type { RampartRecord } from '../../../records/record.ts';
+import type { Store } from '../../../records/store.ts';
 import { freshFolder } from '../folders.ts';
 import { doneRecord, somewhere } from '../records.ts';
 import { cpuEngine, planFor } from './plans.ts';
 
 const named = (job: Job) => (job.kind === 'model' ? job.name : `${job.attack.label} on ${job.model.name}`);
-const plannedName = (p: Planned) => (p.kind === 'model' ? p.job.name : `${p.label} on ${p.model.job.name}`);
+
+/** A model that can be reused has its weights in the store. */
+async function withWeights(store: Store, record: RampartRecord): Promise<RampartRecord> {
+  return record.kind === 'model' ? { ...record, weightsHash: await store.putArtifact(Buffer.from(record.key)) } : record;
+}
 
 /** Does jobs in this process: leaves a record, or does what `act` says for a job of that name. */
 async function setting(slots = 1, act: Record<string, (store: Store, job: Job) => unknown> = {}, changes: Record<string, string> = {}) {
   const { plan, registry } = await planFor(changes);
-  const store = new Store(freshFolder());
+  const store = new FolderStore(freshFolder());
   const started: string[] = [];
   const abort = new AbortController();
   let running = 0;
@@ -27,30 +36,36 @@ async function setting(slots = 1, act: Record<string, (store: Store, job: Job) =
       try {
         signal.throwIfAborted();
         await act[named(job)]?.(store, job);
-        await store.writeRecord(doneRecord(job, registry));
+        await store.writeRecord(await withWeights(store, doneRecord(job, registry)));
       } finally {
         running--;
       }
     },
     close: async () => undefined,
   };
-  const run = () =>
+  const notes: string[] = [];
+  const run = async () =>
     schedule({
       plan,
       store,
+      known: await reusable(plan, store),
       registry,
       executor,
       slots: Array.from({ length: slots }, () => cpuEngine),
       provenance: () => somewhere,
       signal: abort.signal,
+      listener: { note: (text) => notes.push(text) },
     });
-  return { run, started, abort, store, most: () => most };
+  return { run, started, abort, store, notes, most: () => most };
 }
+
+/** Where the worker of a failure was. */
+const elsewhere = { ...somewhere, host: { ...somewhere.host, cpu: 'of another machine' } };
 
 const fails =
   (kind: 'error' | 'killed', message: string, fatal = false) =>
   () => {
-    throw new JobError({ kind, message }, fatal);
+    throw new JobError({ kind, message }, { fatal, provenance: elsewhere });
   };
 
 test('every job runs after what it needs, and the results are in the order of the plan', async () => {
@@ -99,8 +114,9 @@ test('a failed cell costs only itself, and its record has the reason', async () 
   const finished = await run();
   const failed = finished.filter((f) => f.state === 'failed');
   expect(failed.map((f) => plannedName(f.planned))).toEqual(['fgsm on trades']);
-  const record = await store.cellRecord(failed[0]?.record.key ?? '');
+  const record = await store.record('cell', failed[0]?.record.key ?? '');
   expect(record?.error).toEqual({ kind: 'killed', message: 'the worker was killed by SIGKILL' });
+  expect(record?.provenance).toEqual(elsewhere);
   expect(finished.filter((f) => f.state === 'done').length).toBe(7);
 });
 
@@ -129,7 +145,7 @@ test('a failure of the store ends the run, and keeps what was finished', async (
   await expect(run()).rejects.toThrow('[store] no space left on the disk');
   expect(started).toEqual(['trades', 'standard']);
   const kept = await planFor();
-  expect(await store.modelRecord(kept.plan.models[1]?.job.key ?? '')).toBeDefined();
+  expect(await store.record('model', kept.plan.models[1]?.job.key ?? '')).toBeDefined();
 });
 
 test('an interrupted run starts nothing more, and goes on later', async () => {
@@ -143,7 +159,8 @@ test('a worker that leaves no record is a failure', async () => {
   const idle: Executor = { run: async () => undefined, close: async () => undefined };
   const finished = await schedule({
     plan,
-    store: new Store(freshFolder()),
+    store: new FolderStore(freshFolder()),
+    known: new Map(),
     registry,
     executor: idle,
     slots: [cpuEngine],
@@ -151,4 +168,47 @@ test('a worker that leaves no record is a failure', async () => {
     signal: new AbortController().signal,
   });
   expect(finished[0]?.record.error?.message).toBe('the worker wrote no record');
+});
+
+test('two runs in one folder share the work: every job is done once, and each has all records', async () => {
+  const one = await setting(1);
+  const started: string[] = [];
+  const { plan, registry } = await planFor();
+  const store = new FolderStore(one.store.place);
+  const notes: string[] = [];
+  const slowly: Executor = {
+    async run(job) {
+      started.push(named(job));
+      await new Promise((done) => setTimeout(done, 30));
+      await store.writeRecord(await withWeights(store, doneRecord(job, registry)));
+    },
+    close: async () => undefined,
+  };
+  const listener = { note: (text: string) => notes.push(text) };
+  const { signal } = new AbortController();
+  const other = {
+    plan,
+    store,
+    known: new Map(),
+    registry,
+    executor: slowly,
+    slots: [cpuEngine],
+    provenance: () => somewhere,
+    signal,
+    listener,
+  };
+  const [mine, others] = await Promise.all([one.run(), schedule(other)]);
+  expect([...one.started, ...started].sort()).toEqual(mine.map((f) => plannedName(f.planned)).sort());
+  expect(others.map((f) => f.record)).toEqual(mine.map((f) => f.record));
+  expect([...one.notes, ...notes].join()).toMatch('is being done by another run in this folder: waiting for it');
+});
+
+test('a model whose weights are gone is made again, and the cells of the same weights are not', async () => {
+  const { run, started, store } = await setting();
+  const [first] = await run();
+  started.length = 0;
+  rmSync(join(store.place, 'artifacts', first?.record.kind === 'model' ? first.record.weightsHash : ''));
+  const again = await run();
+  expect(started).toEqual(['standard']);
+  expect(again.every((f) => f.state !== 'failed')).toBe(true);
 });

@@ -5,7 +5,7 @@ import { torch } from '../../../engines/torch/index.ts';
 import type { EngineRef } from '../../../harness/job/job.ts';
 import type { Executor } from '../../../harness/run/executor.ts';
 import { processExecutor } from '../../../harness/run/local/process-executor.ts';
-import { comparable, readRecords } from '../../../records/folder-store.ts';
+import { comparable } from '../../../records/store.ts';
 import { freshFolder } from '../folders.ts';
 import { type RealPlan, realPlan, wasmEngine, workers } from './real-plans.ts';
 
@@ -15,13 +15,13 @@ const noLinux = process.platform !== 'linux';
 
 /** An executor that is closed after the test, and a way to run jobs of a plan on it by name. */
 function executing(
-  { settings, job }: RealPlan,
+  { settings, place, job }: RealPlan,
   { engine = wasmEngine, silenceMs = 100_000 }: { engine?: EngineRef; silenceMs?: number } = {},
 ) {
-  const executor: Executor = processExecutor(settings, { silenceMs });
+  const executor: Executor = processExecutor(settings, place, { silenceMs });
   onTestFinished(() => executor.close());
   const run = async (name: string, onProgress: () => void = () => undefined, signal = never) =>
-    executor.run(await job(name), engine, signal, onProgress);
+    executor.run(await job(name), engine, signal, { progress: onProgress });
   return { executor, run };
 }
 
@@ -111,7 +111,8 @@ test.skipIf(noLinux)('a job that fails ends its process', TIMEOUT, async () => {
   await run('borrowed');
   const clean = await plan.job('clean on borrowed');
   const changed = { ...clean, data: { ...clean.data, testHash: 'another' } };
-  await expect(executor.run(changed, wasmEngine, never, () => undefined)).rejects.toThrow('its files changed');
+  await executor.run(changed, wasmEngine, never, {});
+  expect((await plan.store.record('cell', clean.key))?.error?.message).toMatch('its files changed');
   expect(workers()).toEqual([]);
 });
 
@@ -154,9 +155,9 @@ const EVERY_KIND = {
 
 /** Records and kept examples, without times. */
 async function results({ store, plan }: RealPlan): Promise<unknown> {
-  const records = await readRecords(store.dir);
+  const records = await store.records();
   expect(records.length).toBe(plan.models.length + plan.cells.length);
-  return Promise.all(records.map(async (r) => [comparable(r), await store.examples(r.key)]));
+  return Promise.all(records.map(async (r) => [comparable(r), r.kind === 'cell' && (await store.examples(r))]));
 }
 
 for (const [engine, absent] of [

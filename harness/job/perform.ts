@@ -1,0 +1,53 @@
+/** Performs one job: trains or attacks with what the context offers, and answers through the store alone. */
+import { RampartError } from '../../errors.ts';
+import { canonicalJson } from '../../records/hash.ts';
+import type { RampartRecord } from '../../records/record.ts';
+import { StoreError } from '../../records/store.ts';
+import { CLEAN } from '../suite/suite.ts';
+import type { JobContext } from './context.ts';
+import { failedRecord, failureOf } from './failures.ts';
+import { engineIdentity, type Job } from './job.ts';
+import { provenance } from './provenance.ts';
+import { runCell } from './run-cell.ts';
+import { runModel } from './run-model.ts';
+
+/**
+ * Resolves with the record that is in the store: of a job that is done, or of one that failed, with the reason and where that was.
+ * Rejects with a StoreError where the store fails, and with the reason of the context's signal.
+ */
+export async function perform(job: Job, context: JobContext): Promise<RampartRecord> {
+  const { registry, store, engine, signal } = context;
+  try {
+    signal.throwIfAborted();
+    refuseOthers(job, context);
+    return await (job.kind === 'model' ? runModel(job, context) : runCell(job, context));
+  } catch (error) {
+    if (error instanceof StoreError || signal.aborted) throw error;
+    const record = failedRecord(job, registry, failureOf(error), provenance(engine));
+    await store.writeRecord(record);
+    return record;
+  }
+}
+
+/** A result under a key is one of the engine and of the plug-ins that the key says, and of no others. */
+function refuseOthers(job: Job, { engine, registry }: JobContext): void {
+  const here = engineIdentity(engine);
+  if (canonicalJson(here) !== canonicalJson(job.engine))
+    throw new RampartError(`[engine ${job.engine.name}] expected ${describe(job.engine)}, got ${describe(here)}`, {
+      remedy: 'run the suite again, on machines with the same engine',
+    });
+  const pluginOf = (name: string) => (job.kind === 'cell' ? registry.attack(name) : registry.defense(name));
+  const named = job.kind === 'cell' ? job.attack.plugin : job.origin.by === 'pretrained' ? undefined : job.origin.defense;
+  for (const [ref, plugin] of [
+    [job.data.plugin, registry.dataset(job.data.plugin.name)] as const,
+    ...(named && named.name !== CLEAN.name ? [[named, pluginOf(named.name)] as const] : []),
+  ])
+    if (registry.ref(plugin, ref.params).source !== ref.source)
+      throw new RampartError(`[plugin ${ref.name}] is not what the run was planned with: its file changed`, {
+        remedy: 'run the suite again',
+      });
+}
+
+function describe({ name, version, device, threads }: Job['engine']): string {
+  return `${name} ${version} on ${device}${threads === undefined ? '' : ` with ${threads} threads`}`;
+}

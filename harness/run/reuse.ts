@@ -1,0 +1,52 @@
+/** What a store already has of a plan: records that are done, with everything that belongs to them. */
+import type { RampartRecord } from '../../records/record.ts';
+import type { Store } from '../../records/store.ts';
+import type { Job } from '../job/job.ts';
+import type { Plan, Planned } from './plan.ts';
+
+/** Why a record cannot be reused, or undefined where it can. What is damaged rather than missing, the store tells itself. */
+async function lacking(record: RampartRecord, store: Store): Promise<string | undefined> {
+  if (record.kind === 'cell') return record.examples && !(await store.examples(record)) ? 'its examples' : undefined;
+  if (record.wraps !== undefined) return undefined;
+  return (await store.artifact(record.weightsHash)) ? undefined : 'its weights';
+}
+
+/** The record where it is done and whole. `lacks` is told what is not there. */
+export async function whole(
+  record: RampartRecord | undefined,
+  store: Store,
+  lacks: (what: string) => void = () => undefined,
+): Promise<RampartRecord | undefined> {
+  if (record?.status !== 'done') return undefined;
+  const what = await lacking(record, store);
+  if (what === undefined) return record;
+  lacks(what);
+  return undefined;
+}
+
+/** The job of something planned, as far as the records of what it needs are known. */
+export function jobOf(planned: Planned, record: (id: string) => RampartRecord | undefined): Job {
+  if (planned.kind === 'model') return planned.job;
+  const weightsHash = (key: string) => {
+    const model = record(key);
+    return model?.kind === 'model' ? model.weightsHash : '';
+  };
+  return planned.job(weightsHash, (id) => record(id)?.key ?? '');
+}
+
+/** By the id of what is planned, the record that makes it unnecessary. Reads every record of the store once. */
+export async function reusable(
+  plan: Plan,
+  store: Store,
+  lacks?: (planned: Planned, what: string) => void,
+): Promise<Map<string, RampartRecord>> {
+  const byKey = new Map((await store.records()).map((record) => [record.key, record]));
+  const known = new Map<string, RampartRecord>();
+  for (const planned of [...plan.models, ...plan.cells]) {
+    if (!planned.needs.every((id) => known.has(id))) continue;
+    const { key } = jobOf(planned, (id) => known.get(id));
+    const record = await whole(byKey.get(key), store, (what) => lacks?.(planned, what));
+    if (record) known.set(planned.id, record);
+  }
+  return known;
+}

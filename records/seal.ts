@@ -1,0 +1,18 @@
+/** The text of a file with a checksum of what it says: one that was changed, be it by a single bit, is noticed. */
+import { canonicalJson, sha256 } from './hash.ts';
+import { UnfitFile } from './plain-file.ts';
+
+const checksumOf = (value: unknown) => sha256(canonicalJson(value));
+
+/** JSON of `value` with its checksum as the last member. */
+export function seal(value: object): string {
+  return `${JSON.stringify({ ...value, checksum: checksumOf(value) }, null, 1)}\n`;
+}
+
+/** The value without its checksum. Throws `UnfitFile` where they do not agree; what was written without one has nothing to disagree with. */
+export function unseal(value: object): object {
+  if (!('checksum' in value)) return value;
+  const { checksum, ...rest } = value;
+  if (checksum !== checksumOf(rest)) throw new UnfitFile('does not agree with its checksum: it was changed after it was written');
+  return rest;
+}

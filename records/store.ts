@@ -1,0 +1,89 @@
+/**
+ * The contract of where a run keeps what it makes, and all that its jobs need of each other: records and checkpoints by key, artifacts by
+ * their hash. What is damaged reads as if it were not there; whoever opened the store is told, by name and with the reason.
+ */
+import { RampartError } from '../errors.ts';
+import type { Entry } from '../models/safetensors.ts';
+import type { Examples } from './examples.ts';
+import type { CellRecord, RampartRecord } from './record.ts';
+import type { Records } from './record-file.ts';
+import type { RunIndex } from './run-index.ts';
+
+/** A failure of the store is one of the whole run: no later job could keep its result either. */
+export class StoreError extends RampartError {
+  override readonly exitCode = 1;
+}
+
+/** Something that is there and cannot be taken. */
+export interface Damage {
+  /** As a user finds it: a path, for a store in a folder. */
+  readonly what: string;
+  readonly reason: string;
+}
+
+export interface StoreOptions {
+  /** Told of everything damaged that is read; without it, the first is thrown as an error. */
+  onDamage?(damage: Damage): void;
+  /** Whether what is damaged is put aside, so that another takes its place: for a run, not for a reader. */
+  readonly mend?: boolean;
+}
+
+/** Where a job keeps the state that it resumes from. A state is loaded whole and as it was saved, or not at all. */
+export interface Checkpoint {
+  load(): Promise<Uint8Array | undefined>;
+  save(state: Uint8Array): Promise<void>;
+  drop(): Promise<void>;
+}
+
+/** The right to do a job, until it is released or its holder is gone. */
+export interface Claim {
+  release(): Promise<void>;
+}
+
+export type Kind = keyof Records;
+
+export interface Store {
+  /** For messages. */
+  readonly place: string;
+  /** Tries whether it can be written to, and takes away what killed runs left half done. Throws with the remedy. */
+  prepare(): Promise<void>;
+
+  /** Every record, models first, each in the order of keys. */
+  records(): Promise<RampartRecord[]>;
+  record<K extends Kind>(kind: K, key: string): Promise<Records[K] | undefined>;
+  /** Checks the record against its schema, keeps it, and drops the checkpoint that led to it. */
+  writeRecord(record: RampartRecord): Promise<void>;
+
+  /** The bytes whose SHA-256 is `hash`: weights and plug-in files. */
+  artifact(hash: string): Promise<Uint8Array | undefined>;
+  /** Resolves with the SHA-256. */
+  putArtifact(bytes: Uint8Array): Promise<string>;
+
+  /** The examples kept of a cell; where its record has their hash, those and no others. */
+  examples(cell: CellRecord): Promise<Examples | undefined>;
+  /** Resolves with the SHA-256 for the record. */
+  writeExamples(key: string, entries: ReadonlyMap<string, Entry>): Promise<string>;
+
+  checkpoint(kind: Kind, key: string): Checkpoint;
+  /** Undefined while another run does the job. */
+  claim(kind: Kind, key: string): Promise<Claim | undefined>;
+
+  /** What the run that ended last here was, if one did. */
+  index(): Promise<RunIndex | undefined>;
+  writeIndex(index: RunIndex): Promise<void>;
+}
+
+/** What two runs of the same suite must agree on: the record without times, speeds, memory and provenance. */
+export function comparable(record: RampartRecord): unknown {
+  const timed = new Set(['wallMs', 'imagesPerSecond', 'peakMemoryMb', 'split', 'provenance']);
+  const strip = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(strip);
+    if (value === null || typeof value !== 'object') return value;
+    return Object.fromEntries(
+      Object.entries(value)
+        .filter(([key]) => !timed.has(key))
+        .map(([key, member]) => [key, strip(member)]),
+    );
+  };
+  return strip(record);
+}

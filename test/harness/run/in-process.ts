@@ -1,0 +1,50 @@
+/** Runs jobs in this process, on wasm: for tests of what a run does around its jobs. */
+import { wasm } from '../../../engines/wasm/index.ts';
+import { folderData } from '../../../harness/job/data.ts';
+import { perform } from '../../../harness/job/perform.ts';
+import type { Machines } from '../../../harness/run/executor.ts';
+import { runSuite } from '../../../harness/run/run.ts';
+import type { RampartRecord } from '../../../records/record.ts';
+import { comparable, type Store } from '../../../records/store.ts';
+import { suiteWith } from '../suites.ts';
+
+/** A defense and two attacks, with kept examples and so many batches that every job saves its state several times. */
+export const TINY: Record<string, string> = {
+  datasets: 'datasets: [{ name: shapes, train: 48, test: 12 }]',
+  recipe: 'recipe: { epochs: 3, validation: 8, batchSize: 20 }',
+  defenses: 'defenses: [standard]',
+  attacks: 'attacks: [{ name: pgd, steps: 2 }, { name: square, queries: 12 }]',
+  engine: 'engine: { name: wasm, batchSize: 4, workers: 1 }',
+  keep: 'keepExamples: 2',
+};
+
+export async function inProcess(store: Store, changes: Record<string, string> = TINY) {
+  const { suite, registry } = await suiteWith(changes);
+  const { signal } = new AbortController();
+  const info = await wasm.init({ threads: 1, device: 'cpu' });
+  const performed: string[] = [];
+  let asked = 0;
+  const machines: Machines = {
+    async probe() {
+      asked++;
+      return { info, devices: ['cpu'], why: 'wasm' };
+    },
+    executor: (settings) => ({
+      async run(job, _engine, signal) {
+        performed.push(job.kind === 'model' ? job.name : job.attack.label);
+        const data = folderData(registry, '', signal);
+        await perform(job, { settings, registry, store, engine: info, data, signal, report: () => undefined });
+      },
+      close: async () => undefined,
+    }),
+  };
+  const notes: string[] = [];
+  const listener = { note: (text: string) => notes.push(text) };
+  const run = () => runSuite(suite, registry, { out: store.place, dataDir: '', download: false, signal, listener, store, machines });
+  return { run, performed, probes: () => asked, notes };
+}
+
+/** What two runs must agree on: the records without times, with the examples kept of each. */
+export async function contents(records: readonly RampartRecord[], store: Store): Promise<unknown> {
+  return Promise.all(records.map(async (r) => [comparable(r), r.kind === 'cell' ? await store.examples(r) : undefined]));
+}

@@ -1,0 +1,53 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { FolderStore } from '../../../records/folder-store.ts';
+import { recordsOfRun } from '../../../records/run-index.ts';
+import { comparable, type Kind } from '../../../records/store.ts';
+import { freshFolder } from '../folders.ts';
+import { inProcess, TINY } from './in-process.ts';
+
+/** Counts how often each record is read. */
+class CountingStore extends FolderStore {
+  readonly reads = new Map<string, number>();
+
+  override record<K extends Kind>(kind: K, key: string) {
+    this.reads.set(key, (this.reads.get(key) ?? 0) + 1);
+    return super.record(kind, key);
+  }
+}
+
+const ONE: Record<string, string> = { ...TINY, attacks: 'attacks: [fgsm]', recipe: 'recipe: { epochs: 1, validation: 8, batchSize: 20 }' };
+
+test('a run of what is done reads each record once and asks for no engine', { timeout: 100_000 }, async () => {
+  const store = new CountingStore(freshFolder());
+  const { run, performed, probes } = await inProcess(store, ONE);
+  const { records } = await run();
+  expect([performed.length, probes()]).toEqual([3, 1]);
+  store.reads.clear();
+  const again = await run();
+  expect([performed.length, probes()]).toEqual([3, 1]);
+  expect([...store.reads.values()]).toEqual([1, 1, 1]);
+  expect(again.records).toEqual(records);
+  expect(again.probe.info.name).toBe('wasm');
+  expect(recordsOfRun(await store.records(), await store.index())).toEqual(records);
+});
+
+test('where something is to do, the engine is asked for again', { timeout: 100_000 }, async () => {
+  const store = new FolderStore(freshFolder());
+  const { run, performed, probes } = await inProcess(store, ONE);
+  const { records } = await run();
+  const cell = records.find((r) => r.kind === 'cell' && r.attack.label === 'fgsm');
+  rmSync(join(store.place, 'cells', `${cell?.key}.json`));
+  const again = await run();
+  expect([performed.length, probes()]).toEqual([4, 2]);
+  expect(again.records.map(comparable)).toEqual(records.map(comparable));
+});
+
+test('another number of threads is another question', { timeout: 100_000 }, async () => {
+  const store = new FolderStore(freshFolder());
+  await (await inProcess(store, ONE)).run();
+  const other = await inProcess(store, { ...ONE, engine: 'engine: { name: wasm, batchSize: 4, workers: 1, threads: 2 }' });
+  await other.run();
+  expect(other.probes()).toBe(1);
+});
