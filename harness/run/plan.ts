@@ -1,11 +1,12 @@
 /** The graph of a run: which models to make, which cells to fill, in what order, and about how much work each is. */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import type { AttackPlugin, EnsemblePlugin, Passes, Threat } from '../../attacks/attack.ts';
+import type { Passes, Threat } from '../../attacks/attack.ts';
 import { RampartError } from '../../errors.ts';
 import { multiplyAdds } from '../../models/graph.ts';
 import { architecture } from '../../models/index.ts';
 import { sha256 } from '../../records/hash.ts';
+import { membersOf } from '../evaluate/ensemble.ts';
 import type { PlannedData } from '../job/data.ts';
 import { type CellJob, type DataRef, type EngineIdentity, type Images, type ModelJob, type ModelRef, withKey } from '../job/job.ts';
 import type { Registry } from '../suite/registry.ts';
@@ -265,16 +266,11 @@ function plannedCell(
 /** Passes per example at most; those of an ensemble are those of its members together. */
 function costOf({ registry }: Setting, name: string, params: unknown, threat: Threat, data: DataRef): Passes {
   const { classes } = registry.dataset(data.plugin.name);
-  const of = (plugin: AttackPlugin | EnsemblePlugin, parsed: unknown): Passes => {
-    if (!('members' in plugin)) return plugin.cost(parsed, classes);
-    const costs = plugin.members(parsed, threat, classes).map((member) => {
-      const inner = registry.attack(member.attack);
-      return of(inner, inner.params.parse(member.params));
-    });
-    return costs.reduce((sum, c) => ({ forward: sum.forward + c.forward, backward: sum.backward + c.backward }), {
-      forward: 0,
-      backward: 0,
-    });
-  };
-  return of(registry.attack(name), params);
+  const total: Passes = { forward: 0, backward: 0 };
+  for (const member of membersOf(registry.attack(name), params, threat, classes, (other) => registry.attack(other))) {
+    const { forward, backward } = member.plugin.cost(member.params, classes);
+    total.forward += forward;
+    total.backward += backward;
+  }
+  return total;
 }
