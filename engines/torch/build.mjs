@@ -44,6 +44,9 @@ function stampOf(found) {
   return hash.digest('hex');
 }
 
+// npm shows nothing of what a dependency's script does: minutes of silence are worse than a command of one's own
+if (optional && /[\\/]node_modules[\\/]/.test(native)) stop(`not built while npm installs this package; to have it: ${REMEDY}`);
+
 const search = findLibtorch(process.env);
 if (!search.found) {
   stop(

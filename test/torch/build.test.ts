@@ -1,6 +1,6 @@
 /** What building the addon says where there is no libtorch. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test, vi } from 'vitest';
@@ -76,4 +76,17 @@ test('a compile says what it begins, how far it is, and how it ended', () => {
   expect(lines[1]).toMatch(/^\[torch\] 1 of \d\d files begun, \d+ s$/);
   expect(lines[2]).toMatch(/^\[torch\] 2 of \d\d files begun, \d+ s$/);
   expect(stdout).toMatch(/the build failed:\n {2}error: no/);
+});
+
+test('as a dependency it compiles nothing while npm installs, and names the command that does', () => {
+  const folder = join(freshFolder(), 'node_modules/rampart/engines/torch');
+  for (const part of ['build.mjs', 'find.mjs', 'native/binding.gyp'])
+    cpSync(join(build, '..', part), join(folder, part), { recursive: true });
+  const { status, stdout } = spawnSync(process.execPath, [join(folder, 'build.mjs'), '--optional'], {
+    encoding: 'utf8',
+    env: { ...process.env, LIBTORCH: likeLibtorch() },
+  });
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/not built while npm installs this package; to have it: .* && node .*build\.mjs/);
+  expect(existsSync(join(folder, 'native/build'))).toBe(false);
 });
