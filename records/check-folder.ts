@@ -137,6 +137,16 @@ function refuseRepeats<T>(found: readonly Found<T>[], identity: (record: T) => s
   }
 }
 
+function wrapsItself(model: ModelRecord, models: readonly Found<ModelRecord>[]): boolean {
+  const byKey = new Map(models.map((m) => [m.record.key, m.record]));
+  const passed = new Set<string>();
+  for (let inner: ModelRecord | undefined = model; inner; inner = byKey.get(inner.wraps ?? '')) {
+    if (passed.has(inner.key)) return true;
+    passed.add(inner.key);
+  }
+  return false;
+}
+
 function checkModels(models: readonly Found<ModelRecord>[], refuse: Refuse): void {
   const hashes = new Map<string, { hash: string; file: string }>();
   for (const { file, record } of models) {
@@ -144,6 +154,7 @@ function checkModels(models: readonly Found<ModelRecord>[], refuse: Refuse): voi
     if (!/^[0-9a-f]{64}$/.test(record.weightsHash)) refuse(file, `expected a SHA-256 as weightsHash, got "${record.weightsHash}"`);
     if (classNames.length < 2) refuse(file, `expected at least 2 class names, got ${classNames.length}`);
     if (record.wraps && !models.some((m) => m.record.key === record.wraps)) refuse(file, `wraps model ${record.wraps}, which is not here`);
+    if (wrapsItself(record, models)) refuse(file, 'wraps itself, by whatever way round');
     const id = canonical([name, version, params, train, test]);
     const known = hashes.get(id);
     if (!known) hashes.set(id, { hash, file });
@@ -209,10 +220,6 @@ function cellProblem(cell: CellRecord, model: ModelRecord | undefined): string |
   if (cell.dataset.hash !== model.dataset.hash) return `is on data ${cell.dataset.hash}, but its model on ${model.dataset.hash}`;
   if (n < 1) return `expected at least one image, got n ${n}`;
   if (n > model.dataset.test) return `expected at most the ${model.dataset.test} test images, got n ${n}`;
-  for (const part of ['robust', 'labels', 'predictions', 'distances', 'confidences'] as const) {
-    const values = outcomes[part];
-    if (values !== undefined && values.length !== n) return `expected ${n} outcomes.${part}, got ${values.length}`;
-  }
   const { indices } = cell;
   if (indices && (indices.length !== n || new Set(indices).size !== n)) return `expected ${n} indices, each once, got ${indices.length}`;
   const stranger = /[^01]/.exec(outcomes.robust);

@@ -44,12 +44,39 @@ export function parseJson(bytes: Uint8Array): unknown {
   }
 }
 
+/** The largest number of float32, which every figure of a run is or is made of: sums and squares of such stay finite. */
+const LARGEST = 3.5e38;
+
+/** A key names files and anchors. */
+const KEY = /^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$/;
+
+/** What a schema does not say, and everything that shows a record relies on. */
+function sound<R extends ModelRecord | CellRecord>(record: R): R {
+  if (!KEY.test(record.key)) throw new UnfitFile('expected a key of letters, digits, _ and -');
+  const huge = numbersIn(record).find((v) => Math.abs(v) > LARGEST);
+  if (huge !== undefined) throw new UnfitFile(`expected numbers up to ${LARGEST}, got ${huge}`);
+  if (record.kind === 'cell' && record.status === 'done') checkOutcomes(record);
+  return record;
+}
+
+function numbersIn(value: unknown): number[] {
+  if (typeof value === 'number') return [value];
+  return value !== null && typeof value === 'object' ? Object.values(value).flatMap(numbersIn) : [];
+}
+
+/** There is one outcome of every kind for every image. */
+function checkOutcomes({ n, outcomes, indices }: CellRecord): void {
+  for (const [name, values] of Object.entries(outcomes))
+    if (values.length !== n) throw new UnfitFile(`expected ${n} outcomes.${name}, got ${values.length}`);
+  if (indices && indices.length !== n) throw new UnfitFile(`expected ${n} indices, each once, got ${indices.length}`);
+}
+
 /** A record of `kind`. Throws `UnfitFile`; what is no record at all is not shown. */
 export function parseRecord<K extends keyof Records>(kind: K, bytes: Uint8Array): Records[K] {
   const json = parseJson(bytes);
   if (json === null || typeof json !== 'object' || (json as { kind?: unknown }).kind !== kind)
     throw new UnfitFile(`not a record: expected an object whose kind is "${kind}"`);
   const parsed = SCHEMAS[kind].safeParse(unseal(json));
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return sound(parsed.data);
   throw new UnfitFile(`does not fit the schema: ${z.prettifyError(parsed.error).split('\n').slice(0, 4).join(' ').slice(0, 500)}`);
 }

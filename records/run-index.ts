@@ -48,8 +48,14 @@ export function recordsOfRun(all: readonly RampartRecord[], index: RunIndex | un
 /** What can be shown of records some of which are missing: a cell says nothing without its model, nor a wrapper without what it wraps. */
 export function showable(records: readonly RampartRecord[]): { shown: RampartRecord[]; orphans: RampartRecord[] } {
   const models = new Map(records.flatMap((r): [string, ModelRecord][] => (r.kind === 'model' ? [[r.key, r]] : [])));
-  const whole = (model: ModelRecord | undefined): boolean =>
-    model !== undefined && (model.wraps === undefined || whole(models.get(model.wraps)));
+  const whole = (model: ModelRecord | undefined): boolean => {
+    const passed = new Set<ModelRecord>();
+    for (let inner = model; inner && !passed.has(inner); inner = models.get(inner.wraps)) {
+      if (inner.wraps === undefined) return true;
+      passed.add(inner);
+    }
+    return false; // what it wraps is not there, or is the model itself
+  };
   const isShown = (r: RampartRecord) => whole(r.kind === 'model' ? r : models.get(r.model.key));
   return { shown: records.filter(isShown), orphans: records.filter((r) => !isShown(r)) };
 }

@@ -33,7 +33,11 @@ export function someExamples(): Map<string, Entry> {
   ]);
 }
 
-export const broken = (cell: CellRecord): CellRecord => ({ ...cell, n: 4, outcomes: { ...cell.outcomes, robust: '0101' } });
+export const broken = (cell: CellRecord): CellRecord => ({
+  ...cell,
+  n: 4,
+  outcomes: { robust: '0101', labels: [0, 1, 0, 1], predictions: [1, 1, 1, 1], distances: [0, 0, 0, 0] },
+});
 
 /** `open` gives a store on one place, anew with each call; `fresh` makes that place another, empty one. */
 export function contract(fresh: () => void, open: () => Store): void {

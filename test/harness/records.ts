@@ -20,5 +20,7 @@ export function doneRecord(job: Job, registry: Registry): RampartRecord {
     job.kind === 'model' ? failedModel(job, registry, failure, somewhere) : failedCell(job, registry, failure, somewhere);
   const { error: _, ...rest } = record;
   const done = { ...rest, status: 'done' } as RampartRecord;
-  return done.kind === 'model' ? { ...done, weightsHash: `weights of ${done.key}` } : done;
+  if (done.kind === 'model') return { ...done, weightsHash: `weights of ${done.key}` };
+  const zeros = Array.from({ length: done.n }, () => 0);
+  return { ...done, outcomes: { robust: '0'.repeat(done.n), labels: zeros, predictions: zeros, distances: zeros } };
 }
