@@ -124,6 +124,10 @@ export class FolderStore implements Store {
     if (record.status === 'done') await this.checkpoint(record.kind, record.key).drop();
   }
 
+  async removeRecord(kind: Kind, key: string): Promise<void> {
+    await rm(join(this.place, PATHS.record(kind, key)), { force: true });
+  }
+
   artifact(hash: string): Promise<Uint8Array | undefined> {
     return this.#read(PATHS.artifact(hash), LIMITS.weights, (bytes) => asHashed(bytes, hash));
   }

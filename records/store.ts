@@ -53,6 +53,8 @@ export interface Store {
   record<K extends Kind>(kind: K, key: string): Promise<Records[K] | undefined>;
   /** Checks the record against its schema, keeps it, and drops the checkpoint that led to it. */
   writeRecord(record: RampartRecord): Promise<void>;
+  /** Forgets a record, if it is there. */
+  removeRecord(kind: Kind, key: string): Promise<void>;
 
   /** The bytes whose SHA-256 is `hash`: weights and plug-in files. */
   artifact(hash: string): Promise<Uint8Array | undefined>;

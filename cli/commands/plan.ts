@@ -54,7 +54,8 @@ export async function planCommand(file: string | undefined, options: RawOptions,
   const { data, known } = await dataFor(suite, registry, options, signal);
   const plan = planRun(suite, registry, data, engine);
   const onDamage = ({ what, reason }: Damage) => printError(`${shownPath(what)}: ${reason}`);
-  const done = await reusable(plan, new FolderStore(outOf(options, suite), { onDamage }));
+  const store = new FolderStore(outOf(options, suite), { onDamage });
+  const done = await reusable(plan, await store.records(), store);
   const calibration = new Calibration(probe.info);
   for (const planned of [...plan.models, ...plan.cells]) {
     const record = done.get(planned.id);

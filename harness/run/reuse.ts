@@ -34,13 +34,14 @@ export function jobOf(planned: Planned, record: (id: string) => RampartRecord | 
   return planned.job(weightsHash, (id) => record(id)?.key ?? '');
 }
 
-/** By the id of what is planned, the record that makes it unnecessary. Reads every record of the store once. */
+/** By the id of what is planned, the one of `records` that makes it unnecessary. */
 export async function reusable(
   plan: Plan,
+  records: readonly RampartRecord[],
   store: Store,
   lacks?: (planned: Planned, what: string) => void,
 ): Promise<Map<string, RampartRecord>> {
-  const byKey = new Map((await store.records()).map((record) => [record.key, record]));
+  const byKey = new Map(records.map((record) => [record.key, record]));
   const known = new Map<string, RampartRecord>();
   for (const planned of [...plan.models, ...plan.cells]) {
     if (!planned.needs.every((id) => known.has(id))) continue;

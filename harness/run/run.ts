@@ -89,9 +89,11 @@ async function prepare(
     (signal) => prepareData(suite, registry, { dataDir, download, signal, onProgress }),
   ]);
   const lacks = (planned: Planned, what: string) => listener?.note?.(`${what} are not there: ${nameOf(planned)} is done again`);
+  const records = await store.records();
+  await forgetFailures(records, store);
   const planFor = async (probe: EngineProbe): Promise<Prepared> => {
     const plan = planRun(suite, registry, data, engineIdentity(probe.info));
-    return { probe, plan, known: await reusable(plan, store, lacks) };
+    return { probe, plan, known: await reusable(plan, records, store, lacks) };
   };
   const prepared = await planFor(first);
   const { plan, known } = prepared;
@@ -123,6 +125,11 @@ export async function runSuite(suite: Suite, registry: Registry, options: RunOpt
   await store.writeIndex(index);
   const made = finished.map((f) => f.record);
   return { plan, finished, records: recordsOfRun(made, index), failed: finished.filter((f) => f.state === 'failed'), probe };
+}
+
+/** Failed jobs are tried again; under another key even, where what they need failed too. */
+async function forgetFailures(records: readonly RampartRecord[], store: Store): Promise<void> {
+  for (const { kind, key, status } of records) if (status === 'failed') await store.removeRecord(kind, key);
 }
 
 /** Puts into the store what jobs name by its hash: files of weights and of plug-ins. */

@@ -81,6 +81,16 @@ export function contract(fresh: () => void, open: () => Store): void {
     expect(await store.records()).toEqual([cell]);
   });
 
+  test('a record that is removed is gone, and so is one that was not there', async () => {
+    const store = await start();
+    const { cell, model } = await someRecords();
+    await store.writeRecord(cell);
+    await store.writeRecord(model);
+    await store.removeRecord('cell', cell.key);
+    await store.removeRecord('cell', cell.key);
+    expect(await store.records()).toEqual([model]);
+  });
+
   test('what is no record is refused before it is written', async () => {
     const store = await start();
     const { cell } = await someRecords();

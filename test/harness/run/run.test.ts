@@ -51,3 +51,15 @@ test('another number of threads is another question', { timeout: 100_000 }, asyn
   await other.run();
   expect(other.probes()).toBe(1);
 });
+
+test('records of failures, and of what failed with them, are gone after a run in which all went well', { timeout: 100_000 }, async () => {
+  const store = new FolderStore(freshFolder());
+  const { run } = await inProcess(store, ONE);
+  const { records } = await run();
+  const [model, , cell] = records;
+  if (model?.kind !== 'model' || cell?.kind !== 'cell') throw new Error('not in the order of the plan');
+  const error = { kind: 'dependency', message: 'model standard failed: killed' } as const;
+  await store.writeRecord({ ...cell, key: 'f'.repeat(24), status: 'failed', error, model: { ...cell.model, weightsHash: '' } });
+  await run();
+  expect((await store.records()).map((r) => r.key).sort()).toEqual(records.map((r) => r.key).sort());
+});

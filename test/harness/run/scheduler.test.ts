@@ -48,7 +48,7 @@ async function setting(slots = 1, act: Record<string, (store: Store, job: Job) =
     schedule({
       plan,
       store,
-      known: await reusable(plan, store),
+      known: await reusable(plan, await store.records(), store),
       registry,
       executor,
       slots: Array.from({ length: slots }, () => cpuEngine),
