@@ -1,5 +1,4 @@
 /** APGD on the difference of logits ratio, Croce and Hein 2020 (arXiv 2003.01690). */
-import { RampartError } from '../errors.ts';
 import { defineAttack } from './attack.ts';
 import { apgdSearch } from './parts/apgd/apgd.ts';
 import { APGD_NORMS } from './parts/apgd/norms.ts';
@@ -16,14 +15,12 @@ export default defineAttack<ApgdParams>({
   access: 'gradient',
   norms: APGD_NORMS,
   params: apgdParams,
+  // the ratio has the third largest logit below its bar
+  minClasses: 3,
   streams: true,
   cost: (p) => apgdCost(p, p.restarts),
   create: (p) => ({
     async perturb(batch, target, threat, run) {
-      if (target.classes < 3)
-        throw new RampartError(`[attack apgd-dlr] expected at least 3 classes, got ${target.classes}: the ratio needs a third logit`, {
-          remedy: 'use apgd-ce',
-        });
       return apgdSearch(batch, target, threat, run, { ...p, attempts: p.restarts, loss: (_, y) => dlr(y) });
     },
   }),

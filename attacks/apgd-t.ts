@@ -1,6 +1,5 @@
 /** Targeted APGD on the targeted difference of logits ratio, Croce and Hein 2020 (arXiv 2003.01690). */
 import { z } from 'zod';
-import { RampartError } from '../errors.ts';
 import { defineAttack } from './attack.ts';
 import { apgdSearch } from './parts/apgd/apgd.ts';
 import { APGD_NORMS } from './parts/apgd/norms.ts';
@@ -23,6 +22,8 @@ export default defineAttack<ApgdTargetedParams>({
   access: 'gradient',
   norms: APGD_NORMS,
   params,
+  // the ratio has the third and the fourth largest logit below its bar
+  minClasses: 4,
   streams: true,
   cost: (p, classes) => {
     const { forward, backward } = apgdCost(p, p.restarts * Math.min(p.targets, classes - 1));
@@ -30,10 +31,6 @@ export default defineAttack<ApgdTargetedParams>({
   },
   create: (p) => ({
     async perturb(batch, target, threat, run) {
-      if (target.classes < 4)
-        throw new RampartError(`[attack apgd-t] expected at least 4 classes, got ${target.classes}: the ratio needs a fourth logit`, {
-          remedy: 'use apgd-ce or apgd-dlr',
-        });
       if (batch.ids.length === 0 || threat.eps === 0) return batch.x.clone();
       const targets = Math.min(p.targets, target.classes - 1);
       const ranked = await classesByRank(batch, target, run);

@@ -115,6 +115,8 @@ export interface AttackPlugin<P = unknown> {
   readonly params: ZodType<P>;
   /** Expected passes per example that stays robust, for the plan. */
   cost(params: P, classes: number): Passes;
+  /** Fewest classes for which its loss is defined; 2 when absent. Where there are fewer, the harness does not run it. */
+  readonly minClasses?: number;
   /** `true`: `perturb` takes more than one batch at a time and keeps its own batches full. */
   readonly streams?: boolean;
   create(params: P): Attack;
@@ -130,7 +132,8 @@ export interface EnsemblePlugin<P = unknown> {
   readonly access: AttackPlugin['access'];
   readonly norms: readonly NormName[];
   readonly params: ZodType<P>;
-  members(params: P, threat: Threat, classes: number): { attack: string; params: Record<string, unknown> }[];
+  /** For any number of classes: the harness leaves out members that need more than there are. */
+  members(params: P, threat: Threat): { attack: string; params: Record<string, unknown> }[];
 }
 
 /** Keeps the type of the parameters inside the file of a plug-in, for the tables that hold many. */

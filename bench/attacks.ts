@@ -174,7 +174,7 @@ async function main(): Promise<void> {
 
 /** One member as AutoAttack's standard version configures it, or an attack of the table with its defaults. */
 function one(name: string, classifier: Classifier, threat: Threat, data: EvaluationData, clean: string): Promise<Evaluation> {
-  const member = autoattack.members({ version: 'standard' }, threat, 10).find((m) => m.attack === name) ?? { attack: name, params: {} };
+  const member = autoattack.members({ version: 'standard' }, threat).find((m) => m.attack === name) ?? { attack: name, params: {} };
   const only = defineEnsemble({ ...autoattack, params: z.strictObject({}), members: () => [member] });
   return evaluate({
     classifier,

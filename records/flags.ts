@@ -21,7 +21,7 @@ const meanings = {
   },
   'few-classes': {
     title: 'Members left out for lack of classes',
-    text: 'Targeted losses and the difference of logits ratio need at least four classes. On fewer the ensemble runs without the members that use them, as the original AutoAttack does.',
+    text: "The difference of logits ratio divides by the gap to the third largest logit, its targeted form by that to the third and fourth: apgd-dlr needs three classes and apgd-t four. On fewer the ensemble runs without them. The authors' AutoAttack warns and then fails on such a model, so that its figures and these cannot be compared there.",
   },
   incomplete: {
     title: 'Not ranked',

@@ -24,6 +24,8 @@ function parsed(plugin: AttackPlugin, label: string, params: unknown): unknown {
   return result.data;
 }
 
+const enough = ({ minClasses = 2 }: AttackPlugin, classes: number): boolean => classes >= minClasses;
+
 function checkNorm(plugin: AttackPlugin | EnsemblePlugin, threat: Threat): void {
   if (!plugin.norms.includes(threat.norm))
     throw new RampartError(`[attack ${plugin.name}] expected a norm of ${plugin.norms.join(', ')}, got ${threat.norm}`);
@@ -31,7 +33,8 @@ function checkNorm(plugin: AttackPlugin | EnsemblePlugin, threat: Threat): void 
 
 /**
  * The members of `plugin` in the order in which they run; an attack is its own only member. Members are looked up by name in
- * `lookup`, the table of attacks by default. Throws when a name, a parameter or the norm does not fit.
+ * `lookup`, the table of attacks by default; those for whose loss `classes` are too few are left out. Throws when a name, a parameter,
+ * the norm or, of a single attack, the number of classes does not fit.
  */
 export function membersOf(
   plugin: AttackPlugin | EnsemblePlugin,
@@ -41,9 +44,13 @@ export function membersOf(
   lookup: (name: string) => AttackPlugin | EnsemblePlugin = attackNamed,
 ): Member[] {
   checkNorm(plugin, threat);
-  if (!isEnsemble(plugin)) return [{ label: plugin.name, plugin, params: parsed(plugin, plugin.name, params) }];
+  if (!isEnsemble(plugin)) {
+    if (!enough(plugin, classes))
+      throw new RampartError(`[attack ${plugin.name}] expected at least ${plugin.minClasses} classes, got ${classes}`);
+    return [{ label: plugin.name, plugin, params: parsed(plugin, plugin.name, params) }];
+  }
   const seen = new Map<string, number>();
-  return plugin.members(plugin.params.parse(params), threat, classes).map((entry) => {
+  const all = plugin.members(plugin.params.parse(params), threat).map((entry) => {
     const count = (seen.get(entry.attack) ?? 0) + 1;
     seen.set(entry.attack, count);
     const label = count === 1 ? entry.attack : `${entry.attack}#${count}`;
@@ -53,4 +60,5 @@ export function membersOf(
     checkNorm(member, threat);
     return { label, plugin: member, params: parsed(member, `${plugin.name}: ${label}`, entry.params) };
   });
+  return all.filter((member) => enough(member.plugin, classes));
 }

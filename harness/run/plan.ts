@@ -9,6 +9,7 @@ import { sha256 } from '../../records/hash.ts';
 import { membersOf } from '../evaluate/ensemble.ts';
 import type { PlannedData } from '../job/data.ts';
 import { type CellJob, type DataRef, type EngineIdentity, type Images, type ModelJob, type ModelRef, withKey } from '../job/job.ts';
+import { trainedName, wrappedName } from '../suite/names.ts';
 import type { Registry } from '../suite/registry.ts';
 import { countOf } from '../suite/selection.ts';
 import type { Suite, SuiteAttack, SuiteDefense } from '../suite/suite.ts';
@@ -91,7 +92,7 @@ interface Made extends PlannedModel {
 /** `data` are the suite's data sets in its order. Throws when two models would have the same name. */
 export function planRun(suite: Suite, registry: Registry, data: readonly PlannedData[], engine: EngineIdentity): Plan {
   const setting = { suite, registry, engine, data };
-  const made = data.flatMap(({ ref }) => modelsOf(setting, ref, data.length > 1));
+  const made = data.flatMap(({ ref }) => modelsOf(setting, ref));
   const names = made.map((m) => m.job.name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined)
@@ -101,19 +102,14 @@ export function planRun(suite: Suite, registry: Registry, data: readonly Planned
   return { models: made, cells, omitted };
 }
 
-function modelsOf(setting: Setting, data: DataRef, manyData: boolean): Made[] {
+function modelsOf(setting: Setting, data: DataRef): Made[] {
   const { suite } = setting;
   const trained = suite.defenses.filter((d) => d.kind === 'training');
   const models: Made[] = [];
   for (const arch of suite.architectures)
     for (const defense of trained.filter((d) => d.architectures.includes(arch)))
       for (const seed of suite.seeds) {
-        const suffix = [
-          suite.architectures.length > 1 ? ` ${arch}` : '',
-          manyData ? ` ${data.label}` : '',
-          suite.seeds.length > 1 ? ` (seed ${seed})` : '',
-        ];
-        models.push(trainedModel(setting, data, arch, defense, seed, defense.label + suffix.join('')));
+        models.push(trainedModel(setting, data, arch, defense, seed, trainedName(suite, defense.label, arch, data.label, seed)));
       }
   const wrappers = suite.defenses.filter((d) => d.kind === 'wrapper');
   const wrapped = wrappers.flatMap((wrapper) =>
@@ -150,7 +146,7 @@ function trainedModel(setting: Setting, data: DataRef, arch: string, defense: Su
 function wrappedModel(setting: Setting, wrapper: SuiteDefense, base: Made): Made {
   const { data, arch, seed, name } = base.job;
   const origin = { by: 'wrapper', defense: wrapper.ref, base: base.job.key } as const;
-  const job = withKey({ kind: 'model', name: `${wrapper.label} on ${name}`, data, arch, origin, seed, engine: setting.engine });
+  const job = withKey({ kind: 'model', name: wrappedName(wrapper.label, name), data, arch, origin, seed, engine: setting.engine });
   const work = { passes: { forward: 0, backward: 0 }, multiplyAdds: base.work.multiplyAdds };
   return { kind: 'model', id: job.key, label: wrapper.label, needs: [base.id], job, work };
 }

@@ -4,7 +4,8 @@ import { architecture } from '../../models/index.ts';
 import { checkEntries } from '../../models/parameters.ts';
 import { readSafetensors } from '../../models/safetensors.ts';
 import { readFileOf } from './files.ts';
-import type { Path, Problem } from './problems.ts';
+import { type Path, type Problem, problemOf } from './problems.ts';
+import { rangeProblems } from './ranges.ts';
 import type { Registry } from './registry.ts';
 import { attacked, countOf, firstImages, reachOf, type Selection, shown } from './selection.ts';
 import type { Suite, SuiteModel } from './suite.ts';
@@ -18,6 +19,7 @@ export function modelLabels(suite: Suite): string[] {
 export function pairProblems(suite: Suite, registry: Registry): Problem[] {
   return [
     ...nothingToAttack(suite),
+    ...rangeProblems(suite, registry),
     ...normProblems(suite, registry),
     ...sourceProblems(suite),
     ...attackedProblems(suite),
@@ -37,10 +39,6 @@ function nothingToAttack(suite: Suite): Problem[] {
   for (const [i, attack] of suite.attacks.entries())
     if (attack.label === CLEAN.name)
       problems.push({ path: ['attacks', i], message: `the label "clean" is that of the clean accuracy; give it another label` });
-  const names = modelLabels(suite);
-  for (const [i, model] of suite.models.entries())
-    if (names.filter((name) => name === model.name).length > 1)
-      problems.push({ path: ['models', i, 'name'], message: `"${model.name}" is there twice; give it another name` });
   return problems;
 }
 
@@ -97,13 +95,7 @@ function selectionProblems(suite: Suite, registry: Registry): Problem[] {
 }
 
 function attackedProblem(test: Selection, n: number | Selection | undefined, label: string, path: Path): Problem[] {
-  try {
-    attacked(test, n);
-    return [];
-  } catch (error) {
-    if (!(error instanceof RampartError)) throw error;
-    return [{ path, message: `${error.message} on data set ${label}` }];
-  }
+  return problemOf(path, `on data set ${label}: `, () => attacked(test, n));
 }
 
 /** The validation split must leave something to train on. */

@@ -14,6 +14,17 @@ export interface Problem {
 /** Everything that is wrong with a suite, one line each. */
 export class SuiteError extends RampartError {}
 
+/** What `check` refuses, as a problem of that place. */
+export function problemOf(path: Path, prefix: string, check: () => unknown): Problem[] {
+  try {
+    check();
+    return [];
+  } catch (error) {
+    if (!(error instanceof RampartError)) throw error;
+    return [{ path, message: `${prefix}${error.message}` }];
+  }
+}
+
 /** `attacks[1].eps` */
 export function pathText(path: Path): string {
   return path.reduce<string>((text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? part : `${text}.${part}`), '');

@@ -6,6 +6,7 @@ import type { AttackPlugin, Threat } from '../../attacks/attack.ts';
 import { nearest, RampartError } from '../../errors.ts';
 import { architecture } from '../../models/index.ts';
 import type { NormName } from '../../tensor/norms/index.ts';
+import { MOST_FLOAT, unholdable } from './limits.ts';
 import { pairProblems } from './pairs.ts';
 import { type Path, type Problem, problemsOf, refuse } from './problems.ts';
 import { type Recipe, recipeSchema } from './recipe.ts';
@@ -171,7 +172,7 @@ class Reader {
       const path = [list, i];
       const plugin = this.#lookup(() => lookup(entry.name), [...path, 'name']);
       if (!plugin) return [];
-      const given = Object.fromEntries(Object.entries(entry).filter(([key]) => !(key in RESERVED[list])));
+      const given = Object.fromEntries(Object.entries(entry).filter(([key]) => !Object.hasOwn(RESERVED[list], key)));
       const params = plugin.params.safeParse(given);
       if (!params.success) {
         const keysAt = (at: Path) =>
@@ -179,6 +180,8 @@ class Reader {
         this.problems.push(...problemsOf(params.error.issues, given, path, keysAt));
         return [];
       }
+      for (const { path: at, value } of unholdable(params.data))
+        this.problems.push({ path: [...path, ...at], message: `expected at most ${MOST_FLOAT}, the largest float32, got ${value}` });
       const label = labels[i] as string;
       if (labels.indexOf(label) !== i)
         this.problems.push({ path, message: `"${label}" is there twice; give one of them a label of its own` });

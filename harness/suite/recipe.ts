@@ -1,5 +1,10 @@
 /** How a model is trained, whatever its defense: optimizer, schedule, augmentation, averaging and validation, as a suite gives them. */
 import { z } from 'zod';
+import { MOST_BATCH } from './limits.ts';
+import { MOST_IMAGES } from './selection.ts';
+
+/** Longer than any training that was published. */
+const MOST_EPOCHS = 100_000;
 
 const fraction = z.number().min(0).max(1);
 
@@ -9,9 +14,10 @@ const piecewise = z.strictObject({
   kind: z.literal('piecewise'),
   milestones: z
     .array(fraction)
+    .max(1000)
     .default([0.75, 0.9])
     .describe('Fractions of the training at which the rate is multiplied by `factor`; TRADES drops at 75 % and 90 %'),
-  factor: z.number().positive().default(0.1),
+  factor: z.number().min(1e-12).max(1e3).default(0.1),
 });
 
 const cosine = z.strictObject({
@@ -29,9 +35,10 @@ const oneCycle = z.strictObject({
   initialDivisor: z
     .number()
     .min(1)
+    .max(1e12)
     .default(25)
     .describe("The first rate is `learningRate / initialDivisor`, the last one that over `finalDivisor`: PyTorch's OneCycleLR"),
-  finalDivisor: z.number().min(1).default(1e4),
+  finalDivisor: z.number().min(1).max(1e12).default(1e4),
 });
 
 const simpleSchedule = z.discriminatedUnion('kind', [constant, piecewise, cosine, oneCycle]);
@@ -42,6 +49,7 @@ const sequence = z.strictObject({
   parts: z
     .array(z.strictObject({ until: fraction, schedule: simpleSchedule }))
     .min(1)
+    .max(1000)
     .refine((parts) => parts.every((p, i) => p.until > (parts[i - 1]?.until ?? 0)), 'expected growing fractions in `until`')
     .refine((parts) => parts.at(-1)?.until === 1, 'expected the last `until` to be 1'),
 });
@@ -49,37 +57,50 @@ const sequence = z.strictObject({
 const scheduleSchema = z.discriminatedUnion('kind', [constant, piecewise, cosine, oneCycle, sequence]);
 
 export const recipeSchema = z.strictObject({
-  epochs: z.number().int().min(1).default(12).describe('Passes over the training set, replays of a batch counted'),
+  epochs: z.number().int().min(1).max(MOST_EPOCHS).default(12).describe('Passes over the training set, replays of a batch counted'),
   batchSize: z
     .number()
     .int()
     .min(2)
+    .max(MOST_BATCH)
     .default(128)
     .describe('A last batch of one image is left out of its epoch where batch normalisation would see one value per channel'),
   optimizer: z.literal('sgd').default('sgd'),
-  learningRate: z.number().positive().default(0.1).describe('The highest rate of the schedule'),
+  learningRate: z.number().min(1e-12).max(1e3).default(0.1).describe('The highest rate of the schedule'),
   momentum: z.number().min(0).lt(1).default(0.9),
-  weightDecay: z.number().min(0).default(5e-4).describe("On every parameter, normalisation and biases included, as PyTorch's SGD has it"),
+  weightDecay: z
+    .number()
+    .min(0)
+    .max(10)
+    .default(5e-4)
+    .describe("On every parameter, normalisation and biases included, as PyTorch's SGD has it"),
   schedule: scheduleSchema.prefault({ kind: 'one-cycle' }),
   augment: z.enum(['crop-flip', 'none']).default('crop-flip').describe('Random crop after padding with 4 zeros, and horizontal flip'),
   validation: z
     .number()
     .int()
     .min(0)
+    .max(MOST_IMAGES)
     .default(500)
     .describe('Images cut from the end of the training set, to choose the best epoch; 0 keeps the last one'),
-  validateEvery: z.number().int().min(1).default(1).describe('Epochs between validations; the last epoch is always validated'),
+  validateEvery: z
+    .number()
+    .int()
+    .min(1)
+    .max(MOST_EPOCHS)
+    .default(1)
+    .describe('Epochs between validations; the last epoch is always validated'),
   averaging: z
     .union([z.literal('none'), z.strictObject({ ema: z.number().gt(0).lt(1) })])
     .default('none')
     .describe('`ema`: an exponential moving average of weights and batch statistics is validated and kept'),
   labelSmoothing: z.number().min(0).lt(1).default(0),
   gradientClip: z
-    .union([z.literal('none'), z.number().positive()])
+    .union([z.literal('none'), z.number().min(1e-12).max(1e12)])
     .default('none')
     .describe('Largest L2 norm of the gradient of all parameters together'),
   earlyStop: z
-    .union([z.literal('none'), z.number().int().min(1)])
+    .union([z.literal('none'), z.number().int().min(1).max(MOST_EPOCHS)])
     .default('none')
     .describe('Validations without a better one before the training stops'),
   keep: z

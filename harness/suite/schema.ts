@@ -1,12 +1,12 @@
 /** The suite file: its parts as zod schemas. The parameters of a plug-in are checked by the plug-in's own schema, in suite.ts. */
 import { z } from 'zod';
 import { NORMS } from '../../tensor/norms/index.ts';
+import { distinct, line, lines, MOST_BATCH, MOST_MINUTES, MOST_PROCESSORS, name, path } from './limits.ts';
 import { recipeSchema } from './recipe.ts';
 import { selectionSchema } from './selection.ts';
 
-const name = z.string().min(1).max(80);
-const count = z.number().int().positive();
-const eps = z.number().nonnegative().finite();
+/** At most the diameter of the box, which depends on the norm and the images: see pairs.ts. */
+const eps = z.number().min(0).max(1e9);
 
 /** Keys that belong to the suite in an entry of `datasets`, `defenses` and `attacks`; every other key is a parameter of the plug-in. */
 const datasetKeys = {
@@ -21,7 +21,7 @@ const kind = z.literal('ball').optional().describe('ball, unless given: all pert
 const threatSchema = z.strictObject({
   kind,
   norm: z.enum(NORMS),
-  eps: z.union([eps, z.array(eps).min(1)]).describe('The radius, such as 8/255; a list gives a security curve'),
+  eps: z.union([eps, distinct(eps, 100).min(1)]).describe('The radius, such as 8/255; a list gives a security curve'),
   main: eps.optional().describe('The radius of a list that models train at; the largest unless given'),
 });
 
@@ -33,8 +33,11 @@ const defenseKeys = {
     .optional()
     .describe('What to train against, where it is not the first threat of the suite'),
   recipe: z.record(z.string(), z.unknown()).optional().describe('Changes to the recipe of the suite, for this defense'),
-  architectures: z.array(name).min(1).optional().describe('Train it only in these architectures of the suite'),
-  around: z.array(name).min(1).optional().describe('For a wrapper: labels of the defenses it is put around; all trained ones unless given'),
+  architectures: distinct(name, 100).min(1).optional().describe('Train it only in these architectures of the suite'),
+  around: distinct(name, 1000)
+    .min(1)
+    .optional()
+    .describe('For a wrapper: labels of the defenses it is put around; all trained ones unless given'),
 };
 
 const attackKeys = {
@@ -43,27 +46,32 @@ const attackKeys = {
   n: selectionSchema
     .optional()
     .describe("Attack only the first n of the suite's test images, or a range or a file of indices of the data set's own test images"),
-  norms: z.array(z.enum(NORMS)).min(1).optional().describe('Run it only in threats of these norms'),
-  models: z.array(name).min(1).optional().describe('Run it only on the models of these defenses, by label'),
+  norms: distinct(z.enum(NORMS), NORMS.length).min(1).optional().describe('Run it only in threats of these norms'),
+  models: distinct(name, 1000).min(1).optional().describe('Run it only on the models of these defenses, by label'),
 };
 
 const modelSchema = z.strictObject({
   name,
-  weights: z.string().min(1).describe('A safetensors file with PyTorch names, relative to the suite'),
+  weights: path.describe('A safetensors file with PyTorch names, relative to the suite'),
   arch: name.describe('An architecture: see `rampart ls models`'),
   dataset: name.optional().describe('Label of the data set it classifies, where the suite has several'),
-  title: z.string().optional().describe('How it was trained, in a few words'),
-  paper: z.string().optional(),
+  title: line(200).optional().describe('How it was trained, in a few words'),
+  paper: line(200).optional(),
   extraData: z.boolean().default(false),
-  mean: z.array(z.number()).min(1).optional().describe("Normalisation inside the model; the data set's unless given or in the file"),
-  std: z.array(z.number().positive()).min(1).optional(),
+  mean: z
+    .array(z.number().min(-1e6).max(1e6))
+    .min(1)
+    .max(1024)
+    .optional()
+    .describe("Normalisation inside the model; the data set's unless given or in the file"),
+  std: z.array(z.number().min(1e-6).max(1e6)).min(1).max(1024).optional(),
 });
 
 const engineSchema = z.strictObject({
-  name: z.string().optional().describe('auto, wasm, torch, torch:cuda:0, ...; --engine overrides it'),
-  threads: count.optional(),
-  workers: count.optional(),
-  batchSize: count.default(128).describe('Images per pass of an attack; results do not depend on it'),
+  name: line(80).optional().describe('auto, wasm, torch, torch:cuda:0, ...; --engine overrides it'),
+  threads: z.number().int().min(1).max(MOST_PROCESSORS).optional(),
+  workers: z.number().int().min(1).max(MOST_PROCESSORS).optional(),
+  batchSize: z.number().int().min(1).max(MOST_BATCH).default(128).describe('Images per pass of an attack; results do not depend on it'),
 });
 
 /** An entry with its parameters still unchecked; a bare string is an entry with its name only. */
@@ -74,22 +82,23 @@ function entryOf<S extends z.ZodRawShape>(keys: S) {
 export const suiteSchema = z.strictObject({
   name: z
     .string()
+    .max(80)
     .regex(/^[a-z0-9][a-z0-9.-]*$/, 'lower-case letters, digits, dots and dashes')
     .describe('Results go to runs/<name> unless --out says otherwise'),
-  title: z.string().min(1).optional().describe('On the page of the leaderboard; the name unless given'),
-  description: z.string().optional(),
-  plugins: z.array(z.string()).default([]).describe('Files with further defenses, attacks or data sets, relative to the suite'),
-  datasets: z.array(entryOf(datasetKeys)).min(1),
-  threats: z.array(threatSchema).min(1),
-  architectures: z.array(name).default([]),
-  defenses: z.array(entryOf(defenseKeys)).default([]),
-  models: z.array(modelSchema).default([]).describe('Pretrained models, attacked beside the trained ones'),
-  attacks: z.array(entryOf(attackKeys)).default([]),
-  seeds: z.array(z.number().int().nonnegative()).min(1).default([0]),
+  title: line(200).optional().describe('On the page of the leaderboard; the name unless given'),
+  description: lines(10_000).optional(),
+  plugins: distinct(path, 100).default([]).describe('Files with further defenses, attacks or data sets, relative to the suite'),
+  datasets: z.array(entryOf(datasetKeys)).min(1).max(100),
+  threats: z.array(threatSchema).min(1).max(100),
+  architectures: distinct(name, 100).default([]),
+  defenses: z.array(entryOf(defenseKeys)).max(1000).default([]),
+  models: z.array(modelSchema).max(1000).default([]).describe('Pretrained models, attacked beside the trained ones'),
+  attacks: z.array(entryOf(attackKeys)).max(1000).default([]),
+  seeds: distinct(z.number().int().nonnegative(), 1000).min(1).default([0]),
   recipe: recipeSchema.prefault({}).describe('How models are trained'),
   engine: engineSchema.prefault({}),
-  keepExamples: z.number().int().nonnegative().default(0).describe('Keep so many adversarial examples of every cell, for the gallery'),
-  timeoutMinutes: z.number().positive().default(30).describe('A job that gives no sign of life for so long is ended'),
+  keepExamples: z.number().int().min(0).max(10_000).default(0).describe('Keep so many adversarial examples of every cell, for the gallery'),
+  timeoutMinutes: z.number().min(0.01).max(MOST_MINUTES).default(30).describe('A job that gives no sign of life for so long is ended'),
 });
 
 export type SuiteFile = z.infer<typeof suiteSchema>;

@@ -94,11 +94,11 @@ test.each([
   ],
   [
     { attacks: 'attacks: [{ name: fgsm, n: 41 }]' },
-    'small.yml:8: attacks[0].n: expected at most 40, the number of test images, got 41 on data set shapes',
+    'small.yml:8: attacks[0].n: on data set shapes: expected at most 40, the number of test images, got 41',
   ],
   [
     { attacks: 'attacks: [{ name: fgsm, n: { from: 39, count: 2 } }]' },
-    "attacks[0].n: expected images of the suite's test selection (0..39), got image 40 on data set shapes",
+    "attacks[0].n: on data set shapes: expected images of the suite's test selection (0..39), got image 40",
   ],
   [{ datasets: 'datasets: [{ name: shapes, test: { indices: none.txt } }]' }, 'small.yml:3: datasets[0].test.indices: [indices] '],
   [{ datasets: 'datasets: [{ name: shapes, test: { from: 3 } }]' }, 'datasets[0].test.count: is missing, expected a number'],

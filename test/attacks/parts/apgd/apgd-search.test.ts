@@ -7,6 +7,7 @@ import { apgdStart, runToEnd } from '../../../../attacks/parts/apgd/apgd.ts';
 import { smallestDistances } from '../../../../attacks/parts/fab/fab.ts';
 import { crossEntropy } from '../../../../attacks/parts/losses.ts';
 import { createTarget } from '../../../../attacks/target.ts';
+import { membersOf } from '../../../../harness/evaluate/ensemble.ts';
 import { Rng } from '../../../../tensor/rng.ts';
 import { goldenBatch, goldenNetwork } from '../../../golden.ts';
 import { startEngine } from '../../engine.ts';
@@ -66,12 +67,12 @@ test.each([
   ['standard', 'Linf', 3, 'apgd-ce fab-t square'],
   ['plus', 'Linf', 2, 'apgd-ce fab square fab-t'],
 ] as const)('AutoAttack %s in %s with %d classes is %s', (version, norm, classes, want) => {
-  const members = autoattack.members({ version }, { norm, eps: 0.1 }, classes);
-  expect(members.map((m) => m.attack).join(' ')).toBe(want);
+  const members = membersOf(autoattack, { version }, { norm, eps: 0.1 }, classes);
+  expect(members.map((m) => m.label).join(' ')).toBe(want);
 });
 
 test('AutoAttack in L1 takes five restarts, five targets and the larger radii', () => {
-  const [ce, t] = autoattack.members({ version: 'standard' }, { norm: 'L1', eps: 12 }, 10);
+  const [ce, t] = autoattack.members({ version: 'standard' }, { norm: 'L1', eps: 12 });
   expect(ce?.params).toMatchObject({ restarts: 5, largerEps: true, iterations: 100 });
   expect(t?.params).toMatchObject({ restarts: 1, targets: 5, largerEps: true });
 });

@@ -1,0 +1,103 @@
+/** What only the suite as a whole shows to be out of range: balls larger than the box, names and threats that are there twice, classes too few, passes too many. */
+import type { Passes } from '../../attacks/attack.ts';
+import { RampartError } from '../../errors.ts';
+import { architecture } from '../../models/index.ts';
+import { type NormName, norms } from '../../tensor/norms/index.ts';
+import { MOST_MODELS, MOST_PASSES } from './limits.ts';
+import { namesOf } from './names.ts';
+import { type Path, type Problem, problemOf } from './problems.ts';
+import type { Registry } from './registry.ts';
+import type { Suite } from './suite.ts';
+
+export function rangeProblems(suite: Suite, registry: Registry): Problem[] {
+  return [
+    ...nameProblems(suite),
+    ...threatProblems(suite, registry),
+    ...architectureProblems(suite, registry),
+    ...classProblems(suite, registry),
+    ...passProblems(suite, registry),
+  ];
+}
+
+/** Two models of one name, or too many models. */
+function nameProblems(suite: Suite): Problem[] {
+  const seen = new Set<string>();
+  for (const { name, path } of namesOf(suite)) {
+    if (seen.has(name)) return [{ path, message: `two models are named "${name}": it is there twice; give one of them another name` }];
+    if (seen.add(name).size > MOST_MODELS) return [{ path: [], message: `expected at most ${MOST_MODELS} models, got more` }];
+  }
+  return [];
+}
+
+/** A threat that is there twice, and balls that no image leaves. */
+function threatProblems(suite: Suite, registry: Registry): Problem[] {
+  const seen = new Set<string>();
+  const twice = suite.threats.flatMap(({ norm, radii }, i): Problem[] => {
+    const known = radii.find((eps) => seen.has(`${norm} ${eps}`));
+    for (const eps of radii) seen.add(`${norm} ${eps}`);
+    return known === undefined ? [] : [{ path: ['threats', i], message: `${norm} ${known} is there twice; leave one out` }];
+  });
+  const shapes = suite.datasets.map(({ label, ref }) => ({ label, shape: registry.dataset(ref.name).shape }));
+  const beyond = (norm: NormName, eps: number, path: Path): Problem[] =>
+    shapes.flatMap(({ label, shape: [h, w, c] }) => {
+      const diameter = norms[norm].ofOnes(h * w * c);
+      if (eps <= diameter) return [];
+      return [{ path, message: `expected at most ${diameter}, the ${norm} distance of two corners of the box on ${label}, got ${eps}` }];
+    });
+  return [
+    ...twice,
+    ...suite.threats.flatMap(({ norm, radii }, i) => beyond(norm, Math.max(...radii), ['threats', i, 'eps'])),
+    ...suite.defenses.flatMap(({ threat }, i) => beyond(threat.norm, threat.eps, ['defenses', i, 'threat', 'eps'])),
+  ];
+}
+
+/** An architecture that cannot take the images of a data set. */
+function architectureProblems(suite: Suite, registry: Registry): Problem[] {
+  return suite.architectures.flatMap((arch, i) =>
+    suite.datasets.flatMap(({ label, ref }) => {
+      const { shape, classes } = registry.dataset(ref.name);
+      const ones = Array.from({ length: shape[2] }, () => 1);
+      return problemOf(['architectures', i], `on ${label}: `, () =>
+        architecture(arch).graph({ inputShape: shape, classes, mean: ones, std: ones }),
+      );
+    }),
+  );
+}
+
+/** Attacks whose loss needs more classes than a data set has; of an ensemble only the members that do are left out. */
+function classProblems(suite: Suite, registry: Registry): Problem[] {
+  return suite.attacks.flatMap(({ ref }, i) => {
+    const plugin = registry.attack(ref.name);
+    const least = 'members' in plugin ? 2 : (plugin.minClasses ?? 2);
+    return suite.datasets.flatMap(({ label, ref: data }): Problem[] => {
+      const { classes } = registry.dataset(data.name);
+      if (classes >= least) return [];
+      const others = [...registry.attacks.values()].filter(
+        (a) => !('members' in a) && (a.minClasses ?? 2) <= classes && a.access === plugin.access,
+      );
+      const remedy = others.length > 0 ? `; use one of ${others.map((a) => a.name).join(', ')}` : '';
+      return [
+        { path: ['attacks', i], message: `expected at least ${least} classes for ${ref.name}, got the ${classes} of ${label}${remedy}` },
+      ];
+    });
+  });
+}
+
+/** More passes over an image than anything could need. */
+function passProblems(suite: Suite, registry: Registry): Problem[] {
+  const classes = Math.max(...suite.datasets.map(({ ref }) => registry.dataset(ref.name).classes));
+  const attacks = suite.attacks.flatMap(({ ref }, i) => {
+    const plugin = registry.attack(ref.name);
+    return 'members' in plugin ? [] : problemOf(['attacks', i], '', () => checkPasses(plugin.cost(ref.params, classes)));
+  });
+  const defenses = suite.defenses.flatMap(({ ref }, i) => {
+    const plugin = registry.defense(ref.name);
+    return plugin.kind === 'wrapper' ? [] : problemOf(['defenses', i], '', () => checkPasses(plugin.cost(ref.params)));
+  });
+  return [...attacks, ...defenses];
+}
+
+function checkPasses({ forward, backward }: Passes): void {
+  const passes = forward + backward;
+  if (!(passes <= MOST_PASSES)) throw new RampartError(`expected at most ${MOST_PASSES} passes per image, got ${passes}`);
+}
