@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { RampartError } from '../errors.ts';
 import { packageRoot } from '../harness/job/provenance.ts';
+import { MOST_BATCH } from '../harness/suite/limits.ts';
 import type { Suite } from '../harness/suite/suite.ts';
 
 export interface RawOptions {
@@ -21,10 +22,11 @@ export interface RawOptions {
 export class UsageError extends RampartError {}
 
 /** A positive whole number, or undefined where the option is not given. */
-export function countOption(name: string, value: unknown): number | undefined {
+export function countOption(name: string, value: unknown, most = MOST_BATCH): number | undefined {
   if (value === undefined) return undefined;
-  if (typeof value === 'number' && Number.isInteger(value) && value > 0) return value;
-  throw new UsageError(`[--${name}] expected a positive whole number, got ${JSON.stringify(value)}`);
+  if (typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= most) return value;
+  const range = typeof value === 'number' && value > most ? ` up to ${most}` : '';
+  throw new UsageError(`[--${name}] expected a positive whole number${range}, got ${JSON.stringify(value)}`);
 }
 
 /** cac makes numbers of what looks like one, so a folder named `2026` is one. */

@@ -150,12 +150,12 @@ function wrapsItself(model: ModelRecord, models: readonly Found<ModelRecord>[]):
 function checkModels(models: readonly Found<ModelRecord>[], refuse: Refuse): void {
   const hashes = new Map<string, { hash: string; file: string }>();
   for (const { file, record } of models) {
-    const { name, version, params, train, test, hash, classNames } = record.dataset;
+    const { name, version, params, train, test, selection, hash, classNames } = record.dataset;
     if (!/^[0-9a-f]{64}$/.test(record.weightsHash)) refuse(file, `expected a SHA-256 as weightsHash, got "${record.weightsHash}"`);
     if (classNames.length < 2) refuse(file, `expected at least 2 class names, got ${classNames.length}`);
     if (record.wraps && !models.some((m) => m.record.key === record.wraps)) refuse(file, `wraps model ${record.wraps}, which is not here`);
     if (wrapsItself(record, models)) refuse(file, 'wraps itself, by whatever way round');
-    const id = canonical([name, version, params, train, test]);
+    const id = canonical([name, version, params, train, test, selection]);
     const known = hashes.get(id);
     if (!known) hashes.set(id, { hash, file });
     else if (known.hash !== hash)
@@ -204,7 +204,7 @@ function checkCells(cells: readonly Found<CellRecord>[], models: readonly Found<
       r.attack.access === 'none' ? '' : r.threat,
       r.seed,
       r.dataset.hash,
-      r.n,
+      indicesOf(r),
       r.indices,
       r.provenance.engine,
     ]);

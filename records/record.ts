@@ -59,6 +59,12 @@ export const epochSchema = z.strictObject({
   wallMs: z.number(),
 });
 
+/** Images by their index in a split; the first so many when absent. */
+const selection = z.union([
+  z.strictObject({ from: z.number().int(), count: z.number().int() }),
+  z.strictObject({ indices: z.array(z.number().int()).readonly() }),
+]);
+
 /** A trained or pretrained classifier. */
 export const modelRecordSchema = z.strictObject({
   schema: z.literal(RECORD_VERSION),
@@ -74,6 +80,8 @@ export const modelRecordSchema = z.strictObject({
     train: z.number().int(),
     validation: z.number().int(),
     test: z.number().int(),
+    /** Which images those are, where they are not the first of their split. */
+    selection: z.strictObject({ train: selection.optional(), test: selection.optional() }).optional(),
     classNames: z.array(z.string()),
   }),
   arch: z.strictObject({ name: z.string(), version: z.number().int(), parameters: z.number().int(), multiplyAdds: z.number() }),

@@ -1,4 +1,5 @@
 /** `rampart plan` and `rampart validate`: what a suite would do, without doing it. */
+
 import { RampartError } from '../../errors.ts';
 import { type PlannedData, prepareData, testImages } from '../../harness/job/data.ts';
 import { engineIdentity } from '../../harness/job/job.ts';
@@ -8,6 +9,7 @@ import { Calibration } from '../../harness/run/progress.ts';
 import { reusable } from '../../harness/run/reuse.ts';
 import { asked, slotsOn } from '../../harness/run/slots.ts';
 import { suiteJsonSchema } from '../../harness/suite/json-schema.ts';
+import { MOST_PROCESSORS } from '../../harness/suite/limits.ts';
 import { loadSuite } from '../../harness/suite/read.ts';
 import { Registry } from '../../harness/suite/registry.ts';
 import { firstImages, type Selection } from '../../harness/suite/selection.ts';
@@ -44,8 +46,8 @@ export async function planCommand(file: string | undefined, options: RawOptions,
   if (registry.unloaded.length > 0) return tellUnloaded(suite.file, registry, options.json);
   const request = {
     engine: engineOf(options),
-    workers: countOption('workers', options.workers),
-    threads: countOption('threads', options.threads),
+    workers: countOption('workers', options.workers, MOST_PROCESSORS),
+    threads: countOption('threads', options.threads, MOST_PROCESSORS),
   };
   const { request: engineName, threads } = asked(suite, request);
   const probe = await probeEngine(engineName, threads, signal);

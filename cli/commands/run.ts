@@ -1,6 +1,7 @@
 /** `rampart run`: trains, attacks, and writes the site. */
 import { join } from 'node:path';
 import { type RunOptions, type RunResult, runSuite } from '../../harness/run/run.ts';
+import { MOST_PROCESSORS } from '../../harness/suite/limits.ts';
 import { loadSuite } from '../../harness/suite/read.ts';
 import { FolderStore } from '../../records/folder-store.ts';
 import { buildView } from '../../reports/view/leaderboard.ts';
@@ -36,8 +37,8 @@ export async function runCommand(file: string | undefined, options: RawOptions, 
       out,
       dataDir: dataDirOf(options),
       engine: engineOf(options),
-      workers: countOption('workers', options.workers),
-      threads: countOption('threads', options.threads),
+      workers: countOption('workers', options.workers, MOST_PROCESSORS),
+      threads: countOption('threads', options.threads, MOST_PROCESSORS),
       download: options.download !== false,
       signal,
       listener: inOrder(display),

@@ -1,9 +1,11 @@
 /** `rampart time`: what a step of every defense and attack costs, as a ratio to a standard training step. */
+
 import type { AttackPlugin } from '../../attacks/attack.ts';
 import { attacks } from '../../attacks/index.ts';
 import type { TrainingDefense } from '../../defenses/defense.ts';
 import { defenses } from '../../defenses/index.ts';
 import { chooseEngine } from '../../engines/choose.ts';
+import { MOST_PROCESSORS } from '../../harness/suite/limits.ts';
 import { measureSteps, type StepTime } from '../../harness/timing.ts';
 import { countOption, engineOf, type RawOptions, UsageError } from '../options.ts';
 import { dim, print, printBlock, printJson, red, table } from '../output.ts';
@@ -16,7 +18,9 @@ export interface TimeOptions extends RawOptions {
 
 /** On random images of 32x32x3: the cost of a step does not depend on what they show. */
 export async function timeCommand(options: TimeOptions, signal: AbortSignal): Promise<number> {
-  const { info, why } = await chooseEngine(engineOf(options) ?? 'auto', { threads: countOption('threads', options.threads) ?? 1 });
+  const { info, why } = await chooseEngine(engineOf(options) ?? 'auto', {
+    threads: countOption('threads', options.threads, MOST_PROCESSORS) ?? 1,
+  });
   const rounds = countOption('rounds', options.rounds) ?? 10;
   if (rounds < 2) throw new UsageError(`[--rounds] expected at least 2, got ${rounds}`);
   const trained = defenses.filter((d): d is TrainingDefense => d.kind === 'training');

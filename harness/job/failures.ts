@@ -7,7 +7,7 @@ import { BudgetError } from '../evaluate/checks.ts';
 import type { Registry } from '../suite/registry.ts';
 import { countOf } from '../suite/selection.ts';
 import { cellHead } from './cell-record.ts';
-import type { CellJob, Job, ModelJob } from './job.ts';
+import { type CellJob, type Job, type ModelJob, selectionOfRecord } from './job.ts';
 import { NO_COST } from './run-model.ts';
 
 export type Failure = NonNullable<CellRecord['error']>;
@@ -69,6 +69,7 @@ export function failedModel(job: ModelJob, registry: Registry, error: Failure, p
       train: countOf(data.train.selection),
       validation: origin.by === 'training' ? origin.recipe.validation : 0,
       test: countOf(data.test.selection),
+      ...selectionOfRecord(data),
       classNames: [],
     },
     arch: { ...job.arch, parameters: 0, multiplyAdds: multiplyAdds(graph) },

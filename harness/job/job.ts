@@ -147,6 +147,15 @@ export function startsAtZero(selection: Selection): boolean {
   return 'from' in selection && selection.from === 0;
 }
 
+/** The member `selection` of a record's data set; none where both splits are taken from their start. */
+export function selectionOfRecord({ train, test }: DataRef): { selection?: { train?: Selection; test?: Selection } } {
+  const own = {
+    ...(!startsAtZero(train.selection) && { train: train.selection }),
+    ...(!startsAtZero(test.selection) && { test: test.selection }),
+  };
+  return Object.keys(own).length > 0 ? { selection: own } : {};
+}
+
 function cellIdentity({ model, attack, threat, seed, data, images, sources, smaller }: Unkeyed<CellJob>): unknown {
   return {
     cell: attack.plugin,

@@ -9,7 +9,7 @@ import { Rng } from '../../tensor/rng.ts';
 import { countOf } from '../suite/selection.ts';
 import { train } from '../train/train.ts';
 import type { JobContext } from './context.ts';
-import { type ModelJob, type Origin, trainingDrawsOf } from './job.ts';
+import { type ModelJob, type Origin, selectionOfRecord, trainingDrawsOf } from './job.ts';
 import { doneModel, neededArtifact, networkFrom, setupFor } from './load-model.ts';
 import { peakMemoryMb, provenance } from './provenance.ts';
 
@@ -48,6 +48,7 @@ export async function runModel(job: ModelJob, context: JobContext): Promise<Mode
       train: countOf(job.data.train.selection),
       validation,
       test: countOf(job.data.test.selection),
+      ...selectionOfRecord(job.data),
       classNames: [...dataset.classNames],
     },
     seed: job.seed,

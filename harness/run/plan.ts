@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Passes, Threat } from '../../attacks/attack.ts';
-import { RampartError } from '../../errors.ts';
 import { multiplyAdds } from '../../models/graph.ts';
 import { architecture } from '../../models/index.ts';
 import { sha256 } from '../../records/hash.ts';
@@ -89,14 +88,10 @@ interface Made extends PlannedModel {
   readonly label: string;
 }
 
-/** `data` are the suite's data sets in its order. Throws when two models would have the same name. */
+/** `data` are the suite's data sets in its order. */
 export function planRun(suite: Suite, registry: Registry, data: readonly PlannedData[], engine: EngineIdentity): Plan {
   const setting = { suite, registry, engine, data };
   const made = data.flatMap(({ ref }) => modelsOf(setting, ref));
-  const names = made.map((m) => m.job.name);
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined)
-    throw new RampartError(`[suite ${suite.file}] two models are named "${twice}"`, { remedy: 'give one of them a label' });
   const omitted: string[] = [];
   const cells = made.flatMap((model) => cellsOf(setting, model, made, omitted));
   return { models: made, cells, omitted };

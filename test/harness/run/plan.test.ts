@@ -230,7 +230,7 @@ test('two models of the same name are refused', async () => {
       defenses: 'defenses: [standard, { name: jpeg, label: x }]',
       models: `models: [{ name: x on standard, weights: ${golden}, arch: resnet-tiny }]`,
     }),
-  ).rejects.toThrow('two models are named "x on standard"; give one of them a label');
+  ).rejects.toThrow('two models are named "x on standard": it is there twice; give one of them another name');
 });
 
 test('a defense can be kept to some architectures of the suite', async () => {
