@@ -4,8 +4,7 @@ import { type Shape, tf } from '../tensor/tf.ts';
 import type { Classifier, Linearized } from './classifier.ts';
 import { flatNodes, type Graph, inputsOf, type Node, type NodeId, shapesOf } from './graph.ts';
 import { forwardLayer, isLayer, type LayerNode, layerParameters } from './layers.ts';
-
-const BN_EPS = 1e-5;
+import { BN_EPS } from './node.ts';
 
 /**
  * Nodes of a folded graph. `relu` is fused into the node when it alone reads it. `flatten` is in the order of memory (row, column,

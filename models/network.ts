@@ -7,12 +7,11 @@ import type { Classifier } from './classifier.ts';
 import { freeze } from './frozen.ts';
 import { type Graph, type Node, type NodeId, shapesOf } from './graph.ts';
 import { forwardLayer, isLayer, layerInitial } from './layers.ts';
-import type { Parameter } from './node.ts';
+import { BN_EPS, type Parameter } from './node.ts';
 import { checkEntries, parametersOf } from './parameters.ts';
 import type { Entry } from './safetensors.ts';
 import { compileTraining, type TrainingProgram, type Wanted } from './training.ts';
 
-export const BN_EPS = 1e-5;
 const BN_MOMENTUM = 0.1;
 
 /** A parameter, and where it lives here. */

@@ -3,6 +3,9 @@
 /** Index of a node in its graph. */
 export type NodeId = number;
 
+/** What every batch normalisation adds to a variance, as PyTorch's. */
+export const BN_EPS = 1e-5;
+
 export interface Parameter {
   readonly name: string;
   /** As PyTorch stores it: `[out,in,k,k]`, `[out,in]`, `[c]`; `[1,c,1,1]` for a normalisation. */

@@ -5,7 +5,6 @@ import { createTarget } from '../../attacks/target.ts';
 import type { WrapperDefense } from '../../defenses/defense.ts';
 import { defense, defenses } from '../../defenses/index.ts';
 import { JpegCodec } from '../../defenses/parts/jpeg-codec.ts';
-import { resizeRows } from '../../defenses/random-resize-pad.ts';
 import { engine } from '../../engines/index.ts';
 import type { Classifier } from '../../models/classifier.ts';
 import { createNetwork } from '../../models/index.ts';
@@ -115,14 +114,6 @@ test('the gradient through random resizing is the derivative of the loss with th
   const slope = (loss(x.add(direction.mul(h))) - loss(x.sub(direction.mul(h)))) / (2 * h);
   const want = grad.norm().dataSync()[0] as number;
   expect(Math.abs(slope / want - 1)).toBeLessThan(0.02);
-});
-
-test('a line of 4 shrunk to 2 and moved by 1 averages its pairs', () => {
-  expect([...resizeRows(4, 2, 1)]).toEqual([0, 0, 0, 0, 0.5, 0.5, 0, 0, 0, 0, 0.5, 0.5, 0, 0, 0, 0]);
-});
-
-test('resizing to the same size changes nothing', () => {
-  expect([...resizeRows(3, 3, 0)]).toEqual([1, 0, 0, 0, 1, 0, 0, 0, 1]);
 });
 
 /** `jpeg.safetensors`: the first reference images through libjpeg-turbo (Pillow 9.4, 4:2:0), whole, cut to 26 x 30, and as grey 28 x 28. */

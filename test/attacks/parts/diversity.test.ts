@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
 import type { Loss } from '../../../attacks/attack.ts';
-import { diverse, resizeAndPad } from '../../../attacks/parts/diversity.ts';
+import { diverse } from '../../../attacks/parts/diversity.ts';
 import { createTarget } from '../../../attacks/target.ts';
 import { Rng } from '../../../tensor/rng.ts';
 import { type Shape, tf } from '../../../tensor/tf.ts';
@@ -8,15 +8,6 @@ import { randomLinear } from '../../contract/linear.ts';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
-});
-
-test('full size is the identity', () => {
-  expect(Array.from(resizeAndPad(3, 3, 0))).toEqual([1, 0, 0, 0, 1, 0, 0, 0, 1]);
-});
-
-test('half size averages pairs, and zeros fill the rest', () => {
-  // four pixels to two, placed in the middle: centres at 0.5 and 2.5
-  expect(Array.from(resizeAndPad(4, 2, 1))).toEqual([0, 0, 0, 0, 0.5, 0.5, 0, 0, 0, 0, 0.5, 0.5, 0, 0, 0, 0]);
 });
 
 test('the gradient is that of the loss at the transformed image', () => {
