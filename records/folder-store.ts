@@ -153,11 +153,11 @@ export class FolderStore implements Store {
   checkpoint(kind: Kind, key: string): Checkpoint {
     const path = PATHS.checkpoint(kind, key);
     return {
-      load: () =>
+      load: (decode) =>
         this.#read(path, LIMITS.weights, (bytes) => {
           const state = bytes.subarray(CHECKSUM_BYTES);
           if (!checksumOf(state).equals(bytes.subarray(0, CHECKSUM_BYTES))) throw new UnfitFile('does not agree with its checksum');
-          return state;
+          return decode(state);
         }),
       save: (state) => this.#write(path, Buffer.concat([checksumOf(state), state])),
       drop: () => rm(join(this.place, path), { force: true, recursive: true }),

@@ -4,7 +4,7 @@ import { NORMS } from '../tensor/norms/index.ts';
 
 export const RECORD_VERSION = 1;
 
-const passes = z.strictObject({ forward: z.number().nonnegative(), backward: z.number().nonnegative() });
+export const passesSchema = z.strictObject({ forward: z.number().nonnegative(), backward: z.number().nonnegative() });
 
 const plugin = z.strictObject({
   name: z.string(),
@@ -106,7 +106,7 @@ export const modelRecordSchema = z.strictObject({
   /** The epoch whose weights were kept, by PGD accuracy on the validation split. */
   bestEpoch: z.number().int().optional(),
   cost: z.strictObject({
-    passes,
+    passes: passesSchema,
     optimizerSteps: z.number().int(),
     examples: z.number(),
     wallMs: z.number(),
@@ -168,9 +168,9 @@ export const cellRecordSchema = z.strictObject({
     confidences: z.array(z.number()).optional(),
   }),
   /** Summed over examples: what the search of each used, whatever ran beside it. */
-  passes,
+  passes: passesSchema,
   /** Spent beside that on attempts begun ahead, to fill passes, and thrown away: it depends on the batch size. */
-  overhead: passes.optional(),
+  overhead: passesSchema.optional(),
   wallMs: z.number(),
   imagesPerSecond: z.number(),
   /** The most that the process held during the job, with what it still kept of cells before: less than 256 MB, or than a fresh worker has. */
@@ -182,8 +182,8 @@ export const cellRecordSchema = z.strictObject({
         attack: z.string(),
         entered: z.number().int(),
         left: z.number().int(),
-        passes,
-        overhead: passes.optional(),
+        passes: passesSchema,
+        overhead: passesSchema.optional(),
         wallMs: z.number(),
       }),
     )

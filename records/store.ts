@@ -30,7 +30,8 @@ export interface StoreOptions {
 
 /** Where a job keeps the state that it resumes from. A state is loaded whole and as it was saved, or not at all. */
 export interface Checkpoint {
-  load(): Promise<Uint8Array | undefined>;
+  /** What `decode` makes of the state; one that it throws a RampartError on is of no use here, and reads as if it were damaged. */
+  load<T>(decode: (state: Uint8Array) => T): Promise<T | undefined>;
   save(state: Uint8Array): Promise<void>;
   drop(): Promise<void>;
 }

@@ -7,6 +7,7 @@ import { RampartError } from '../../errors.ts';
 import type { Classifier } from '../../models/classifier.ts';
 import { flag } from '../../records/flags.ts';
 import type { CellRecord, Flag } from '../../records/record.ts';
+import type { Checkpoint } from '../../records/store.ts';
 import type { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
 import { checkBudget, classFlags, gradientFlags, leakedTensors, logitFlags, queryFlags } from './checks.ts';
@@ -49,7 +50,7 @@ export interface EvaluationInput {
   /** Examples attacked so far, examples that may have to be attacked in all members together, examples still right. */
   onProgress?(done: number, total: number, survivors: number): void;
   /** State between batches; it must belong to the same cell, which the caller's key guarantees. */
-  readonly checkpoint?: { load(): Promise<Uint8Array | undefined>; save(state: Uint8Array): Promise<void> };
+  readonly checkpoint?: Pick<Checkpoint, 'load' | 'save'>;
   /** Where an ensemble's members are looked up; the table of attacks by default. */
   lookup?(name: string): AttackPlugin | EnsemblePlugin;
 }
@@ -100,13 +101,13 @@ export async function evaluate(input: EvaluationInput): Promise<Evaluation> {
   if (clean.length !== data.n) throw new RampartError(`[evaluation] expected ${data.n} clean outcomes, got ${clean.length}`);
   const forClasses = (classes: number) => membersOf(input.attack, input.params, input.threat, classes, input.lookup?.bind(input));
   const members = forClasses(classifier.classes);
-  const saved = await input.checkpoint?.load();
-  const state = saved ? decodeState(saved, data.n) : initialState(clean);
+  const labels = (all: Member[]) => all.map((m) => m.label);
+  const saved = await input.checkpoint?.load((bytes) => decodeState(bytes, data, labels(members)));
+  const state = saved ?? initialState(clean);
   const context: Context = { input, state };
   if (!saved) {
     await settleKnown(context);
     await lookForFlags(context, members);
-    const labels = (all: Member[]) => all.map((m) => m.label);
     state.flags.push(...classFlags(labels(forClasses(MANY)), labels(members), classifier.classes));
   }
   for (const member of members.slice(state.members.length - (state.queue ? 1 : 0))) await runMember(context, member, members.length);

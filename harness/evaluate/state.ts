@@ -1,40 +1,55 @@
 /** Where an evaluation stands: what a killed cell needs to go on and end with the same record. */
-import type { Passes } from '../../attacks/attack.ts';
-import { RampartError } from '../../errors.ts';
-import type { Flag } from '../../records/record.ts';
+import { z } from 'zod';
+import { UnfitFile } from '../../records/plain-file.ts';
+import { flagSchema, passesSchema } from '../../records/record.ts';
+import type { EvaluationData } from './predict.ts';
 
-export interface MemberProgress {
-  attack: string;
-  entered: number;
-  left: number;
-  passes: Passes;
-  overhead: Passes;
-  wallMs: number;
-}
+/** Raised when the same bytes would mean something else: a state of another format is of no use. */
+const FORMAT = 2;
 
-export interface EvaluationState {
+const memberSchema = z.strictObject({
+  attack: z.string(),
+  entered: z.int().nonnegative(),
+  left: z.int().nonnegative(),
+  passes: passesSchema,
+  overhead: passesSchema,
+  wallMs: z.number().nonnegative(),
+});
+
+export type MemberProgress = z.infer<typeof memberSchema>;
+
+const id = z.int().nonnegative();
+
+const stateSchema = z.strictObject({
   /** `1` where no attack has broken the example yet. */
-  robust: string[];
-  predictions: number[];
-  distances: number[];
-  members: MemberProgress[];
+  robust: z.array(z.enum(['0', '1'])),
+  predictions: z.array(z.int()),
+  distances: z.array(z.number().nonnegative()),
+  members: z.array(memberSchema),
   /** Examples that entered the current member and wait for their turn, in order; undefined before a member starts. */
-  queue: number[] | undefined;
+  queue: z.array(id).optional(),
   /** Survivors of the current member by iteration, summed over batches. */
-  trace: Record<number, number>;
+  trace: z.record(z.string().regex(/^\d+$/), z.number()),
   /** Survivors of the members before, as `[iteration, survivors]`. */
-  survivors: [number, number][];
-  leaked: number;
-  flags: Flag[];
+  survivors: z.array(z.tuple([z.number(), z.number()])),
+  leaked: z.int().nonnegative(),
+  flags: z.array(flagSchema),
   /** Ids of the kept examples; the pixels follow the JSON in the saved bytes. */
-  kept: number[];
+  kept: z.array(id),
+});
+
+export type EvaluationState = Omit<z.infer<typeof stateSchema>, 'queue'> & {
+  queue: number[] | undefined;
+  /** Pixels of the kept examples, each `h * w * c`. */
   adversarial: Float32Array[];
-}
+};
+
+const savedSchema = z.strictObject({ ...stateSchema.shape, format: z.literal(FORMAT), robust: z.string().regex(/^[01]*$/) });
 
 export function initialState(clean: string): EvaluationState {
   const n = clean.length;
   return {
-    robust: [...clean],
+    robust: [...clean].map((c) => (c === '1' ? '1' : '0')),
     predictions: new Array<number>(n).fill(-1),
     distances: new Array<number>(n).fill(0),
     members: [],
@@ -51,28 +66,63 @@ export function initialState(clean: string): EvaluationState {
 /** Bytes: length of the JSON as uint32, the JSON, the kept examples as float32. */
 export function encodeState(state: EvaluationState): Uint8Array {
   const { adversarial, ...rest } = state;
-  const json = Buffer.from(JSON.stringify({ ...rest, robust: rest.robust.join('') }));
+  const json = Buffer.from(JSON.stringify({ format: FORMAT, ...rest, robust: rest.robust.join('') }));
   const header = Buffer.alloc(4);
   header.writeUInt32LE(json.length);
   return Buffer.concat([header, json, ...adversarial.map((a) => Buffer.from(a.buffer, a.byteOffset, a.byteLength))]);
 }
 
-/** `n` is the number of examples of the cell. Throws when the bytes are not a state of such a cell. */
-export function decodeState(bytes: Uint8Array, n: number): EvaluationState {
+type Saved = z.infer<typeof savedSchema>;
+
+function fail(what: string): never {
+  throw new UnfitFile(`is no state of this evaluation: ${what}`);
+}
+
+/** The JSON of a state, and the bytes after it. */
+function split(bytes: Uint8Array): { json: unknown; rest: Uint8Array } {
+  if (bytes.length < 4) fail(`expected the length of its JSON, got ${bytes.length} bytes`);
+  const end = 4 + new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0, true);
+  if (end > bytes.length) fail(`expected JSON up to byte ${end}, got ${bytes.length} bytes`);
   try {
-    const length = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0, true);
-    const saved = JSON.parse(Buffer.from(bytes.subarray(4, 4 + length)).toString()) as Omit<EvaluationState, 'robust' | 'adversarial'> & {
-      robust: string;
-    };
-    const pixels = new Float32Array(new Uint8Array(bytes.subarray(4 + length)).buffer);
-    const size = saved.kept.length > 0 ? pixels.length / saved.kept.length : 0;
-    if (saved.robust.length !== n) throw new Error(`${saved.robust.length} examples, expected ${n}`);
-    return { ...saved, robust: [...saved.robust], adversarial: saved.kept.map((_, i) => pixels.slice(i * size, (i + 1) * size)) };
-  } catch (cause) {
-    const what = cause instanceof Error ? cause.message : String(cause);
-    throw new RampartError(`[evaluation] the checkpoint does not belong to this cell or is broken: ${what}`, {
-      remedy: 'delete it and run again',
-      cause,
-    });
+    return { json: JSON.parse(Buffer.from(bytes.subarray(4, end)).toString()), rest: bytes.subarray(end) };
+  } catch {
+    return fail('expected JSON');
   }
+}
+
+function savedOf(json: unknown): Saved {
+  const format = (json as { format?: unknown } | null)?.format;
+  if (format !== FORMAT) fail(`expected format ${FORMAT}, got ${format === undefined ? 'none' : JSON.stringify(format)}`);
+  const { data, error } = savedSchema.safeParse(json);
+  const [issue] = error?.issues ?? [];
+  return data ?? fail(`${issue?.path.join('.')}: ${issue?.message}`);
+}
+
+/** Of `data` and of the members with these labels, in their order. */
+function checkFit(saved: Saved, { n }: EvaluationData, labels: readonly string[]): void {
+  const { robust, predictions, distances, members, queue = [], kept } = saved;
+  for (const { length } of [robust, predictions, distances]) if (length !== n) fail(`expected ${n} examples, got ${length}`);
+  const outside = [...queue, ...kept].find((i) => i >= n);
+  if (outside !== undefined) fail(`expected examples of 0..${n - 1}, got ${outside}`);
+  const other = members.find(({ attack }, i) => attack !== labels[i]);
+  if (other) fail(`expected the members ${labels.join(', ')} in this order, got ${other.attack}`);
+  if (saved.queue && members.length === 0) fail('examples wait for a member that has not begun');
+}
+
+/** Throws `UnfitFile` where the bytes are no state of an evaluation on `data` by members with these `labels`, written in the format of this version. */
+export function decodeState(bytes: Uint8Array, data: EvaluationData, labels: readonly string[]): EvaluationState {
+  const { json, rest } = split(bytes);
+  const saved = savedOf(json);
+  checkFit(saved, data, labels);
+  const size = data.shape.reduce((a, b) => a * b, 1);
+  const { format, robust, kept, queue, ...same } = saved;
+  if (rest.length !== 4 * size * kept.length) fail(`expected ${4 * size * kept.length} bytes of kept examples, got ${rest.length}`);
+  const pixels = new Float32Array(new Uint8Array(rest).buffer);
+  return {
+    ...same,
+    robust: [...robust] as EvaluationState['robust'],
+    queue,
+    kept,
+    adversarial: kept.map((_, i) => pixels.slice(i * size, (i + 1) * size)),
+  };
 }

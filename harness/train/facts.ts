@@ -1,25 +1,29 @@
 /** What is counted and remembered over a training, as plain data that a checkpoint can hold. */
-import type { Passes } from '../../attacks/attack.ts';
-import type { Epoch, ModelRecord } from '../../records/record.ts';
+import { z } from 'zod';
+import { epochSchema, modelRecordSchema, passesSchema } from '../../records/record.ts';
 
-export type Cost = Omit<ModelRecord['cost'], 'peakMemoryMb'>;
+const costSchema = modelRecordSchema.shape.cost.omit({ peakMemoryMb: true });
+
+export type Cost = z.infer<typeof costSchema>;
 
 /** What a checkpoint holds beside tensors. */
-export interface Facts {
+export const factsSchema = z.strictObject({
   /** Whether it is of the helper, which some defenses train first. */
-  helper: boolean;
-  epochs: Epoch[];
-  best?: { epoch: number; score: [number, number] };
-  passes: Passes;
-  optimizerSteps: number;
-  examples: number;
-  wallMs: number;
-  split: { craftMs: number; updateMs: number; validateMs: number; dataMs: number };
-  averageUpdates: number;
-  stopped: boolean;
+  helper: z.boolean(),
+  epochs: z.array(epochSchema),
+  best: z.strictObject({ epoch: z.int().nonnegative(), score: z.tuple([z.number(), z.number()]) }).optional(),
+  passes: passesSchema,
+  optimizerSteps: z.int().nonnegative(),
+  examples: z.int().nonnegative(),
+  wallMs: z.number(),
+  split: costSchema.shape.split,
+  averageUpdates: z.int().nonnegative(),
+  stopped: z.boolean(),
   /** What the helper's training cost. */
-  helperCost?: Cost;
-}
+  helperCost: costSchema.optional(),
+});
+
+export type Facts = z.infer<typeof factsSchema>;
 
 /** Before the first epoch. */
 export const newFacts = (helper: boolean, helperCost?: Cost): Facts => ({

@@ -4,27 +4,24 @@ import { defense } from '../../defenses/index.ts';
 import { RampartError } from '../../errors.ts';
 import { createNetwork } from '../../models/index.ts';
 import { decodeCheckpoint } from './checkpoint.ts';
-import type { Cost, Facts } from './facts.ts';
 import type { TrainingDraws, TrainingJob, TrainingResult } from './training-job.ts';
 import { archSetup, TrainingRun } from './training-run.ts';
 
 /** Trains `job.defense` on its data set; everything random comes from `job.draws`. Throws when the loss stops being finite or `signal` aborts. */
 export async function train(job: TrainingJob): Promise<TrainingResult> {
-  const saved = await job.checkpoint?.load();
   const name = job.defense.helper;
-  if (name === undefined) return runTraining(new TrainingRun(job, {}), saved);
+  if (name === undefined) return finish((await resumed(job, () => new TrainingRun(job, {}))) ?? new TrainingRun(job, {}));
   const draws = drawsOfHelper(job.draws);
   const network = createNetwork(job.arch, archSetup(job.dataset), draws.weights);
   try {
-    let cost: Cost | undefined;
-    // a checkpoint of the main training brings the helper's weights
-    if (!saved || isOfHelper(saved)) {
-      const trained = await runTraining(helperRun({ ...job, draws }, name), saved);
-      network.load(await trained.network.save(), `helper of ${job.name}`);
-      trained.network.dispose();
-      cost = trained.cost;
-    }
-    return await runTraining(new TrainingRun(job, { network, cost }), saved && !isOfHelper(saved) ? saved : undefined);
+    const helper = () => helperRun({ ...job, draws }, name);
+    // a state of the main training brings the helper's weights
+    const run = await resumed(job, (isHelper) => (isHelper ? helper() : new TrainingRun(job, { network })));
+    if (run && !run.isHelper) return await finish(run);
+    const trained = await finish(run ?? helper());
+    network.load(await trained.network.save(), `helper of ${job.name}`);
+    trained.network.dispose();
+    return await finish(new TrainingRun(job, { network, cost: trained.cost }));
   } finally {
     network.dispose();
   }
@@ -35,8 +32,24 @@ function drawsOfHelper({ weights, order, noise }: TrainingDraws): TrainingDraws 
   return { weights: weights.fork('helper'), order: order.fork('helper'), noise: noise.fork('helper') };
 }
 
-function isOfHelper(checkpoint: Uint8Array): boolean {
-  return (decodeCheckpoint(checkpoint).facts as Facts).helper;
+/** A run that goes on from the saved state; undefined where there is none. */
+function resumed({ checkpoint }: TrainingJob, create: (isHelper: boolean) => TrainingRun): Promise<TrainingRun | undefined> | undefined {
+  return checkpoint?.load((bytes) => {
+    const state = decodeCheckpoint(bytes);
+    const run = create(state.facts.helper);
+    try {
+      run.resume(state);
+      return run;
+    } catch (error) {
+      abandon(run);
+      throw error;
+    }
+  });
+}
+
+function abandon(run: TrainingRun): void {
+  run.network.dispose();
+  run.dispose();
 }
 
 /** The training of the helper `name` with the job's recipe, in the first half of the job's progress. */
@@ -47,9 +60,8 @@ function helperRun(job: TrainingJob, name: string): TrainingRun {
   return new TrainingRun({ ...job, ...own }, { isHelper: true });
 }
 
-async function runTraining(run: TrainingRun, saved: Uint8Array | undefined): Promise<TrainingResult> {
+async function finish(run: TrainingRun): Promise<TrainingResult> {
   try {
-    if (saved) run.resume(saved);
     while (!run.finished) await run.epoch();
     return run.result();
   } catch (error) {

@@ -4,6 +4,7 @@ import type { Dataset } from '../../datasets/dataset.ts';
 import type { TrainingDefense } from '../../defenses/defense.ts';
 import type { Network } from '../../models/network.ts';
 import type { Epoch, Flag } from '../../records/record.ts';
+import type { Checkpoint } from '../../records/store.ts';
 import type { Rng } from '../../tensor/rng.ts';
 import type { Recipe } from '../suite/recipe.ts';
 import type { Cost } from './facts.ts';
@@ -40,7 +41,7 @@ export interface TrainingJob {
   readonly recipe: Recipe;
   readonly draws: TrainingDraws;
   /** The state after every epoch; a saved one is continued bit for bit. */
-  readonly checkpoint?: { load(): Promise<Uint8Array | undefined>; save(state: Uint8Array): Promise<void> };
+  readonly checkpoint?: Pick<Checkpoint, 'load' | 'save'>;
   readonly signal: AbortSignal;
   onProgress?(progress: TrainingProgress): void;
 }

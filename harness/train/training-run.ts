@@ -6,13 +6,15 @@ import { RampartError } from '../../errors.ts';
 import type { ArchSetup } from '../../models/architecture.ts';
 import { createNetwork } from '../../models/index.ts';
 import type { Network } from '../../models/network.ts';
+import { checkEntries } from '../../models/parameters.ts';
 import type { Entry } from '../../models/safetensors.ts';
 import { flag } from '../../records/flags.ts';
+import { UnfitFile } from '../../records/plain-file.ts';
 import type { Flag } from '../../records/record.ts';
 import { tf } from '../../tensor/tf.ts';
 import { learningRateAt } from '../suite/recipe.ts';
 import { cropFlipImages, labelsOf, plainImages } from './augment.ts';
-import { decodeCheckpoint, encodeCheckpoint, readVariables, restoreVariables } from './checkpoint.ts';
+import { checkVariables, encodeCheckpoint, orUnfit, readVariables, restoreVariables, type TrainingState } from './checkpoint.ts';
 import { type Cost, type Facts, newFacts, totalCost } from './facts.ts';
 import { MovingAverage } from './optimizer.ts';
 import { Helper, type StepLog, Stepper } from './step.ts';
@@ -68,6 +70,10 @@ export class TrainingRun {
     this.#stepper = new Stepper({ name: job.name, network, training: this.#training, threat, recipe, helper: this.#helper });
     if (recipe.averaging !== 'none')
       this.#average = new MovingAverage(new Map([...this.network.params, ...this.network.buffers]), recipe.averaging.ema);
+  }
+
+  get isHelper(): boolean {
+    return this.#role.isHelper ?? false;
   }
 
   get finished(): boolean {
@@ -220,18 +226,28 @@ export class TrainingRun {
     await checkpoint.save(encodeCheckpoint(entries, this.#facts));
   }
 
-  /** Continues from a saved checkpoint. */
-  resume(bytes: Uint8Array): void {
-    const { entries, facts } = decodeCheckpoint(bytes);
-    this.#facts = facts as Facts;
-    for (const [prefix, variables] of this.#groups) restoreVariables(variables, entries, prefix);
+  /** Continues from a saved state. Throws `UnfitFile` where it is not one of this training, which can then not go on. */
+  resume({ entries, facts }: TrainingState): void {
     const under = (prefix: string) =>
-      [...entries].flatMap(([k, v]) => (k.startsWith(prefix) ? [[k.slice(prefix.length), v] as const] : []));
+      new Map([...entries].flatMap(([k, v]) => (k.startsWith(prefix) ? [[k.slice(prefix.length), v] as const] : [])));
     const best = under('best/');
-    if (best.length > 0) this.#best = new Map(best);
-    const state = under('state/').map(([name, { data, shape }]) => [name, tf.tensor(data, shape)] as const);
-    this.#training.restore?.(Object.fromEntries(state));
-    if (this.#average) this.#average.updates = this.#facts.averageUpdates;
+    this.#checkFit(facts, entries, best);
+    for (const [prefix, variables] of this.#groups) restoreVariables(variables, entries, prefix);
+    const state = [...under('state/')].map(([name, { data, shape }]) => [name, tf.tensor(data, shape)] as const);
+    orUnfit(() => this.#training.restore?.(Object.fromEntries(state)));
+    this.#facts = facts;
+    if (best.size > 0) this.#best = best;
+    if (this.#average) this.#average.updates = facts.averageUpdates;
+  }
+
+  #checkFit(facts: Facts, entries: ReadonlyMap<string, Entry>, best: ReadonlyMap<string, Entry>): void {
+    const { isHelper = false } = this.#role;
+    if (facts.helper !== isHelper)
+      throw new UnfitFile(`is the state of ${facts.helper ? 'a helper' : 'a training'}, not of what was asked for`);
+    if (facts.epochs.length > this.#epochs)
+      throw new UnfitFile(`is no state of this training: it has ${facts.epochs.length} epochs of ${this.#epochs}`);
+    checkVariables(this.#groups, entries, ['best/', ...(this.#training.restore ? ['state/'] : [])]);
+    if (this.#job.recipe.keep === 'best' && facts.best) checkEntries(this.network.graph, best, this.network.arch, 'its best epoch');
   }
 
   /** Moves counts that live in the parts of the run into the facts. */

@@ -56,7 +56,7 @@ export function contract(fresh: () => void, open: () => Store): void {
     expect(await store.record('cell', cell.key)).toBeUndefined();
     expect(await store.artifact(sha256('nothing'))).toBeUndefined();
     expect(await store.examples(cell)).toBeUndefined();
-    expect(await store.checkpoint('cell', cell.key).load()).toBeUndefined();
+    expect(await store.checkpoint('cell', cell.key).load((state) => state)).toBeUndefined();
     expect(await store.index()).toBeUndefined();
   });
 
@@ -121,7 +121,11 @@ export function contract(fresh: () => void, open: () => Store): void {
   test('a checkpoint is what was saved last, until it is dropped or the record is done', async () => {
     const store = await start();
     const { cell, model } = await someRecords();
-    const state = async () => [...((await open().checkpoint('cell', cell.key).load()) ?? [])];
+    const state = async () => [
+      ...((await open()
+        .checkpoint('cell', cell.key)
+        .load((state) => state)) ?? []),
+    ];
     const checkpoint = store.checkpoint('cell', cell.key);
     await checkpoint.save(Uint8Array.of(1, 2));
     await checkpoint.save(Uint8Array.of(3));
@@ -131,10 +135,10 @@ export function contract(fresh: () => void, open: () => Store): void {
     await store.checkpoint('model', model.key).save(Uint8Array.of(4));
     await store.writeRecord(cell);
     expect(await state()).toEqual([]);
-    expect([...((await store.checkpoint('model', model.key).load()) ?? [])]).toEqual([4]);
+    expect([...((await store.checkpoint('model', model.key).load((state) => state)) ?? [])]).toEqual([4]);
     await store.checkpoint('model', model.key).drop();
     await store.checkpoint('model', model.key).drop();
-    expect(await store.checkpoint('model', model.key).load()).toBeUndefined();
+    expect(await store.checkpoint('model', model.key).load((state) => state)).toBeUndefined();
   });
 
   test('a job is claimed by one at a time', async () => {

@@ -41,7 +41,7 @@ async function furnished() {
     [`models/${model.key}/record.json`]: (s) => s.record('model', model.key),
     [`cells/${cell.key}.json`]: (s) => s.record('cell', cell.key),
     [`cells/${cell.key}.examples.safetensors`]: (s) => s.examples({ ...cell, examples }),
-    [`cells/${cell.key}.checkpoint.bin`]: (s) => s.checkpoint('cell', cell.key).load(),
+    [`cells/${cell.key}.checkpoint.bin`]: (s) => s.checkpoint('cell', cell.key).load((state) => state),
     [`artifacts/${hash}`]: (s) => s.artifact(hash),
     'run.json': (s) => s.index(),
   };

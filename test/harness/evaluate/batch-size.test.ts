@@ -121,5 +121,7 @@ test('an evaluation of a random classifier that is killed after any batch ends w
   // eight passes of 7 make a batch of an attack that fills its own
   expect(states.length).toBeGreaterThan(6);
   for (const state of [states[0], states[3], states[5]])
-    expect((await run(several, {}, random, 7, { load: async () => state, save: async () => {} })).result).toEqual(whole.result);
+    expect((await run(several, {}, random, 7, { load: async (decode) => state && decode(state), save: async () => {} })).result).toEqual(
+      whole.result,
+    );
 });

@@ -55,8 +55,10 @@ test('a norm that the attack does not have is refused', async () => {
 test('a checkpoint of another cell is refused', async () => {
   const states: Uint8Array[] = [];
   await evaluate(input(mover('full', 1), data, { checkpoint: { load: async () => undefined, save: async (s) => void states.push(s) } }));
-  const other = input(mover('full', 1), pixels(1, 2, 3), { checkpoint: { load: async () => states[0], save: async () => {} } });
-  await expect(evaluate(other)).rejects.toThrow(/2 examples, expected 3; delete it and run again/);
+  const other = input(mover('full', 1), pixels(1, 2, 3), {
+    checkpoint: { load: async (decode) => decode(states[0] as Uint8Array), save: async () => {} },
+  });
+  await expect(evaluate(other)).rejects.toThrow('is no state of this evaluation: expected 3 examples, got 2');
 });
 
 test('outcomes at a larger radius say nothing about a smaller one', async () => {

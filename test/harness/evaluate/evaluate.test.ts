@@ -114,7 +114,11 @@ test('an evaluation killed after any batch goes on and ends with the same result
   expect(states.length).toBeGreaterThan(4);
   for (const state of states) {
     const resumed = await evaluate(
-      input(pair('weak', 'full'), data, { lookup, keepExamples: 2, checkpoint: { load: async () => state, save: async () => {} } }),
+      input(pair('weak', 'full'), data, {
+        lookup,
+        keepExamples: 2,
+        checkpoint: { load: async (decode) => decode(state), save: async () => {} },
+      }),
     );
     expect(timeless(resumed)).toEqual(timeless(whole));
   }

@@ -3,8 +3,10 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
+import { readSafetensors, writeSafetensors } from '../../../models/safetensors.ts';
 import { FolderStore } from '../../../records/folder-store.ts';
-import type { Checkpoint, Kind } from '../../../records/store.ts';
+import { sha256 } from '../../../records/hash.ts';
+import type { Checkpoint, Damage, Kind } from '../../../records/store.ts';
 import { freshFolder } from '../folders.ts';
 import { contents, inProcess } from './in-process.ts';
 
@@ -114,7 +116,8 @@ const TRIED = process.env.RAMPART_FULL ? ALL : ALL.filter((_, i) => i % 4 === 1)
 
 test('there are 88 of them', () => expect(ALL.length).toBe(88));
 
-test.each(TRIED)('%s, %s', { timeout: 60_000 }, async (kind, damage) => {
+/** Runs the suite in a copy of the finished folder, with one of its files changed; the records must be those of the run that was not disturbed. */
+async function runAfter(kind: string, change: (file: string, bytes: Buffer) => void) {
   const dir = freshFolder();
   cpSync(base.dir, dir, { recursive: true });
   const { path, bytes, without = [] } = base.files[kind] as Finished['files'][string];
@@ -124,10 +127,10 @@ test.each(TRIED)('%s, %s', { timeout: 60_000 }, async (kind, damage) => {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, bytes);
   }
-  DAMAGES[damage]?.(file, readFileSync(file));
+  change(file, readFileSync(file));
 
-  const notes: string[] = [];
-  const store = new FolderStore(dir, { mend: true, onDamage: ({ what }) => notes.push(what) });
+  const notes: Damage[] = [];
+  const store = new FolderStore(dir, { mend: true, onDamage: (damage) => notes.push(damage) });
   const { run, performed } = await inProcess(store);
   const { records, failed } = await run();
   expect(failed).toEqual([]);
@@ -135,7 +138,82 @@ test.each(TRIED)('%s, %s', { timeout: 60_000 }, async (kind, damage) => {
   expect(await contents(await new FolderStore(dir).records(), store)).toEqual(
     expect.arrayContaining((await contents(records, store)) as unknown[]),
   );
-  if (damage !== 'gone') expect(notes).toEqual([file]);
+  return { file, notes, performed };
+}
+
+test.each(TRIED)('%s, %s', { timeout: 60_000 }, async (kind, damage) => {
+  const { file, notes, performed } = await runAfter(kind, DAMAGES[damage] as (typeof DAMAGES)[string]);
+  if (damage !== 'gone') expect(notes.map(({ what }) => what)).toEqual([file]);
   // nothing but its own job: the index is none
   expect(performed.length).toBe(kind === 'the index' ? 0 : 1);
+});
+
+type Json = Record<string, unknown>;
+
+/** The state of an attack with its JSON changed. */
+function attackState(state: Buffer, change: (saved: Json) => Json): Buffer {
+  const end = 4 + state.readUInt32LE(0);
+  const json = Buffer.from(JSON.stringify(change(JSON.parse(state.subarray(4, end).toString()) as Json)));
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(json.length);
+  return Buffer.concat([length, json, state.subarray(end)]);
+}
+
+/** The state of a training with its facts and its format changed. */
+function trainingState(state: Buffer, change: (saved: Json) => Json): Buffer {
+  const { entries, metadata } = readSafetensors(state, 'state');
+  const { format, ...facts } = change({ format: metadata.format, ...(JSON.parse(metadata.facts as string) as Json) });
+  return Buffer.from(writeSafetensors(entries, { ...(format !== undefined && { format: String(format) }), facts: JSON.stringify(facts) }));
+}
+
+const without =
+  (...keys: string[]) =>
+  (saved: Json): Json =>
+    Object.fromEntries(Object.entries(saved).filter(([key]) => !keys.includes(key)));
+const membersOf = (saved: Json) => saved.members as Json[];
+
+test.each<[string, string, typeof attackState, (saved: Json) => Json, string]>([
+  ['an attack', 'from before formats had a number', attackState, without('format'), 'expected format 2, got none'],
+  ['an attack', 'of a later format', attackState, (s) => ({ ...s, format: 3 }), 'expected format 2, got 3'],
+  [
+    'an attack',
+    'without overhead',
+    attackState,
+    (s) => ({ ...s, members: membersOf(s).map(without('overhead')) }),
+    'members.0.overhead: Invalid input',
+  ],
+  [
+    'an attack',
+    'of other members',
+    attackState,
+    (s) => ({ ...s, members: membersOf(s).map((m) => ({ ...m, attack: 'pgd' })) }),
+    'expected the members square in this order, got pgd',
+  ],
+  ['a training', 'from before formats had a number', trainingState, without('format'), 'expected format 2, got none'],
+  ['a training', 'of a later format', trainingState, (s) => ({ ...s, format: 3 }), 'expected format 2, got 3'],
+  ['a training', 'without its counts', trainingState, without('passes', 'averageUpdates'), 'passes: Invalid input'],
+  ['a training', 'with a count that is not known', trainingState, (s) => ({ ...s, replayed: 1 }), 'Unrecognized key: "replayed"'],
+])(
+  'the whole checkpoint of %s, %s, is put aside and its job begins anew',
+  { timeout: 60_000 },
+  async (of, _what, changed, change, reason) => {
+    const { file, notes, performed } = await runAfter(`the checkpoint of ${of}`, (path, bytes) => {
+      const state = changed(bytes.subarray(32), change);
+      writeFileSync(path, Buffer.concat([Buffer.from(sha256(state), 'hex'), state]));
+    });
+    expect(notes).toEqual([{ what: file, reason: expect.stringContaining(reason) }]);
+    expect(notes[0]?.reason).toContain('; put aside as ');
+    expect(performed.length).toBe(1);
+  },
+);
+
+test('a checkpoint that nothing was changed in is gone on from', { timeout: 60_000 }, async () => {
+  for (const of of ['an attack', 'a training']) {
+    const changed = of === 'an attack' ? attackState : trainingState;
+    const { notes } = await runAfter(`the checkpoint of ${of}`, (path, bytes) => {
+      const state = changed(bytes.subarray(32), (saved) => saved);
+      writeFileSync(path, Buffer.concat([Buffer.from(sha256(state), 'hex'), state]));
+    });
+    expect(notes).toEqual([]);
+  }
 });

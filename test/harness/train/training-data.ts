@@ -61,7 +61,7 @@ export function memory(at?: Uint8Array) {
   const saved: Uint8Array[] = [];
   return {
     saved,
-    load: async () => at,
+    load: async <T>(decode: (state: Uint8Array) => T) => at && decode(at),
     save: async (state: Uint8Array) => {
       saved.push(state);
     },
