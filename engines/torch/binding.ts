@@ -33,77 +33,79 @@ type Scan = (x: Slot, axis: number, exclusive: boolean, reverse: boolean) => Out
 type Along = (x: Slot, axis: number) => Output;
 type Maybe = Slot | null;
 
-type UnaryName =
-  | 'abs'
-  | 'acos'
-  | 'acosh'
-  | 'asin'
-  | 'asinh'
-  | 'atan'
-  | 'atanh'
-  | 'ceil'
-  | 'cos'
-  | 'cosh'
-  | 'elu'
-  | 'erf'
-  | 'exp'
-  | 'expm1'
-  | 'floor'
-  | 'isFinite'
-  | 'isInf'
-  | 'isNan'
-  | 'log'
-  | 'log1p'
-  | 'neg'
-  | 'logicalNot'
-  | 'reciprocal'
-  | 'relu'
-  | 'relu6'
-  | 'round'
-  | 'rsqrt'
-  | 'selu'
-  | 'sigmoid'
-  | 'sign'
-  | 'sin'
-  | 'sinh'
-  | 'softplus'
-  | 'sqrt'
-  | 'square'
-  | 'tan'
-  | 'tanh'
-  | 'identity'
-  | 'real'
-  | 'imag'
-  | 'fft'
-  | 'ifft'
-  | 'diag';
+export const UNARY = [
+  'abs',
+  'acos',
+  'acosh',
+  'asin',
+  'asinh',
+  'atan',
+  'atanh',
+  'ceil',
+  'cos',
+  'cosh',
+  'elu',
+  'erf',
+  'exp',
+  'expm1',
+  'floor',
+  'isFinite',
+  'isInf',
+  'isNan',
+  'log',
+  'log1p',
+  'neg',
+  'logicalNot',
+  'reciprocal',
+  'relu',
+  'relu6',
+  'round',
+  'rsqrt',
+  'selu',
+  'sigmoid',
+  'sign',
+  'sin',
+  'sinh',
+  'softplus',
+  'sqrt',
+  'square',
+  'tan',
+  'tanh',
+  'identity',
+  'real',
+  'imag',
+  'fft',
+  'ifft',
+  'diag',
+] as const;
 
-type BinaryName =
-  | 'add'
-  | 'sub'
-  | 'mul'
-  | 'div'
-  | 'floorDiv'
-  | 'mod'
-  | 'maximum'
-  | 'minimum'
-  | 'atan2'
-  | 'prelu'
-  | 'equal'
-  | 'notEqual'
-  | 'less'
-  | 'lessEqual'
-  | 'greater'
-  | 'greaterEqual'
-  | 'logicalAnd'
-  | 'logicalOr'
-  | 'logicalXor'
-  | 'bitwiseAnd'
-  | 'eluGrad'
-  | 'squaredDifference'
-  | 'pow'
-  | 'complex'
-  | 'reluGrad';
+export const BINARY = [
+  'add',
+  'sub',
+  'mul',
+  'div',
+  'floorDiv',
+  'mod',
+  'maximum',
+  'minimum',
+  'atan2',
+  'prelu',
+  'equal',
+  'notEqual',
+  'less',
+  'lessEqual',
+  'greater',
+  'greaterEqual',
+  'logicalAnd',
+  'logicalOr',
+  'logicalXor',
+  'bitwiseAnd',
+  'eluGrad',
+  'squaredDifference',
+  'pow',
+  'complex',
+  'reluGrad',
+] as const;
 
 /** Geometry of a sliding window over space: TensorFlow.js works it out, libtorch gets numbers. */
 type Convolve = (
@@ -139,7 +141,7 @@ type ConvolveFilterGrad = (
 type Lrn = [radius: number, bias: number, alpha: number, beta: number];
 type Resized = [alignCorners: boolean, halfPixelCenters: boolean];
 
-export interface Ops extends Record<UnaryName, Unary>, Record<BinaryName, Binary> {
+export interface Ops extends Record<(typeof UNARY)[number], Unary>, Record<(typeof BINARY)[number], Binary> {
   clip(x: Slot, low: number, high: number): Output;
   leakyRelu(x: Slot, alpha: number): Output;
   step(x: Slot, alpha: number): Output;
@@ -253,6 +255,14 @@ export interface Ops extends Record<UnaryName, Unary>, Record<BinaryName, Binary
   stepBack(origin: Slot, x: Slot, moves: Slot, share: number): Output;
 }
 
+/** Numbers and orders that C++ and TypeScript write down each for itself. */
+export interface Shared {
+  /** The kinds of nodes of a frozen program and of a training program, in the order of their codes. */
+  readonly frozenKinds: readonly string[];
+  readonly trainingKinds: readonly string[];
+  readonly batchNormEps: number;
+}
+
 export interface Binding {
   /** Sets threads and device of the process. */
   start(threads: number, device: string): void;
@@ -265,4 +275,6 @@ export interface Binding {
   release(slot: Slot): void;
   memory(): { slots: number; bytes: number };
   readonly ops: Ops;
+  /** What both sides must hold alike. */
+  readonly shared: Shared;
 }

@@ -3,11 +3,9 @@ import { RampartError } from '../../errors.ts';
 import type { Classifier, Linearized } from '../../models/classifier.ts';
 import type { FrozenGraph, FrozenNode } from '../../models/frozen.ts';
 import { type Shape, tf } from '../../tensor/tf.ts';
+import { FROZEN_KINDS } from './agree.ts';
 import type { TorchBackend } from './backend.ts';
 import type { Slot } from './binding.ts';
-
-/** In the order of `Kind` in native/graph.cc. */
-const KINDS: readonly FrozenNode['op'][] = ['input', 'affine', 'conv', 'add', 'relu', 'maxPool', 'globalAvgPool', 'flatten', 'linear'];
 
 interface Program {
   readonly code: number[];
@@ -30,7 +28,7 @@ function encode(graph: FrozenGraph, torch: TorchBackend): Program {
     } else if (node.op === 'affine') [first, second] = [place(node.scale), place(node.shift)];
     else if (node.op === 'linear') [first, second] = [place(node.weight), place(node.bias)];
     else if (node.op === 'maxPool') [stride, window] = [node.stride, node.kernel];
-    code.push(KINDS.indexOf(node.op), a, b, relu, stride, window, first, second, packed[0] ?? -1, packed[1] ?? -1);
+    code.push(FROZEN_KINDS.indexOf(node.op), a, b, relu, stride, window, first, second, packed[0] ?? -1, packed[1] ?? -1);
   }
   return { code, weights };
 }
@@ -96,7 +94,7 @@ class CompiledGraph implements Classifier {
 /** Whether native/graph.cc has this node. */
 function isNative(node: FrozenNode): boolean {
   if (node.op === 'linear') return node.flat;
-  return node.op === 'maxPool' ? node.pad === 0 : KINDS.includes(node.op);
+  return node.op === 'maxPool' ? node.pad === 0 : FROZEN_KINDS.includes(node.op);
 }
 
 /** Compiles `graph` for this backend and takes over its tensors; undefined, and nothing is taken over, where a node of it is not native. */

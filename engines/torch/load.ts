@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { RampartError, shellWord } from '../../errors.ts';
+import { disagreements } from './agree.ts';
 import type { Binding } from './binding.ts';
 
 /** Builds the addon, in a clone and in a project alike: npm runs no install script of a dependency that nobody has approved. */
@@ -58,7 +59,7 @@ export function findBuilt(): Built | undefined {
   return { addon, version: found.version, source: found.source, lib: found.lib, cuda: found.cuda };
 }
 
-/** Loads the addon. Throws with the paths tried and the remedy. */
+/** Loads the addon. Throws with the paths tried and the remedy, also where the addon and this code do not agree on operations and codes. */
 export function loadBinding(threads: number): { binding: Binding; built: Built } {
   const built = findBuilt();
   if (!built) {
@@ -72,8 +73,18 @@ export function loadBinding(threads: number): { binding: Binding; built: Built }
   process.env.OMP_NUM_THREADS = String(threads);
   process.env.OPENBLAS_NUM_THREADS = String(threads);
   process.env.MKL_NUM_THREADS = String(threads);
+  const binding = loaded(built);
+  const wrong = disagreements(binding);
+  if (wrong.length > 0)
+    throw new RampartError(`[engine torch] ${built.addon} was built from other sources than these: ${wrong.join('; ')}`, {
+      remedy: buildCommand(),
+    });
+  return { binding, built };
+}
+
+function loaded(built: Built): Binding {
   try {
-    return { binding: createRequire(import.meta.url)(built.addon) as Binding, built };
+    return createRequire(import.meta.url)(built.addon) as Binding;
   } catch (cause) {
     const what = cause instanceof Error ? cause.message : String(cause);
     throw new RampartError(`[engine torch] ${built.addon} does not load against libtorch in ${built.lib}: ${what}`, {

@@ -3,14 +3,13 @@ import { type Graph, inputsOf, type Node, type NodeId } from '../../models/graph
 import { isLayer } from '../../models/layers.ts';
 import type { TrainingProgram, TrainingValues, Wanted } from '../../models/training.ts';
 import { tf } from '../../tensor/tf.ts';
+import { TRAINING_KINDS } from './agree.ts';
 import { BACKEND, type TorchBackend } from './backend.ts';
 import type { Output, Pass } from './binding.ts';
 
 const KERNEL = 'RampartTorchTrainingPass';
 
-/** In the order of `Kind` in native/training.cc. */
-const KINDS = ['input', 'normalize', 'conv', 'bn', 'relu', 'add', 'maxPool', 'globalAvgPool', 'flatten'] as const;
-type Kind = (typeof KINDS)[number];
+type Kind = (typeof TRAINING_KINDS)[number];
 
 interface Step {
   kind: Kind;
@@ -76,7 +75,7 @@ function encode(steps: readonly Step[]): number[] {
   let weights = 0;
   return steps.flatMap((step) => {
     const places = [-1, -1, -1, -1].map((none, i) => (i < step.weights.length ? weights++ : none));
-    return [KINDS.indexOf(step.kind), step.a, step.b, step.relu ? 1 : 0, step.stride, step.window, ...places];
+    return [TRAINING_KINDS.indexOf(step.kind), step.a, step.b, step.relu ? 1 : 0, step.stride, step.window, ...places];
   });
 }
 

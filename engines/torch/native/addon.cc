@@ -15,6 +15,7 @@
 
 #include "bind.h"
 #include "memory.h"
+#include "program.h"
 
 namespace rampart {
 namespace {
@@ -174,6 +175,12 @@ Napi::Value describeLibrary(const Napi::CallbackInfo& info) {
   return out;
 }
 
+Napi::Array listOf(Napi::Env env, const Names& names) {
+  auto list = Napi::Array::New(env, names.size());
+  for (size_t i = 0; i < names.size(); ++i) list.Set(static_cast<uint32_t>(i), names[i]);
+  return list;
+}
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   const auto add = [&](const char* name, Napi::Value (*fn)(const Napi::CallbackInfo&)) {
     exports.Set(name, Napi::Function::New(env, fn, name));
@@ -201,6 +208,11 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   addGraph(ops);
   addTraining(ops);
   exports.Set("ops", table);
+  auto shared = Napi::Object::New(env);
+  shared.Set("frozenKinds", listOf(env, frozenKinds()));
+  shared.Set("trainingKinds", listOf(env, trainingKinds()));
+  shared.Set("batchNormEps", kBatchNormEps);
+  exports.Set("shared", shared);
   return exports;
 }
 

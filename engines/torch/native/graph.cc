@@ -9,6 +9,8 @@ namespace {
 
 enum class Kind : int64_t { input, affine, conv, add, relu, maxPool, globalAvgPool, flatten, linear };
 
+const Names kKinds{"input", "affine", "conv", "add", "relu", "maxPool", "globalAvgPool", "flatten", "linear"};
+
 using Node = NodeOf<Kind>;
 using Program = ProgramOf<Kind>;
 
@@ -189,6 +191,8 @@ Tensors packFilter(const Tensor& filter, int64_t stride, int64_t pad) {
 }
 
 }  // namespace
+
+Names frozenKinds() { return kKinds; }
 
 void addGraph(Exports& ops) {
   ops.add<packFilter>("packFilter");

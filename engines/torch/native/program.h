@@ -36,4 +36,12 @@ struct ProgramOf {
   }
 };
 
+// The kinds of nodes in the order of their numbers, which JavaScript compares with its own when the addon loads.
+using Names = std::vector<std::string>;
+Names frozenKinds();
+Names trainingKinds();
+
+// What batch normalisation adds to a variance in training.
+constexpr double kBatchNormEps = 1e-5;
+
 }  // namespace rampart

@@ -9,12 +9,13 @@
 namespace rampart {
 namespace {
 
-enum class Kind : int64_t { input, scale, conv, norm, relu, add, maxPool, globalAvgPool, flatten };
+enum class Kind : int64_t { input, normalize, conv, bn, relu, add, maxPool, globalAvgPool, flatten };
+
+const Names kKinds{"input", "normalize", "conv", "bn", "relu", "add", "maxPool", "globalAvgPool", "flatten"};
 
 using Node = NodeOf<Kind>;
 using Program = ProgramOf<Kind>;
 
-constexpr double kEps = 1e-5;
 // What a pass keeps beside the values of the nodes.
 constexpr size_t kStatistics = 2;
 
@@ -25,7 +26,7 @@ MaybeTensor maybeWeight(const Tensors& weights, int64_t place) { return place < 
 Ints offsetsOf(const Program& program, const Tensors& weights) {
   Ints offsets{0};
   for (const auto& node : program.nodes)
-    offsets.push_back(offsets.back() + (node.kind == Kind::norm ? weightAt(weights, node.weights[0]).numel() : 0));
+    offsets.push_back(offsets.back() + (node.kind == Kind::bn ? weightAt(weights, node.weights[0]).numel() : 0));
   return offsets;
 }
 
@@ -49,12 +50,12 @@ class Forward {
     if (node.kind == Kind::input) return x_;
     const Tensor& in = values_.at(node.a);
     switch (node.kind) {
-      case Kind::scale: {
+      case Kind::normalize: {
         const Tensor scale = weightAt(weights_, node.weights[1]).reciprocal();
         return affine(in, scale, weightAt(weights_, node.weights[0]).mul(scale).neg(), std::nullopt, false);
       }
       case Kind::conv: return convolution(node, in);
-      case Kind::norm: return normalized(node, i, in);
+      case Kind::bn: return normalized(node, i, in);
       case Kind::relu: return at::relu(in);
       case Kind::add: {
         Tensor y = at::add(in, values_.at(node.b));
@@ -81,7 +82,7 @@ class Forward {
     means_.narrow(0, at, c).copy_(statistics.mean);
     variances_.narrow(0, at, c).copy_(statistics.variance);
     const MaybeTensor add = node.b < 0 ? MaybeTensor() : MaybeTensor(values_.at(node.b));
-    return normalize(in, statistics, weightAt(weights_, node.weights[0]), weightAt(weights_, node.weights[1]), kEps, add, node.relu);
+    return normalize(in, statistics, weightAt(weights_, node.weights[0]), weightAt(weights_, node.weights[1]), kBatchNormEps, add, node.relu);
   }
 
   const Program& program_;
@@ -98,7 +99,7 @@ class Backward {
       : program_(program), weights_(weights), kept_(kept), offsets_(offsetsOf(program, weights)), ofWeights_(ofWeights), left_(program.readers),
         grads_(program.nodes.size()), masked_(program.nodes.size()), weightGrads_(weights.size()) {
     for (const auto& node : program.nodes) {
-      const bool own = ofWeights && (node.kind == Kind::conv || node.kind == Kind::norm);
+      const bool own = ofWeights && (node.kind == Kind::conv || node.kind == Kind::bn);
       const bool before = (node.a >= 0 && wanted_.at(node.a)) || (node.b >= 0 && wanted_.at(node.b));
       wanted_.push_back(node.kind == Kind::input ? ofInput : own || before);
     }
@@ -129,12 +130,12 @@ class Backward {
 
   void spread(const Node& node, size_t i, Tensor dy) {
     switch (node.kind) {
-      case Kind::scale: {
+      case Kind::normalize: {
         const Tensor scale = weightAt(weights_, node.weights[1]).reciprocal();
         return give(node.a, affine(dy, scale, at::zeros_like(scale), std::nullopt, false));
       }
       case Kind::conv: return convolution(node, dy);
-      case Kind::norm: return normalization(node, i, std::move(dy));
+      case Kind::bn: return normalization(node, i, std::move(dy));
       case Kind::relu: return give(node.a, dy);
       case Kind::add: give(node.a, dy); return give(node.b, dy);
       case Kind::maxPool: {
@@ -184,7 +185,7 @@ class Backward {
     if (node.b >= 0) give(node.b, dy);
     const int64_t at = offsets_[i], c = offsets_[i + 1] - at;
     const Statistics statistics{kept_[0].narrow(0, at, c), kept_[1].narrow(0, at, c)};
-    auto made = normalizeBack(std::move(dy), value(node.a), statistics, weightAt(weights_, node.weights[0]), kEps);
+    auto made = normalizeBack(std::move(dy), value(node.a), statistics, weightAt(weights_, node.weights[0]), kBatchNormEps);
     if (ofWeights_) {
       weightGrads_[node.weights[0]] = made.dgamma;
       weightGrads_[node.weights[1]] = made.dbeta;
@@ -278,6 +279,8 @@ Tensors moveStatistics(const Tensors& running, const Tensor& means, const Tensor
 }  // namespace
 
 size_t openPasses() { return passes().size(); }
+
+Names trainingKinds() { return kKinds; }
 
 void addTraining(Exports& ops) {
   ops.add<trainForward>("trainForward");
