@@ -4,6 +4,7 @@ import { cac } from 'cac';
 import { RampartError } from '../errors.ts';
 import { packageVersion } from '../harness/job/provenance.ts';
 import { command } from './called.ts';
+import type { EvalOptions } from './commands/eval.ts';
 import type { TimeOptions } from './commands/time.ts';
 import { interrupted } from './interrupt.ts';
 import { countOption, type RawOptions, UsageError } from './options.ts';
@@ -45,6 +46,22 @@ runnable(cli.command('run [suite]', 'Train, attack, and write the site (suite: a
   .option('--verbose', 'Show what workers print')
   .action((suite: string | undefined, options: RawOptions) => {
     outcome = withTensors(import('./commands/run.ts')).then((c) => c.runCommand(suite, options, signal));
+  });
+
+runnable(cli.command('eval <weights>', 'Attack a model from a file of weights: PyTorch (.pt, .pth) or safetensors'))
+  .option('--arch <name>', 'Its architecture: see `rampart ls models`')
+  .option('--dataset <name>', 'The data set that it classifies')
+  .option('--threat <norm:eps>', 'Such as Linf:8/255, L2:0.5; several with commas')
+  .option('--attacks <names>', 'With commas (default: autoattack)')
+  .option('--n <count>', 'The first so many test images (default: all)')
+  .option('--mean <numbers>', 'Normalisation inside the model, per channel, with commas; where the file does not state it')
+  .option('--std <numbers>', 'The same: standard deviations')
+  .option('--normalization <none>', '`none`: the model takes images in [0,1] as they are')
+  .option('--expect <accuracy>', 'Its clean accuracy in [0,1], where known: checked before any attack')
+  .option('--no-download', 'Fail where data is missing')
+  .option('--verbose', 'Show what workers print')
+  .action((weights: string, options: EvalOptions) => {
+    outcome = withTensors(import('./commands/eval.ts')).then((c) => c.evalCommand(weights, options, signal));
   });
 
 runnable(cli.command('plan [suite]', 'What would run, with passes and estimated time'))

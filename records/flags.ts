@@ -47,6 +47,10 @@ const meanings = {
     title: 'A query attack beats the gradient attacks',
     text: 'An attack that asks for no gradient, such as Square, broke images that every gradient attack before it left. The gradients probably mislead (gradient masking), and the true robust accuracy may be lower still. Adaptive attacks are needed to know.',
   },
+  'unverified-import': {
+    title: 'An import that nothing was held to',
+    text: 'The weights come from elsewhere and nothing was stated that they could be checked by: an architecture of the same names, another normalisation or another order of channels would give other logits without any sign of it. State the known clean accuracy (`expect: { clean: 0.85 }`) to have it checked before any attack.',
+  },
   'zero-gradient': {
     title: 'No gradient',
     text: 'The margin of the logits has an input gradient of exactly zero on some of the first images attacked (AutoAttack checks the same at its start). Gradient attacks cannot move there, so that a good figure may only mean that gradients are masked. Look at `square` and at transfer attacks, and attack a differentiable form of the defense.',

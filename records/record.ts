@@ -100,8 +100,18 @@ export const modelRecordSchema = z.strictObject({
   recipe: z.record(z.string(), z.unknown()),
   seed: z.number().int(),
   extraData: z.boolean(),
-  /** SHA-256 of the safetensors file. */
+  /** SHA-256 of the file of weights. */
   weightsHash: z.string(),
+  /** Of a model from elsewhere: its file as it was read, the normalisation that it runs with, and what its user knew of it. */
+  imported: z
+    .strictObject({
+      file: z.string(),
+      kind: z.string(),
+      normalization: z.strictObject({ mean: z.array(z.number()), std: z.array(z.number()) }),
+      notes: z.array(z.string()),
+      expect: z.strictObject({ clean: z.number(), tolerance: z.number() }).optional(),
+    })
+    .optional(),
   epochs: z.array(epochSchema),
   /** The epoch whose weights were kept, by PGD accuracy on the validation split. */
   bestEpoch: z.number().int().optional(),

@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import { type RunOptions, type RunResult, runSuite } from '../../harness/run/run.ts';
 import { MOST_PROCESSORS } from '../../harness/suite/limits.ts';
 import { loadSuite } from '../../harness/suite/read.ts';
+import type { Registry } from '../../harness/suite/registry.ts';
+import type { Suite } from '../../harness/suite/suite.ts';
 import { FolderStore } from '../../records/folder-store.ts';
 import { buildView } from '../../reports/view/leaderboard.ts';
+import type { View } from '../../reports/view/view.ts';
 import { endAtOnce, endInOrder } from '../interrupt.ts';
 import { countOption, dataDirOf, engineOf, outOf, type RawOptions, suiteFile } from '../options.ts';
 import {
@@ -28,6 +31,16 @@ import { Display } from '../terminal.ts';
 /** Resolves with the exit code: 0 when every cell is done, else 1. */
 export async function runCommand(file: string | undefined, options: RawOptions, signal: AbortSignal): Promise<number> {
   const { suite, registry } = await loadSuite(suiteFile(file));
+  return (await runResolved(suite, registry, options, signal)).code;
+}
+
+/** The same of a suite that has been read, with the view that its site shows. */
+export async function runResolved(
+  suite: Suite,
+  registry: Registry,
+  options: RawOptions,
+  signal: AbortSignal,
+): Promise<{ code: number; view: View }> {
   const out = outOf(options, suite);
   const display = new Display();
   print(`${bold(suite.title)}  ${dim(`${shownPath(suite.file)} -> ${shownPath(out)}`)}`);
@@ -56,7 +69,7 @@ export async function runCommand(file: string | undefined, options: RawOptions, 
   const site = await writeSiteOf(result.records, store, join(out, 'site'), { title: suite.title, view });
   if (!options.json) print(`site ${shownPath(site)}`);
   for (const { planned, record } of result.failed) print(`${red('failed')} ${jobName(planned)}: ${record.error?.message ?? ''}`);
-  return result.failed.length === 0 ? 0 : 1;
+  return { code: result.failed.length === 0 ? 0 : 1, view };
 }
 
 /** Shows what happens, and ends in order from when jobs start: before, nothing is at work that a sudden end could harm. */

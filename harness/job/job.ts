@@ -4,10 +4,12 @@
  * without engine and data limits, so that two engines draw the same numbers, and the first n examples of a longer test set the same ones.
  */
 import type { Threat } from '../../attacks/attack.ts';
+import type { Normalization } from '../../models/import/import.ts';
 import { keyOf } from '../../records/hash.ts';
 import type { Recipe } from '../suite/recipe.ts';
 import type { PluginRef } from '../suite/registry.ts';
 import { countOf, type Selection } from '../suite/selection.ts';
+import type { Expectation } from '../suite/suite.ts';
 
 /** Some images of a split: which, and the SHA-256 of them and their labels. */
 export interface Images {
@@ -60,8 +62,10 @@ export type Origin =
       readonly title: string;
       readonly paper: string;
       readonly extraData: boolean;
-      readonly mean?: readonly number[];
-      readonly std?: readonly number[];
+      /** As its user states it; else the file does. */
+      readonly normalization?: Normalization;
+      /** What its clean accuracy on the test images must be. */
+      readonly expect?: Expectation;
     };
 
 export interface ModelJob {
@@ -138,8 +142,9 @@ function modelIdentity({ data, arch, origin, seed }: Unkeyed<ModelJob>): unknown
     };
   }
   if (origin.by === 'wrapper') return { model: 'wrapper', defense: origin.defense, base: origin.base, seed };
-  const { weightsHash, mean, std } = origin;
-  return { model: 'pretrained', data: data.plugin.name, arch, weightsHash, mean, std };
+  const { weightsHash, normalization, expect } = origin;
+  // an expectation is held on the data set's images
+  return { model: 'pretrained', data: data.plugin.name, arch, weightsHash, normalization, expect };
 }
 
 /** Whether these are the images 0..n-1. */

@@ -1,11 +1,10 @@
 /** Classifiers from the store: weights by key, their hash checked, frozen for attacks, and wrapped where the record says so. */
 import type { Dataset } from '../../datasets/dataset.ts';
 import { RampartError } from '../../errors.ts';
-import type { ArchSetup } from '../../models/architecture.ts';
 import type { Classifier } from '../../models/classifier.ts';
-import { createNetwork } from '../../models/index.ts';
-import type { Network } from '../../models/network.ts';
-import { readSafetensors } from '../../models/safetensors.ts';
+import { bytesInMemory } from '../../models/import/bytes.ts';
+import { type Imported, importWeights, type Normalization } from '../../models/import/import.ts';
+import { Network } from '../../models/network.ts';
 import type { CellRecord, ModelRecord } from '../../records/record.ts';
 import type { Store } from '../../records/store.ts';
 import { Rng } from '../../tensor/rng.ts';
@@ -24,27 +23,19 @@ class NoDraws extends Rng {
   }
 }
 
-/** A network of zeros, to load weights into. The caller owns it. */
-export function blankNetwork(arch: string, setup: ArchSetup): Network {
-  return createNetwork(arch, setup, new NoDraws('no draws'));
-}
-
-/** What an architecture needs to know of a data set; a pretrained model may bring its own normalisation. */
-export function setupFor(dataset: Dataset, own: { mean?: readonly number[]; std?: readonly number[] } = {}): ArchSetup {
-  return { inputShape: dataset.shape, classes: dataset.classNames.length, mean: own.mean ?? dataset.mean, std: own.std ?? dataset.std };
-}
-
-/** A network with the weights in `bytes`; a file whose entries do not fit is refused with their names. The caller owns it. */
-export function networkFrom(bytes: Uint8Array, source: string, arch: string, setup: ArchSetup): Network {
-  const { entries } = readSafetensors(bytes, source);
-  const network = blankNetwork(arch, setup);
-  try {
-    network.load(entries, source);
-    return network;
-  } catch (error) {
-    network.dispose();
-    throw error;
-  }
+/** A file of weights as a network, with what was found of it. Throws as `importWeights` does. The caller owns the network. */
+export function networkFrom(
+  bytes: Uint8Array,
+  source: string,
+  arch: string,
+  dataset: Pick<Dataset, 'shape' | 'classNames'>,
+  normalization?: Normalization,
+): { network: Network; imported: Imported } {
+  const options = { arch, inputShape: dataset.shape, classes: dataset.classNames.length, normalization };
+  const imported = importWeights(bytesInMemory(bytes, source), options);
+  const network = new Network(arch, imported.graph, new NoDraws('no draws'));
+  network.load(imported.entries, source);
+  return { network, imported };
 }
 
 /** The record of a model that is done; an error where it is not. */
@@ -82,8 +73,9 @@ export async function loadClassifier(key: string, dataset: Dataset, registry: Re
     return plugin.apply(record.defense.params, inner);
   }
   const bytes = await neededArtifact(record.weightsHash, `the weights of ${record.name}`, store);
-  const own = record.defense.params as { mean?: number[]; std?: number[] };
-  const network = networkFrom(bytes, record.name, record.arch.name, setupFor(dataset, record.defense.kind === 'pretrained' ? own : {}));
+  // a trained model has the normalisation of its data set, an imported one its own
+  const { mean, std } = record.imported?.normalization ?? dataset;
+  const { network } = networkFrom(bytes, record.name, record.arch.name, dataset, { mean, std });
   const frozen = network.freeze();
   network.dispose();
   return frozen;

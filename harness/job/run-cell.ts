@@ -1,7 +1,9 @@
 /** Fills one cell: loads the model, attacks it inside the threat model, and writes what came out. */
 import type { Dataset } from '../../datasets/dataset.ts';
+import { RampartError } from '../../errors.ts';
 import type { Classifier } from '../../models/classifier.ts';
 import type { CellRecord } from '../../records/record.ts';
+import type { Store } from '../../records/store.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { evaluate } from '../evaluate/evaluate.ts';
 import { predictClean } from '../evaluate/predict.ts';
@@ -11,7 +13,7 @@ import type { JobContext } from './context.ts';
 import { examplesOf } from './data.ts';
 import { exampleEntries } from './examples.ts';
 import { type CellJob, drawsOf } from './job.ts';
-import { doneCell, loadClassifier } from './load-model.ts';
+import { doneCell, doneModel, loadClassifier } from './load-model.ts';
 import { provenance } from './provenance.ts';
 import { withSignsOfLife } from './signs-of-life.ts';
 
@@ -49,6 +51,7 @@ async function fill(job: CellJob, context: JobContext, { dataset, rng, load }: M
   if (job.clean === undefined) {
     const clean = await predictClean(subject, data, settings.batchSize);
     const record = cellRecord(job, registry, data, clean, begin, started);
+    await holdToExpectation(job, record, store);
     await store.writeRecord(record);
     return record;
   }
@@ -85,4 +88,16 @@ async function fill(job: CellJob, context: JobContext, { dataset, rng, load }: M
   const record = { ...cellRecord(job, registry, data, evaluation, begin, started), ...(hash && { examples: hash }) };
   await store.writeRecord(record);
   return record;
+}
+
+/** Throws where the clean accuracy of an imported model is not what its user knows it to be: then nothing that follows would be about that model. */
+async function holdToExpectation(job: CellJob, { accuracy, n }: CellRecord, store: Store): Promise<void> {
+  const { imported } = await doneModel(job.model.key, store);
+  if (!imported?.expect) return;
+  const { clean, tolerance } = imported.expect;
+  if (Math.abs(accuracy - clean) <= tolerance + Number.EPSILON) return;
+  const expected = `expected a clean accuracy of ${clean} +- ${tolerance} on these ${n} images, got ${accuracy}`;
+  throw new RampartError(`[model ${job.model.name}] ${expected}`, {
+    remedy: `check architecture, normalisation (mean ${imported.normalization.mean.join(', ')}; std ${imported.normalization.std.join(', ')}) and images`,
+  });
 }

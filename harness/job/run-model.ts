@@ -4,18 +4,19 @@ import { RampartError } from '../../errors.ts';
 import { multiplyAdds } from '../../models/graph.ts';
 import type { Network } from '../../models/network.ts';
 import { writeSafetensors } from '../../models/safetensors.ts';
+import { flag } from '../../records/flags.ts';
 import type { ModelRecord } from '../../records/record.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { countOf } from '../suite/selection.ts';
 import { train } from '../train/train.ts';
 import type { JobContext } from './context.ts';
 import { type ModelJob, type Origin, selectionOfRecord, trainingDrawsOf } from './job.ts';
-import { doneModel, neededArtifact, networkFrom, setupFor } from './load-model.ts';
+import { doneModel, neededArtifact, networkFrom } from './load-model.ts';
 import { peakMemoryMb, provenance } from './provenance.ts';
 
 /** What a way of making models decides of the record. */
 type Made = Pick<ModelRecord, 'arch' | 'defense' | 'recipe' | 'weightsHash' | 'epochs' | 'cost' | 'flags' | 'extraData'> &
-  Partial<Pick<ModelRecord, 'wraps' | 'threat' | 'bestEpoch'>>;
+  Partial<Pick<ModelRecord, 'wraps' | 'threat' | 'bestEpoch' | 'imported'>>;
 
 export const NO_COST: ModelRecord['cost'] = {
   passes: { forward: 0, backward: 0 },
@@ -120,21 +121,29 @@ async function pretrained(
   dataset: Dataset,
   { store }: JobContext,
 ): Promise<Made> {
-  const { weightsHash, file, mean, std, title, paper, extraData } = origin;
+  const { weightsHash, file, normalization, expect, title, paper, extraData } = origin;
   const bytes = await neededArtifact(weightsHash, `the file ${file} of ${job.name}`, store);
-  const network = networkFrom(bytes, file, job.arch.name, setupFor(dataset, { mean, std }));
+  const { network, imported } = networkFrom(bytes, file, job.arch.name, dataset, normalization);
   const arch = archOf(job, network);
   network.dispose();
-  const params = { ...(mean && { mean }), ...(std && { std }) };
   return {
     arch,
-    defense: { name: job.name, version: 1, params, title, paper, kind: 'pretrained' },
+    defense: { name: job.name, version: 1, params: { ...normalization }, title, paper, kind: 'pretrained' },
+    imported: {
+      file,
+      kind: imported.kind,
+      normalization: { mean: [...imported.normalization.mean], std: [...imported.normalization.std] },
+      notes: [...imported.notes],
+      ...(expect && { expect }),
+    },
     recipe: {},
     extraData,
     weightsHash,
     epochs: [],
     cost: NO_COST,
-    flags: [],
+    flags: expect
+      ? []
+      : [flag('unverified-import', `${file} as ${job.arch.name}: no figure was given that its clean accuracy could be held to`)],
   };
 }
 

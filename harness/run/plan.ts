@@ -12,7 +12,7 @@ import { trainedName, wrappedName } from '../suite/names.ts';
 import type { Registry } from '../suite/registry.ts';
 import { countOf } from '../suite/selection.ts';
 import type { Suite, SuiteAttack, SuiteDefense } from '../suite/suite.ts';
-import { CLEAN } from '../suite/suite.ts';
+import { CLEAN, normalizationOf } from '../suite/suite.ts';
 
 /** Passes over all examples together, at most, and the multiply-adds of a forward pass. */
 export interface Work {
@@ -150,9 +150,11 @@ function pretrainedModels(setting: Setting, data: DataRef): Made[] {
   const { suite, engine } = setting;
   return suite.models
     .filter((model) => model.dataset === data.label)
-    .map(({ name, weights, arch, title, paper, extraData, mean, std }) => {
-      const weightsHash = sha256(readFileSync(weights));
-      const origin = { by: 'pretrained', weightsHash, file: basename(weights), title, paper, extraData, mean, std } as const;
+    .map((model) => {
+      const { name, weights, arch, title, paper, extraData, expect } = model;
+      const normalization = normalizationOf(model, setting.registry.dataset(data.plugin.name).shape[2]);
+      const about = { file: basename(weights), title, paper, extraData };
+      const origin = { by: 'pretrained', weightsHash: sha256(readFileSync(weights)), ...about, normalization, expect } as const;
       const job = withKey({ kind: 'model', name, data, arch: archRef(arch), origin, seed: suite.seeds[0] ?? 0, engine });
       const work = { passes: { forward: 0, backward: 0 }, multiplyAdds: multiplyAddsOf(setting, data, arch) };
       return { kind: 'model' as const, id: job.key, label: name, needs: [], job, work };

@@ -1,15 +1,12 @@
 /** Impossible pairs of a suite: each part is right by itself, but they cannot go together. */
 import { RampartError, unknownName } from '../../errors.ts';
-import { architecture } from '../../models/index.ts';
-import { checkEntries } from '../../models/parameters.ts';
-import { readSafetensors } from '../../models/safetensors.ts';
-import { readFileOf } from './files.ts';
+import { withFile } from '../../models/import/bytes.ts';
+import { importWeights } from '../../models/import/import.ts';
 import { type Path, type Problem, problemOf } from './problems.ts';
 import { rangeProblems } from './ranges.ts';
 import type { Registry } from './registry.ts';
 import { attacked, countOf, firstImages, reachOf, type Selection, shown } from './selection.ts';
-import type { Suite, SuiteModel } from './suite.ts';
-import { CLEAN } from './suite.ts';
+import { CLEAN, normalizationOf, type Suite, type SuiteModel } from './suite.ts';
 
 /** Labels by which an attack may name a model of the suite. */
 export function modelLabels(suite: Suite): string[] {
@@ -131,14 +128,12 @@ function weightProblems(model: SuiteModel, i: number, suite: Suite, registry: Re
   if (registry.isStandIn(plugin)) return [];
   const { shape, classes } = plugin;
   const channels = shape[2];
+  const normalization = normalizationOf(model, channels);
   for (const key of ['mean', 'std'] as const)
-    if (model[key] && model[key].length !== channels)
-      return [{ path: ['models', i, key], message: `expected ${channels} numbers, one per channel, got ${model[key].length}` }];
+    if (normalization && normalization[key].length !== channels)
+      return [{ path: ['models', i, key], message: `expected ${channels} numbers, one per channel, got ${normalization[key].length}` }];
   try {
-    const { entries } = readSafetensors(readFileOf('weights', model.weights), model.weights);
-    const ones = Array.from({ length: channels }, () => 1);
-    const graph = architecture(model.arch).graph({ inputShape: shape, classes, mean: ones, std: ones });
-    checkEntries(graph, entries, model.arch, model.weights);
+    withFile(model.weights, (source) => importWeights(source, { arch: model.arch, inputShape: shape, classes, normalization }));
     return [];
   } catch (error) {
     if (!(error instanceof RampartError)) throw error;

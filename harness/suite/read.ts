@@ -143,9 +143,14 @@ class Reader {
         this.problems.push({ path, message: `dataset is missing, expected one of ${labels.join(', ')}` });
       if (model.dataset !== undefined && !labels.includes(model.dataset))
         this.#unknown([...path, 'dataset'], 'data set of this suite', model.dataset, labels);
-      const { name, title = 'pretrained', paper = '', extraData, mean, std } = model;
+      const { name, title = 'pretrained', paper = '', extraData, mean, std, expect } = model;
       const arch = this.#architecture(model.arch, [...path, 'arch']);
-      return { name, arch, weights, dataset: model.dataset ?? (labels[0] as string), title, paper, extraData, mean, std };
+      if (model.normalization !== undefined && (mean || std))
+        this.problems.push({ path: [...path, 'normalization'], message: 'says that there is none, but mean or std is given too' });
+      if ((mean === undefined) !== (std === undefined))
+        this.problems.push({ path: [...path, mean ? 'std' : 'mean'], message: 'is missing; mean and std go together' });
+      const normalization = model.normalization ?? (mean && std && { mean, std });
+      return { name, arch, weights, dataset: model.dataset ?? (labels[0] as string), title, paper, extraData, normalization, expect };
     });
   }
 

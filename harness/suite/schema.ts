@@ -52,7 +52,7 @@ const attackKeys = {
 
 const modelSchema = z.strictObject({
   name,
-  weights: path.describe('A safetensors file with PyTorch names, relative to the suite'),
+  weights: path.describe('A PyTorch checkpoint (.pt, .pth) or a safetensors file, relative to the suite'),
   arch: name.describe('An architecture: see `rampart ls models`'),
   dataset: name.optional().describe('Label of the data set it classifies, where the suite has several'),
   title: line(200).optional().describe('How it was trained, in a few words'),
@@ -63,8 +63,16 @@ const modelSchema = z.strictObject({
     .min(1)
     .max(1024)
     .optional()
-    .describe("Normalisation inside the model; the data set's unless given or in the file"),
+    .describe('Normalisation inside the model, per channel; to be given unless the file holds it'),
   std: z.array(z.number().min(1e-6).max(1e6)).min(1).max(1024).optional(),
+  normalization: z.literal('none').optional().describe('`none`: the model takes images in [0,1] as they are'),
+  expect: z
+    .strictObject({
+      clean: z.number().min(0).max(1).describe('Clean accuracy on the test images of the suite'),
+      tolerance: z.number().min(0).max(1).default(0.005).describe('How far from it the measured accuracy may be'),
+    })
+    .optional()
+    .describe('What is known of the model: checked before any attack. Without it the import counts as unverified'),
 });
 
 const engineSchema = z.strictObject({

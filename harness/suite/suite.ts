@@ -1,5 +1,6 @@
 /** The nouns of a suite as a run needs it: checked against every plug-in's schema, labelled, and free of impossible pairs. */
 import type { AttackPlugin, Threat } from '../../attacks/attack.ts';
+import type { Normalization } from '../../models/import/import.ts';
 import type { NormName } from '../../tensor/norms/index.ts';
 import type { Recipe } from './recipe.ts';
 import type { PluginRef } from './registry.ts';
@@ -36,6 +37,13 @@ export interface SuiteDefense {
   readonly around: readonly string[];
 }
 
+/** What is known of a model from elsewhere: checked before any attack. */
+export interface Expectation {
+  /** Clean accuracy on the test images in [0,1], and how far from it the measured one may be. */
+  readonly clean: number;
+  readonly tolerance: number;
+}
+
 export interface SuiteModel {
   readonly name: string;
   /** Absolute path. */
@@ -46,8 +54,9 @@ export interface SuiteModel {
   readonly title: string;
   readonly paper: string;
   readonly extraData: boolean;
-  readonly mean?: readonly number[];
-  readonly std?: readonly number[];
+  /** As its user states it, `none` for images as they are; absent where the file states it. */
+  readonly normalization?: 'none' | Normalization;
+  readonly expect?: Expectation;
 }
 
 export interface SuiteAttack {
@@ -81,4 +90,10 @@ export interface Suite {
   readonly engine: SuiteFile['engine'];
   readonly keepExamples: number;
   readonly timeoutMinutes: number;
+}
+
+/** What a model's user states of its normalisation, for images of so many channels; undefined where the file is to state it. */
+export function normalizationOf({ normalization }: Pick<SuiteModel, 'normalization'>, channels: number): Normalization | undefined {
+  if (normalization !== 'none') return normalization;
+  return { mean: Array.from({ length: channels }, () => 0), std: Array.from({ length: channels }, () => 1) };
 }

@@ -1,4 +1,4 @@
-/** A file, or bytes in memory, read piece by piece: a checkpoint may be larger than what one buffer can hold. */
+/** A file, or bytes in memory, read piece by piece: what is asked for is never more than there is. */
 import { closeSync, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs';
 import { RampartError } from '../../errors.ts';
 
@@ -30,6 +30,9 @@ export function bytesInMemory(bytes: Uint8Array, name: string): ByteSource {
   };
 }
 
+/** Longest file that Node hashes at once. */
+const MOST_BYTES = 2 ** 31 - 1;
+
 /** Opens a file while `use` reads from it. Throws a RampartError where it is no plain file or cannot be read. */
 export function withFile<T>(path: string, use: (source: ByteSource) => T): T {
   const fd = openFile(path);
@@ -58,8 +61,10 @@ export function withFile<T>(path: string, use: (source: ByteSource) => T): T {
 }
 
 function plainFile(path: string, stat: Stats): Stats {
-  if (stat.isFile()) return stat;
-  throw new RampartError(`[weights] ${path} is ${stat.isDirectory() ? 'a folder' : 'no plain file'}, expected a file of weights`);
+  const fail = (what: string) => new RampartError(`[weights] ${path}: expected ${what}`);
+  if (!stat.isFile()) throw fail(`a file, got ${stat.isDirectory() ? 'a folder' : 'a pipe or a device'}`);
+  if (stat.size > MOST_BYTES) throw fail(`at most ${MOST_BYTES} bytes, got ${stat.size}`);
+  return stat;
 }
 
 function openFile(path: string): number {

@@ -44,7 +44,7 @@ interface Naming {
 }
 
 /** The naming under which most of the wanted names are found; of two that find as many, the one with the shorter prefix. */
-function bestNaming(names: Iterable<string>, wanted: ReadonlySet<string>, renamings: readonly Renaming[]): Naming {
+function bestNaming(names: Iterable<string>, wanted: ReadonlySet<string>, renamings: readonly Renaming[]): Naming & { hits: number } {
   let best: Naming & { hits: number } = { prefix: '', rename: (name) => name, hits: 0 };
   for (const rename of [best.rename, ...renamings]) {
     const hits = new Map<string, number>();
@@ -59,6 +59,14 @@ function bestNaming(names: Iterable<string>, wanted: ReadonlySet<string>, renami
       if (count > best.hits || (count === best.hits && prefix.length < best.prefix.length)) best = { prefix, rename, hits: count };
   }
   return best;
+}
+
+/** How alike the names of a graph and of a checkpoint are, in [0,1]: those in both over those in either. */
+export function likeness(graph: Graph, entries: Entries, renamings: readonly Renaming[] = []): number {
+  const wanted = new Set(graph.nodes.flatMap(parametersOf).map((p) => p.name));
+  const read = [...entries.keys()].filter((name) => !NEVER_READ.some((p) => p.test(name)));
+  const { hits } = bestNaming(read, wanted, renamings);
+  return hits / (wanted.size + read.length - hits);
 }
 
 const squeezed = (shape: readonly number[]) => shape.filter((n) => n !== 1).join();
@@ -115,7 +123,11 @@ function notesOf(prefix: string, dropped: readonly string[], normalization: Fitt
   ];
   return [
     ...(prefix === '' ? [] : [`names without their prefix "${prefix}"`]),
-    ...(kinds.length === 0 ? [] : [`left out, because no forward pass reads them: ${kinds.join(', ')} (${dropped.length} entries)`]),
+    ...(kinds.length === 0
+      ? []
+      : [
+          `left out, because no forward pass reads them: ${kinds.join(', ')} (${dropped.length === 1 ? '1 entry' : `${dropped.length} entries`})`,
+        ]),
     ...(normalization
       ? [`normalisation of the file: mean ${normalization.mean.map(short).join(', ')}, std ${normalization.std.map(short).join(', ')}`]
       : []),

@@ -26,7 +26,7 @@ export function reproduction(model: ModelView, view: View): Reproduction {
   const suite = {
     name: `again-${record.key.slice(0, 12).toLowerCase()}`,
     title: `${record.name}, again`,
-    datasets: [{ name: dataset.name, ...dataset.params, train: dataset.train, test: dataset.test }],
+    datasets: [{ name: dataset.name, ...dataset.params, train: dataset.train, test: dataset.test, ...dataset.selection }],
     threats: threatsOf(model),
     ...(trained.length > 0 ? { architectures: [...new Set(trained.map((m) => m.record.arch.name))] } : {}),
     defenses: [...trained.map((m) => trainedEntry(m.record, lead)), ...wrappers.map((m) => wrapperEntry(m.record, base?.record))],
@@ -34,8 +34,10 @@ export function reproduction(model: ModelView, view: View): Reproduction {
       ? {
           models: pretrained.map((m) => ({
             name: m.record.name,
-            weights: `${m.record.weightsHash.slice(0, 12)}.safetensors`,
+            weights: weightsFile(m.record),
             arch: m.record.arch.name,
+            ...m.record.imported?.normalization,
+            ...(m.record.imported?.expect && { expect: m.record.imported.expect }),
           })),
         }
       : {}),
@@ -44,14 +46,18 @@ export function reproduction(model: ModelView, view: View): Reproduction {
     recipe: trained.length > 0 ? lead.recipe : {},
     engine: { name: provenance.engine.name, threads: provenance.engine.threads },
   };
-  const caveats = pretrained.map(
-    (m) => `save the weights with SHA-256 ${m.record.weightsHash} as ${m.record.weightsHash.slice(0, 12)}.safetensors beside it`,
-  );
+  const caveats = pretrained.map((m) => `save the weights with SHA-256 ${m.record.weightsHash} as ${weightsFile(m.record)} beside it`);
   return {
     suite: `# Rampart ${provenance.rampart}, revision ${provenance.revision}\n${stringify(suite, { lineWidth: 0, aliasDuplicateObjects: false })}`,
     command: 'npm run bench -- suite.yml',
     caveat: caveats.length > 0 ? caveats.join('; ') : undefined,
   };
+}
+
+/** A name that says which file it is; its kind is told by its bytes. */
+function weightsFile({ weightsHash, imported }: ModelRecord): string {
+  const ending = /\.[a-z0-9]{1,12}$/i.exec(imported?.file ?? '')?.[0] ?? '.safetensors';
+  return `${weightsHash.slice(0, 12)}${ending}`;
 }
 
 /** The trained models that attacks on this one name as their sources. */

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Dataset } from '../../../datasets/dataset.ts';
 import { shapes } from '../../../datasets/shapes.ts';
 import { failureOf } from '../../../harness/job/failures.ts';
-import { loadClassifier, setupFor } from '../../../harness/job/load-model.ts';
+import { loadClassifier } from '../../../harness/job/load-model.ts';
 import { Registry } from '../../../harness/suite/registry.ts';
 import { FolderStore } from '../../../records/folder-store.ts';
 import { sha256 } from '../../../records/hash.ts';
@@ -142,13 +142,6 @@ test.each(['standard', 'borrowed', 'bit-depth on standard'])(
     expect(on).toEqual({ key: model(name).key, name, weightsHash: model(name).weightsHash });
   },
 );
-
-test('a model brings its own normalisation, or has that of the data set', () => {
-  const rest = { inputShape: dataset.shape, classes: dataset.classNames.length };
-  expect(setupFor(dataset)).toEqual({ ...rest, mean: dataset.mean, std: dataset.std });
-  expect(setupFor(dataset, { mean: [1, 2, 3] })).toEqual({ ...rest, mean: [1, 2, 3], std: dataset.std });
-  expect(setupFor(dataset, { std: [1, 2, 3] })).toEqual({ ...rest, mean: dataset.mean, std: [1, 2, 3] });
-});
 
 test('an attack begins where the smaller radius ended, and its record says what it was', () => {
   const cells = records.filter((r): r is CellRecord => r.kind === 'cell' && r.attack.label === 'fgsm' && r.model.name === 'standard');

@@ -34,10 +34,13 @@ test.skipIf(!native).each(['fab_Linf_100', 'fab_L2_100', 'fab_t2_Linf_100', 'fab
   },
 );
 
-// L1 steps move one coordinate or another by the last bit: the authors' own code meets these distances on 31 of 31 images in the layout that
-// they were made in, on 26 in channels_last, and on 26 to 28 with every weight off by a ten-millionth; this engine meets 24
-test.skipIf(!native)('fab_t2_L1_100: the median is that of the authors to 0.5 %', async () => {
-  const off = await compare('fab_t2_L1_100');
-  expect(off.near).toBeGreaterThanOrEqual(0.6);
-  expect(off.median).toBeLessThan(0.005);
+// L1 steps move one coordinate or another by the last bit. Sixteen runs of the authors' own code, two layouts and every weight off by a
+// ten-millionth in the others, meet these distances on 23 to 28 of 31 images, and their medians are up to 1.1 % apart: these are the
+// images on which all sixteen do
+const STEADY = [0, 4, 5, 14, 15, 16, 18, 22, 26, 28, 29, 31, 35, 37, 38, 45];
+
+test.skipIf(!native)('fab_t2_L1_100: distances are those of the authors wherever rounding does not decide them', async () => {
+  const { ids, got, want } = await rerunFab('fab_t2_L1_100', images);
+  const off = STEADY.map((id) => ids.indexOf(id)).map((i) => Math.abs((got[i] as number) / (want[i] as number) - 1));
+  expect(Math.max(...off)).toBeLessThan(0.01);
 });

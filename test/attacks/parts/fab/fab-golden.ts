@@ -11,8 +11,8 @@ interface FabGolden {
   distance: number[];
 }
 
-/** Distances here and there, for the images among the first `n` that are right at first; 0 where no error was met, as the authors report it. */
-export async function rerunFab(name: string, n: number): Promise<{ got: number[]; want: number[] }> {
+/** Distances here and there, with the places of their images in the batch, for those among the first `n` that are right at first; 0 where no error was met, as the authors report it. */
+export async function rerunFab(name: string, n: number): Promise<{ ids: number[]; got: number[]; want: number[] }> {
   const golden = goldenJson('attacks')[name] as unknown as FabGolden;
   const { x, y, labels } = goldenBatch(n);
   const clean = goldenTensor('attacks', 'clean_logits').slice(0, n) as tf.Tensor2D;
@@ -29,5 +29,5 @@ export async function rerunFab(name: string, n: number): Promise<{ got: number[]
     iterations: golden.n_iter,
     signal: new AbortController().signal,
   });
-  return { got: Array.from(got, (d) => (Number.isFinite(d) ? d : 0)), want: right.map((i) => golden.distance[i] as number) };
+  return { ids: right, got: Array.from(got, (d) => (Number.isFinite(d) ? d : 0)), want: right.map((i) => golden.distance[i] as number) };
 }

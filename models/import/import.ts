@@ -1,0 +1,86 @@
+/** A file of weights as a network of a named architecture: read, fitted, with the normalisation that is stated for it or that it states itself. */
+import { RampartError } from '../../errors.ts';
+import type { Shape } from '../../tensor/tf.ts';
+import type { Graph } from '../graph.ts';
+import { architecture, architectureNames } from '../index.ts';
+import type { Entry } from '../safetensors.ts';
+import type { ByteSource } from './bytes.ts';
+import { type Fitted, fitEntries, likeness } from './fit.ts';
+import { readWeights, type WeightsKind } from './weights.ts';
+
+/** Per channel, `(x - mean) / std` for x in [0,1]. */
+export interface Normalization {
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+export interface ImportOptions {
+  /** Name of an architecture. */
+  readonly arch: string;
+  readonly inputShape: Shape;
+  readonly classes: number;
+  /** What its user states of it; goes before what the file states. */
+  readonly normalization?: Normalization | undefined;
+}
+
+export interface Imported {
+  readonly kind: WeightsKind;
+  /** With the normalisation inside. */
+  readonly graph: Graph;
+  readonly entries: ReadonlyMap<string, Entry>;
+  readonly normalization: Normalization;
+  /** What was done to names and left out, for people. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Reads and fits; allocates no network. Throws a RampartError that names what does not fit, and where neither the user nor the file states
+ * a normalisation: logits would be wrong without a sign of it.
+ */
+export function importWeights(source: ByteSource, { arch, inputShape, classes, normalization }: ImportOptions): Imported {
+  const found = architecture(arch);
+  const { kind, entries, path } = readWeights(source);
+  const channels = inputShape[2];
+  const identity = { mean: Array.from({ length: channels }, () => 0), std: Array.from({ length: channels }, () => 1) };
+  const blank = found.graph({ inputShape, classes, ...(normalization ?? identity) });
+  const fitted = orNearest(entries, { arch, inputShape, classes }, () =>
+    fitEntries(blank, entries, { ...found, arch: found.name, source: source.name }),
+  );
+  const stated = normalization ?? fitted.normalization ?? namedNormalization(blank, fitted.entries);
+  if (!stated)
+    throw new RampartError(`[model ${found.name}] ${source.name} states no normalisation`, {
+      remedy:
+        'give mean and std per channel as the model was trained with, or normalization: none where it takes images in [0,1] as they are',
+    });
+  const notes = [...(path === '' ? [] : [`the state dict is under "${path}"`]), ...fitted.notes];
+  return { kind, graph: found.graph({ inputShape, classes, ...stated }), entries: fitted.entries, normalization: stated, notes };
+}
+
+/** What `fitted` gives; where it throws, the message names the architecture whose names are most like those of the file. */
+function orNearest(entries: ReadonlyMap<string, Entry>, { arch, inputShape, classes }: ImportOptions, fitted: () => Fitted): Fitted {
+  try {
+    return fitted();
+  } catch (error) {
+    if (!(error instanceof RampartError)) throw error;
+    const setup = { inputShape, classes, mean: inputShape, std: inputShape };
+    const alike = [arch, ...architectureNames].flatMap((name) => {
+      const { graph, renamings } = architecture(name);
+      try {
+        return [{ name, share: likeness(graph(setup), entries, renamings) }];
+      } catch {
+        return []; // not for images of this size
+      }
+    });
+    const nearest = alike.reduce((best, next) => (next.share > best.share ? next : best));
+    if (nearest.name === arch || nearest.share < 0.5) throw error;
+    throw new RampartError(error.message, { remedy: `its names are those of ${nearest.name}`, cause: error });
+  }
+}
+
+/** The normalisation of architectures that have it among their weights. */
+function namedNormalization(graph: Graph, entries: ReadonlyMap<string, Entry>): Normalization | undefined {
+  const node = graph.nodes.find((n) => n.op === 'normalize');
+  if (node?.op !== 'normalize' || node.name === undefined) return undefined;
+  const values = (what: string) => [...(entries.get(`${node.name}${what}`)?.data ?? [])];
+  return { mean: values('mean'), std: values('std') };
+}

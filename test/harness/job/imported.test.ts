@@ -1,0 +1,55 @@
+/** A checkpoint from elsewhere in a suite: what its record says, and what happens where it is not what its user knows it to be. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, test } from 'vitest';
+import { FolderStore } from '../../../records/folder-store.ts';
+import type { CellRecord, ModelRecord } from '../../../records/record.ts';
+import { inProcess, TINY } from '../run/in-process.ts';
+
+const golden = fileURLToPath(new URL('../../golden/model.safetensors', import.meta.url));
+const dir = mkdtempSync(join(tmpdir(), 'rampart-imported-'));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+/** The suite of one imported model, attacked by FGSM on 12 drawn figures. */
+async function runWith(name: string, more: string) {
+  const { run } = await inProcess(new FolderStore(join(dir, name)), {
+    ...TINY,
+    architectures: '',
+    recipe: '',
+    defenses: '',
+    models: `models: [{ name: theirs, weights: ${golden}, arch: resnet-tiny${more} }]`,
+    attacks: 'attacks: [fgsm]',
+  });
+  const { records } = await run();
+  return {
+    model: records.find((r) => r.kind === 'model') as ModelRecord,
+    clean: records.find((r) => r.kind === 'cell' && r.attack.name === 'clean') as CellRecord,
+    fgsm: records.find((r) => r.kind === 'cell' && r.attack.name === 'fgsm') as CellRecord,
+  };
+}
+
+test('an import that nothing was stated about is flagged; its record says which normalisation it runs with', async () => {
+  const { model, fgsm } = await runWith('unverified', '');
+  expect(model.flags.map((f) => f.name)).toEqual(['unverified-import']);
+  expect(model.imported).toMatchObject({ file: 'model.safetensors', kind: 'safetensors', notes: [] });
+  expect(model.imported?.normalization.mean).toHaveLength(3);
+  expect(fgsm.status).toBe('done');
+});
+
+test('what is known of it is held before any attack', async () => {
+  const known = (await runWith('first', '')).clean.accuracy;
+  const right = await runWith('right', `, expect: { clean: ${known} }`);
+  expect(right.model.flags).toEqual([]);
+  expect(right.fgsm.status).toBe('done');
+
+  const off = known > 0.5 ? known - 0.25 : known + 0.25;
+  const wrong = await runWith('wrong', `, expect: { clean: ${off} }`);
+  expect(wrong.clean).toMatchObject({ status: 'failed' });
+  expect(wrong.clean.error?.message).toContain(
+    `[model theirs] expected a clean accuracy of ${off} +- 0.005 on these 12 images, got ${known}; check architecture, normalisation (mean `,
+  );
+  expect(wrong.fgsm).toMatchObject({ status: 'failed', error: { kind: 'dependency' } });
+  expect((await runWith('wide', `, expect: { clean: ${off}, tolerance: 0.3 }`)).fgsm.status).toBe('done');
+});
