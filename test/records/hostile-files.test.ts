@@ -152,6 +152,8 @@ const MISFITS: [string, () => Uint8Array, RegExp][] = [
     /expected images of 1 or 3 channels with sides from 1 to 2048, got the shape \[1, 60000, 60000, 0\]/,
   ],
   ['no images', () => examples((e) => e.delete('adversarial')), /expected the entries ids, clean, adversarial/],
+  ['no indices', () => examples((e) => e.delete('ids')), /expected the entries ids, clean, adversarial/],
+  ['no originals', () => examples((e) => e.delete('clean')), /expected the entries ids, clean, adversarial/],
   ['an entry of its own', () => examples((e) => e.set('more', { shape: [1], data: Float32Array.of(1) })), /expected the entries ids/],
   [
     'two channels',

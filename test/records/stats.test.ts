@@ -95,6 +95,11 @@ describe('holm', () => {
 });
 
 describe('seeds', () => {
+  it('have no deviation below two values', () => {
+    expect(standardDeviation([])).toBeNaN();
+    expect(standardDeviation([3])).toBeNaN();
+  });
+
   it('have the mean and sample deviation of 2, 4, 4, 4, 5, 5, 7, 9', () => {
     const values = [2, 4, 4, 4, 5, 5, 7, 9];
     expect(mean(values)).toBe(5);
