@@ -135,3 +135,25 @@ describe('the JPEG codec against libjpeg', () => {
     expect(error.max().dataSync()[0]).toBeLessThanOrEqual(2.01);
   });
 });
+
+test('random resizing takes every size from the whole image to 4 pixels less, and every place that the smaller one has', () => {
+  const [n, size] = [300, 16];
+  const seen: Classifier = {
+    classes: size * size,
+    inputShape: [size, size, 1],
+    logits: (x) => x.reshape([-1, size * size]) as tf.Tensor2D,
+    dispose: () => {},
+  };
+  const rngs = Array.from({ length: n }, (_, i) => new Rng(`place ${i}`));
+  const shown = wrap('random-resize-pad', seen)
+    .logits(tf.ones([n, size, size, 1]), rngs)
+    .reshape([n, size, size]);
+  // the rows and columns of each image that hold something
+  const filled = (axis: number) =>
+    (shown.max(axis).greater(0.5).arraySync() as number[][]).map((line) => [line.indexOf(1), line.lastIndexOf(1)]);
+  const places = (lines: number[][]) => new Set(lines.map(([from, to]) => `${(to as number) - (from as number) + 1} at ${from}`));
+  const [rows, columns] = [filled(2), filled(1)];
+  const all = [16, 15, 14, 13, 12].flatMap((length) => Array.from({ length: 17 - length }, (_, from) => `${length} at ${from}`));
+  expect(places(rows)).toEqual(new Set(all));
+  expect(places(columns)).toEqual(new Set(all));
+});
