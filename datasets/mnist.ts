@@ -2,7 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
+import { constants, gunzip, type ZlibOptions } from 'node:zlib';
 import { z } from 'zod';
 import { RampartError, shellWord } from '../errors.ts';
 import type { Shape } from '../tensor/tf.ts';
@@ -67,23 +67,49 @@ async function fetchFiles(format: MnistFormat, options: LoadOptions): Promise<vo
     await download(format.name, remoteOf(format, file), join(folder, `${file}.gz`), options, `by hand: ${byHand(format, options.dataDir)}`);
 }
 
-async function bytesOf(format: MnistFormat, path: string): Promise<Uint8Array> {
-  const bytes = await readFile(path);
-  if (!path.endsWith('.gz')) return bytes;
+/** Most images of a split: more than in any set that is published in these files. */
+const MOST_IMAGES = 1_000_000;
+/** Bytes of a gzip file that hold the IDX header, whatever its own header is. */
+const START_BYTES = 4096;
+
+const sizeOf = (kind: keyof typeof MAGIC, n: number) => (kind === 'images' ? 16 + n * PIXELS : 8 + n);
+
+type Fail = (what: string, cause?: unknown) => RampartError;
+
+/** The bytes of a plain file that is not longer than the longest split. */
+async function read(path: string, kind: keyof typeof MAGIC, fail: Fail): Promise<Uint8Array> {
+  const about = await stat(path);
+  if (!about.isFile()) throw fail('expected a plain file, got none');
+  if (about.size > sizeOf(kind, MOST_IMAGES)) throw fail(`expected at most ${sizeOf(kind, MOST_IMAGES)} bytes, got ${about.size}`);
+  return readFile(path);
+}
+
+async function unzip(bytes: Uint8Array, options: ZlibOptions, fail: Fail): Promise<Uint8Array> {
   try {
-    return await promisify(gunzip)(bytes);
+    return await promisify(gunzip)(bytes, options);
   } catch (cause) {
-    throw new RampartError(
-      `[data ${format.name}] ${path} ends at byte ${bytes.length} but is no whole gzip file: ${(cause as Error).message}`,
-      {
-        remedy: 'move it away and it is downloaded again',
-        cause,
-      },
-    );
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code === 'ERR_BUFFER_TOO_LARGE') throw fail(`too long: expected ${options.maxOutputLength} bytes unzipped, got more`, cause);
+    throw fail(`no whole gzip file, it ends at byte ${bytes.length}: ${message}`, cause);
   }
 }
 
-/** The values of an IDX file of unsigned bytes, and how many items it holds. */
+/** How many items an IDX file of this kind has, by its first bytes. */
+function itemsOf(start: Uint8Array, kind: keyof typeof MAGIC, fail: Fail): number {
+  const header = sizeOf(kind, 0);
+  if (start.length < header) throw fail(`truncated: it ends at byte ${start.length}, inside its header of ${header} bytes`);
+  const view = new DataView(start.buffer, start.byteOffset, start.byteLength);
+  if (view.getUint32(0) !== MAGIC[kind])
+    throw fail(`the number at byte 0 is 0x${view.getUint32(0).toString(16)}, expected 0x${MAGIC[kind].toString(16)} (IDX ${kind})`);
+  for (let at = 8; at < header; at += 4)
+    if (view.getUint32(at) !== 28) throw fail(`the size at byte ${at} is ${view.getUint32(at)}, expected 28`);
+  const n = view.getUint32(4);
+  if (n === 0) throw fail(`expected at least one of ${kind}, got none`);
+  if (n > MOST_IMAGES) throw fail(`expected at most ${MOST_IMAGES} ${kind}, its header says ${n}`);
+  return n;
+}
+
+/** The values of an IDX file of unsigned bytes, and how many items it holds. A gzip file is never unzipped further than its header says. */
 async function readIdx(
   format: MnistFormat,
   file: string,
@@ -91,22 +117,17 @@ async function readIdx(
   dataDir: string,
 ): Promise<{ n: number; values: Uint8Array }> {
   const path = (await find(format, file, dataDir)) as string;
-  const bytes = await bytesOf(format, path);
-  const fail = (what: string) =>
-    new RampartError(`[data ${format.name}] ${path}: ${what}`, { remedy: 'move it away and it is downloaded again' });
-  const dims = kind === 'images' ? 3 : 1;
-  const header = 4 + 4 * dims;
-  if (bytes.length < header) throw fail(`truncated: it ends at byte ${bytes.length}, inside its header of ${header} bytes`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (view.getUint32(0) !== MAGIC[kind])
-    throw fail(`the number at byte 0 is 0x${view.getUint32(0).toString(16)}, expected 0x${MAGIC[kind].toString(16)} (IDX ${kind})`);
-  const n = view.getUint32(4);
-  for (let d = 1; d < dims; d++)
-    if (view.getUint32(4 + 4 * d) !== 28) throw fail(`the size at byte ${4 + 4 * d} is ${view.getUint32(4 + 4 * d)}, expected 28`);
-  const want = header + n * (kind === 'images' ? PIXELS : 1);
+  const fail: Fail = (what, cause) =>
+    new RampartError(`[data ${format.name}] ${path}: ${what}`, { remedy: 'move it away and it is downloaded again', cause });
+  const stored = await read(path, kind, fail);
+  const zipped = path.endsWith('.gz');
+  const start = zipped ? await unzip(stored.subarray(0, START_BYTES), { finishFlush: constants.Z_SYNC_FLUSH }, fail) : stored;
+  const n = itemsOf(start, kind, fail);
+  const want = sizeOf(kind, n);
+  const bytes = zipped ? await unzip(stored, { maxOutputLength: want }, fail) : stored;
   if (bytes.length !== want)
     throw fail(`${bytes.length < want ? 'truncated' : 'too long'}: it ends at byte ${bytes.length}, expected ${want} (${n} items)`);
-  return { n, values: bytes.subarray(header) };
+  return { n, values: bytes.subarray(sizeOf(kind, 0)) };
 }
 
 async function readSplit(format: MnistFormat, split: 'train' | 'test', options: LoadOptions): Promise<Split> {
@@ -115,7 +136,7 @@ async function readSplit(format: MnistFormat, split: 'train' | 'test', options: 
   const labels = await readIdx(format, FILES[split].labels, 'labels', options.dataDir);
   if (images.n !== labels.n)
     throw new RampartError(
-      `[data ${format.name}] ${FILES[split].images} has ${images.n} images but ${FILES[split].labels} ${labels.n} labels`,
+      `[data ${format.name}] ${await find(format, FILES[split].images, options.dataDir)} has ${images.n} images but ${FILES[split].labels} ${labels.n} labels`,
     );
   const n = limited(images.n, options.limit?.[split]);
   const out: Split = { n, images: images.values.slice(0, n * PIXELS), labels: Int32Array.from(labels.values.subarray(0, n)) };

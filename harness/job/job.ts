@@ -108,15 +108,16 @@ export interface CellJob {
 
 export type Job = ModelJob | CellJob;
 
-/** A plug-in file from outside the package: an artifact of the store, under the name that it had. */
-export interface PluginFile {
-  readonly file: string;
+/** The files of a plug-in from outside this package: the one that exports it, then those that it imports by path. */
+export type PluginFiles = readonly {
+  /** From the folder of the first, with forward slashes. */
+  readonly path: string;
   readonly hash: string;
-}
+}[];
 
 /** What all jobs of a run share and no result depends on. */
 export interface RunSettings {
-  readonly plugins: readonly PluginFile[];
+  readonly plugins: readonly PluginFiles[];
   readonly batchSize: number;
   readonly keepExamples: number;
 }

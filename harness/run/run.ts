@@ -1,13 +1,13 @@
 /** A run from suite to records: engine, data, plan, schedule, and the index of what belongs to the suite. */
 import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { FolderStore } from '../../records/folder-store.ts';
 import type { RampartRecord } from '../../records/record.ts';
 import { type RunIndex, recordsOfRun } from '../../records/run-index.ts';
 import type { Damage, Store } from '../../records/store.ts';
 import { prepareData } from '../job/data.ts';
-import { type EngineRef, engineIdentity, type PluginFile, type RunSettings } from '../job/job.ts';
+import { type EngineRef, engineIdentity, type PluginFiles, type RunSettings } from '../job/job.ts';
+import { putPlugins } from '../job/plugins.ts';
 import { provenance } from '../job/provenance.ts';
 import type { Registry } from '../suite/registry.ts';
 import { countOf } from '../suite/selection.ts';
@@ -116,7 +116,7 @@ export async function runSuite(suite: Suite, registry: Registry, options: RunOpt
   listener?.engine?.(probe, slots.length);
   listener?.planned?.(plan);
   const { engine, keepExamples } = suite;
-  const settings: RunSettings = { plugins: await putInputs(suite, store), batchSize: engine.batchSize, keepExamples };
+  const settings: RunSettings = { plugins: await putInputs(suite, registry, store), batchSize: engine.batchSize, keepExamples };
   const executor = machines.executor(settings);
   const provenanceOf = (slot?: EngineRef) => provenance({ ...probe.info, ...slot });
   const running = schedule({ plan, store, known, registry, executor, slots, provenance: provenanceOf, signal, listener });
@@ -133,11 +133,9 @@ async function forgetFailures(records: readonly RampartRecord[], store: Store): 
 }
 
 /** Puts into the store what jobs name by its hash: files of weights and of plug-ins. */
-async function putInputs(suite: Suite, store: Store): Promise<PluginFile[]> {
+async function putInputs(suite: Suite, registry: Registry, store: Store): Promise<PluginFiles[]> {
   for (const { weights } of suite.models) await store.putArtifact(await readFile(weights));
-  const plugins: PluginFile[] = [];
-  for (const path of suite.plugins) plugins.push({ file: basename(path), hash: await store.putArtifact(await readFile(path)) });
-  return plugins;
+  return putPlugins(registry, store);
 }
 
 /** What belongs to the suite, under its names. */

@@ -2,17 +2,27 @@
  * Loads a plug-in file, TypeScript or JavaScript, from anywhere: in a project of any type, or outside of one. The file and the files that
  * it imports by path become one module whose `rampart` and `zod` are those of this process, so that nothing has to be installed beside it.
  */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
-import { basename, dirname, extname, join, relative } from 'node:path';
+import { basename, dirname, extname, join, relative, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { BuildFailure, Loader, OnLoadResult, Plugin } from 'esbuild';
 import { RampartError } from '../../errors.ts';
 import { sha256 } from '../../records/hash.ts';
+import { readFileOf } from './files.ts';
+
+/** A file of a plug-in. */
+export interface Part {
+  /** From the folder of the file that exports the plug-in, with forward slashes. */
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
 
 export interface LoadedFile {
   readonly exported: unknown;
+  /** The file itself, then those that it imports by path: together, wherever they lie, they are the same plug-in. */
+  readonly parts: readonly Part[];
   /** SHA-256 of the file; where it imports others by path, of the list of them all with the hash of each. */
   readonly source: string;
 }
@@ -28,22 +38,21 @@ const HANDED = 'rampart.modules';
 
 const LOADERS: Readonly<Record<string, Loader>> = { '.ts': 'ts', '.mts': 'ts', '.cts': 'ts', '.js': 'js', '.mjs': 'js' };
 
+/** Longest file of a plug-in. */
+const MOST_BYTES = 16 * 2 ** 20;
+
 /** Throws RampartError with the path where the file cannot be read, is not valid, or fails as it is loaded. */
 export async function importPlugin(path: string): Promise<LoadedFile> {
-  try {
-    await readFile(path);
-  } catch (cause) {
-    throw new RampartError(`[plugin ${path}] cannot be read: ${(cause as Error).message}`, { cause });
-  }
+  readFileOf('plugin', path, MOST_BYTES);
   const folder = await mkdtemp(join(tmpdir(), 'rampart-plugin-'));
   try {
     const bundle = join(folder, `${basename(path, extname(path))}.mjs`);
-    const { text, source } = await bundled(path, bundle);
+    const { text, parts } = await bundled(path, bundle);
     await writeFile(bundle, text);
     // a failing line is then shown where it stands in the user's file
     process.setSourceMapsEnabled(true);
     const module = (await import(pathToFileURL(bundle).href)) as { default?: unknown };
-    return { exported: module.default, source };
+    return { exported: module.default, parts, source: identityOf(parts) };
   } catch (cause) {
     throw new RampartError(`[plugin ${path}] cannot be loaded: ${reasonOf(cause)}`, { cause });
   } finally {
@@ -51,7 +60,7 @@ export async function importPlugin(path: string): Promise<LoadedFile> {
   }
 }
 
-async function bundled(path: string, outfile: string): Promise<{ text: string; source: string }> {
+async function bundled(path: string, outfile: string): Promise<{ text: string; parts: Part[] }> {
   const { build, stop } = await import('esbuild');
   const read = new Map<string, Uint8Array>();
   try {
@@ -69,15 +78,22 @@ async function bundled(path: string, outfile: string): Promise<{ text: string; s
       tsconfigRaw: {},
       plugins: [modules(path), files(read)],
     });
-    return { text: outputFiles[0]?.text ?? '', source: identityOf(path, read) };
+    return { text: outputFiles[0]?.text ?? '', parts: partsOf(await realpath(path), read) };
   } finally {
     await stop();
   }
 }
 
-function identityOf(path: string, read: ReadonlyMap<string, Uint8Array>): string {
-  const hashes = [...read].map(([file, bytes]) => [relative(dirname(path), file), sha256(bytes)] as const);
-  return hashes.length === 1 ? (hashes[0]?.[1] as string) : sha256(JSON.stringify(hashes.sort(([a], [b]) => (a < b ? -1 : 1))));
+function partsOf(entry: string, read: ReadonlyMap<string, Uint8Array>): Part[] {
+  const parts = [...read].map(([file, bytes]) => ({ path: relative(dirname(entry), file).split(sep).join('/'), bytes }));
+  const rank = ({ path }: Part) => (path === basename(entry) ? '' : path);
+  return parts.sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
+}
+
+function identityOf(parts: readonly Part[]): string {
+  const [only, ...others] = parts.map(({ path, bytes }) => [path, sha256(bytes)] as const);
+  if (only && others.length === 0) return only[1];
+  return sha256(JSON.stringify([only, ...others].sort((a, b) => ((a?.[0] ?? '') < (b?.[0] ?? '') ? -1 : 1))));
 }
 
 /** Imports by name: our own are handed over, Node's are left, and the rest are packages where the importing file finds them. */

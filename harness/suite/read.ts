@@ -41,7 +41,10 @@ export async function resolveSuite(text: string, file: string, mayLoad?: MayLoad
     );
   const raw = parsed.data as SuiteFile;
   const plugins = raw.plugins.map((path) => resolve(folder, path));
-  const registry = await loadRegistry(plugins, mayLoad);
+  const unfit: Problem[] = [];
+  const registry = await loadRegistry(plugins, mayLoad, (i, { message }) => unfit.push({ path: ['plugins', i], message }));
+  // what names a plug-in that could not be loaded is no mistake of its own
+  refuse(source, unfit);
   const reader = new Reader(registry, raw, data, folder);
   const suite: Suite = {
     file,

@@ -9,7 +9,7 @@ import type { DefensePlugin } from '../../defenses/defense.ts';
 import { defenses } from '../../defenses/index.ts';
 import { RampartError, unknownName } from '../../errors.ts';
 import { paperSchema } from '../../records/record.ts';
-import { importPlugin } from './plugin-file.ts';
+import { importPlugin, type Part } from './plugin-file.ts';
 import { standInAttack, standInDataset, standInDefense } from './stand-ins.ts';
 
 export type AnyAttack = AttackPlugin | EnsemblePlugin;
@@ -30,6 +30,8 @@ export class Registry {
   readonly datasets = new Map<string, DatasetPlugin>();
   /** Files of plug-ins that were not loaded: what no table names may be theirs. */
   readonly unloaded: readonly string[];
+  /** The parts of every plug-in file that was loaded, the file itself first. */
+  readonly loaded: (readonly Part[])[] = [];
   readonly #sources = new Map<Plugin, string>();
   readonly #standIns = new Map<Plugin, string>();
   #handedOutForeign = false;
@@ -105,16 +107,33 @@ export class Registry {
 /** Whether the plug-in file at an absolute path may be executed. */
 export type MayLoad = (path: string) => boolean;
 
-/** The tables of this package and every default export of `files` (one plug-in or a list of them) that may be loaded. */
-export async function loadRegistry(files: readonly string[], mayLoad: MayLoad = () => true): Promise<Registry> {
+/** Is told of a file, by its place in the list, that cannot be loaded. */
+export type Refused = (index: number, error: RampartError) => void;
+
+const thrown: Refused = (_index, error) => {
+  throw error;
+};
+
+/** The tables of this package and every default export of `files` (one plug-in or a list of them) that may be loaded. The first that cannot be is thrown as an error, unless `refused` is told. */
+export async function loadRegistry(files: readonly string[], mayLoad: MayLoad = () => true, refused: Refused = thrown): Promise<Registry> {
   const paths = files.map((file) => resolve(file));
   const registry = new Registry(paths.filter((path) => !mayLoad(path)));
-  for (const path of paths) {
+  for (const [i, path] of paths.entries()) {
     if (registry.unloaded.includes(path)) continue;
-    const { exported, source } = await importPlugin(path);
-    for (const value of Array.isArray(exported) ? exported : [exported]) registry.add(value, path, source);
+    try {
+      await loadInto(registry, path);
+    } catch (error) {
+      if (!(error instanceof RampartError)) throw error;
+      refused(i, error);
+    }
   }
   return registry;
+}
+
+async function loadInto(registry: Registry, path: string): Promise<void> {
+  const { exported, parts, source } = await importPlugin(path);
+  for (const value of Array.isArray(exported) ? exported : [exported]) registry.add(value, path, source);
+  registry.loaded.push(parts);
 }
 
 const REQUIRED = {
@@ -137,7 +156,8 @@ function asPlugin(value: unknown, file: string): Plugin {
   if (value === null || typeof value !== 'object')
     throw new RampartError(`[plugin ${file}] expected a plug-in as the default export, got ${value === undefined ? 'none' : typeof value}`);
   const kind = 'load' in value ? 'dataset' : 'kind' in value ? (value.kind as string) : 'members' in value ? 'ensemble' : 'attack';
-  if (!(kind in REQUIRED)) throw new RampartError(`[plugin ${file}] expected kind "training" or "wrapper", got ${JSON.stringify(kind)}`);
+  if (!Object.hasOwn(REQUIRED, kind))
+    throw new RampartError(`[plugin ${file}] expected kind "training" or "wrapper", got ${JSON.stringify(kind)}`);
   const missing = REQUIRED[kind as keyof typeof REQUIRED].filter((key) => !(key in value));
   if (missing.length > 0) throw new RampartError(`[plugin ${file}] the ${kind} plug-in lacks ${missing.join(', ')}`);
   checkReferences(value, file);

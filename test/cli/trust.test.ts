@@ -104,7 +104,7 @@ test('a link in the project to a plug-in outside of it is not of the project', (
 test('a plug-in that is not there is a mistake of the suite', () => {
   expect(run('validate', put(stranger, 'suite.yml', SUITE('./gone.mjs')))).toMatchObject({
     code: 2,
-    output: expect.stringMatching(/\[plugin .*gone\.mjs\] cannot be read: ENOENT/),
+    output: expect.stringMatching(/suite\.yml:\d+: plugins\[0\]: \[plugin\] .*gone\.mjs cannot be read: ENOENT/),
   });
 });
 

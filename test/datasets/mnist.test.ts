@@ -1,5 +1,6 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { expect, onTestFinished, test } from 'vitest';
 import { FASHION_MNIST, fashionMnist, MNIST, type MnistFormat, mnist, mnistPlugin } from '../../datasets/mnist.ts';
 import { gzipped, hashOf, idx, md5, mnistFiles, temporaryFolder, writeFiles } from './files.ts';
@@ -111,6 +112,16 @@ test.each<[string, Record<string, Uint8Array>, string]>([
     'train-images-idx3-ubyte has 6 images but train-labels-idx1-ubyte 5 labels',
   ],
   [
+    'no images',
+    { 't10k-images-idx3-ubyte': idx([0, 28, 28], () => 0), 't10k-labels-idx1-ubyte': idx([0], () => 0) },
+    't10k-images-idx3-ubyte: expected at least one of images, got none',
+  ],
+  [
+    'more images than any set has',
+    { 't10k-images-idx3-ubyte': Uint8Array.from([0, 0, 8, 3, 255, 255, 255, 255, 0, 0, 0, 28, 0, 0, 0, 28]) },
+    't10k-images-idx3-ubyte: expected at most 1000000 images, its header says 4294967295',
+  ],
+  [
     'a label out of range',
     { 'train-labels-idx1-ubyte': idx([6], (i) => (i === 4 ? 10 : 1)) },
     'train-labels-idx1-ubyte: label 10 at byte 12 (image 4) is out of range 0..9',
@@ -124,5 +135,23 @@ test('a truncated gzip file is refused', async () => {
   const folder = folderWith(files);
   const name = 't10k-images-idx3-ubyte.gz';
   writeFileSync(join(folder, 'mnist', name), (files[name] as Uint8Array).subarray(0, 100));
-  await expect(load(folder)).rejects.toThrow(/t10k-images-idx3-ubyte\.gz ends at byte 100 but is no whole gzip file/);
+  await expect(load(folder)).rejects.toThrow(/t10k-images-idx3-ubyte\.gz: no whole gzip file, it ends at byte 100: /);
+});
+
+test('a gzip file is not unzipped further than its header says', async () => {
+  // 64 MB of zeros after the header of four images, in 64 kB
+  const bomb = gzipSync(Buffer.concat([idx([4, 28, 28], () => 0), Buffer.alloc(64 * 2 ** 20)]));
+  expect(bomb.length).toBeLessThan(100_000);
+  const files = { ...gzipped(mnistFiles()), 't10k-images-idx3-ubyte.gz': bomb };
+  await expect(load(folderWith(files))).rejects.toThrow(
+    't10k-images-idx3-ubyte.gz: too long: expected 3152 bytes unzipped, got more; move it away',
+  );
+});
+
+test('a folder in the place of a file is refused', async () => {
+  const folder = folderWith(mnistFiles());
+  const path = join(folder, 'mnist', 't10k-labels-idx1-ubyte');
+  rmSync(path);
+  mkdirSync(path);
+  await expect(load(folder)).rejects.toThrow(`${path}: expected a plain file, got none`);
 });

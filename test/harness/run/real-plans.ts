@@ -1,9 +1,9 @@
 /** Plans that real workers can do: a small trained network on a few drawn images, and the processes that do them. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { prepareData } from '../../../harness/job/data.ts';
 import { type EngineRef, engineIdentity, type Job, type RunSettings } from '../../../harness/job/job.ts';
+import { putPlugins } from '../../../harness/job/plugins.ts';
 import type { Place } from '../../../harness/run/local/messages.ts';
 import { probeEngine } from '../../../harness/run/local/process-executor.ts';
 import { nameOf, type Plan, type Planned, planRun } from '../../../harness/run/plan.ts';
@@ -41,9 +41,8 @@ export async function realPlan(changes: Record<string, string> = {}, engine = wa
   const plan = planRun(suite, registry, data, engineIdentity(info));
   const place = { out: freshFolder(), dataDir: '', plugins: suite.plugins };
   const store = new FolderStore(place.out);
-  const artifact = async (path: string) => ({ file: basename(path), hash: await store.putArtifact(readFileSync(path)) });
-  for (const { weights } of suite.models) await artifact(weights);
-  const settings = { plugins: await Promise.all(suite.plugins.map(artifact)), batchSize: 2, keepExamples: 2 };
+  for (const { weights } of suite.models) await store.putArtifact(readFileSync(weights));
+  const settings = { plugins: await putPlugins(registry, store), batchSize: 2, keepExamples: 2 };
   const all: Planned[] = [...plan.models, ...plan.cells];
   const job = async (name: string): Promise<Job> => {
     const planned = all.find((p) => nameOf(p) === name);

@@ -59,6 +59,6 @@ test('references that would make no record are refused as the plug-in is loaded'
 });
 
 test('a file that cannot be loaded is named with the reason', async () => {
-  await expect(loadRegistry(['/gone/plugin.mjs'])).rejects.toThrow('[plugin /gone/plugin.mjs] cannot be read: ENOENT');
+  await expect(loadRegistry(['/gone/plugin.mjs'])).rejects.toThrow('[plugin] /gone/plugin.mjs cannot be read: ENOENT');
   await expect(loadRegistry([file(`throw new Error('at load');\n`)])).rejects.toThrow('cannot be loaded: at load');
 });
