@@ -88,11 +88,15 @@ function passProblems(suite: Suite, registry: Registry): Problem[] {
   const classes = Math.max(...suite.datasets.map(({ ref }) => registry.dataset(ref.name).classes));
   const attacks = suite.attacks.flatMap(({ ref }, i) => {
     const plugin = registry.attack(ref.name);
-    return 'members' in plugin ? [] : problemOf(['attacks', i], '', () => checkPasses(plugin.cost(ref.params, classes)));
+    return 'members' in plugin || registry.isStandIn(plugin)
+      ? []
+      : problemOf(['attacks', i], '', () => checkPasses(plugin.cost(ref.params, classes)));
   });
   const defenses = suite.defenses.flatMap(({ ref }, i) => {
     const plugin = registry.defense(ref.name);
-    return plugin.kind === 'wrapper' ? [] : problemOf(['defenses', i], '', () => checkPasses(plugin.cost(ref.params)));
+    return plugin.kind === 'wrapper' || registry.isStandIn(plugin)
+      ? []
+      : problemOf(['defenses', i], '', () => checkPasses(plugin.cost(ref.params)));
   });
   return [...attacks, ...defenses];
 }
