@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { RampartError } from '../errors.ts';
 import { packageRoot } from '../harness/job/provenance.ts';
-import { MOST_BATCH } from '../harness/suite/limits.ts';
+import { MOST_BATCH } from '../harness/suite/most.ts';
 import type { Suite } from '../harness/suite/suite.ts';
 
 export interface RawOptions {

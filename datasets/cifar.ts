@@ -41,9 +41,13 @@ const countOf = (format: CifarFormat, split: 'train' | 'test', options: LoadOpti
 
 const exists = async (path: string) => (await stat(path).catch(() => undefined)) !== undefined;
 
+/** The files that a load needs, both splits. */
+const neededFor = (format: CifarFormat, options: LoadOptions) =>
+  (['train', 'test'] as const).flatMap((split) => filesFor(format, split, countOf(format, split, options)));
+
 /** The folder that holds the files, or undefined when none is there; a folder of theirs that lacks some is an error. */
 async function locate(format: CifarFormat, options: LoadOptions): Promise<string | undefined> {
-  const needed = (['train', 'test'] as const).flatMap((split) => filesFor(format, split, countOf(format, split, options)));
+  const needed = neededFor(format, options);
   const own = join(options.dataDir, format.folder);
   for (const folder of [own, options.dataDir]) {
     const missing: string[] = [];
@@ -160,6 +164,11 @@ async function load(format: CifarFormat, options: LoadOptions): Promise<Dataset>
   return { name, shape: SHAPE, classNames, mean, std, train, test };
 }
 
+async function filesOf(format: CifarFormat, options: LoadOptions): Promise<string[] | undefined> {
+  const folder = await locate(format, options);
+  return folder === undefined ? undefined : neededFor(format, options).map((file) => join(folder, file));
+}
+
 async function check(format: CifarFormat, options: LoadOptions): Promise<{ usable: boolean; detail: string; remedy?: string }> {
   try {
     const folder = await locate(format, { ...options, limit: undefined });
@@ -192,6 +201,7 @@ export function cifarPlugin(format: CifarFormat): DatasetPlugin {
     counts: { train: format.train.length * format.perFile.train, test: format.test.length * format.perFile.test },
     params: z.strictObject({}),
     load: (_params, options) => load(format, options),
+    files: (_params, options) => filesOf(format, options),
     check: (options) => check(format, options),
   });
 }

@@ -43,6 +43,11 @@ export interface DatasetPlugin<P = unknown> {
   readonly counts?: { readonly train: number; readonly test: number };
   readonly params: ZodType<P>;
   load(params: P, options: LoadOptions): Promise<Dataset>;
+  /**
+   * Paths of all files that `load` would read: none where the images follow from the parameters alone, undefined while one is not there.
+   * A run that finds them as an earlier one left them need not load; without this method, every run does.
+   */
+  files?(params: P, options: LoadOptions): Promise<readonly string[] | undefined>;
   /** Whether it can be used here, and the command that mends it if not. */
   check(options: LoadOptions): Promise<{ usable: boolean; detail: string; remedy?: string }>;
 }

@@ -172,6 +172,11 @@ async function load(format: MnistFormat, options: LoadOptions): Promise<Dataset>
   return { name, shape: SHAPE, classNames, mean: [mean], std: [std], train, test };
 }
 
+async function filesOf(format: MnistFormat, { dataDir }: LoadOptions): Promise<string[] | undefined> {
+  const paths = await Promise.all(ALL.map((file) => find(format, file, dataDir)));
+  return paths.every((path) => path !== undefined) ? paths : undefined;
+}
+
 async function check(format: MnistFormat, options: LoadOptions): Promise<{ usable: boolean; detail: string; remedy?: string }> {
   const absent = await missing(format, options.dataDir);
   const target = join(options.dataDir, format.folders[0] as string);
@@ -196,6 +201,7 @@ export function mnistPlugin(format: MnistFormat): DatasetPlugin {
     classes: format.classNames.length,
     params: z.strictObject({}),
     load: (_params, options) => load(format, options),
+    files: (_params, options) => filesOf(format, options),
     check: (options) => check(format, options),
   });
 }

@@ -215,5 +215,6 @@ export const shapes = defineDataset<z.infer<typeof params>>({
       test,
     };
   },
+  files: async () => [],
   check: async () => ({ usable: true, detail: 'generated here, no files' }),
 });

@@ -16,10 +16,25 @@ const probeSchema = z.strictObject({
   why: z.string(),
 });
 
+/** What a plan needs to know of a data set: how many images there are, and the hash of those that a suite selects and attacks. */
+const dataFactsSchema = z.strictObject({
+  counts: z.strictObject({ train: z.number().int().min(0), test: z.number().int().min(0) }),
+  hash: z.string(),
+  train: z.string(),
+  test: z.string(),
+  attacked: z.array(z.string()).readonly(),
+});
+export type DataFacts = z.infer<typeof dataFactsSchema>;
+
+const knownDataSchema = z.strictObject({ asked: z.string(), facts: dataFactsSchema });
+/** Facts, and of what they depend: where that is the same, the data set need not be loaded to know them. */
+export type KnownData = z.infer<typeof knownDataSchema>;
+
 export const indexSchema = z.strictObject({
   suite: z.strictObject({ name: z.string(), title: z.string(), description: z.string(), file: z.string() }),
   /** The engine that the run was planned for, and of what that answer depends: where it still holds, no engine has to be started to ask. */
   engine: z.strictObject({ asked: z.string(), probe: probeSchema }).optional(),
+  data: z.array(knownDataSchema).readonly().optional(),
   records: z.array(
     z.strictObject({
       kind: z.enum(['model', 'cell']),

@@ -1,15 +1,15 @@
 /** `rampart plan` and `rampart validate`: what a suite would do, without doing it. */
 
 import { RampartError } from '../../errors.ts';
-import { type PlannedData, prepareData, testImages } from '../../harness/job/data.ts';
 import { engineIdentity } from '../../harness/job/job.ts';
+import { type PlannedData, prepareData, testImages } from '../../harness/job/prepare-data.ts';
 import { probeEngine } from '../../harness/run/local/process-executor.ts';
 import { planRun } from '../../harness/run/plan.ts';
 import { Calibration } from '../../harness/run/progress.ts';
 import { reusable } from '../../harness/run/reuse.ts';
 import { asked, slotsOn } from '../../harness/run/slots.ts';
 import { suiteJsonSchema } from '../../harness/suite/json-schema.ts';
-import { MOST_PROCESSORS } from '../../harness/suite/limits.ts';
+import { MOST_PROCESSORS } from '../../harness/suite/most.ts';
 import { loadSuite } from '../../harness/suite/read.ts';
 import { Registry } from '../../harness/suite/registry.ts';
 import { firstImages, type Selection } from '../../harness/suite/selection.ts';

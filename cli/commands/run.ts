@@ -1,7 +1,7 @@
 /** `rampart run`: trains, attacks, and writes the site. */
 import { join } from 'node:path';
 import { type RunOptions, type RunResult, runSuite } from '../../harness/run/run.ts';
-import { MOST_PROCESSORS } from '../../harness/suite/limits.ts';
+import { MOST_PROCESSORS } from '../../harness/suite/most.ts';
 import { loadSuite } from '../../harness/suite/read.ts';
 import type { Registry } from '../../harness/suite/registry.ts';
 import type { Suite } from '../../harness/suite/suite.ts';

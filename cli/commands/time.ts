@@ -5,7 +5,7 @@ import { attacks } from '../../attacks/index.ts';
 import type { TrainingDefense } from '../../defenses/defense.ts';
 import { defenses } from '../../defenses/index.ts';
 import { chooseEngine } from '../../engines/choose.ts';
-import { MOST_PROCESSORS } from '../../harness/suite/limits.ts';
+import { MOST_PROCESSORS } from '../../harness/suite/most.ts';
 import { measureSteps, type StepTime } from '../../harness/timing.ts';
 import { countOption, engineOf, type RawOptions, UsageError } from '../options.ts';
 import { dim, print, printBlock, printJson, red, table } from '../output.ts';

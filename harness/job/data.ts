@@ -1,11 +1,10 @@
-/** Data sets of a suite, loaded once before anything runs: broken data stops a run at its start, and keys hold the hash of what was read. */
-import type { Dataset, LoadOptions, Split } from '../../datasets/dataset.ts';
-import { hashSplit, hashSplits, pick } from '../../datasets/split.ts';
+/** Data sets as jobs load them: checked, with the selected images only, and the same as their run was planned with. */
+import type { Dataset, LoadOptions } from '../../datasets/dataset.ts';
+import { hashSplit, pick } from '../../datasets/split.ts';
 import { RampartError } from '../../errors.ts';
 import type { EvaluationData } from '../evaluate/predict.ts';
 import type { PluginRef, Registry } from '../suite/registry.ts';
-import { attacked, firstImages, indicesIn, placesIn, reachOf, type Selection, shown } from '../suite/selection.ts';
-import type { Suite, SuiteDataset } from '../suite/suite.ts';
+import { firstImages, indicesIn, placesIn, reachOf, type Selection } from '../suite/selection.ts';
 import { checkDataset } from './check-data.ts';
 import type { DataRef, Images } from './job.ts';
 
@@ -16,83 +15,19 @@ export interface DataOptions {
   onProgress?(message: string, done: number, total: number): void;
 }
 
-/** A data set as a plan needs it. */
-export interface PlannedData {
-  readonly ref: DataRef;
-  /** The test images of every attack of the suite, in its order. */
-  readonly attacked: readonly Images[];
-}
-
-/** Every data set of the suite, in its order. Memory is freed again: workers load what they need. */
-export async function prepareData(suite: Suite, registry: Registry, options: DataOptions): Promise<PlannedData[]> {
-  const prepared: PlannedData[] = [];
-  for (const entry of suite.datasets) {
-    const { train, test } = entry.select;
-    const limit = { train: train && reachOf(train), test: test && reachOf(test) };
-    prepared.push(plannedData(entry, await checkedData(entry.ref, registry, { ...options, limit }), suite));
-  }
-  return prepared;
-}
-
 /** What a plug-in loads, this package's or a foreign one, checked. */
-async function checkedData({ name, params }: PluginRef, registry: Registry, options: LoadOptions): Promise<Dataset> {
+export async function checkedData({ name, params }: PluginRef, registry: Registry, options: LoadOptions): Promise<Dataset> {
   const plugin = registry.dataset(name);
   const dataset = await plugin.load(params, options);
   checkDataset(plugin, dataset);
   return dataset;
 }
 
-function plannedData({ label, ref: plugin, select }: SuiteDataset, dataset: Dataset, suite: Suite): PlannedData {
-  const { shape } = dataset;
-  const trains = suite.defenses.some((d) => d.kind === 'training');
-  const chosen = (part: 'train' | 'test'): Selection => {
-    const { n } = dataset[part];
-    const selection = select[part] ?? firstImages(n);
-    const refuse = (expected: string, got: string) => {
-      throw new RampartError(`[data set ${label}] ${part}: expected ${expected}, got ${got}`, {
-        remedy: `look at datasets in ${suite.file}`,
-      });
-    };
-    if (reachOf(selection) > n) refuse(`images of the ${n} there are`, shown(selection));
-    if (n === 0 && (part === 'test' || trains)) refuse('at least one image', 'none');
-    return selection;
-  };
-  const selections = { train: chosen('train'), test: chosen('test') };
-  const { train, test } = selected(dataset, selections);
-  const imagesOf = (split: Split, selection: Selection): Images => ({ selection, hash: hashSplit(split) });
-  const ref: DataRef = {
-    label,
-    plugin,
-    hash: hashSplits(shape, train, test),
-    train: imagesOf(train, selections.train),
-    test: imagesOf(test, selections.test),
-  };
-  const known = new Map([[JSON.stringify(ref.test.selection), ref.test]]);
-  const imagesOfAttack = (n: number | Selection | undefined, i: number): Images => {
-    const selection = testImages(suite, i, label, ref.test.selection, n);
-    const found = known.get(JSON.stringify(selection));
-    if (found) return found;
-    const images = imagesOf(pick(test, placesOf(selections.test, selection), shape), selection);
-    known.set(JSON.stringify(selection), images);
-    return images;
-  };
-  return { ref, attacked: suite.attacks.map(({ n }, i) => imagesOfAttack(n, i)) };
-}
-
-/** The test images of attack `i` of the suite. */
-export function testImages(suite: Suite, i: number, label: string, test: Selection, n: number | Selection | undefined): Selection {
-  try {
-    return attacked(test, n);
-  } catch (error) {
-    if (!(error instanceof RampartError)) throw error;
-    throw new RampartError(`[suite ${suite.file}] attacks[${i}].n: ${error.message} on data set ${label}`);
-  }
-}
-
-const placesOf = (whole: Selection, part: Selection) => placesIn(whole, part) as readonly number[];
+/** Where the images of a selection are among those of another that holds them all. */
+export const placesOf = (whole: Selection, part: Selection) => placesIn(whole, part) as readonly number[];
 
 /** The data set with the selected images only; the plug-in loaded the start of each split. */
-function selected(dataset: Dataset, select: { readonly train: Selection; readonly test: Selection }): Dataset {
+export function selected(dataset: Dataset, select: { readonly train: Selection; readonly test: Selection }): Dataset {
   const { shape } = dataset;
   const train = pick(dataset.train, indicesIn(select.train), shape);
   return { ...dataset, train, test: pick(dataset.test, indicesIn(select.test), shape) };

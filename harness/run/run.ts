@@ -5,9 +5,9 @@ import { FolderStore } from '../../records/folder-store.ts';
 import type { RampartRecord } from '../../records/record.ts';
 import { type RunIndex, recordsOfRun } from '../../records/run-index.ts';
 import type { Damage, Store } from '../../records/store.ts';
-import { prepareData } from '../job/data.ts';
 import { type EngineRef, engineIdentity, type PluginFiles, type RunSettings } from '../job/job.ts';
 import { putPlugins } from '../job/plugins.ts';
+import { type PlannedData, prepareData } from '../job/prepare-data.ts';
 import { provenance } from '../job/provenance.ts';
 import type { Registry } from '../suite/registry.ts';
 import { countOf } from '../suite/selection.ts';
@@ -65,11 +65,12 @@ async function together<A, B>(
 interface Prepared {
   readonly probe: EngineProbe;
   readonly plan: Plan;
+  readonly data: readonly PlannedData[];
   /** What need not run, by id. */
   readonly known: ReadonlyMap<string, RampartRecord>;
 }
 
-/** Asks for the engine, loads the data, and compares the plan with what the store has. Where that is everything, an engine that an earlier run was told does. */
+/** Asks for the engine, loads the data unless an earlier run knows them, and compares the plan with what the store has. Where that is everything, an engine that an earlier run was told does. */
 async function prepare(
   suite: Suite,
   registry: Registry,
@@ -83,23 +84,24 @@ async function prepare(
     const { request, threads } = asked(suite, options);
     return machines.probe(request, threads, signal);
   };
-  const earlier = remembered(await store.index(), question);
+  const index = await store.index();
+  const earlier = remembered(index, question);
   const [first, data] = await together(signal, [
     async (signal) => earlier ?? ask(signal),
-    (signal) => prepareData(suite, registry, { dataDir, download, signal, onProgress }),
+    (signal) => prepareData(suite, registry, { dataDir, download, signal, onProgress }, index?.data),
   ]);
   const lacks = (planned: Planned, what: string) => listener?.note?.(`${what} are not there: ${nameOf(planned)} is done again`);
   const records = await store.records();
   await forgetFailures(records, store);
   const planFor = async (probe: EngineProbe): Promise<Prepared> => {
     const plan = planRun(suite, registry, data, engineIdentity(probe.info));
-    return { probe, plan, known: await reusable(plan, records, store, lacks) };
+    return { probe, plan, data, known: await reusable(plan, records, store, lacks) };
   };
   const prepared = await planFor(first);
   const { plan, known } = prepared;
   if (!earlier || known.size === plan.models.length + plan.cells.length) return prepared;
   const probe = await ask(signal);
-  return isDeepStrictEqual(engineIdentity(probe.info), engineIdentity(first.info)) ? { probe, plan, known } : planFor(probe);
+  return isDeepStrictEqual(engineIdentity(probe.info), engineIdentity(first.info)) ? { ...prepared, probe } : planFor(probe);
 }
 
 /** Runs a suite; what the output folder already holds is reused. Throws before anything runs when data, engine or folder are not usable. */
@@ -111,7 +113,7 @@ export async function runSuite(suite: Suite, registry: Registry, options: RunOpt
   const machines = options.machines ?? localMachines(place, { silenceMs: suite.timeoutMinutes * 60_000, onOutput });
   await store.prepare();
   const question = await questionOf(suite, options);
-  const { probe, plan, known } = await prepare(suite, registry, store, machines, question, options);
+  const { probe, plan, data, known } = await prepare(suite, registry, store, machines, question, options);
   const slots = slotsOn(probe, suite, options);
   listener?.engine?.(probe, slots.length);
   listener?.planned?.(plan);
@@ -121,7 +123,11 @@ export async function runSuite(suite: Suite, registry: Registry, options: RunOpt
   const provenanceOf = (slot?: EngineRef) => provenance({ ...probe.info, ...slot });
   const running = schedule({ plan, store, known, registry, executor, slots, provenance: provenanceOf, signal, listener });
   const finished = await running.finally(() => executor.close());
-  const index = { ...indexOf(suite, finished), engine: { asked: question, probe } };
+  const index = {
+    ...indexOf(suite, finished),
+    engine: { asked: question, probe },
+    data: data.flatMap((d) => d.known ?? []),
+  };
   await store.writeIndex(index);
   const made = finished.map((f) => f.record);
   return { plan, finished, records: recordsOfRun(made, index), failed: finished.filter((f) => f.state === 'failed'), probe };

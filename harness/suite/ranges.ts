@@ -1,9 +1,10 @@
 /** What only the suite as a whole shows to be out of range: balls larger than the box, names and threats that are there twice, classes too few, passes too many. */
 import type { Passes } from '../../attacks/attack.ts';
+import type { DatasetPlugin } from '../../datasets/dataset.ts';
 import { RampartError } from '../../errors.ts';
 import { architecture } from '../../models/index.ts';
 import { type NormName, norms } from '../../tensor/norms/index.ts';
-import { MOST_MODELS, MOST_PASSES } from './limits.ts';
+import { MOST_MODELS, MOST_PASSES } from './most.ts';
 import { namesOf } from './names.ts';
 import { type Path, type Problem, problemOf } from './problems.ts';
 import type { Registry } from './registry.ts';
@@ -17,6 +18,13 @@ export function rangeProblems(suite: Suite, registry: Registry): Problem[] {
     ...classProblems(suite, registry),
     ...passProblems(suite, registry),
   ];
+}
+
+/** The data sets of the suite whose shape and classes are known; a stand-in's are not. */
+function knownData(suite: Suite, registry: Registry): { label: string; plugin: DatasetPlugin }[] {
+  return suite.datasets
+    .map(({ label, ref }) => ({ label, plugin: registry.dataset(ref.name) }))
+    .filter(({ plugin }) => !registry.isStandIn(plugin));
 }
 
 /** Two models of one name, or too many models. */
@@ -37,9 +45,10 @@ function threatProblems(suite: Suite, registry: Registry): Problem[] {
     for (const eps of radii) seen.add(`${norm} ${eps}`);
     return known === undefined ? [] : [{ path: ['threats', i], message: `${norm} ${known} is there twice; leave one out` }];
   });
-  const shapes = suite.datasets.map(({ label, ref }) => ({ label, shape: registry.dataset(ref.name).shape }));
+  const data = knownData(suite, registry);
   const beyond = (norm: NormName, eps: number, path: Path): Problem[] =>
-    shapes.flatMap(({ label, shape: [h, w, c] }) => {
+    data.flatMap(({ label, plugin }) => {
+      const [h, w, c] = plugin.shape;
       const diameter = norms[norm].ofOnes(h * w * c);
       if (eps <= diameter) return [];
       return [{ path, message: `expected at most ${diameter}, the ${norm} distance of two corners of the box on ${label}, got ${eps}` }];
@@ -53,9 +62,9 @@ function threatProblems(suite: Suite, registry: Registry): Problem[] {
 
 /** An architecture that cannot take the images of a data set. */
 function architectureProblems(suite: Suite, registry: Registry): Problem[] {
+  const data = knownData(suite, registry);
   return suite.architectures.flatMap((arch, i) =>
-    suite.datasets.flatMap(({ label, ref }) => {
-      const { shape, classes } = registry.dataset(ref.name);
+    data.flatMap(({ label, plugin: { shape, classes } }) => {
       const ones = Array.from({ length: shape[2] }, () => 1);
       return problemOf(['architectures', i], `on ${label}: `, () =>
         architecture(arch).graph({ inputShape: shape, classes, mean: ones, std: ones }),
@@ -66,11 +75,11 @@ function architectureProblems(suite: Suite, registry: Registry): Problem[] {
 
 /** Attacks whose loss needs more classes than a data set has; of an ensemble only the members that do are left out. */
 function classProblems(suite: Suite, registry: Registry): Problem[] {
+  const data = knownData(suite, registry);
   return suite.attacks.flatMap(({ ref }, i) => {
     const plugin = registry.attack(ref.name);
     const least = 'members' in plugin ? 2 : (plugin.minClasses ?? 2);
-    return suite.datasets.flatMap(({ label, ref: data }): Problem[] => {
-      const { classes } = registry.dataset(data.name);
+    return data.flatMap(({ label, plugin: { classes } }): Problem[] => {
       if (classes >= least) return [];
       const others = [...registry.attacks.values()].filter(
         (a) => !('members' in a) && (a.minClasses ?? 2) <= classes && a.access === plugin.access,
@@ -85,7 +94,7 @@ function classProblems(suite: Suite, registry: Registry): Problem[] {
 
 /** More passes over an image than anything could need. */
 function passProblems(suite: Suite, registry: Registry): Problem[] {
-  const classes = Math.max(...suite.datasets.map(({ ref }) => registry.dataset(ref.name).classes));
+  const classes = Math.max(2, ...knownData(suite, registry).map(({ plugin }) => plugin.classes));
   const attacks = suite.attacks.flatMap(({ ref }, i) => {
     const plugin = registry.attack(ref.name);
     return 'members' in plugin || registry.isStandIn(plugin)

@@ -1,6 +1,6 @@
 /** How a model is trained, whatever its defense: optimizer, schedule, augmentation, averaging and validation, as a suite gives them. */
 import { z } from 'zod';
-import { MOST_BATCH } from './limits.ts';
+import { MOST_BATCH } from './most.ts';
 import { MOST_IMAGES } from './selection.ts';
 
 /** Longer than any training that was published. */

@@ -1,7 +1,8 @@
 /** The suite file: its parts as zod schemas. The parameters of a plug-in are checked by the plug-in's own schema, in suite.ts. */
 import { z } from 'zod';
 import { NORMS } from '../../tensor/norms/index.ts';
-import { distinct, line, lines, MOST_BATCH, MOST_MINUTES, MOST_PROCESSORS, name, path } from './limits.ts';
+import { distinct, line, lines, name, path } from './limits.ts';
+import { MOST_BATCH, MOST_MINUTES, MOST_PROCESSORS } from './most.ts';
 import { recipeSchema } from './recipe.ts';
 import { selectionSchema } from './selection.ts';
 

@@ -99,19 +99,20 @@ test('JSON holds the same values, and nothing that acts', () => {
 const quoted = (text: string) =>
   JSON.stringify(text).replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
-test.each([false, true])('the title and the labels of a suite are shown as text, colours %s', (colours) => {
+test.each([false, true])('a title and labels that would act are refused, and shown as text, colours %s', (colours) => {
   const file = join(freshFolder(), 'suite.yml');
   const escaped = quoted(`a${ACTS.join('b')}\nvalid: forged`);
   const attacks = `attacks: [{ name: fgsm, label: ${escaped} }]`;
   writeFileSync(file, suiteText({ title: `title: ${escaped}`, attacks }));
   const plan = run(['plan', file, '--engine', 'wasm', '--out', freshFolder()], colours);
-  expect(plan.code, plan.stderr).toBe(0);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: our own colours
-  expect(acting(plan.stdout.replace(/\u001b\[(?:0|1|2)m/g, ''))).toEqual([]);
-  expect(plan.stdout).not.toMatch(/^valid: forged/m);
+  expect(plan.code).toBe(2);
+  for (const place of ['title', 'attacks[0].label'])
+    expect(plan.stderr).toContain(`: ${place}: expected text without control characters, got "a`);
+  expect(acting((plan.stdout + plan.stderr).replaceAll('\u001b[31merror\u001b[0m', ''))).toEqual([]);
+  expect(plan.stdout + plan.stderr).not.toMatch(/^valid: forged/m);
   writeFileSync(file, suiteText({ attacks: `attacks: [{ name: ${escaped} }]` }));
   const refused = run(['validate', file], colours);
   expect(refused.code).toBe(2);
-  expect(refused.stderr).toMatch('unknown attack "a');
+  expect(refused.stderr).toContain('attacks[0].name: expected text without control characters, got "a');
   expect(acting(refused.stderr.replaceAll('\u001b[31merror\u001b[0m', ''))).toEqual([]);
 });

@@ -1,6 +1,7 @@
 /** Plans for tests, on data that is told and not loaded. */
-import type { PlannedData } from '../../../harness/job/data.ts';
+
 import { type EngineIdentity, type EngineRef, engineIdentity } from '../../../harness/job/job.ts';
+import type { PlannedData } from '../../../harness/job/prepare-data.ts';
 import { planRun } from '../../../harness/run/plan.ts';
 import { attacked, firstImages, type Selection, shown } from '../../../harness/suite/selection.ts';
 import { suiteWith } from '../suites.ts';

@@ -1,9 +1,9 @@
 /** Plans that real workers can do: a small trained network on a few drawn images, and the processes that do them. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { prepareData } from '../../../harness/job/data.ts';
 import { type EngineRef, engineIdentity, type Job, type RunSettings } from '../../../harness/job/job.ts';
 import { putPlugins } from '../../../harness/job/plugins.ts';
+import { prepareData } from '../../../harness/job/prepare-data.ts';
 import type { Place } from '../../../harness/run/local/messages.ts';
 import { probeEngine } from '../../../harness/run/local/process-executor.ts';
 import { nameOf, type Plan, type Planned, planRun } from '../../../harness/run/plan.ts';

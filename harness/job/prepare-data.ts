@@ -1,0 +1,133 @@
+/** Data sets of a suite, looked at before anything runs: broken data stops a run at its start, and keys hold the hash of what was read. */
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Dataset, DatasetPlugin, LoadOptions } from '../../datasets/dataset.ts';
+import { hashSplit, hashSplits, pick } from '../../datasets/split.ts';
+import { RampartError } from '../../errors.ts';
+import { keyOf } from '../../records/hash.ts';
+import type { DataFacts, KnownData } from '../../records/run-index.ts';
+import type { Registry } from '../suite/registry.ts';
+import { attacked, firstImages, reachOf, type Selection, shown } from '../suite/selection.ts';
+import type { Suite, SuiteDataset } from '../suite/suite.ts';
+import { checkedData, type DataOptions, placesOf, selected } from './data.ts';
+import type { DataRef, Images } from './job.ts';
+import { packageVersion } from './provenance.ts';
+
+/** A data set as a plan needs it. */
+export interface PlannedData {
+  readonly ref: DataRef;
+  /** The test images of every attack of the suite, in its order. */
+  readonly attacked: readonly Images[];
+  /** For a later run; absent where nothing says whether the data set is then still the same. */
+  readonly known?: KnownData;
+}
+
+/** Every data set of the suite, in its order. What is `known` of an earlier run and still the same is not loaded; memory is freed again: workers load what they need. */
+export async function prepareData(
+  suite: Suite,
+  registry: Registry,
+  options: DataOptions,
+  known: readonly KnownData[] = [],
+): Promise<PlannedData[]> {
+  const prepared: PlannedData[] = [];
+  for (const entry of suite.datasets) {
+    const { train, test } = entry.select;
+    const asking = { ...options, limit: { train: train && reachOf(train), test: test && reachOf(test) } };
+    const asked = await identityOf(entry, registry.dataset(entry.ref.name), suite, asking);
+    const facts = known.find((k) => k.asked === asked)?.facts ?? factsOf(entry, await checkedData(entry.ref, registry, asking), suite);
+    const planned = plannedData(entry, facts, suite);
+    prepared.push(asked === undefined ? planned : { ...planned, known: { asked, facts } });
+  }
+  return prepared;
+}
+
+/** What the facts of a data set depend on: its plug-in, what the suite takes of it, and the files it is read from as the file system knows them. Undefined where the plug-in does not say, or a file is still to come. */
+async function identityOf(
+  { ref, select }: SuiteDataset,
+  plugin: DatasetPlugin,
+  suite: Suite,
+  options: LoadOptions,
+): Promise<string | undefined> {
+  const paths = await plugin.files?.(ref.params, options);
+  if (!paths) return undefined;
+  const files: unknown[] = [];
+  for (const path of paths) {
+    const about = await stat(path, { bigint: true }).catch(() => undefined);
+    if (!about) return undefined;
+    const { dev, ino, size, mtimeNs, ctimeNs } = about;
+    files.push([resolve(path), ...[dev, ino, size, mtimeNs, ctimeNs].map(String)]);
+  }
+  return keyOf({ rampart: packageVersion(), ref, select, attacked: suite.attacks.map(({ n }) => n ?? null), files });
+}
+
+interface Chosen {
+  readonly train: Selection;
+  readonly test: Selection;
+  readonly attacked: readonly Selection[];
+}
+
+/** The images that the suite selects, of those there are. */
+function chosenOf({ label, select }: SuiteDataset, counts: DataFacts['counts'], suite: Suite): Chosen {
+  const trains = suite.defenses.some((d) => d.kind === 'training');
+  const chosen = (part: 'train' | 'test'): Selection => {
+    const n = counts[part];
+    const selection = select[part] ?? firstImages(n);
+    const refuse = (expected: string, got: string) => {
+      throw new RampartError(`[data set ${label}] ${part}: expected ${expected}, got ${got}`, {
+        remedy: `look at datasets in ${suite.file}`,
+      });
+    };
+    if (reachOf(selection) > n) refuse(`images of the ${n} there are`, shown(selection));
+    if (n === 0 && (part === 'test' || trains)) refuse('at least one image', 'none');
+    return selection;
+  };
+  const [train, test] = [chosen('train'), chosen('test')];
+  return { train, test, attacked: suite.attacks.map(({ n }, i) => testImages(suite, i, label, test, n)) };
+}
+
+/** What a plan needs to know of the images themselves. */
+function factsOf(entry: SuiteDataset, dataset: Dataset, suite: Suite): DataFacts {
+  const { shape } = dataset;
+  const counts = { train: dataset.train.n, test: dataset.test.n };
+  const chosen = chosenOf(entry, counts, suite);
+  const { train, test } = selected(dataset, chosen);
+  const hashes = new Map([[JSON.stringify(chosen.test), hashSplit(test)]]);
+  const hashOf = (selection: Selection): string => {
+    const id = JSON.stringify(selection);
+    const hash = hashes.get(id) ?? hashSplit(pick(test, placesOf(chosen.test, selection), shape));
+    hashes.set(id, hash);
+    return hash;
+  };
+  return {
+    counts,
+    hash: hashSplits(shape, train, test),
+    train: hashSplit(train),
+    test: hashOf(chosen.test),
+    attacked: chosen.attacked.map(hashOf),
+  };
+}
+
+function plannedData(entry: SuiteDataset, facts: DataFacts, suite: Suite): PlannedData {
+  const { label, ref: plugin } = entry;
+  const { train, test, attacked } = chosenOf(entry, facts.counts, suite);
+  return {
+    ref: {
+      label,
+      plugin,
+      hash: facts.hash,
+      train: { selection: train, hash: facts.train },
+      test: { selection: test, hash: facts.test },
+    },
+    attacked: attacked.map((selection, i) => ({ selection, hash: facts.attacked[i] as string })),
+  };
+}
+
+/** The test images of attack `i` of the suite. */
+export function testImages(suite: Suite, i: number, label: string, test: Selection, n: number | Selection | undefined): Selection {
+  try {
+    return attacked(test, n);
+  } catch (error) {
+    if (!(error instanceof RampartError)) throw error;
+    throw new RampartError(`[suite ${suite.file}] attacks[${i}].n: ${error.message} on data set ${label}`);
+  }
+}
