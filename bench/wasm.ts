@@ -1,6 +1,6 @@
 /** Speed of the embedded engine on one core, in GFLOP/s: steps of a network, then every convolution of it. `npm run bench:wasm -- [arch] [batch]`. */
 import { wasm } from '../engines/wasm/index.ts';
-import { multiplyAdds, type Node, shapesOf } from '../models/graph.ts';
+import { multiplyAdds, type Node, shapesOf } from '../models/graph/graph.ts';
 import { createNetwork } from '../models/index.ts';
 import type { Network } from '../models/network.ts';
 import { sgdMomentum, softmaxCrossEntropy } from '../tensor/fused.ts';

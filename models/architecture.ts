@@ -1,7 +1,7 @@
 /** The contract of an architecture: a graph of layers with PyTorch's names, for any input shape and class count. */
 import type { ZodType } from 'zod';
 import type { Shape } from '../tensor/tf.ts';
-import type { Graph } from './graph.ts';
+import type { Graph } from './graph/graph.ts';
 
 export interface ArchSetup {
   readonly inputShape: Shape;

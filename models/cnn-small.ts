@@ -1,7 +1,7 @@
 /** A small convolutional network that learns in seconds: for the quick suite and for tests. */
 import { z } from 'zod';
 import { defineArchitecture } from './architecture.ts';
-import { GraphBuilder } from './graph.ts';
+import { GraphBuilder } from './graph/graph.ts';
 
 /** Three 3x3 convolutions of widths 16, 32, 64 and stride 2, each with batch normalisation and ReLU; flattened; linear. */
 export default defineArchitecture({

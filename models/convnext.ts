@@ -1,7 +1,7 @@
 /** ConvNeXt, Liu et al. 2022 (arXiv 2201.03545), with the names of timm; and with the convolutional stem of Singh et al. 2023 (arXiv 2303.01870). */
 import { z } from 'zod';
 import { type ArchSetup, defineArchitecture } from './architecture.ts';
-import { type Graph, GraphBuilder, type NodeId } from './graph.ts';
+import { type Graph, GraphBuilder, type NodeId } from './graph/graph.ts';
 
 const params = z.strictObject({
   depths: z.array(z.number().int().min(1).max(64)).length(4).default([3, 3, 9, 3]),

@@ -1,8 +1,8 @@
 /** Pre-activation residual networks as DeepMind trains them, Rebuffi et al. 2021 (arXiv 2103.01946): SiLU, 3x3 shortcuts of the raw input, padding as TensorFlow's. */
 import { z } from 'zod';
 import { defineArchitecture } from './architecture.ts';
-import { activate, convSame } from './blocks.ts';
-import { GraphBuilder, type NodeId } from './graph.ts';
+import { activate, convSame } from './graph/blocks.ts';
+import { GraphBuilder, type NodeId } from './graph/graph.ts';
 
 const params = z.strictObject({
   depth: z.union([z.literal(18), z.literal(34)]).default(18),

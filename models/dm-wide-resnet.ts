@@ -1,8 +1,8 @@
 /** Wide residual networks as DeepMind trains them, Gowal et al. 2020 (arXiv 2010.03593): SiLU, and padding as TensorFlow's. */
 import { z } from 'zod';
 import { defineArchitecture } from './architecture.ts';
-import { activate, convSame } from './blocks.ts';
-import { GraphBuilder, type NodeId } from './graph.ts';
+import { activate, convSame } from './graph/blocks.ts';
+import { GraphBuilder, type NodeId } from './graph/graph.ts';
 
 const params = z.strictObject({
   depth: z

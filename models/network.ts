@@ -4,13 +4,13 @@ import { batchNormTrain, moveStatistics, relu } from '../tensor/fused.ts';
 import type { Rng } from '../tensor/rng.ts';
 import { tf } from '../tensor/tf.ts';
 import type { Classifier } from './classifier.ts';
-import { freeze } from './frozen.ts';
-import { type Graph, type Node, type NodeId, shapesOf } from './graph.ts';
-import { forwardLayer, isLayer, layerInitial } from './layers.ts';
-import { BN_EPS, type Parameter } from './node.ts';
-import { checkEntries, parametersOf } from './parameters.ts';
+import { freeze } from './graph/frozen.ts';
+import { type Graph, type Node, type NodeId, shapesOf } from './graph/graph.ts';
+import { forwardLayer, isLayer, layerInitial } from './graph/layers.ts';
+import { BN_EPS, type Parameter } from './graph/node.ts';
+import { checkEntries, parametersOf } from './graph/parameters.ts';
+import { compileTraining, type TrainingProgram, type Wanted } from './graph/training.ts';
 import type { Entry } from './safetensors.ts';
-import { compileTraining, type TrainingProgram, type Wanted } from './training.ts';
 
 const BN_MOMENTUM = 0.1;
 

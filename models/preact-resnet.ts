@@ -1,8 +1,8 @@
 /** Pre-activation residual networks, He et al. 2016 (arXiv 1603.05027), in the forms in which robust training uses them. */
 import { z } from 'zod';
 import { type ArchSetup, defineArchitecture } from './architecture.ts';
-import { preActBlock } from './blocks.ts';
-import { type Graph, GraphBuilder } from './graph.ts';
+import { preActBlock } from './graph/blocks.ts';
+import { type Graph, GraphBuilder } from './graph/graph.ts';
 
 const params = z.strictObject({
   depth: z.union([z.literal(18), z.literal(34)]).default(18),

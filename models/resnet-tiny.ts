@@ -1,8 +1,8 @@
 /** A residual network that a CPU trains in minutes: 3x3 convolution of 16 and three basic blocks of widths 16, 32, 64; 78,042 parameters. */
 import { z } from 'zod';
 import { defineArchitecture } from './architecture.ts';
-import { basicBlock } from './blocks.ts';
-import { GraphBuilder } from './graph.ts';
+import { basicBlock } from './graph/blocks.ts';
+import { GraphBuilder } from './graph/graph.ts';
 
 export default defineArchitecture({
   name: 'resnet-tiny',

@@ -1,8 +1,8 @@
 /** Residual networks, He et al. 2016 (arXiv 1512.03385), for small images and for ImageNet's. */
 import { z } from 'zod';
 import { type ArchSetup, defineArchitecture } from './architecture.ts';
-import { basicBlock } from './blocks.ts';
-import { type Graph, GraphBuilder, type NodeId } from './graph.ts';
+import { basicBlock } from './graph/blocks.ts';
+import { type Graph, GraphBuilder, type NodeId } from './graph/graph.ts';
 
 const BLOCKS: Readonly<Record<number, readonly [blocks: readonly number[], kind: 'basic' | 'bottleneck']>> = {
   18: [[2, 2, 2, 2], 'basic'],

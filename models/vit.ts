@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import { RampartError } from '../errors.ts';
 import { type ArchSetup, defineArchitecture } from './architecture.ts';
-import { type Graph, GraphBuilder, type NodeId } from './graph.ts';
-import type { Activation } from './layers.ts';
+import { type Graph, GraphBuilder, type NodeId } from './graph/graph.ts';
+import type { Activation } from './graph/layers.ts';
 
 const size = (most: number) => z.number().int().min(1).max(most);
 

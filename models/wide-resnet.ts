@@ -1,8 +1,8 @@
 /** Wide residual networks, Zagoruyko and Komodakis 2016 (arXiv 1605.07146), with the names of the PyTorch code that TRADES and most robust models use. */
 import { z } from 'zod';
 import { defineArchitecture } from './architecture.ts';
-import { preActBlock } from './blocks.ts';
-import { GraphBuilder } from './graph.ts';
+import { preActBlock } from './graph/blocks.ts';
+import { GraphBuilder } from './graph/graph.ts';
 
 const params = z.strictObject({
   depth: z

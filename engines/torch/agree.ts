@@ -1,6 +1,6 @@
 /** What C++ and TypeScript must hold alike, checked when the addon loads: an addon built from other sources is refused by what differs. */
-import type { FrozenNode } from '../../models/frozen.ts';
-import { BN_EPS } from '../../models/node.ts';
+import type { FrozenNode } from '../../models/graph/frozen.ts';
+import { BN_EPS } from '../../models/graph/node.ts';
 import { BINARY, type Ops, type Shared, UNARY } from './binding.ts';
 
 /** The codes of the nodes of a frozen program, in the order of `Kind` in native/graph.cc. */

@@ -1,7 +1,7 @@
 /** The compiler for frozen networks: the whole forward pass, and the whole backward pass, in one call each. */
 import { RampartError } from '../../errors.ts';
 import type { Classifier, Linearized } from '../../models/classifier.ts';
-import type { FrozenGraph, FrozenNode } from '../../models/frozen.ts';
+import type { FrozenGraph, FrozenNode } from '../../models/graph/frozen.ts';
 import { type Shape, tf } from '../../tensor/tf.ts';
 import { FROZEN_KINDS } from './agree.ts';
 import type { TorchBackend } from './backend.ts';

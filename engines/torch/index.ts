@@ -1,8 +1,8 @@
 /** The torch engine: TensorFlow.js on libtorch, on the CPU through oneDNN and on NVIDIA GPUs through cuDNN. */
 import { existsSync, readdirSync } from 'node:fs';
 import { RampartError } from '../../errors.ts';
-import { registerCompiler } from '../../models/frozen.ts';
-import { registerTrainingCompiler } from '../../models/training.ts';
+import { registerCompiler } from '../../models/graph/frozen.ts';
+import { registerTrainingCompiler } from '../../models/graph/training.ts';
 import { tf } from '../../tensor/tf.ts';
 import type { Engine } from '../engine.ts';
 import { BACKEND, TorchBackend } from './backend.ts';

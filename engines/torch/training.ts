@@ -1,7 +1,7 @@
 /** The compiler for training: the forward pass of a network in one call, every gradient of it in another. */
-import { type Graph, inputsOf, type Node, type NodeId } from '../../models/graph.ts';
-import { isLayer } from '../../models/layers.ts';
-import type { TrainingProgram, TrainingValues, Wanted } from '../../models/training.ts';
+import { type Graph, inputsOf, type Node, type NodeId } from '../../models/graph/graph.ts';
+import { isLayer } from '../../models/graph/layers.ts';
+import type { TrainingProgram, TrainingValues, Wanted } from '../../models/graph/training.ts';
 import { tf } from '../../tensor/tf.ts';
 import { TRAINING_KINDS } from './agree.ts';
 import { BACKEND, type TorchBackend } from './backend.ts';

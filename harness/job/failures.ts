@@ -1,6 +1,6 @@
 /** Records of jobs that failed: a row with its reason, never a hole in the table. */
 import { RampartError } from '../../errors.ts';
-import { multiplyAdds } from '../../models/graph.ts';
+import { multiplyAdds } from '../../models/graph/graph.ts';
 import { architecture } from '../../models/index.ts';
 import type { CellRecord, ModelRecord, Provenance, RampartRecord } from '../../records/record.ts';
 import { BudgetError } from '../evaluate/checks.ts';

@@ -1,7 +1,7 @@
 /** Makes one model: trains it, takes it from a weights file, or wraps another; writes weights and record. */
 import type { Dataset } from '../../datasets/dataset.ts';
 import { RampartError } from '../../errors.ts';
-import { multiplyAdds } from '../../models/graph.ts';
+import { multiplyAdds } from '../../models/graph/graph.ts';
 import type { Network } from '../../models/network.ts';
 import { writeSafetensors } from '../../models/safetensors.ts';
 import { flag } from '../../records/flags.ts';

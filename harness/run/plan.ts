@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Passes, Threat } from '../../attacks/attack.ts';
-import { multiplyAdds } from '../../models/graph.ts';
+import { multiplyAdds } from '../../models/graph/graph.ts';
 import { architecture } from '../../models/index.ts';
 import { sha256 } from '../../records/hash.ts';
 import { membersOf } from '../evaluate/ensemble.ts';

@@ -1,8 +1,8 @@
 /** Tensors of a checkpoint under the names of a graph: prefixes and names of other public code are read, normalisation is found, what no forward pass reads is left out and said. */
 import { RampartError } from '../../errors.ts';
-import type { Graph } from '../graph.ts';
-import type { Parameter } from '../node.ts';
-import { parametersOf } from '../parameters.ts';
+import type { Graph } from '../graph/graph.ts';
+import type { Parameter } from '../graph/node.ts';
+import { parametersOf } from '../graph/parameters.ts';
 import type { Entry } from '../safetensors.ts';
 
 /** Names of one public code in ours; undefined for a name that it does not have. */

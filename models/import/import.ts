@@ -1,7 +1,7 @@
 /** A file of weights as a network of a named architecture: read, fitted, with the normalisation that is stated for it or that it states itself. */
 import { RampartError } from '../../errors.ts';
 import type { Shape } from '../../tensor/tf.ts';
-import type { Graph } from '../graph.ts';
+import type { Graph } from '../graph/graph.ts';
 import { architecture, architectureNames } from '../index.ts';
 import type { Entry } from '../safetensors.ts';
 import type { ByteSource } from './bytes.ts';

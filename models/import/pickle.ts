@@ -1,6 +1,7 @@
 /**
  * Python's pickle format, protocols 0 to 5, read without executing anything: what a pickle would import or call becomes an inert
- * description. https://docs.python.org/3/library/pickletools.html lists the operations.
+ * description. https://docs.python.org/3/library/pickletools.html lists the operations;
+ * the file is long because all of them stand in its table.
  */
 import { RampartError } from '../../errors.ts';
 

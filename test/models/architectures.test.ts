@@ -1,9 +1,9 @@
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import { chooseEngine } from '../../engines/choose.ts';
-import { type Graph, multiplyAdds, shapesOf } from '../../models/graph.ts';
+import { type Graph, multiplyAdds, shapesOf } from '../../models/graph/graph.ts';
+import { parametersOf } from '../../models/graph/parameters.ts';
 import { architecture, architectureNames, createNetwork } from '../../models/index.ts';
 import { Network } from '../../models/network.ts';
-import { parametersOf } from '../../models/parameters.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
 import { formulaEntries, formulaImages } from './networks.ts';

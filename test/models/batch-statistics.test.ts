@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
-import { GraphBuilder } from '../../models/graph.ts';
+import { GraphBuilder } from '../../models/graph/graph.ts';
 import { Network } from '../../models/network.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';

@@ -1,9 +1,9 @@
 /** Shapes, parameters and multiply-adds of graphs, by hand. */
 import { expect, test } from 'vitest';
-import { flatNodes, type Graph, GraphBuilder, inputsOf, multiplyAdds, shapesOf } from '../../models/graph.ts';
-import type { LayerNode } from '../../models/layers.ts';
-import { layerInitial, layerMultiplyAdds, layerParameters, layerShape } from '../../models/layers.ts';
-import { parametersOf } from '../../models/parameters.ts';
+import { flatNodes, type Graph, GraphBuilder, inputsOf, multiplyAdds, shapesOf } from '../../models/graph/graph.ts';
+import type { LayerNode } from '../../models/graph/layers.ts';
+import { layerInitial, layerMultiplyAdds, layerParameters, layerShape } from '../../models/graph/layers.ts';
+import { parametersOf } from '../../models/graph/parameters.ts';
 import { Rng } from '../../tensor/rng.ts';
 
 /** 9 x 7 colour images through every node of residual networks. */

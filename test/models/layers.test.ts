@@ -1,6 +1,6 @@
 /** What the layers of transformers compute, by hand. */
 import { beforeAll, expect, test } from 'vitest';
-import { type Activation, forwardLayer, type LayerNode } from '../../models/layers.ts';
+import { type Activation, forwardLayer, type LayerNode } from '../../models/graph/layers.ts';
 import { tf } from '../../tensor/tf.ts';
 
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 /** Networks for tests: every family small enough for the cpu backend, with weights and batch statistics that are not the initial ones. */
 
 import type { ArchSetup } from '../../models/architecture.ts';
-import { type Graph, GraphBuilder } from '../../models/graph.ts';
+import { type Graph, GraphBuilder } from '../../models/graph/graph.ts';
 import { architecture } from '../../models/index.ts';
 import { Network } from '../../models/network.ts';
 import { preActGraph } from '../../models/preact-resnet.ts';

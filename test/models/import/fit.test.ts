@@ -1,8 +1,8 @@
 /** Checkpoints under the names of other public code, on the graph that they belong to, and those that belong to none. */
 import { describe, expect, it } from 'vitest';
+import { parametersOf } from '../../../models/graph/parameters.ts';
 import { fitEntries } from '../../../models/import/fit.ts';
 import { architecture } from '../../../models/index.ts';
-import { parametersOf } from '../../../models/parameters.ts';
 import type { Entry } from '../../../models/safetensors.ts';
 
 const setup = { inputShape: [32, 32, 3] as [number, number, number], classes: 10, mean: [0, 0, 0], std: [1, 1, 1] };

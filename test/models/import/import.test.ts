@@ -1,9 +1,9 @@
 /** Weights as a network: the normalisation is the one that is stated, and none is put in unasked. */
 import { describe, expect, it } from 'vitest';
+import { parametersOf } from '../../../models/graph/parameters.ts';
 import { bytesInMemory } from '../../../models/import/bytes.ts';
 import { type ImportOptions, importWeights } from '../../../models/import/import.ts';
 import { architecture } from '../../../models/index.ts';
-import { parametersOf } from '../../../models/parameters.ts';
 import { type Entry, writeSafetensors } from '../../../models/safetensors.ts';
 
 const setup = { inputShape: [32, 32, 3] as [number, number, number], classes: 10, mean: [0, 0, 0], std: [1, 1, 1] };

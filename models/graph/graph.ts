@@ -1,5 +1,5 @@
 /** A network as data: a list of nodes in topological order, so that training, freezing, counting and engines read the same thing. */
-import type { Shape } from '../tensor/tf.ts';
+import type { Shape } from '../../tensor/tf.ts';
 import { isLayer, type LayerNode, layerMultiplyAdds, layerShape } from './layers.ts';
 import type { NodeId } from './node.ts';
 

@@ -1,9 +1,9 @@
 /** What a network's weights file holds, read from its graph alone: every parameter and buffer by PyTorch name, with PyTorch's shape. */
-import { RampartError } from '../errors.ts';
+import { RampartError } from '../../errors.ts';
+import type { Entry } from '../safetensors.ts';
 import type { Graph, Node } from './graph.ts';
 import { isLayer, layerParameters } from './layers.ts';
 import type { Parameter } from './node.ts';
-import type { Entry } from './safetensors.ts';
 
 /** The parameters and buffers of one node, in PyTorch's order. */
 export function parametersOf(node: Node): Parameter[] {

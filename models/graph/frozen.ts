@@ -1,7 +1,7 @@
 /** A network compiled for attacks: batch normalisation folded into the convolutions, nothing kept for weight gradients. */
-import { reluGrad } from '../tensor/fused.ts';
-import { type Shape, tf } from '../tensor/tf.ts';
-import type { Classifier, Linearized } from './classifier.ts';
+import { reluGrad } from '../../tensor/fused.ts';
+import { type Shape, tf } from '../../tensor/tf.ts';
+import type { Classifier, Linearized } from '../classifier.ts';
 import { flatNodes, type Graph, inputsOf, type Node, type NodeId, shapesOf } from './graph.ts';
 import { forwardLayer, isLayer, type LayerNode, layerParameters } from './layers.ts';
 import { BN_EPS } from './node.ts';

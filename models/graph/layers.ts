@@ -1,6 +1,6 @@
 /** Layers beyond those of residual networks: activations, padding, grouped convolution, and what transformers are made of. One place says what each computes, holds and costs. */
-import type { Rng } from '../tensor/rng.ts';
-import { type Shape, tf } from '../tensor/tf.ts';
+import type { Rng } from '../../tensor/rng.ts';
+import { type Shape, tf } from '../../tensor/tf.ts';
 import type { NodeId, Parameter } from './node.ts';
 
 /** `gelu` is the exact form, with the error function; `gelu-tanh` the approximation (Hendrycks and Gimpel 2016, arXiv 1606.08415). */

@@ -1,5 +1,5 @@
 /** A network in training as one operation: an engine that can runs it whole, forward and backward, instead of node by node. */
-import { tf } from '../tensor/tf.ts';
+import { tf } from '../../tensor/tf.ts';
 import type { Graph, Node } from './graph.ts';
 
 /** What the gradients of a pass will be asked for. A hint for speed: whatever is asked for is right. */
