@@ -110,7 +110,7 @@ test.skipIf(noLinux)('a job that fails ends its process', TIMEOUT, async () => {
   const { executor, run } = executing(plan);
   await run('borrowed');
   const clean = await plan.job('clean on borrowed');
-  const changed = { ...clean, data: { ...clean.data, testHash: 'another' } };
+  const changed = { ...clean, data: { ...clean.data, test: { ...clean.data.test, hash: 'another' } } };
   await executor.run(changed, wasmEngine, never, {});
   expect((await plan.store.record('cell', clean.key))?.error?.message).toMatch('its files changed');
   expect(workers()).toEqual([]);
