@@ -31,7 +31,16 @@ export {
 } from './defenses/defense.ts';
 export { type Ascent, ascend, gaussianNoise, uniformNoise } from './defenses/parts/craft.ts';
 export { RampartError } from './errors.ts';
+export {
+  type Architecture,
+  type ArchitecturePlugin,
+  type ArchSetup,
+  defineArchitecture,
+} from './models/architecture.ts';
 export type { Classifier, Linearized } from './models/classifier.ts';
+export { activate, basicBlock, convSame, preActBlock } from './models/graph/blocks.ts';
+export { type Graph, GraphBuilder, type NodeId } from './models/graph/graph.ts';
+export type { Activation, LayerNode } from './models/graph/layers.ts';
 export { klDivergence as kl } from './tensor/fused.ts';
 export { GRADIENT_NORMS, NORMS, type Norm, type NormName, norm } from './tensor/norms/index.ts';
 export { Rng } from './tensor/rng.ts';

@@ -13,6 +13,8 @@ export interface ArchSetup {
 
 /** An architecture with all its parameters given. */
 export interface Architecture {
+  /** Its family. */
+  readonly plugin: ArchitecturePlugin;
   /** `wrn-28-10`, or `preact-resnet-18 shortcut=raw` where parameters are not in the name: what suites, records and keys call it. */
   readonly name: string;
   readonly title: string;

@@ -25,22 +25,33 @@ export const architectures: readonly ArchitecturePlugin[] = [
   convnext,
 ];
 
-/** Names that are shown to choose from. */
-export const architectureNames: readonly string[] = architectures.flatMap((a) => Object.keys(a.members));
+/** Names of those that people use, to choose from. */
+export function namesOf(plugins: readonly ArchitecturePlugin[]): string[] {
+  return plugins.flatMap((a) => Object.keys(a.members));
+}
 
 const LONGEST_NAME = 300;
 
+const wordsOf = (text: string) => text.slice(0, LONGEST_NAME).trim().split(/\s+/);
+
 /**
- * The architecture of a name with parameters behind it, `wrn-34-20` or `preact-resnet-18 shortcut=raw`. Throws a RampartError that names the
- * nearest name or the parameter that is wrong.
+ * The architecture of a name with parameters behind it, `wrn-34-20` or `preact-resnet-18 shortcut=raw`, out of the families `plugins`. Throws
+ * a RampartError that names the nearest name or the parameter that is wrong.
  */
-export function architecture(text: string): Architecture {
-  const [name = '', ...words] = text.slice(0, LONGEST_NAME).trim().split(/\s+/);
-  for (const plugin of architectures) {
+export function architecture(text: string, plugins = architectures): Architecture {
+  const found = findArchitecture(text, plugins);
+  if (found) return found;
+  throw unknownName('architecture', wordsOf(text)[0] ?? '', namesOf(plugins));
+}
+
+/** `architecture`, or undefined where none of the families has such a name. */
+export function findArchitecture(text: string, plugins = architectures): Architecture | undefined {
+  const [name = '', ...words] = wordsOf(text);
+  for (const plugin of plugins) {
     const known = name === plugin.name ? {} : plugin.parse?.(name);
     if (known) return withParams(plugin, { ...known, ...given(name, words) }, text);
   }
-  throw unknownName('architecture', name, architectureNames);
+  return undefined;
 }
 
 /** `shortcut=raw` and the like, values as JSON where they are. */
@@ -68,7 +79,7 @@ function withParams(plugin: ArchitecturePlugin, wanted: Record<string, unknown>,
   }
   const params = parsed.data as Record<string, unknown>;
   const { title, version, unread, renamings } = plugin;
-  return { name: canonicalName(plugin, params), title, version, unread, renamings, graph: (setup) => plugin.graph(params, setup) };
+  return { plugin, name: canonicalName(plugin, params), title, version, unread, renamings, graph: (setup) => plugin.graph(params, setup) };
 }
 
 /** The name that `parse` reads, and behind it each parameter that it does not give as it is here. */
@@ -80,6 +91,7 @@ function canonicalName(plugin: ArchitecturePlugin, params: Record<string, unknow
 }
 
 /** A network with initial weights drawn from `rng`. The caller owns it. */
-export function createNetwork(name: string, setup: ArchSetup, rng: Rng): Network {
-  return new Network(name, architecture(name).graph(setup), rng);
+export function createNetwork(arch: string | Architecture, setup: ArchSetup, rng: Rng): Network {
+  const { name, graph } = typeof arch === 'string' ? architecture(arch) : arch;
+  return new Network(name, graph(setup), rng);
 }

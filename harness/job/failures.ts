@@ -1,7 +1,6 @@
 /** Records of jobs that failed: a row with its reason, never a hole in the table. */
 import { RampartError } from '../../errors.ts';
 import { multiplyAdds } from '../../models/graph/graph.ts';
-import { architecture } from '../../models/index.ts';
 import type { CellRecord, ModelRecord, Provenance, RampartRecord } from '../../records/record.ts';
 import { BudgetError } from '../evaluate/checks.ts';
 import type { Registry } from '../suite/registry.ts';
@@ -51,7 +50,7 @@ export function failedModel(job: ModelJob, registry: Registry, error: Failure, p
   const { data, origin } = job;
   const { shape, classes } = registry.dataset(data.plugin.name);
   const ones = Array.from({ length: shape[2] }, () => 1);
-  const graph = architecture(job.arch.name).graph({ inputShape: shape, classes, mean: ones, std: ones });
+  const graph = registry.architecture(job.arch.name).graph({ inputShape: shape, classes, mean: ones, std: ones });
   const pretrained = origin.by === 'pretrained';
   const plugin = pretrained ? undefined : registry.defense(origin.defense.name);
   return {
@@ -72,7 +71,7 @@ export function failedModel(job: ModelJob, registry: Registry, error: Failure, p
       ...selectionOfRecord(data),
       classNames: [],
     },
-    arch: { ...job.arch, parameters: 0, multiplyAdds: multiplyAdds(graph) },
+    arch: { name: job.arch.name, version: job.arch.version, parameters: 0, multiplyAdds: multiplyAdds(graph) },
     defense: {
       name: pretrained ? job.name : origin.defense.name,
       version: pretrained ? 1 : origin.defense.version,

@@ -7,7 +7,7 @@ import type { Threat } from '../../attacks/attack.ts';
 import type { Normalization } from '../../models/import/import.ts';
 import { keyOf } from '../../records/hash.ts';
 import type { Recipe } from '../suite/recipe.ts';
-import type { PluginRef } from '../suite/registry.ts';
+import type { ArchRef, PluginRef } from '../suite/registry.ts';
 import { countOf, type Selection } from '../suite/selection.ts';
 import type { Expectation } from '../suite/suite.ts';
 
@@ -73,7 +73,7 @@ export interface ModelJob {
   readonly key: string;
   readonly name: string;
   readonly data: DataRef;
-  readonly arch: { readonly name: string; readonly version: number };
+  readonly arch: ArchRef;
   readonly origin: Origin;
   readonly seed: number;
   readonly engine: EngineIdentity;

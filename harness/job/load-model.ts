@@ -29,9 +29,10 @@ export function networkFrom(
   source: string,
   arch: string,
   dataset: Pick<Dataset, 'shape' | 'classNames'>,
+  { families }: Registry,
   normalization?: Normalization,
 ): { network: Network; imported: Imported } {
-  const options = { arch, inputShape: dataset.shape, classes: dataset.classNames.length, normalization };
+  const options = { arch, inputShape: dataset.shape, classes: dataset.classNames.length, normalization, families };
   const imported = importWeights(bytesInMemory(bytes, source), options);
   const network = new Network(arch, imported.graph, new NoDraws('no draws'));
   network.load(imported.entries, source);
@@ -75,7 +76,7 @@ export async function loadClassifier(key: string, dataset: Dataset, registry: Re
   const bytes = await neededArtifact(record.weightsHash, `the weights of ${record.name}`, store);
   // a trained model has the normalisation of its data set, an imported one its own
   const { mean, std } = record.imported?.normalization ?? dataset;
-  const { network } = networkFrom(bytes, record.name, record.arch.name, dataset, { mean, std });
+  const { network } = networkFrom(bytes, record.name, record.arch.name, dataset, registry, { mean, std });
   const frozen = network.freeze();
   network.dispose();
   return frozen;

@@ -36,16 +36,16 @@ function refuseOthers(job: Job, { engine, registry }: JobContext): void {
     throw new RampartError(`[engine ${job.engine.name}] expected ${describe(job.engine)}, got ${describe(here)}`, {
       remedy: 'run the suite again, on machines with the same engine',
     });
+  const changed = (name: string) =>
+    new RampartError(`[plugin ${name}] is not what the run was planned with: its file changed`, { remedy: 'run the suite again' });
+  if (job.kind === 'model' && registry.archRef(job.arch.name).source !== job.arch.source) throw changed(job.arch.name);
   const pluginOf = (name: string) => (job.kind === 'cell' ? registry.attack(name) : registry.defense(name));
   const named = job.kind === 'cell' ? job.attack.plugin : job.origin.by === 'pretrained' ? undefined : job.origin.defense;
   for (const [ref, plugin] of [
     [job.data.plugin, registry.dataset(job.data.plugin.name)] as const,
     ...(named && named.name !== CLEAN.name ? [[named, pluginOf(named.name)] as const] : []),
   ])
-    if (registry.ref(plugin, ref.params).source !== ref.source)
-      throw new RampartError(`[plugin ${ref.name}] is not what the run was planned with: its file changed`, {
-        remedy: 'run the suite again',
-      });
+    if (registry.ref(plugin, ref.params).source !== ref.source) throw changed(ref.name);
 }
 
 function describe({ name, version, device, threads }: Job['engine']): string {

@@ -75,7 +75,7 @@ async function trained(job: ModelJob, origin: Extract<Origin, { by: 'training' }
   const { network, epochs, bestEpoch, cost, flags } = await train({
     name: job.name,
     dataset,
-    arch: job.arch.name,
+    arch: registry.architecture(job.arch.name),
     defense: plugin,
     params: origin.defense.params,
     threat: origin.threat,
@@ -119,11 +119,11 @@ async function pretrained(
   job: ModelJob,
   origin: Extract<Origin, { by: 'pretrained' }>,
   dataset: Dataset,
-  { store }: JobContext,
+  { registry, store }: JobContext,
 ): Promise<Made> {
   const { weightsHash, file, normalization, expect, title, paper, extraData } = origin;
   const bytes = await neededArtifact(weightsHash, `the file ${file} of ${job.name}`, store);
-  const { network, imported } = networkFrom(bytes, file, job.arch.name, dataset, normalization);
+  const { network, imported } = networkFrom(bytes, file, job.arch.name, dataset, registry, normalization);
   const arch = archOf(job, network);
   network.dispose();
   return {
@@ -166,5 +166,5 @@ async function wrapped(origin: Extract<Origin, { by: 'wrapper' }>, { registry, s
 }
 
 function archOf({ arch }: ModelJob, network: Network): ModelRecord['arch'] {
-  return { ...arch, parameters: network.parameterCount, multiplyAdds: multiplyAdds(network.graph) };
+  return { name: arch.name, version: arch.version, parameters: network.parameterCount, multiplyAdds: multiplyAdds(network.graph) };
 }

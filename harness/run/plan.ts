@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Passes, Threat } from '../../attacks/attack.ts';
 import { multiplyAdds } from '../../models/graph/graph.ts';
-import { architecture } from '../../models/index.ts';
 import { sha256 } from '../../records/hash.ts';
 import { membersOf } from '../evaluate/ensemble.ts';
 import { type CellJob, type DataRef, type EngineIdentity, type Images, type ModelJob, type ModelRef, withKey } from '../job/job.ts';
@@ -116,17 +115,13 @@ function modelsOf(setting: Setting, data: DataRef): Made[] {
 function multiplyAddsOf({ registry }: Setting, data: DataRef, arch: string): number {
   const { shape, classes } = registry.dataset(data.plugin.name);
   const ones = Array.from({ length: shape[2] }, () => 1);
-  return multiplyAdds(architecture(arch).graph({ inputShape: shape, classes, mean: ones, std: ones }));
-}
-
-function archRef(name: string) {
-  return { name, version: architecture(name).version };
+  return multiplyAdds(registry.architecture(arch).graph({ inputShape: shape, classes, mean: ones, std: ones }));
 }
 
 function trainedModel(setting: Setting, data: DataRef, arch: string, defense: SuiteDefense, seed: number, name: string): Made {
   const { ref, threat, recipe, label } = defense;
   const origin = { by: 'training', defense: ref, threat, recipe } as const;
-  const job = withKey({ kind: 'model', name, data, arch: archRef(arch), origin, seed, engine: setting.engine });
+  const job = withKey({ kind: 'model', name, data, arch: setting.registry.archRef(arch), origin, seed, engine: setting.engine });
   const plugin = setting.registry.defense(ref.name);
   const cost = plugin.kind === 'training' ? plugin.cost(ref.params) : { forward: 0, backward: 0 };
   const images = recipe.epochs * (countOf(data.train.selection) - recipe.validation);
@@ -155,7 +150,7 @@ function pretrainedModels(setting: Setting, data: DataRef): Made[] {
       const normalization = normalizationOf(model, setting.registry.dataset(data.plugin.name).shape[2]);
       const about = { file: basename(weights), title, paper, extraData };
       const origin = { by: 'pretrained', weightsHash: sha256(readFileSync(weights)), ...about, normalization, expect } as const;
-      const job = withKey({ kind: 'model', name, data, arch: archRef(arch), origin, seed: suite.seeds[0] ?? 0, engine });
+      const job = withKey({ kind: 'model', name, data, arch: setting.registry.archRef(arch), origin, seed: suite.seeds[0] ?? 0, engine });
       const work = { passes: { forward: 0, backward: 0 }, multiplyAdds: multiplyAddsOf(setting, data, arch) };
       return { kind: 'model' as const, id: job.key, label: name, needs: [], job, work };
     });

@@ -1,6 +1,6 @@
 /** The JSON Schema of a suite file, for editors: the suite's own schema with the parameters of every plug-in where they belong. */
 import { z } from 'zod';
-import { architectureNames } from '../../models/index.ts';
+import { namesOf } from '../../models/index.ts';
 import { recipeSchema } from './recipe.ts';
 import type { Registry } from './registry.ts';
 import { RESERVED, suiteSchema } from './schema.ts';
@@ -50,7 +50,7 @@ export function suiteJsonSchema(registry: Registry): Json {
     datasets: { ...entries([...registry.datasets.values()], RESERVED.datasets), minItems: 1 },
     defenses: entries([...registry.defenses.values()], RESERVED.defenses),
     attacks: entries([...registry.attacks.values()], RESERVED.attacks),
-    architectures: { type: 'array', items: { anyOf: [{ enum: architectureNames }, { type: 'string' }] } },
+    architectures: { type: 'array', items: { anyOf: [{ enum: namesOf(registry.families) }, { type: 'string' }] } },
     recipe: asJson(recipeSchema),
   };
   return {

@@ -125,7 +125,7 @@ function weightProblems(model: SuiteModel, i: number, suite: Suite, registry: Re
   const data = suite.datasets.find((d) => d.label === model.dataset);
   if (!data) return [];
   const plugin = registry.dataset(data.ref.name);
-  if (registry.isStandIn(plugin)) return [];
+  if (registry.isStandIn(plugin) || registry.isStandIn(registry.architecture(model.arch).plugin)) return [];
   const { shape, classes } = plugin;
   const channels = shape[2];
   const normalization = normalizationOf(model, channels);
@@ -133,7 +133,9 @@ function weightProblems(model: SuiteModel, i: number, suite: Suite, registry: Re
     if (normalization && normalization[key].length !== channels)
       return [{ path: ['models', i, key], message: `expected ${channels} numbers, one per channel, got ${normalization[key].length}` }];
   try {
-    withFile(model.weights, (source) => importWeights(source, { arch: model.arch, inputShape: shape, classes, normalization }));
+    withFile(model.weights, (source) =>
+      importWeights(source, { arch: model.arch, inputShape: shape, classes, normalization, families: registry.families }),
+    );
     return [];
   } catch (error) {
     if (!(error instanceof RampartError)) throw error;

@@ -2,7 +2,6 @@
 import type { Passes } from '../../attacks/attack.ts';
 import type { DatasetPlugin } from '../../datasets/dataset.ts';
 import { RampartError } from '../../errors.ts';
-import { architecture } from '../../models/index.ts';
 import { type NormName, norms } from '../../tensor/norms/index.ts';
 import { MOST_MODELS, MOST_PASSES } from './most.ts';
 import { namesOf } from './names.ts';
@@ -63,14 +62,14 @@ function threatProblems(suite: Suite, registry: Registry): Problem[] {
 /** An architecture that cannot take the images of a data set. */
 function architectureProblems(suite: Suite, registry: Registry): Problem[] {
   const data = knownData(suite, registry);
-  return suite.architectures.flatMap((arch, i) =>
-    data.flatMap(({ label, plugin: { shape, classes } }) => {
+  return suite.architectures.flatMap((name, i) => {
+    const arch = registry.architecture(name);
+    if (registry.isStandIn(arch.plugin)) return [];
+    return data.flatMap(({ label, plugin: { shape, classes } }) => {
       const ones = Array.from({ length: shape[2] }, () => 1);
-      return problemOf(['architectures', i], `on ${label}: `, () =>
-        architecture(arch).graph({ inputShape: shape, classes, mean: ones, std: ones }),
-      );
-    }),
-  );
+      return problemOf(['architectures', i], `on ${label}: `, () => arch.graph({ inputShape: shape, classes, mean: ones, std: ones }));
+    });
+  });
 }
 
 /** Attacks whose loss needs more classes than a data set has; of an ensemble only the members that do are left out. */

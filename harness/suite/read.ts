@@ -4,7 +4,6 @@ import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import type { AttackPlugin, Threat } from '../../attacks/attack.ts';
 import { nearest, RampartError } from '../../errors.ts';
-import { architecture } from '../../models/index.ts';
 import type { NormName } from '../../tensor/norms/index.ts';
 import { unholdable } from './limits.ts';
 import { MOST_FLOAT } from './most.ts';
@@ -114,14 +113,14 @@ class Reader {
     const trained = found.filter(({ plugin }) => plugin.kind === 'training').map(({ label }) => label);
     return found.map(({ entry, label, plugin, params, path }) => {
       const { threat, recipe, around, architectures } = entry as DefenseKeys;
-      const only = architectures?.map(canonicalArchitecture);
+      const only = architectures?.map((name) => this.#canonical(name));
       const first = this.#raw.threats[0] as SuiteFile['threats'][number];
       const main = { norm: first.norm, eps: first.main ?? Math.max(...[first.eps].flat()) };
       if (around && plugin.kind === 'training' && !this.#registry.isStandIn(plugin))
         this.problems.push({ path: [...path, 'around'], message: `only a wrapper goes around others; ${plugin.name} is trained` });
       for (const [j, other] of (around ?? []).entries())
         if (!trained.includes(other)) this.#unknown([...path, 'around', j], 'trained defense', other, trained);
-      const inSuite = this.#raw.architectures.map(canonicalArchitecture);
+      const inSuite = this.#raw.architectures.map((name) => this.#canonical(name));
       for (const [j, arch] of (only ?? []).entries())
         if (!inSuite.includes(arch)) this.#unknown([...path, 'architectures', j], 'architecture of this suite', arch, inSuite);
       return {
@@ -217,7 +216,16 @@ class Reader {
 
   /** The canonical name of an architecture; the given one where there is none such. */
   #architecture(name: string, path: Path): string {
-    return this.#lookup(() => architecture(name), path)?.name ?? name;
+    return this.#lookup(() => this.#registry.architecture(name), path)?.name ?? name;
+  }
+
+  /** As `#architecture`; it is a problem where the suite lists it. */
+  #canonical(name: string): string {
+    try {
+      return this.#registry.architecture(name).name;
+    } catch {
+      return name;
+    }
   }
 
   #unknown(path: Path, kind: string, name: string, known: readonly string[]): void {
@@ -236,15 +244,6 @@ class Reader {
     if (parsed.success) return parsed.data;
     this.problems.push(...problemsOf(parsed.error.issues, merged, [...path, 'recipe'], (at) => keysOf(recipeSchema, at)));
     return this.#raw.recipe;
-  }
-}
-
-/** As `architecture` names it; the given name where there is none such. */
-function canonicalArchitecture(name: string): string {
-  try {
-    return architecture(name).name;
-  } catch {
-    return name; // named as a problem where the suite lists it
   }
 }
 

@@ -8,12 +8,21 @@ import { datasets } from '../../datasets/index.ts';
 import type { DefensePlugin } from '../../defenses/defense.ts';
 import { defenses } from '../../defenses/index.ts';
 import { RampartError, unknownName } from '../../errors.ts';
+import type { Architecture, ArchitecturePlugin } from '../../models/architecture.ts';
+import { architecture, architectures, findArchitecture, namesOf } from '../../models/index.ts';
 import { paperSchema } from '../../records/record.ts';
 import { importPlugin, type Part } from './plugin-file.ts';
-import { standInAttack, standInDataset, standInDefense } from './stand-ins.ts';
+import { standInArchitecture, standInAttack, standInDataset, standInDefense } from './stand-ins.ts';
 
 export type AnyAttack = AttackPlugin | EnsemblePlugin;
-type Plugin = AnyAttack | DefensePlugin | DatasetPlugin;
+type Plugin = AnyAttack | DefensePlugin | DatasetPlugin | ArchitecturePlugin;
+
+/** What a job needs to say which architecture it means: its name with all parameters that the name does not imply. `source` as for a plug-in. */
+export interface ArchRef {
+  readonly name: string;
+  readonly version: number;
+  readonly source?: string;
+}
 
 /** What a job needs to say which plug-in it means. `source` is the SHA-256 of the file, for one from outside this package. */
 export interface PluginRef {
@@ -28,6 +37,7 @@ export class Registry {
   readonly attacks = new Map<string, AnyAttack>();
   readonly defenses = new Map<string, DefensePlugin>();
   readonly datasets = new Map<string, DatasetPlugin>();
+  readonly architectures = new Map<string, ArchitecturePlugin>();
   /** Files of plug-ins that were not loaded: what no table names may be theirs. */
   readonly unloaded: readonly string[];
   /** The parts of every plug-in file that was loaded, the file itself first. */
@@ -41,14 +51,16 @@ export class Registry {
     for (const plugin of [...attacks, ...ensembles]) this.attacks.set(plugin.name, plugin);
     for (const plugin of defenses) this.defenses.set(plugin.name, plugin);
     for (const plugin of datasets) this.datasets.set(plugin.name, plugin);
+    for (const plugin of architectures) this.architectures.set(plugin.name, plugin);
   }
 
   /** Adds a plug-in from `file`. A name that is taken, or a value that is no plug-in, is an error. */
   add(value: unknown, file: string, source: string): void {
     const plugin = asPlugin(value, file);
     const table = this.#tableOf(plugin);
-    if (table.has(plugin.name))
-      throw new RampartError(`[plugin ${file}] the name "${plugin.name}" is taken by another plug-in`, { remedy: 'give it another name' });
+    const taken = 'graph' in plugin ? this.#takenOf(plugin) : table.has(plugin.name) ? plugin.name : undefined;
+    if (taken !== undefined)
+      throw new RampartError(`[plugin ${file}] the name "${taken}" is taken by another plug-in`, { remedy: 'give it another name' });
     table.set(plugin.name, plugin);
     this.#sources.set(plugin, source);
   }
@@ -61,6 +73,18 @@ export class Registry {
   }
   dataset(name: string): DatasetPlugin {
     return this.#handOut(this.#find(this.datasets, 'data set', name, standInDataset));
+  }
+  /** The architecture of a name with its parameters, `wrn-34-20` or `preact-resnet-18 shortcut=raw`. */
+  architecture(text: string): Architecture {
+    const found = findArchitecture(text, this.families);
+    const standIn = () => this.#find(this.architectures, 'architecture', text.trim().split(/\s+/)[0] ?? '', standInArchitecture);
+    const arch = found ?? architecture(text, this.unloaded.length === 0 ? this.families : [standIn()]);
+    this.#handOut(arch.plugin);
+    return arch;
+  }
+  /** Every family of architectures. */
+  get families(): ArchitecturePlugin[] {
+    return [...this.architectures.values()];
   }
 
   /** Whether a plug-in only stands in the place of one that was not loaded. */
@@ -98,8 +122,26 @@ export class Registry {
     return source === undefined ? ref : { ...ref, source };
   }
 
+  /** An architecture as jobs and keys name it. */
+  archRef(text: string): ArchRef {
+    const { name, version, plugin } = this.architecture(text);
+    const source = this.#sources.get(plugin);
+    return source === undefined ? { name, version } : { name, version, source };
+  }
+
+  /** A name of a family that one before it has already: it would never be found. */
+  #takenOf(plugin: ArchitecturePlugin): string | undefined {
+    const families = this.families;
+    const names = [plugin.name, ...namesOf([plugin])];
+    return (
+      names.find((name) => findArchitecture(name, families)) ??
+      families.flatMap((f) => [f.name, ...namesOf([f])]).find((name) => findArchitecture(name, [plugin]))
+    );
+  }
+
   #tableOf(plugin: Plugin): Map<string, Plugin> {
     if ('load' in plugin) return this.datasets as Map<string, Plugin>;
+    if ('graph' in plugin) return this.architectures as Map<string, Plugin>;
     return ('kind' in plugin ? this.defenses : this.attacks) as Map<string, Plugin>;
   }
 }
@@ -138,6 +180,7 @@ async function loadInto(registry: Registry, path: string): Promise<void> {
 
 const REQUIRED = {
   dataset: ['name', 'title', 'source', 'version', 'shape', 'classes', 'params', 'load', 'check'],
+  architecture: ['name', 'title', 'paper', 'version', 'params', 'members', 'graph'],
   training: ['name', 'title', 'paper', 'version', 'params', 'cost', 'create'],
   wrapper: ['name', 'title', 'paper', 'version', 'params', 'apply'],
   ensemble: ['name', 'title', 'paper', 'version', 'access', 'norms', 'params', 'members'],
@@ -151,11 +194,18 @@ function checkReferences(value: object, file: string): void {
   if (error) throw new RampartError(`[plugin ${file}] references are not as they must be:\n${z.prettifyError(error)}`);
 }
 
+function kindOf(value: object): string {
+  if ('load' in value) return 'dataset';
+  if ('graph' in value) return 'architecture';
+  if ('kind' in value) return value.kind as string;
+  return 'members' in value ? 'ensemble' : 'attack';
+}
+
 /** Says what is missing rather than failing later in a worker. */
 function asPlugin(value: unknown, file: string): Plugin {
   if (value === null || typeof value !== 'object')
     throw new RampartError(`[plugin ${file}] expected a plug-in as the default export, got ${value === undefined ? 'none' : typeof value}`);
-  const kind = 'load' in value ? 'dataset' : 'kind' in value ? (value.kind as string) : 'members' in value ? 'ensemble' : 'attack';
+  const kind = kindOf(value);
   if (!Object.hasOwn(REQUIRED, kind))
     throw new RampartError(`[plugin ${file}] expected kind "training" or "wrapper", got ${JSON.stringify(kind)}`);
   const missing = REQUIRED[kind as keyof typeof REQUIRED].filter((key) => !(key in value));

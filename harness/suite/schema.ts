@@ -96,7 +96,9 @@ export const suiteSchema = z.strictObject({
     .describe('Results go to runs/<name> unless --out says otherwise'),
   title: line(200).optional().describe('On the page of the leaderboard; the name unless given'),
   description: lines(10_000).optional(),
-  plugins: distinct(path, 100).default([]).describe('Files with further defenses, attacks or data sets, relative to the suite'),
+  plugins: distinct(path, 100)
+    .default([])
+    .describe('Files with further defenses, attacks, data sets or architectures, relative to the suite'),
   datasets: z.array(entryOf(datasetKeys)).min(1).max(100),
   threats: z.array(threatSchema).min(1).max(100),
   architectures: distinct(name, 100).default([]),

@@ -4,6 +4,7 @@ import type { AttackPlugin } from '../../attacks/attack.ts';
 import type { DatasetPlugin } from '../../datasets/dataset.ts';
 import type { DefensePlugin } from '../../defenses/defense.ts';
 import { RampartError } from '../../errors.ts';
+import type { ArchitecturePlugin } from '../../models/architecture.ts';
 import { NORMS } from '../../tensor/norms/index.ts';
 
 function notLoaded(name: string): never {
@@ -18,6 +19,10 @@ export function standInAttack(name: string): AttackPlugin {
 
 export function standInDefense(name: string): DefensePlugin {
   return { ...common(name), kind: 'training', cost: () => notLoaded(name), create: () => notLoaded(name) };
+}
+
+export function standInArchitecture(name: string): ArchitecturePlugin {
+  return { ...common(name), members: {}, graph: () => notLoaded(name) };
 }
 
 export function standInDataset(name: string): DatasetPlugin {

@@ -2,6 +2,7 @@
 import type { Threat } from '../../attacks/attack.ts';
 import type { Dataset } from '../../datasets/dataset.ts';
 import type { TrainingDefense } from '../../defenses/defense.ts';
+import type { Architecture } from '../../models/architecture.ts';
 import type { Network } from '../../models/network.ts';
 import type { Epoch, Flag } from '../../records/record.ts';
 import type { Checkpoint } from '../../records/store.ts';
@@ -33,7 +34,8 @@ export interface TrainingJob {
   /** The model's, for messages. */
   readonly name: string;
   readonly dataset: Dataset;
-  readonly arch: string;
+  /** A name is that of one of this package. */
+  readonly arch: string | Architecture;
   readonly defense: TrainingDefense;
   /** As `defense.params` parsed them. */
   readonly params: unknown;

@@ -1,8 +1,9 @@
 /** A file of weights as a network of a named architecture: read, fitted, with the normalisation that is stated for it or that it states itself. */
 import { RampartError } from '../../errors.ts';
 import type { Shape } from '../../tensor/tf.ts';
+import type { ArchitecturePlugin } from '../architecture.ts';
 import type { Graph } from '../graph/graph.ts';
-import { architecture, architectureNames } from '../index.ts';
+import { architecture, architectures, namesOf } from '../index.ts';
 import type { Entry } from '../safetensors.ts';
 import type { ByteSource } from './bytes.ts';
 import { type Fitted, fitEntries, likeness } from './fit.ts';
@@ -21,6 +22,8 @@ export interface ImportOptions {
   readonly classes: number;
   /** What its user states of it; goes before what the file states. */
   readonly normalization?: Normalization | undefined;
+  /** Where names are looked up; those of this package unless given. */
+  readonly families?: readonly ArchitecturePlugin[];
 }
 
 export interface Imported {
@@ -37,15 +40,14 @@ export interface Imported {
  * Reads and fits; allocates no network. Throws a RampartError that names what does not fit, and where neither the user nor the file states
  * a normalisation: logits would be wrong without a sign of it.
  */
-export function importWeights(source: ByteSource, { arch, inputShape, classes, normalization }: ImportOptions): Imported {
-  const found = architecture(arch);
+export function importWeights(source: ByteSource, options: ImportOptions): Imported {
+  const { arch, inputShape, classes, normalization, families } = options;
+  const found = architecture(arch, families);
   const { kind, entries, path } = readWeights(source);
   const channels = inputShape[2];
   const identity = { mean: Array.from({ length: channels }, () => 0), std: Array.from({ length: channels }, () => 1) };
   const blank = found.graph({ inputShape, classes, ...(normalization ?? identity) });
-  const fitted = orNearest(entries, { arch, inputShape, classes }, () =>
-    fitEntries(blank, entries, { ...found, arch: found.name, source: source.name }),
-  );
+  const fitted = orNearest(entries, options, () => fitEntries(blank, entries, { ...found, arch: found.name, source: source.name }));
   const stated = normalization ?? fitted.normalization ?? namedNormalization(blank, fitted.entries);
   if (!stated)
     throw new RampartError(`[model ${found.name}] ${source.name} states no normalisation`, {
@@ -57,14 +59,15 @@ export function importWeights(source: ByteSource, { arch, inputShape, classes, n
 }
 
 /** What `fitted` gives; where it throws, the message names the architecture whose names are most like those of the file. */
-function orNearest(entries: ReadonlyMap<string, Entry>, { arch, inputShape, classes }: ImportOptions, fitted: () => Fitted): Fitted {
+function orNearest(entries: ReadonlyMap<string, Entry>, options: ImportOptions, fitted: () => Fitted): Fitted {
+  const { arch, inputShape, classes, families = architectures } = options;
   try {
     return fitted();
   } catch (error) {
     if (!(error instanceof RampartError)) throw error;
     const setup = { inputShape, classes, mean: inputShape, std: inputShape };
-    const alike = [arch, ...architectureNames].flatMap((name) => {
-      const { graph, renamings } = architecture(name);
+    const alike = [arch, ...namesOf(families)].flatMap((name) => {
+      const { graph, renamings } = architecture(name, families);
       try {
         return [{ name, share: likeness(graph(setup), entries, renamings) }];
       } catch {

@@ -2,7 +2,7 @@ import { afterEach, beforeAll, expect, test } from 'vitest';
 import { chooseEngine } from '../../engines/choose.ts';
 import { type Graph, multiplyAdds, shapesOf } from '../../models/graph/graph.ts';
 import { parametersOf } from '../../models/graph/parameters.ts';
-import { architecture, architectureNames, createNetwork } from '../../models/index.ts';
+import { architecture, architectures, createNetwork, namesOf } from '../../models/index.ts';
 import { Network } from '../../models/network.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
@@ -169,7 +169,7 @@ test.each([
   expect(architecture(canonical).name).toBe(canonical);
 });
 
-test.each(architectureNames)('%s is its own name or leads to one', (name) => {
+test.each(namesOf(architectures))('%s is its own name or leads to one', (name) => {
   const canonical = architecture(name).name;
   expect(architecture(canonical).name).toBe(canonical);
 });
