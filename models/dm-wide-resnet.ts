@@ -3,16 +3,10 @@ import { z } from 'zod';
 import { defineArchitecture } from './architecture.ts';
 import { activate, convSame } from './graph/blocks.ts';
 import { GraphBuilder, type NodeId } from './graph/graph.ts';
+import { parseWide, wideParams, wideStages } from './graph/wide.ts';
 
 const params = z.strictObject({
-  depth: z
-    .number()
-    .int()
-    .min(10)
-    .max(1000)
-    .refine((d) => (d - 4) % 6 === 0, 'expected 6k + 4 layers')
-    .default(28),
-  widen: z.number().int().min(1).max(64).default(10),
+  ...wideParams,
   activation: z.enum(['silu', 'relu']).default('silu'),
 });
 type Params = z.infer<typeof params>;
@@ -31,21 +25,15 @@ export default defineArchitecture<Params>({
   version: 1,
   params,
   members: { 'dm-wrn-28-10': 32, 'dm-wrn-70-16': 32, 'dm-wrn-94-16': 32 },
-  parse(name) {
-    const found = /^dm-?(?:wrn|wide-?resnet)-?(\d{1,4})-(\d{1,3})$/i.exec(name);
-    return found ? { depth: Number(found[1]), widen: Number(found[2]) } : undefined;
-  },
+  parse: (name) => parseWide(/^dm-?(?:wrn|wide-?resnet)-?(\d{1,4})-(\d{1,3})$/i, name),
   nameOf: ({ depth, widen }) => `dm-wrn-${depth}-${widen}`,
-  graph({ depth, widen, activation }, { inputShape, classes, mean, std }) {
+  graph({ activation, ...size }, { inputShape, classes, mean, std }) {
     const g = new GraphBuilder();
-    let x = g.conv(g.normalize(0, mean, std), 'init_conv', inputShape[2], 16, 3);
-    let inC = 16;
-    for (const [stage, base] of [16, 32, 64].entries())
-      for (let i = 0; i < (depth - 4) / 6; i++) {
-        x = block(g, x, `layer.${stage}.block.${i}`, inC, base * widen, i === 0 && stage > 0 ? 2 : 1, activation);
-        inC = base * widen;
-      }
-    const features = g.globalAvgPool(activate(g, g.bn(x, 'batchnorm', inC), activation));
-    return g.finish(features, 'logits', inC, { inputShape, classes });
+    const stem = g.conv(g.normalize(0, mean, std), 'init_conv', inputShape[2], 16, 3);
+    const { x, channels } = wideStages(stem, size, (x, { stage, index, inC, outC, stride }) =>
+      block(g, x, `layer.${stage}.block.${index}`, inC, outC, stride, activation),
+    );
+    const features = g.globalAvgPool(activate(g, g.bn(x, 'batchnorm', channels), activation));
+    return g.finish(features, 'logits', channels, { inputShape, classes });
   },
 });

@@ -3,16 +3,10 @@ import { z } from 'zod';
 import { defineArchitecture } from './architecture.ts';
 import { preActBlock } from './graph/blocks.ts';
 import { GraphBuilder } from './graph/graph.ts';
+import { parseWide, wideParams, wideStages } from './graph/wide.ts';
 
 const params = z.strictObject({
-  depth: z
-    .number()
-    .int()
-    .min(10)
-    .max(1000)
-    .refine((d) => (d - 4) % 6 === 0, 'expected 6k + 4 layers')
-    .default(28),
-  widen: z.number().int().min(1).max(64).default(10),
+  ...wideParams,
   lastBias: z.boolean().default(true).describe('Whether the last layer has a bias'),
 });
 type Params = z.infer<typeof params>;
@@ -24,24 +18,17 @@ export default defineArchitecture<Params>({
   version: 1,
   params,
   members: { 'wrn-28-10': 32, 'wrn-34-10': 32, 'wrn-34-20': 32, 'wrn-70-16': 32 },
-  parse(name) {
-    const found = /^(?:wrn|wide-?resnet)-?(\d{1,4})-(\d{1,3})$/i.exec(name);
-    return found ? { depth: Number(found[1]), widen: Number(found[2]) } : undefined;
-  },
+  parse: (name) => parseWide(/^(?:wrn|wide-?resnet)-?(\d{1,4})-(\d{1,3})$/i, name),
   nameOf: ({ depth, widen }) => `wrn-${depth}-${widen}`,
   unread: ['sub_block1.'], // TRADES builds this block and never uses it
-  graph({ depth, widen, lastBias }, { inputShape, classes, mean, std }) {
+  graph({ lastBias, ...size }, { inputShape, classes, mean, std }) {
     const g = new GraphBuilder();
-    let x = g.conv(g.normalize(0, mean, std), 'conv1', inputShape[2], 16, 3);
-    let inC = 16;
-    for (const [stage, base] of [16, 32, 64].entries())
-      for (let block = 0; block < (depth - 4) / 6; block++) {
-        const stride = block === 0 && stage > 0 ? 2 : 1;
-        const shortcut = { name: 'convShortcut', from: 'activated' } as const;
-        x = preActBlock(g, x, `block${stage + 1}.layer.${block}`, inC, base * widen, stride, shortcut);
-        inC = base * widen;
-      }
-    const features = g.globalAvgPool(g.relu(g.bn(x, 'bn1', inC)));
-    return g.finish(features, 'fc', inC, { inputShape, classes, init: 'normal', bias: lastBias });
+    const stem = g.conv(g.normalize(0, mean, std), 'conv1', inputShape[2], 16, 3);
+    const shortcut = { name: 'convShortcut', from: 'activated' } as const;
+    const { x, channels } = wideStages(stem, size, (x, { stage, index, inC, outC, stride }) =>
+      preActBlock(g, x, `block${stage + 1}.layer.${index}`, inC, outC, stride, shortcut),
+    );
+    const features = g.globalAvgPool(g.relu(g.bn(x, 'bn1', channels)));
+    return g.finish(features, 'fc', channels, { inputShape, classes, init: 'normal', bias: lastBias });
   },
 });
