@@ -182,6 +182,8 @@ export const cellRecordSchema = z.strictObject({
   /** Spent beside that on attempts begun ahead, to fill passes, and thrown away: it depends on the batch size. */
   overhead: passesSchema.optional(),
   wallMs: z.number(),
+  /** Images per pass, as many as fitted. */
+  batchSize: z.int().min(1).optional(),
   imagesPerSecond: z.number(),
   /** The most that the process held during the job, with what it still kept of cells before: less than 256 MB, or than a fresh worker has. */
   peakMemoryMb: z.number(),

@@ -30,11 +30,16 @@ const knownDataSchema = z.strictObject({ asked: z.string(), facts: dataFactsSche
 /** Facts, and of what they depend: where that is the same, the data set need not be loaded to know them. */
 export type KnownData = z.infer<typeof knownDataSchema>;
 
+const knownBatchSizeSchema = z.strictObject({ of: z.string(), size: z.int().min(1) });
+/** Images per pass that a network was brought down to because more did not fit in memory; `of` is a hash of what that depends on. */
+export type KnownBatchSize = z.infer<typeof knownBatchSizeSchema>;
+
 export const indexSchema = z.strictObject({
   suite: z.strictObject({ name: z.string(), title: z.string(), description: z.string(), file: z.string() }),
   /** The engine that the run was planned for, and of what that answer depends: where it still holds, no engine has to be started to ask. */
   engine: z.strictObject({ asked: z.string(), probe: probeSchema }).optional(),
   data: z.array(knownDataSchema).readonly().optional(),
+  batchSizes: z.array(knownBatchSizeSchema).readonly().optional(),
   records: z.array(
     z.strictObject({
       kind: z.enum(['model', 'cell']),

@@ -20,6 +20,7 @@ export interface Outcome {
   readonly members?: CellRecord['members'];
   readonly survivors?: CellRecord['survivors'];
   readonly flags?: readonly Flag[];
+  readonly batchSize: number;
 }
 
 const rounded = (digits: number) => (value: number) => Math.round(value * 10 ** digits) / 10 ** digits;
@@ -80,6 +81,7 @@ export function cellRecord(
     passes: outcome.passes,
     ...(outcome.overhead && { overhead: outcome.overhead }),
     wallMs: rounded(1)(wallMs),
+    batchSize: outcome.batchSize,
     imagesPerSecond: rounded(2)(data.n / (wallMs / 1000)),
     peakMemoryMb: peakMemoryMb(),
     ...(members && { members }),

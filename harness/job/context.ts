@@ -15,6 +15,8 @@ export interface JobProgress {
 
 export interface JobContext {
   readonly settings: RunSettings;
+  /** Images per pass of an attack. No result depends on it. */
+  readonly batchSize: number;
   readonly registry: Registry;
   readonly store: Store;
   /** The engine as it started in this process. */

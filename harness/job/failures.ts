@@ -13,10 +13,13 @@ export type Failure = NonNullable<CellRecord['error']>;
 
 const MEMORY = /out of memory|allocation failed|invalid array (buffer )?length|bad_alloc|DefaultCPUAllocator|cannot enlarge memory/i;
 
+/** A job that may fit in memory in smaller passes. */
+export class OutOfMemory extends RampartError {}
+
 /** A failure in words: the error, and for one that is no user's mistake the line it came from. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof BudgetError) return { kind: 'budget', message: error.message };
-  if (error instanceof RampartError) return { kind: 'error', message: error.message };
+  if (error instanceof RampartError) return { kind: MEMORY.test(error.message) ? 'memory' : 'error', message: error.message };
   if (!(error instanceof Error)) return { kind: 'error', message: String(error) };
   const frame = error.stack?.split('\n').find((line) => line.trim().startsWith('at '));
   const place = frame?.match(/([^/\\()]+:\d+):\d+\)?$/)?.[1];

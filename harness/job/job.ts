@@ -118,7 +118,6 @@ export type PluginFiles = readonly {
 /** What all jobs of a run share and no result depends on. */
 export interface RunSettings {
   readonly plugins: readonly PluginFiles[];
-  readonly batchSize: number;
   readonly keepExamples: number;
 }
 

@@ -5,7 +5,7 @@ import type { RampartRecord } from '../../records/record.ts';
 import { StoreError } from '../../records/store.ts';
 import { CLEAN } from '../suite/suite.ts';
 import type { JobContext } from './context.ts';
-import { failedRecord, failureOf } from './failures.ts';
+import { failedRecord, failureOf, OutOfMemory } from './failures.ts';
 import { engineIdentity, type Job } from './job.ts';
 import { provenance } from './provenance.ts';
 import { runCell } from './run-cell.ts';
@@ -13,7 +13,8 @@ import { runModel } from './run-model.ts';
 
 /**
  * Resolves with the record that is in the store: of a job that is done, or of one that failed, with the reason and where that was.
- * Rejects with a StoreError where the store fails, and with the reason of the context's signal.
+ * Rejects with a StoreError where the store fails, with the reason of the context's signal, and with OutOfMemory where smaller passes
+ * may do: the job goes on from its checkpoint.
  */
 export async function perform(job: Job, context: JobContext): Promise<RampartRecord> {
   const { registry, store, engine, signal } = context;
@@ -23,7 +24,9 @@ export async function perform(job: Job, context: JobContext): Promise<RampartRec
     return await (job.kind === 'model' ? runModel(job, context) : runCell(job, context));
   } catch (error) {
     if (error instanceof StoreError || signal.aborted) throw error;
-    const record = failedRecord(job, registry, failureOf(error), provenance(engine));
+    const failure = failureOf(error);
+    if (failure.kind === 'memory' && job.kind === 'cell' && context.batchSize > 1) throw new OutOfMemory(failure.message);
+    const record = failedRecord(job, registry, failure, provenance(engine));
     await store.writeRecord(record);
     return record;
   }

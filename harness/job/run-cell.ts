@@ -42,15 +42,15 @@ interface Material {
 }
 
 async function fill(job: CellJob, context: JobContext, { dataset, rng, load }: Material): Promise<CellRecord> {
-  const { settings, registry, store, engine, signal, report } = context;
+  const { settings, batchSize, registry, store, engine, signal, report } = context;
   const started = provenance(engine);
   const data = examplesOf(dataset, job.data, job.images);
   const classifier = await load(job.model.key);
   const subject = { classifier, name: job.model.name, rng };
   const begin = performance.now();
   if (job.clean === undefined) {
-    const clean = await predictClean(subject, data, settings.batchSize);
-    const record = cellRecord(job, registry, data, clean, begin, started);
+    const clean = await predictClean(subject, data, batchSize);
+    const record = cellRecord(job, registry, data, { ...clean, batchSize }, begin, started);
     await holdToExpectation(job, record, store);
     await store.writeRecord(record);
     return record;
@@ -72,7 +72,7 @@ async function fill(job: CellJob, context: JobContext, { dataset, rng, load }: M
     clean: places.map((i) => clean.outcomes.robust[i]).join(''),
     cleanPredictions: places.map((i) => clean.outcomes.predictions[i] as number),
     smaller: smaller && { eps: smaller.threat.eps, ...smaller.outcomes },
-    batchSize: settings.batchSize,
+    batchSize,
     sources,
     signal,
     keepExamples: settings.keepExamples,
@@ -85,7 +85,7 @@ async function fill(job: CellJob, context: JobContext, { dataset, rng, load }: M
   const { examples } = evaluation;
   const kept = examples && examples.ids.length > 0 ? await exampleEntries(examples, data, subject) : undefined;
   const hash = kept && (await store.writeExamples(job.key, kept));
-  const record = { ...cellRecord(job, registry, data, evaluation, begin, started), ...(hash && { examples: hash }) };
+  const record = { ...cellRecord(job, registry, data, { ...evaluation, batchSize }, begin, started), ...(hash && { examples: hash }) };
   await store.writeRecord(record);
   return record;
 }

@@ -29,10 +29,16 @@ export interface JobListener {
   note?(text: string): void;
 }
 
+/** A job, and how many images one pass of it holds. */
+export interface Task {
+  readonly job: Job;
+  readonly batchSize: number;
+}
+
 /** Where jobs run. A job is plain data and its result is in the store, so this may be another machine. */
 export interface Executor {
   /** Resolves when the job's record is in the store, done or failed; rejects with a JobError, or with the reason of `signal`. */
-  run(job: Job, engine: EngineRef, signal: AbortSignal, listener: JobListener): Promise<void>;
+  run(task: Task, engine: EngineRef, signal: AbortSignal, listener: JobListener): Promise<void>;
   /** Lets go of what it keeps between jobs. No job runs any more. */
   close(): Promise<void>;
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Passes, Threat } from '../../attacks/attack.ts';
-import { multiplyAdds } from '../../models/graph/graph.ts';
+import { activations, multiplyAdds } from '../../models/graph/graph.ts';
 import { sha256 } from '../../records/hash.ts';
 import { membersOf } from '../evaluate/ensemble.ts';
 import { type CellJob, type DataRef, type EngineIdentity, type Images, type ModelJob, type ModelRef, withKey } from '../job/job.ts';
@@ -24,6 +24,8 @@ export interface PlannedModel {
   readonly id: string;
   readonly needs: readonly string[];
   readonly work: Work;
+  /** Numbers that its network holds for one image. */
+  readonly activations: number;
   readonly job: ModelJob;
 }
 
@@ -112,10 +114,11 @@ function modelsOf(setting: Setting, data: DataRef): Made[] {
   return [...models, ...wrapped, ...pretrainedModels(setting, data)];
 }
 
-function multiplyAddsOf({ registry }: Setting, data: DataRef, arch: string): number {
+function sizesOf({ registry }: Setting, data: DataRef, arch: string): { multiplyAdds: number; activations: number } {
   const { shape, classes } = registry.dataset(data.plugin.name);
   const ones = Array.from({ length: shape[2] }, () => 1);
-  return multiplyAdds(registry.architecture(arch).graph({ inputShape: shape, classes, mean: ones, std: ones }));
+  const graph = registry.architecture(arch).graph({ inputShape: shape, classes, mean: ones, std: ones });
+  return { multiplyAdds: multiplyAdds(graph), activations: activations(graph) };
 }
 
 function trainedModel(setting: Setting, data: DataRef, arch: string, defense: SuiteDefense, seed: number, name: string): Made {
@@ -130,7 +133,8 @@ function trainedModel(setting: Setting, data: DataRef, arch: string, defense: Su
     forward: images * cost.forward + validations * VALIDATION.forward,
     backward: images * cost.backward + validations * VALIDATION.backward,
   };
-  return { kind: 'model', id: job.key, label, needs: [], job, work: { passes, multiplyAdds: multiplyAddsOf(setting, data, arch) } };
+  const { multiplyAdds, activations } = sizesOf(setting, data, arch);
+  return { kind: 'model', id: job.key, label, needs: [], job, work: { passes, multiplyAdds }, activations };
 }
 
 function wrappedModel(setting: Setting, wrapper: SuiteDefense, base: Made): Made {
@@ -138,7 +142,7 @@ function wrappedModel(setting: Setting, wrapper: SuiteDefense, base: Made): Made
   const origin = { by: 'wrapper', defense: wrapper.ref, base: base.job.key } as const;
   const job = withKey({ kind: 'model', name: wrappedName(wrapper.label, name), data, arch, origin, seed, engine: setting.engine });
   const work = { passes: { forward: 0, backward: 0 }, multiplyAdds: base.work.multiplyAdds };
-  return { kind: 'model', id: job.key, label: wrapper.label, needs: [base.id], job, work };
+  return { kind: 'model', id: job.key, label: wrapper.label, needs: [base.id], job, work, activations: base.activations };
 }
 
 function pretrainedModels(setting: Setting, data: DataRef): Made[] {
@@ -151,8 +155,9 @@ function pretrainedModels(setting: Setting, data: DataRef): Made[] {
       const about = { file: basename(weights), title, paper, extraData };
       const origin = { by: 'pretrained', weightsHash: sha256(readFileSync(weights)), ...about, normalization, expect } as const;
       const job = withKey({ kind: 'model', name, data, arch: setting.registry.archRef(arch), origin, seed: suite.seeds[0] ?? 0, engine });
-      const work = { passes: { forward: 0, backward: 0 }, multiplyAdds: multiplyAddsOf(setting, data, arch) };
-      return { kind: 'model' as const, id: job.key, label: name, needs: [], job, work };
+      const { multiplyAdds, activations } = sizesOf(setting, data, arch);
+      const work = { passes: { forward: 0, backward: 0 }, multiplyAdds };
+      return { kind: 'model' as const, id: job.key, label: name, needs: [], job, work, activations };
     });
 }
 

@@ -12,6 +12,7 @@ import { provenance } from '../job/provenance.ts';
 import type { Registry } from '../suite/registry.ts';
 import { countOf } from '../suite/selection.ts';
 import type { Suite } from '../suite/suite.ts';
+import { BatchSizes } from './batch-sizes.ts';
 import type { EngineProbe, Machines } from './executor.ts';
 import { localMachines } from './local/process-executor.ts';
 import { nameOf, type Plan, type Planned, planRun } from './plan.ts';
@@ -68,6 +69,8 @@ interface Prepared {
   readonly data: readonly PlannedData[];
   /** What need not run, by id. */
   readonly known: ReadonlyMap<string, RampartRecord>;
+  /** What the run before found to fit. */
+  readonly batchSizesBefore: RunIndex['batchSizes'];
 }
 
 /** Asks for the engine, loads the data unless an earlier run knows them, and compares the plan with what the store has. Where that is everything, an engine that an earlier run was told does. */
@@ -95,7 +98,7 @@ async function prepare(
   await forgetFailures(records, store);
   const planFor = async (probe: EngineProbe): Promise<Prepared> => {
     const plan = planRun(suite, registry, data, engineIdentity(probe.info));
-    return { probe, plan, data, known: await reusable(plan, records, store, lacks) };
+    return { probe, plan, data, batchSizesBefore: index?.batchSizes, known: await reusable(plan, records, store, lacks) };
   };
   const prepared = await planFor(first);
   const { plan, known } = prepared;
@@ -113,20 +116,22 @@ export async function runSuite(suite: Suite, registry: Registry, options: RunOpt
   const machines = options.machines ?? localMachines(place, { silenceMs: suite.timeoutMinutes * 60_000, onOutput });
   await store.prepare();
   const question = await questionOf(suite, options);
-  const { probe, plan, data, known } = await prepare(suite, registry, store, machines, question, options);
+  const { probe, plan, data, known, batchSizesBefore } = await prepare(suite, registry, store, machines, question, options);
   const slots = slotsOn(probe, suite, options);
   listener?.engine?.(probe, slots.length);
   listener?.planned?.(plan);
   const { engine, keepExamples } = suite;
-  const settings: RunSettings = { plugins: await putInputs(suite, registry, store), batchSize: engine.batchSize, keepExamples };
+  const settings: RunSettings = { plugins: await putInputs(suite, registry, store), keepExamples };
+  const batchSizes = new BatchSizes({ given: engine.batchSize, slots, known: batchSizesBefore });
   const executor = machines.executor(settings);
   const provenanceOf = (slot?: EngineRef) => provenance({ ...probe.info, ...slot });
-  const running = schedule({ plan, store, known, registry, executor, slots, provenance: provenanceOf, signal, listener });
+  const running = schedule({ plan, store, known, registry, executor, slots, batchSizes, provenance: provenanceOf, signal, listener });
   const finished = await running.finally(() => executor.close());
   const index = {
     ...indexOf(suite, finished),
     engine: { asked: question, probe },
     data: data.flatMap((d) => d.known ?? []),
+    batchSizes: batchSizes.known(),
   };
   await store.writeIndex(index);
   const made = finished.map((f) => f.record);

@@ -4,10 +4,11 @@ import pLimit from 'p-limit';
 import type { Provenance, RampartRecord } from '../../records/record.ts';
 import { type Store, StoreError } from '../../records/store.ts';
 import type { JobProgress } from '../job/context.ts';
-import { type Failure, failedRecord } from '../job/failures.ts';
+import { type Failure, failedRecord, failureOf, OutOfMemory } from '../job/failures.ts';
 import type { EngineRef, Job } from '../job/job.ts';
 import type { Registry } from '../suite/registry.ts';
-import { type Executor, JobError } from './executor.ts';
+import type { BatchSizes } from './batch-sizes.ts';
+import { type Executor, JobError, type Task } from './executor.ts';
 import { nameOf, type Plan, type Planned, priorities } from './plan.ts';
 import { jobOf, whole } from './reuse.ts';
 
@@ -34,6 +35,7 @@ export interface ScheduleOptions {
   readonly executor: Executor;
   /** One engine per slot; slots differ in their device only. */
   readonly slots: readonly EngineRef[];
+  readonly batchSizes: BatchSizes;
   /** For the records of failures that no worker could write. */
   readonly provenance: (slot?: EngineRef) => Provenance;
   readonly signal: AbortSignal;
@@ -155,15 +157,30 @@ class Schedule {
     }
   }
 
+  /** With passes as large as fit in memory. */
   async #execute(planned: Planned, job: Job, slot: EngineRef): Promise<Attempt> {
-    const { executor, store, listener, provenance } = this.#options;
+    const { listener, batchSizes } = this.#options;
     listener?.started?.(planned, slot.device);
+    for (;;) {
+      const batchSize = batchSizes.of(planned);
+      const attempt = await this.#tryOnce(planned, { job, batchSize }, slot);
+      const ranOut = attempt.is === 'failure' && attempt.error.kind === 'memory';
+      if (!ranOut || !batchSizes.tooMany(planned, batchSize)) return attempt;
+      const next = `${nameOf(planned)} goes on with ${batchSizes.of(planned)}`;
+      listener?.note?.(`${batchSize} images a pass were too many for the memory: ${next}`);
+    }
+  }
+
+  async #tryOnce(planned: Planned, task: Task, slot: EngineRef): Promise<Attempt> {
+    const { executor, store, listener, provenance } = this.#options;
+    const { job } = task;
     try {
-      await executor.run(job, slot, this.#abort.signal, {
+      await executor.run(task, slot, this.#abort.signal, {
         progress: (progress) => listener?.progress?.(planned, progress),
         note: (text) => listener?.note?.(text),
       });
     } catch (cause) {
+      if (cause instanceof OutOfMemory) return { is: 'failure', error: failureOf(cause), provenance: provenance(slot) };
       if (!(cause instanceof JobError)) throw cause;
       if (cause.fatal) throw new StoreError(cause.message, { cause });
       const { kind, message } = cause;

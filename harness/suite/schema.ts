@@ -80,7 +80,13 @@ const engineSchema = z.strictObject({
   name: line(80).optional().describe('auto, wasm, torch, torch:cuda:0, ...; --engine overrides it'),
   threads: z.number().int().min(1).max(MOST_PROCESSORS).optional(),
   workers: z.number().int().min(1).max(MOST_PROCESSORS).optional(),
-  batchSize: z.number().int().min(1).max(MOST_BATCH).default(128).describe('Images per pass of an attack; results do not depend on it'),
+  batchSize: z
+    .number()
+    .int()
+    .min(1)
+    .max(MOST_BATCH)
+    .optional()
+    .describe('Images per pass of an attack at most; found unless given: halved until they fit. Results do not depend on it'),
 });
 
 /** An entry with its parameters still unchecked; a bare string is an entry with its name only. */

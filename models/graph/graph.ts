@@ -136,6 +136,11 @@ export function flatNodes(graph: Graph): boolean[] {
   return flat;
 }
 
+/** Numbers that all nodes together hold for one image: what a pass keeps for the one back. */
+export function activations(graph: Graph): number {
+  return shapesOf(graph).reduce((sum, [h, w, c]) => sum + h * w * c, 0);
+}
+
 /** Multiply-adds of convolutions and linear layers for one image, forward. */
 export function multiplyAdds(graph: Graph): number {
   const shapes = shapesOf(graph);

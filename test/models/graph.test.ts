@@ -1,6 +1,6 @@
 /** Shapes, parameters and multiply-adds of graphs, by hand. */
 import { expect, test } from 'vitest';
-import { flatNodes, type Graph, GraphBuilder, inputsOf, multiplyAdds, shapesOf } from '../../models/graph/graph.ts';
+import { activations, flatNodes, type Graph, GraphBuilder, inputsOf, multiplyAdds, shapesOf } from '../../models/graph/graph.ts';
 import type { LayerNode } from '../../models/graph/layers.ts';
 import { layerInitial, layerMultiplyAdds, layerParameters, layerShape } from '../../models/graph/layers.ts';
 import { parametersOf } from '../../models/graph/parameters.ts';
@@ -138,4 +138,10 @@ test('they start as PyTorch and torchvision start them', () => {
   // the spread of 2000 draws of deviation 0.02, to four standard errors
   const deviation = Math.sqrt(positions.reduce((sum, v) => sum + v * v, 0) / positions.length);
   expect(Math.abs(deviation / 0.02 - 1)).toBeLessThan(4 / Math.sqrt(2 * 2000));
+});
+
+test('activations are the numbers of every node: the image, what convolution and pool make of it, the logits', () => {
+  const b = new GraphBuilder();
+  const pooled = b.globalAvgPool(b.conv(0, 'conv', 3, 4, 3, 2));
+  expect(activations(b.finish(pooled, 'fc', 4, { inputShape: [8, 6, 3], classes: 10 }))).toBe(8 * 6 * 3 + 4 * 3 * 4 + 4 + 10);
 });

@@ -2,8 +2,8 @@
 import type { Provenance } from '../../../records/record.ts';
 import type { JobProgress } from '../../job/context.ts';
 import type { Failure } from '../../job/failures.ts';
-import type { EngineRef, Job, RunSettings } from '../../job/job.ts';
-import type { EngineProbe } from '../executor.ts';
+import type { EngineRef, RunSettings } from '../../job/job.ts';
+import type { EngineProbe, Task } from '../executor.ts';
 
 /** Where a worker of this machine finds what jobs name by their hash or key. */
 export interface Place {
@@ -18,7 +18,7 @@ export interface Place {
 export type Assignment =
   | {
       readonly do: 'job';
-      readonly job: Job;
+      readonly task: Task;
       readonly settings: RunSettings;
       readonly place: Place;
       readonly engine: EngineRef;

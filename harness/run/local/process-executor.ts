@@ -1,7 +1,7 @@
 /** Runs jobs in processes beside this one, so that a crash, an out-of-memory kill or a hung job costs one job. */
 import { RampartError } from '../../../errors.ts';
-import type { EngineRef, Job, RunSettings } from '../../job/job.ts';
-import { type EngineProbe, type Executor, JobError, type JobListener, type Machines } from '../executor.ts';
+import type { EngineRef, RunSettings } from '../../job/job.ts';
+import { type EngineProbe, type Executor, JobError, type JobListener, type Machines, type Task } from '../executor.ts';
 import type { Assignment, Place } from './messages.ts';
 import { type ProcessOptions, WorkerProcess } from './worker-process.ts';
 
@@ -33,9 +33,10 @@ class ProcessExecutor implements Executor {
     this.#options = options;
   }
 
-  async run(job: Job, engine: EngineRef, signal: AbortSignal, listener: JobListener): Promise<void> {
+  async run(task: Task, engine: EngineRef, signal: AbortSignal, listener: JobListener): Promise<void> {
+    const { job } = task;
     const alone = job.kind === 'model' && job.origin.by === 'training';
-    const assignment: Assignment = { do: 'job', job, settings: this.#settings, place: this.#place, engine, alone };
+    const assignment: Assignment = { do: 'job', task, settings: this.#settings, place: this.#place, engine, alone };
     const ask = async (worker: WorkerProcess) => {
       const answer = await worker.ask(assignment, signal, listener);
       if (answer.last.type === 'done' && answer.last.stays) this.#kept.push({ worker, engine });

@@ -35,13 +35,15 @@ function startProcess(): ChildProcess {
   return fork(file, [], { execArgv: loader, stdio: ['ignore', 'pipe', 'pipe', 'ipc'], serialization: 'json' });
 }
 
-/** Kernel kills for memory in this control group so far. */
+/** Kernel kills for memory so far: in this control group where it counts them, else on the machine. */
 function memoryKills(): number {
-  try {
-    return Number(readFileSync('/sys/fs/cgroup/memory.events', 'utf8').match(/^oom_kill (\d+)$/m)?.[1] ?? 0);
-  } catch {
-    return 0; // not Linux, or no such control group: a kill is then told as a kill
-  }
+  for (const file of ['/sys/fs/cgroup/memory.events', '/proc/vmstat'])
+    try {
+      return Number(readFileSync(file, 'utf8').match(/^oom_kill (\d+)$/m)?.[1] ?? 0);
+    } catch {
+      // no such control group, or not Linux: a kill is then told as a kill
+    }
+  return 0;
 }
 
 export class WorkerProcess {
@@ -138,10 +140,7 @@ function died({ code, killedBy }: End, output: string, byKernel: boolean): Messa
       ? ''
       : `; it said: ${(heap ? lines.find((l) => /heap out of memory/i.test(l)) : lines.at(-1))?.trim().slice(0, 300)}`;
   if (heap || (byKernel && killedBy === 'SIGKILL'))
-    return failed(
-      'memory',
-      `the worker ran out of memory (${killedBy ?? `exit code ${code}`})${said}; use fewer --workers or a smaller engine.batchSize`,
-    );
+    return failed('memory', `the worker ran out of memory (${killedBy ?? `exit code ${code}`})${said}; use fewer --workers`);
   if (killedBy) return failed('killed', `the worker was killed by ${killedBy}${said}`);
   return failed('killed', `the worker ended with exit code ${code} and no result${said}`);
 }

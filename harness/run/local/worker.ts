@@ -39,7 +39,7 @@ function report(progress?: JobProgress): void {
 
 /** What a worker keeps from one job to the next. */
 interface Tools {
-  readonly context: JobContext;
+  readonly context: Omit<JobContext, 'batchSize'>;
   /** Bytes of this process before its first job. */
   readonly memory: number;
 }
@@ -62,10 +62,11 @@ async function work(assignment: Assignment): Promise<Message> {
   }
   tools ??= prepare(assignment);
   const { context, memory } = await tools;
+  const { task } = assignment;
   await tell({ type: 'started', provenance: provenance(context.engine) });
   const before = tensorsHeld();
   const forgotten = forgetPeakMemory();
-  const { status } = await perform(assignment.job, context);
+  const { status } = await perform(task.job, { ...context, batchSize: task.batchSize });
   const clean = status === 'done' && forgotten && isSmall(memory) && tensorsHeld() === before;
   return { type: 'done', stays: clean && !assignment.alone && !context.registry.handedOutForeign };
 }

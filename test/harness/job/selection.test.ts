@@ -5,7 +5,7 @@ import { realPlan, wasmEngine } from '../run/real-plans.ts';
 
 /** The record of PGD from a random start, on those images. */
 async function pgdOn(test: string, n = ''): Promise<CellRecord> {
-  const { settings, place, store, job } = await realPlan({
+  const { settings, place, store, job, task } = await realPlan({
     datasets: `datasets: [{ name: shapes, train: 40, test: ${test} }]`,
     attacks: `attacks: [{ name: pgd, steps: 2${n && `, n: ${n}`} }]`,
     threats: 'threats: [{ norm: Linf, eps: 16/255 }]',
@@ -14,7 +14,7 @@ async function pgdOn(test: string, n = ''): Promise<CellRecord> {
   const executor = processExecutor(settings, place, { silenceMs: 100_000 });
   onTestFinished(() => executor.close());
   for (const name of ['borrowed', 'clean on borrowed', 'pgd on borrowed'])
-    await executor.run(await job(name), wasmEngine, new AbortController().signal, {});
+    await executor.run(await task(name), wasmEngine, new AbortController().signal, {});
   const record = await store.record('cell', (await job('pgd on borrowed')).key);
   if (!record) throw new Error('no record');
   return record;

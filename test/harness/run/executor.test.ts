@@ -16,7 +16,7 @@ async function cleanJob() {
   if (!job) throw new Error('the plan is empty');
   const place = { out: freshFolder(), dataDir: '', plugins: [] };
   const run = (silenceMs: number, signal = never) =>
-    processExecutor({ plugins: [], batchSize: 8, keepExamples: 0 }, place, { silenceMs }).run(job, cpuEngine, signal, {});
+    processExecutor({ plugins: [], keepExamples: 0 }, place, { silenceMs }).run({ job, batchSize: 8 }, cpuEngine, signal, {});
   return { job, run, store: new FolderStore(place.out) };
 }
 

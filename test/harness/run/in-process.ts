@@ -30,10 +30,10 @@ export async function inProcess(store: Store, changes: Record<string, string> = 
       return { info, devices: ['cpu'], why: 'wasm' };
     },
     executor: (settings) => ({
-      async run(job, _engine, signal) {
+      async run({ job, batchSize }, _engine, signal) {
         performed.push(job.kind === 'model' ? job.name : job.attack.label);
         const data = folderData(registry, '', signal);
-        await perform(job, { settings, registry, store, engine: info, data, signal, report: () => undefined });
+        await perform(job, { settings, batchSize, registry, store, engine: info, data, signal, report: () => undefined });
       },
       close: async () => undefined,
     }),

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { type EngineRef, engineIdentity, type Job, type RunSettings } from '../../../harness/job/job.ts';
 import { putPlugins } from '../../../harness/job/plugins.ts';
 import { prepareData } from '../../../harness/job/prepare-data.ts';
+import type { Task } from '../../../harness/run/executor.ts';
 import type { Place } from '../../../harness/run/local/messages.ts';
 import { probeEngine } from '../../../harness/run/local/process-executor.ts';
 import { nameOf, type Plan, type Planned, planRun } from '../../../harness/run/plan.ts';
@@ -31,6 +32,8 @@ export interface RealPlan {
   readonly names: { readonly models: readonly string[]; readonly clean: readonly string[]; readonly attacks: readonly string[] };
   /** The job of that name, `borrowed` or `fgsm on borrowed`; what it needs must be done. */
   job(name: string): Promise<Job>;
+  /** The same with batches of 2. */
+  task(name: string): Promise<Task>;
 }
 
 /** A suite with a network that comes trained, `borrowed`, and one to be trained, `standard`; with a folder of its own. */
@@ -42,7 +45,7 @@ export async function realPlan(changes: Record<string, string> = {}, engine = wa
   const place = { out: freshFolder(), dataDir: '', plugins: suite.plugins };
   const store = new FolderStore(place.out);
   for (const { weights } of suite.models) await store.putArtifact(readFileSync(weights));
-  const settings = { plugins: await putPlugins(registry, store), batchSize: 2, keepExamples: 2 };
+  const settings = { plugins: await putPlugins(registry, store), keepExamples: 2 };
   const all: Planned[] = [...plan.models, ...plan.cells];
   const job = async (name: string): Promise<Job> => {
     const planned = all.find((p) => nameOf(p) === name);
@@ -63,6 +66,7 @@ export async function realPlan(changes: Record<string, string> = {}, engine = wa
     place,
     names: { models: plan.models.map(nameOf), clean: clean.map(nameOf), attacks: attacks.map(nameOf) },
     job,
+    task: async (name) => ({ job: await job(name), batchSize: 2 }),
   };
 }
 

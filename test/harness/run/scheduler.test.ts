@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Job } from '../../../harness/job/job.ts';
+import { BatchSizes } from '../../../harness/run/batch-sizes.ts';
 import { type Executor, JobError } from '../../../harness/run/executor.ts';
 import { nameOf as plannedName } from '../../../harness/run/plan.ts';
 import { reusable } from '../../../harness/run/reuse.ts';
@@ -21,7 +22,11 @@ async function withWeights(store: Store, record: RampartRecord): Promise<Rampart
 }
 
 /** Does jobs in this process: leaves a record, or does what `act` says for a job of that name. */
-async function setting(slots = 1, act: Record<string, (store: Store, job: Job) => unknown> = {}, changes: Record<string, string> = {}) {
+async function setting(
+  slots = 1,
+  act: Record<string, (store: Store, job: Job, batchSize: number) => unknown> = {},
+  changes: Record<string, string> = {},
+) {
   const { plan, registry } = await planFor(changes);
   const store = new FolderStore(freshFolder());
   const started: string[] = [];
@@ -29,13 +34,13 @@ async function setting(slots = 1, act: Record<string, (store: Store, job: Job) =
   let running = 0;
   let most = 0;
   const executor: Executor = {
-    async run(job, _engine, signal) {
+    async run({ job, batchSize }, _engine, signal) {
       started.push(named(job));
       most = Math.max(most, ++running);
       await new Promise((done) => setTimeout(done, 2));
       try {
         signal.throwIfAborted();
-        await act[named(job)]?.(store, job);
+        await act[named(job)]?.(store, job, batchSize);
         await store.writeRecord(await withWeights(store, doneRecord(job, registry)));
       } finally {
         running--;
@@ -52,6 +57,7 @@ async function setting(slots = 1, act: Record<string, (store: Store, job: Job) =
       registry,
       executor,
       slots: Array.from({ length: slots }, () => cpuEngine),
+      batchSizes: new BatchSizes({ given: 8, slots: [cpuEngine] }),
       provenance: () => somewhere,
       signal: abort.signal,
       listener: { note: (text) => notes.push(text) },
@@ -164,6 +170,7 @@ test('a worker that leaves no record is a failure', async () => {
     registry,
     executor: idle,
     slots: [cpuEngine],
+    batchSizes: new BatchSizes({ given: 8, slots: [cpuEngine] }),
     provenance: () => somewhere,
     signal: new AbortController().signal,
   });
@@ -177,7 +184,7 @@ test('two runs in one folder share the work: every job is done once, and each ha
   const store = new FolderStore(one.store.place);
   const notes: string[] = [];
   const slowly: Executor = {
-    async run(job) {
+    async run({ job }) {
       started.push(named(job));
       await new Promise((done) => setTimeout(done, 30));
       await store.writeRecord(await withWeights(store, doneRecord(job, registry)));
@@ -193,6 +200,7 @@ test('two runs in one folder share the work: every job is done once, and each ha
     registry,
     executor: slowly,
     slots: [cpuEngine],
+    batchSizes: new BatchSizes({ given: 8, slots: [cpuEngine] }),
     provenance: () => somewhere,
     signal,
     listener,
@@ -211,4 +219,34 @@ test('a model whose weights are gone is made again, and the cells of the same we
   const again = await run();
   expect(started).toEqual(['standard']);
   expect(again.every((f) => f.state !== 'failed')).toBe(true);
+});
+
+/** Fits `most` images into memory. */
+const fits =
+  (most: number, tried: number[] = []) =>
+  (_store: Store, _job: Job, batchSize: number) => {
+    tried.push(batchSize);
+    if (batchSize > most) throw new JobError({ kind: 'memory', message: 'the worker ran out of memory' }, { provenance: elsewhere });
+  };
+
+test('a cell that runs out of memory goes on with half the images a pass, and the next cell of that network begins there', async () => {
+  const fgsm: number[] = [];
+  const pgd: number[] = [];
+  const { run, notes } = await setting(1, { 'fgsm on trades': fits(3, fgsm), 'pgd on trades': fits(3, pgd) });
+  const finished = await run();
+  expect(finished.every((f) => f.state === 'done')).toBe(true);
+  expect([pgd, fgsm]).toEqual([[8, 4, 2], [2]]);
+  expect(notes).toEqual([
+    '8 images a pass were too many for the memory: pgd on trades goes on with 4',
+    '4 images a pass were too many for the memory: pgd on trades goes on with 2',
+  ]);
+});
+
+test('a cell that does not fit with one image, and a training that does not fit, fail for want of memory', async () => {
+  const model: number[] = [];
+  const cell: number[] = [];
+  const { run } = await setting(1, { trades: fits(0, model), 'pgd on standard': fits(0, cell) });
+  const failed = (await run()).filter((f) => f.state === 'failed');
+  expect([model, cell]).toEqual([[8], [8, 4, 2, 1]]);
+  expect(failed.map((f) => f.record.error?.kind)).toEqual(['memory', 'memory', 'dependency', 'dependency', 'dependency']);
 });

@@ -15,13 +15,13 @@ const noLinux = process.platform !== 'linux';
 
 /** An executor that is closed after the test, and a way to run jobs of a plan on it by name. */
 function executing(
-  { settings, place, job }: RealPlan,
+  { settings, place, task }: RealPlan,
   { engine = wasmEngine, silenceMs = 100_000 }: { engine?: EngineRef; silenceMs?: number } = {},
 ) {
   const executor: Executor = processExecutor(settings, place, { silenceMs });
   onTestFinished(() => executor.close());
   const run = async (name: string, onProgress: () => void = () => undefined, signal = never) =>
-    executor.run(await job(name), engine, signal, { progress: onProgress });
+    executor.run(await task(name), engine, signal, { progress: onProgress });
   return { executor, run };
 }
 
@@ -63,7 +63,8 @@ test.skipIf(noLinux)('a process that died while it waited costs no job', TIMEOUT
 test.skipIf(noLinux)('a process that its job has left large ends', TIMEOUT, async () => {
   const plan = await realPlan({ datasets: 'datasets: [{ name: shapes, train: 40, test: 1500 }]' });
   // the memory of wasm never shrinks: here, to where all images at once fitted
-  const { run } = executing({ ...plan, settings: { ...plan.settings, batchSize: 1500 } });
+  const task = async (name: string) => ({ job: await plan.job(name), batchSize: 1500 });
+  const { run } = executing({ ...plan, task });
   await run('borrowed');
   expect(workers().length).toBe(1);
   await run('clean on borrowed');
@@ -111,7 +112,7 @@ test.skipIf(noLinux)('a job that fails ends its process', TIMEOUT, async () => {
   await run('borrowed');
   const clean = await plan.job('clean on borrowed');
   const changed = { ...clean, data: { ...clean.data, test: { ...clean.data.test, hash: 'another' } } };
-  await executor.run(changed, wasmEngine, never, {});
+  await executor.run({ job: changed, batchSize: 2 }, wasmEngine, never, {});
   expect((await plan.store.record('cell', clean.key))?.error?.message).toMatch('its files changed');
   expect(workers()).toEqual([]);
 });
