@@ -18,7 +18,8 @@ export { crossEntropy, klDivergence, margin, targetedMargin } from './attacks/pa
 export { type Search, search } from './attacks/parts/search/search.ts';
 export { randomStart } from './attacks/parts/start.ts';
 export { momentum, type Step, steepest } from './attacks/parts/step.ts';
-export { type Dataset, type DatasetPlugin, defineDataset, type Split } from './datasets/dataset.ts';
+export { type Dataset, type DatasetPlugin, defineDataset, type Pixels, type Split } from './datasets/dataset.ts';
+export { heldSplit } from './datasets/split.ts';
 export {
   type DefensePlugin,
   defineDefense,

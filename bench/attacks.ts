@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { defineEnsemble, type Threat } from '../attacks/attack.ts';
 import autoattack from '../attacks/autoattack.ts';
+import { heldSplit } from '../datasets/split.ts';
 import { chooseEngine } from '../engines/choose.ts';
 import { type Evaluation, evaluate } from '../harness/evaluate/evaluate.ts';
 import { type EvaluationData, predictClean } from '../harness/evaluate/predict.ts';
@@ -57,7 +58,7 @@ function readTestBatch(file: string, n: number): EvaluationData {
     labels[i] = bytes[i * 3073] as number;
     for (let p = 0; p < 1024; p++) for (let c = 0; c < 3; c++) images[i * 3072 + p * 3 + c] = bytes[i * 3073 + 1 + c * 1024 + p] as number;
   }
-  return { images, labels, shape: [32, 32, 3], n };
+  return { ...heldSplit({ images, labels }), shape: [32, 32, 3] };
 }
 
 /** Milliseconds inside the model. */

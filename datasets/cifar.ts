@@ -8,7 +8,7 @@ import type { Shape } from '../tensor/tf.ts';
 import { type Dataset, type DatasetPlugin, defineDataset, type LoadOptions, type Split } from './dataset.ts';
 import { download, once, type Remote, reachable, verify } from './download.ts';
 import { CIFAR100_CLASSES } from './names.ts';
-import { allocateSplit, limited } from './split.ts';
+import { allocateImages, heldSplit, type Images, limited } from './split.ts';
 
 const SHAPE: Shape = [32, 32, 3];
 const PLANE = 32 * 32;
@@ -100,7 +100,7 @@ async function checkSize(format: CifarFormat, split: 'train' | 'test', path: str
 }
 
 /** Records hold planes of red, green and blue; a split holds pixels. */
-function unpackRecord(format: CifarFormat, record: Uint8Array, at: number, into: Split, index: number, path: string): void {
+function unpackRecord(format: CifarFormat, record: Uint8Array, at: number, into: Images, index: number, path: string): void {
   format.labelBytes.forEach((values, k) => {
     const label = record[k] as number;
     if (label >= values)
@@ -117,7 +117,7 @@ function unpackRecord(format: CifarFormat, record: Uint8Array, at: number, into:
 
 async function readSplit(format: CifarFormat, folder: string, split: 'train' | 'test', options: LoadOptions): Promise<Split> {
   const n = countOf(format, split, options);
-  const into = allocateSplit(n, SHAPE);
+  const into = allocateImages(n, SHAPE);
   const record = recordOf(format);
   let done = 0;
   for (const name of filesFor(format, split, n)) {
@@ -135,7 +135,7 @@ async function readSplit(format: CifarFormat, folder: string, split: 'train' | '
     for (let at = 0; at < bytes.length; at += record) unpackRecord(format, bytes.subarray(at, at + record), at, into, done++, path);
     options.onProgress?.(`reading ${format.name} (${split})`, done, n);
   }
-  return into;
+  return heldSplit(into);
 }
 
 async function load(format: CifarFormat, options: LoadOptions): Promise<Dataset> {

@@ -1,13 +1,16 @@
-/** The contract of a data set: images and labels of one split, on the host. */
+/** The contract of a data set: labels of each split, and its images, which are read by piece. */
 import type { ZodType } from 'zod';
 import type { Shape } from '../tensor/tf.ts';
 
+/** Images in NHWC order, `k * h * w * c` values: bytes, each of which stands for byte / 255, or float32 in [0,1]. */
+export type Pixels = Uint8Array | Float32Array;
+
 export interface Split {
   readonly n: number;
-  /** `n * h * w * c` bytes in NHWC order; a pixel is byte / 255. */
-  readonly images: Uint8Array;
   /** `n` labels, each in [0,classes). */
   readonly labels: Int32Array;
+  /** The images at `places`, each in [0,n), in that order. The same images are the same pixels every time; the caller may write into what it gets. */
+  read(places: ArrayLike<number>): Promise<Pixels>;
 }
 
 export interface Dataset {

@@ -8,7 +8,7 @@ import { RampartError, shellWord } from '../errors.ts';
 import type { Shape } from '../tensor/tf.ts';
 import { type Dataset, type DatasetPlugin, defineDataset, type LoadOptions, type Split } from './dataset.ts';
 import { download, once, type Remote, reachable } from './download.ts';
-import { limited } from './split.ts';
+import { heldSplit, limited } from './split.ts';
 
 const SHAPE: Shape = [28, 28, 1];
 const PIXELS = 28 * 28;
@@ -139,7 +139,7 @@ async function readSplit(format: MnistFormat, split: 'train' | 'test', options: 
       `[data ${format.name}] ${await find(format, FILES[split].images, options.dataDir)} has ${images.n} images but ${FILES[split].labels} ${labels.n} labels`,
     );
   const n = limited(images.n, options.limit?.[split]);
-  const out: Split = { n, images: images.values.slice(0, n * PIXELS), labels: Int32Array.from(labels.values.subarray(0, n)) };
+  const out = { images: images.values.slice(0, n * PIXELS), labels: Int32Array.from(labels.values.subarray(0, n)) };
   const bad = out.labels.findIndex((label) => label > 9);
   if (bad >= 0)
     throw new RampartError(
@@ -147,7 +147,7 @@ async function readSplit(format: MnistFormat, split: 'train' | 'test', options: 
       { remedy: 'not a file of this data set, or damaged' },
     );
   options.onProgress?.(`reading ${format.name} (${split})`, n, n);
-  return out;
+  return heldSplit(out);
 }
 
 async function load(format: MnistFormat, options: LoadOptions): Promise<Dataset> {

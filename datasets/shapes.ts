@@ -4,7 +4,7 @@ import { Rng } from '../tensor/rng.ts';
 import type { Shape } from '../tensor/tf.ts';
 import { defineDataset, type LoadOptions, type Split } from './dataset.ts';
 import { FIGURES, type Figure } from './figures.ts';
-import { allocateSplit, limited } from './split.ts';
+import { allocateImages, heldSplit, limited } from './split.ts';
 
 const SHAPE: Shape = [32, 32, 3];
 const SIZE = 32;
@@ -176,21 +176,21 @@ function develop(canvas: Float64Array, rng: Rng, out: Uint8Array): void {
 }
 
 function draw(name: 'train' | 'test', n: number, seed: number, options: LoadOptions): Split {
-  const split = allocateSplit(n, SHAPE);
+  const drawn = allocateImages(n, SHAPE);
   const bytes = SIZE * SIZE * 3;
   const canvas = new Float64Array(bytes);
   for (let i = 0; i < n; i++) {
     options.signal?.throwIfAborted();
     const rng = new Rng(`shapes/${seed}/${name}/${i}`);
     const label = i % FIGURES.length;
-    split.labels[i] = label;
+    drawn.labels[i] = label;
     paintBackground(canvas, rng);
     paintClutter(canvas, rng);
     paintFigure(canvas, (FIGURES[label] as (typeof FIGURES)[number])[1], rng);
-    develop(canvas, rng, split.images.subarray(i * bytes, (i + 1) * bytes));
+    develop(canvas, rng, drawn.images.subarray(i * bytes, (i + 1) * bytes));
     if (i % 500 === 499) options.onProgress?.(`drawing shapes (${name})`, i + 1, n);
   }
-  return split;
+  return heldSplit(drawn);
 }
 
 export const shapes = defineDataset<z.infer<typeof params>>({

@@ -79,6 +79,8 @@ const FIRST_IMAGES = 64;
 
 /** An attack that fills its own batches gets this many at once: enough that its last, emptying one weighs little. */
 const STREAMED_BATCHES = 8;
+/** But no more pixels than these beyond one batch: 64 MB, of which an attack holds several copies. */
+const STREAMED_PIXELS = 1 << 24;
 
 type Spent = Pick<MemberProgress, 'passes' | 'overhead'>;
 
@@ -140,7 +142,7 @@ async function lookForFlags({ input, state }: Context, members: readonly Member[
   const gradients = input.classifier.classes > 1 && members.some((m) => m.plugin.access === 'gradient');
   const seen: { logits: tf.Tensor2D; grad?: tf.Tensor4D }[] = [];
   for (const ids of chunks(first, input.batchSize)) {
-    const batch = batchOf(input.data, ids);
+    const batch = await batchOf(input.data, ids);
     const target = targetFor(input, 'flags', batch);
     if (gradients) {
       const { loss, logits, grad } = target.gradient(batch.x, margin(batch.y));
@@ -188,7 +190,7 @@ async function runMember(context: Context, member: Member, total: number): Promi
     const entered = state.queue.length;
     state.members.push({ attack: member.label, entered, left: entered, passes: noPasses(), overhead: noPasses(), wallMs: 0 });
   }
-  const size = member.plugin.streams ? input.batchSize * STREAMED_BATCHES : input.batchSize;
+  const size = member.plugin.streams ? streamedAtOnce(input) : input.batchSize;
   const progress = state.members[state.members.length - 1] as MemberProgress;
   while (state.queue.length > 0) {
     input.signal.throwIfAborted();
@@ -202,6 +204,12 @@ async function runMember(context: Context, member: Member, total: number): Promi
   await input.checkpoint?.save(encodeState(state));
 }
 
+/** Examples for an attack that fills its own batches. */
+function streamedAtOnce({ batchSize, data: { shape } }: EvaluationInput): number {
+  const [h, w, c] = shape;
+  return Math.max(batchSize, Math.min(batchSize * STREAMED_BATCHES, Math.floor(STREAMED_PIXELS / (h * w * c))));
+}
+
 /** Adds up what was used: on the attacked model and on those that it transfers from, or by the members. */
 function charge(progress: Spent, used: readonly Spent[]): void {
   for (const one of used)
@@ -212,7 +220,7 @@ function charge(progress: Spent, used: readonly Spent[]): void {
 /** Attacks `ids`, checks what came back, and notes what it broke. */
 async function attackBatch(context: Context, member: Member, ids: number[], progress: MemberProgress): Promise<void> {
   const { input, state } = context;
-  const batch = batchOf(input.data, ids);
+  const batch = await batchOf(input.data, ids);
   const started = performance.now();
   const rng = input.rng.fork(member.label);
   const target = targetFor(input, `${member.label}/target`, batch);

@@ -1,18 +1,17 @@
 /** What a classifier says of examples as they are, or as an attack left them. */
 import type { Batch, Passes, Target } from '../../attacks/attack.ts';
 import { createTarget } from '../../attacks/target.ts';
+import type { Split } from '../../datasets/dataset.ts';
+import { unitFloats } from '../../datasets/split.ts';
 import type { Classifier } from '../../models/classifier.ts';
 import type { Rng } from '../../tensor/rng.ts';
 import { type Shape, tf } from '../../tensor/tf.ts';
 
-/** Examples 0..n-1 of a selection of test images: `n * h * w * c` bytes in NHWC order. */
-export interface EvaluationData {
-  readonly images: Uint8Array;
-  readonly labels: Int32Array;
+/** Examples 0..n-1 of a selection of test images, read by piece. */
+export interface EvaluationData extends Split {
   /** Index in the data set's test split of each example, by which its random numbers are drawn; 0..n-1 when absent. */
   readonly indices?: readonly number[];
   readonly shape: Shape;
-  readonly n: number;
 }
 
 /** Random classifiers answer differently every time: their prediction is the class with the largest probability averaged over so many answers. */
@@ -35,17 +34,11 @@ export async function predict(target: Target, x: tf.Tensor4D): Promise<{ predict
 }
 
 /** The examples `ids` as tensors; the caller disposes `x` and `y`. */
-export function batchOf(data: EvaluationData, ids: readonly number[]): Batch {
-  const [h, w, c] = data.shape;
-  const size = h * w * c;
-  const pixels = new Float32Array(ids.length * size);
-  const labels = new Int32Array(ids.length);
-  ids.forEach((id, i) => {
-    for (let j = 0; j < size; j++) pixels[i * size + j] = (data.images[id * size + j] as number) / 255;
-    labels[i] = data.labels[id] as number;
-  });
+export async function batchOf(data: EvaluationData, ids: readonly number[]): Promise<Batch> {
+  const pixels = unitFloats(await data.read(ids));
+  const labels = Int32Array.from(ids, (id) => data.labels[id] as number);
   return {
-    x: tf.tensor4d(pixels, [ids.length, h, w, c]),
+    x: tf.tensor4d(pixels, [ids.length, ...data.shape]),
     y: tf.tensor1d(labels, 'int32'),
     labels,
     ids: Int32Array.from(ids, (id) => data.indices?.[id] ?? id),
@@ -73,7 +66,7 @@ export async function predictions(
 ): Promise<{ predictions: number[]; confidences: number[]; passes: Passes }> {
   const all = { predictions: [] as number[], confidences: [] as number[], passes: { forward: 0, backward: 0 } };
   for (const part of chunks(ids, batchSize)) {
-    const batch = batchOf(data, part);
+    const batch = await batchOf(data, part);
     const target = createTarget(classifier, name, { rng, ids: batch.ids });
     const answer = await predict(target, batch.x);
     all.predictions.push(...answer.predictions);

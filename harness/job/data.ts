@@ -5,7 +5,7 @@ import { RampartError } from '../../errors.ts';
 import type { EvaluationData } from '../evaluate/predict.ts';
 import type { PluginRef, Registry } from '../suite/registry.ts';
 import { firstImages, indicesIn, placesIn, reachOf, type Selection } from '../suite/selection.ts';
-import { checkDataset } from './check-data.ts';
+import { checkedDataset } from './check-data.ts';
 import type { DataRef, Images } from './job.ts';
 
 export interface DataOptions {
@@ -18,9 +18,7 @@ export interface DataOptions {
 /** What a plug-in loads, this package's or a foreign one, checked. */
 export async function checkedData({ name, params }: PluginRef, registry: Registry, options: LoadOptions): Promise<Dataset> {
   const plugin = registry.dataset(name);
-  const dataset = await plugin.load(params, options);
-  checkDataset(plugin, dataset);
-  return dataset;
+  return checkedDataset(plugin, await plugin.load(params, options));
 }
 
 /** Where the images of a selection are among those of another that holds them all. */
@@ -28,37 +26,41 @@ export const placesOf = (whole: Selection, part: Selection) => placesIn(whole, p
 
 /** The data set with the selected images only; the plug-in loaded the start of each split. */
 export function selected(dataset: Dataset, select: { readonly train: Selection; readonly test: Selection }): Dataset {
-  const { shape } = dataset;
-  const train = pick(dataset.train, indicesIn(select.train), shape);
-  return { ...dataset, train, test: pick(dataset.test, indicesIn(select.test), shape) };
+  return { ...dataset, train: pick(dataset.train, indicesIn(select.train)), test: pick(dataset.test, indicesIn(select.test)) };
 }
 
-/** With both splits to train, or with the test split alone. It must be what the run was planned with. */
+const changedSince = ({ label }: DataRef) =>
+  new RampartError(`[data set ${label}] is not what the run was planned with: its files changed`, { remedy: 'run the suite again' });
+
+/** The selected images: of both splits, or of the test split alone. Its images are not looked at. */
 async function loadData(ref: DataRef, need: 'both' | 'test', registry: Registry, dataDir: string, signal: AbortSignal): Promise<Dataset> {
   const train = need === 'both' ? ref.train.selection : firstImages(0);
   const limit = { train: reachOf(train), test: reachOf(ref.test.selection) };
   const loaded = await checkedData(ref.plugin, registry, { dataDir, limit, download: false, signal });
-  const changed = new RampartError(`[data set ${ref.label}] is not what the run was planned with: its files changed`, {
-    remedy: 'run the suite again',
-  });
-  if (loaded.train.n < limit.train || loaded.test.n < limit.test) throw changed;
-  const dataset = selected(loaded, { train, test: ref.test.selection });
-  const same = hashSplit(dataset.test) === ref.test.hash && (need === 'test' || hashSplit(dataset.train) === ref.train.hash);
-  if (!same) throw changed;
-  return dataset;
+  if (loaded.train.n < limit.train || loaded.test.n < limit.test) throw changedSince(ref);
+  return selected(loaded, { train, test: ref.test.selection });
 }
 
-/** The examples of a cell, out of its data set's test images. */
-export function examplesOf({ test, shape }: Dataset, ref: DataRef, { selection }: Images): EvaluationData {
-  const { n, images, labels } = pick(test, placesOf(ref.test.selection, selection), shape);
-  return { images, labels, shape, n, indices: indicesIn(selection) };
+/** Is told between pieces of what is read; what it throws ends the reading. */
+type OnPiece = () => void;
+
+/** Reads the training images once: they must be those that the run was planned with. */
+export async function checkTraining({ train, shape }: Dataset, ref: DataRef, onPiece: OnPiece): Promise<void> {
+  if ((await hashSplit(train, shape, onPiece)) !== ref.train.hash) throw changedSince(ref);
+}
+
+/** The examples of a cell, out of its data set's test images. They are read once: they must be those that the run was planned with. */
+export async function examplesOf({ test, shape }: Dataset, ref: DataRef, images: Images, onPiece: OnPiece): Promise<EvaluationData> {
+  const examples = pick(test, placesOf(ref.test.selection, images.selection));
+  if ((await hashSplit(examples, shape, onPiece)) !== images.hash) throw changedSince(ref);
+  return { ...examples, shape, indices: indicesIn(images.selection) };
 }
 
 /** Where jobs find their data, by what their runs were planned with. */
 export interface DataSource {
   /** With both splits, to train. */
   both(ref: DataRef): Promise<Dataset>;
-  /** Without its training split, for reading only: the next job may be given the same. */
+  /** Without its training split. The next job may be given the same. */
   test(ref: DataRef): Promise<Dataset>;
 }
 

@@ -1,5 +1,6 @@
 /** A few broken examples of a cell as the gallery wants them: before, after, and how sure the model was of its mistake. */
 import { createTarget } from '../../attacks/target.ts';
+import { unitFloats } from '../../datasets/split.ts';
 import type { Entry } from '../../models/safetensors.ts';
 import { tf } from '../../tensor/tf.ts';
 import { type EvaluationData, predict, type Subject } from '../evaluate/predict.ts';
@@ -11,12 +12,8 @@ export async function exampleEntries(
   { classifier, name, rng }: Subject,
 ): Promise<Map<string, Entry>> {
   const [h, w, c] = data.shape;
-  const size = h * w * c;
   const k = examples.ids.length;
-  const clean = new Float32Array(k * size);
-  examples.ids.forEach((id, i) => {
-    for (let j = 0; j < size; j++) clean[i * size + j] = (data.images[id * size + j] as number) / 255;
-  });
+  const clean = unitFloats(await data.read(examples.ids));
   const x = tf.tensor4d(examples.adversarial, [k, h, w, c]);
   const ids = examples.ids.map((id) => data.indices?.[id] ?? id);
   const { confidences } = await predict(createTarget(classifier, name, { rng: rng.fork('examples'), ids }), x);

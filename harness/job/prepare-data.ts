@@ -34,7 +34,8 @@ export async function prepareData(
     const { train, test } = entry.select;
     const asking = { ...options, limit: { train: train && reachOf(train), test: test && reachOf(test) } };
     const asked = await identityOf(entry, registry.dataset(entry.ref.name), suite, asking);
-    const facts = known.find((k) => k.asked === asked)?.facts ?? factsOf(entry, await checkedData(entry.ref, registry, asking), suite);
+    const facts =
+      known.find((k) => k.asked === asked)?.facts ?? (await factsOf(entry, await checkedData(entry.ref, registry, asking), suite, options));
     const planned = plannedData(entry, facts, suite);
     prepared.push(asked === undefined ? planned : { ...planned, known: { asked, facts } });
   }
@@ -86,25 +87,25 @@ function chosenOf({ label, select }: SuiteDataset, counts: DataFacts['counts'], 
 }
 
 /** What a plan needs to know of the images themselves. */
-function factsOf(entry: SuiteDataset, dataset: Dataset, suite: Suite): DataFacts {
+async function factsOf(entry: SuiteDataset, dataset: Dataset, suite: Suite, { signal, onProgress }: DataOptions): Promise<DataFacts> {
   const { shape } = dataset;
   const counts = { train: dataset.train.n, test: dataset.test.n };
   const chosen = chosenOf(entry, counts, suite);
   const { train, test } = selected(dataset, chosen);
-  const hashes = new Map([[JSON.stringify(chosen.test), hashSplit(test)]]);
-  const hashOf = (selection: Selection): string => {
+  const onPiece = (done: number) => {
+    signal.throwIfAborted();
+    onProgress?.(`hashing ${entry.label}`, done, train.n + test.n);
+  };
+  const whole = await hashSplits(shape, train, test, onPiece);
+  const hashes = new Map([[JSON.stringify(chosen.test), whole.test]]);
+  const attacked: string[] = [];
+  for (const selection of chosen.attacked) {
     const id = JSON.stringify(selection);
-    const hash = hashes.get(id) ?? hashSplit(pick(test, placesOf(chosen.test, selection), shape));
+    const hash = hashes.get(id) ?? (await hashSplit(pick(test, placesOf(chosen.test, selection)), shape, () => signal.throwIfAborted()));
     hashes.set(id, hash);
-    return hash;
-  };
-  return {
-    counts,
-    hash: hashSplits(shape, train, test),
-    train: hashSplit(train),
-    test: hashOf(chosen.test),
-    attacked: chosen.attacked.map(hashOf),
-  };
+    attacked.push(hash);
+  }
+  return { counts, hash: whole.both, train: whole.train, test: whole.test, attacked };
 }
 
 function plannedData(entry: SuiteDataset, facts: DataFacts, suite: Suite): PlannedData {

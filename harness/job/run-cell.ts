@@ -15,7 +15,7 @@ import { exampleEntries } from './examples.ts';
 import { type CellJob, drawsOf } from './job.ts';
 import { doneCell, doneModel, loadClassifier } from './load-model.ts';
 import { provenance } from './provenance.ts';
-import { withSignsOfLife } from './signs-of-life.ts';
+import { alive, withSignsOfLife } from './signs-of-life.ts';
 
 export async function runCell(job: CellJob, context: JobContext): Promise<CellRecord> {
   const { registry, store, report } = context;
@@ -44,7 +44,7 @@ interface Material {
 async function fill(job: CellJob, context: JobContext, { dataset, rng, load }: Material): Promise<CellRecord> {
   const { settings, batchSize, registry, store, engine, signal, report } = context;
   const started = provenance(engine);
-  const data = examplesOf(dataset, job.data, job.images);
+  const data = await examplesOf(dataset, job.data, job.images, alive(context));
   const classifier = await load(job.model.key);
   const subject = { classifier, name: job.model.name, rng };
   const begin = performance.now();

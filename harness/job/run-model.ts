@@ -10,9 +10,11 @@ import { Rng } from '../../tensor/rng.ts';
 import { countOf } from '../suite/selection.ts';
 import { train } from '../train/train.ts';
 import type { JobContext } from './context.ts';
+import { checkTraining } from './data.ts';
 import { type ModelJob, type Origin, selectionOfRecord, trainingDrawsOf } from './job.ts';
 import { doneModel, neededArtifact, networkFrom } from './load-model.ts';
 import { peakMemoryMb, provenance } from './provenance.ts';
+import { alive } from './signs-of-life.ts';
 
 /** What a way of making models decides of the record. */
 type Made = Pick<ModelRecord, 'arch' | 'defense' | 'recipe' | 'weightsHash' | 'epochs' | 'cost' | 'flags' | 'extraData'> &
@@ -69,6 +71,7 @@ function make(job: ModelJob, dataset: Dataset, context: JobContext): Promise<Mad
 
 async function trained(job: ModelJob, origin: Extract<Origin, { by: 'training' }>, dataset: Dataset, context: JobContext): Promise<Made> {
   const { registry, store, signal, report } = context;
+  await checkTraining(dataset, job.data, alive(context));
   const plugin = registry.defense(origin.defense.name);
   if (plugin.kind !== 'training') throw new RampartError(`[model ${job.name}] ${plugin.name} is a wrapper and cannot be trained`);
   const draws = trainingDrawsOf(job);

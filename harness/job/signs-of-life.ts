@@ -1,7 +1,16 @@
-/** A classifier that reports a sign of life whenever it is asked, so that a long attack is not taken for a hung one. */
+/** Signs of life, so that long work is not taken for a hung one. */
 import type { Classifier } from '../../models/classifier.ts';
+import type { JobContext } from './context.ts';
 
-/** Same answers; `sign` is called before each. Disposing it disposes `classifier`. */
+/** Between pieces of long work that asks no classifier: a sign of life, and the end where the job is to end. */
+export function alive({ signal, report }: Pick<JobContext, 'signal' | 'report'>): () => void {
+  return () => {
+    signal.throwIfAborted();
+    report();
+  };
+}
+
+/** A classifier with the same answers; `sign` is called before each. Disposing it disposes `classifier`. */
 export function withSignsOfLife(classifier: Classifier, sign: () => void): Classifier {
   const { linearize } = classifier;
   // every member of the contract, or it does not compile: one that is forgotten would be lost in silence

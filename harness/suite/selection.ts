@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { RampartError } from '../../errors.ts';
 import { readFileOf } from './files.ts';
 
-/** More images than any data set read whole into memory has. */
+/** More images than any published data set of images and labels that is attacked has. */
 export const MOST_IMAGES = 10_000_000;
 
 const count = z.number().int().min(1).max(MOST_IMAGES);

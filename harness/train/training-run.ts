@@ -13,7 +13,7 @@ import { UnfitFile } from '../../records/plain-file.ts';
 import type { Flag } from '../../records/record.ts';
 import { tf } from '../../tensor/tf.ts';
 import { learningRateAt } from '../suite/recipe.ts';
-import { cropFlipImages, labelsOf, plainImages } from './augment.ts';
+import { cropFlip, labelsOf, plainImages } from './augment.ts';
 import { checkVariables, encodeCheckpoint, orUnfit, readVariables, restoreVariables, type TrainingState } from './checkpoint.ts';
 import { type Cost, type Facts, newFacts, totalCost } from './facts.ts';
 import { MovingAverage } from './optimizer.ts';
@@ -88,7 +88,7 @@ export class TrainingRun {
     const epoch = facts.epochs.length;
     const sums = await this.#trainEpoch(epoch);
     const due = epoch + 1 === this.#epochs || (epoch + 1) % recipe.validateEvery === 0;
-    const validation = due && recipe.validation > 0 ? this.#validate() : undefined;
+    const validation = due && recipe.validation > 0 ? await this.#validate() : undefined;
     const lastStep = facts.optimizerSteps - 1;
     const wallMs = performance.now() - started;
     facts.epochs.push({
@@ -123,7 +123,7 @@ export class TrainingRun {
     const sums = { examples: 0, loss: 0, correct: 0, terms: {} as Record<string, number> };
     for (let from = 0; from < order.length; from += recipe.batchSize) {
       const ids = order.subarray(from, from + recipe.batchSize);
-      const batch = this.#batch(ids, epoch, from / recipe.batchSize);
+      const batch = await this.#batch(ids, epoch, from / recipe.batchSize);
       try {
         for (let replay = 0; replay < this.#replays; replay++) {
           signal.throwIfAborted();
@@ -158,14 +158,12 @@ export class TrainingRun {
     return log;
   }
 
-  #batch(ids: Int32Array, epoch: number, index: number): TrainingBatch {
+  async #batch(ids: Int32Array, epoch: number, index: number): Promise<TrainingBatch> {
     const started = performance.now();
     const { dataset, draws, recipe } = this.#job;
     const { train: split, shape } = dataset;
-    const pixels =
-      recipe.augment === 'none'
-        ? plainImages(split, shape, ids)
-        : cropFlipImages(split, shape, ids, draws.order.fork('augment').fork(epoch));
+    const plain = await plainImages(split, ids);
+    const pixels = recipe.augment === 'none' ? plain : cropFlip(plain, shape, ids, draws.order.fork('augment').fork(epoch));
     const labels = labelsOf(split, ids);
     const x = tf.tensor4d(pixels, [ids.length, ...shape]);
     const batch = { x, y: tf.tensor1d(labels, 'int32'), labels, ids, rng: draws.noise.fork('batch').fork(epoch).fork(index) };
@@ -173,11 +171,11 @@ export class TrainingRun {
     return batch;
   }
 
-  #validate(): Validation {
+  async #validate(): Promise<Validation> {
     const started = performance.now();
     const { dataset, draws, threat, recipe } = this.#job;
     this.#average?.swap();
-    const found = validate(this.network, dataset, this.#validationIds, threat, recipe.batchSize, draws.noise.fork('validation'));
+    const found = await validate(this.network, dataset, this.#validationIds, threat, recipe.batchSize, draws.noise.fork('validation'));
     this.#average?.swap();
     this.#facts.split.validateMs += performance.now() - started;
     return found;

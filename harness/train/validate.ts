@@ -33,7 +33,14 @@ function correctUnder(target: Target, x: tf.Tensor4D, y: tf.Tensor1D, ascent: As
 }
 
 /** Training images `ids` against the network as it is: FGSM with a full step, PGD-10 with steps of a quarter of eps from a random start. */
-export function validate(network: Network, data: Dataset, ids: Int32Array, threat: Threat, batchSize: number, rng: Rng): Validation {
+export async function validate(
+  network: Network,
+  data: Dataset,
+  ids: Int32Array,
+  threat: Threat,
+  batchSize: number,
+  rng: Rng,
+): Promise<Validation> {
   const classifier = network.freeze();
   const target = createTarget(classifier, 'in validation');
   const { eps } = threat;
@@ -41,7 +48,7 @@ export function validate(network: Network, data: Dataset, ids: Int32Array, threa
   const count = { clean: 0, fgsm: 0, pgd: 0 };
   for (let from = 0; from < ids.length; from += batchSize) {
     const part = ids.subarray(from, from + batchSize);
-    const x = tf.tensor4d(plainImages(data.train, data.shape, part), [part.length, ...data.shape]);
+    const x = tf.tensor4d(await plainImages(data.train, part), [part.length, ...data.shape]);
     const y = tf.tensor1d(labelsOf(data.train, part), 'int32');
     count.clean += correct(target, x, y);
     if (climbs) {

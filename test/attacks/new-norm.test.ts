@@ -5,6 +5,7 @@ import fab from '../../attacks/fab.ts';
 import noise from '../../attacks/noise.ts';
 import pgd from '../../attacks/pgd.ts';
 import { createTarget } from '../../attacks/target.ts';
+import { heldSplit } from '../../datasets/split.ts';
 import { ascend, uniformNoise } from '../../defenses/parts/craft.ts';
 import { budgetTolerance } from '../../harness/evaluate/checks.ts';
 import { evaluate } from '../../harness/evaluate/evaluate.ts';
@@ -81,7 +82,7 @@ function attacked(plugin: AttackPlugin, params: Record<string, unknown>, eps: nu
     attack: within(plugin),
     params: plugin.params.parse(params),
     threat: { norm: NAME, eps },
-    data: { images, labels, shape: SHAPE, n },
+    data: { ...heldSplit({ images, labels }), shape: SHAPE },
     clean: '1'.repeat(n),
     rng: new Rng('cell'),
     batchSize: 7,

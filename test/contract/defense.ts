@@ -1,9 +1,9 @@
 /** What every training defense must keep, whatever its method: called once per plug-in. */
 import { expect, test } from 'vitest';
 import type { Threat } from '../../attacks/attack.ts';
+import { unitFloats } from '../../datasets/split.ts';
 import type { TrainingBatch, TrainingContext, TrainingDefense } from '../../defenses/defense.ts';
 import { recipeSchema } from '../../harness/suite/recipe.ts';
-import { plainImages } from '../../harness/train/augment.ts';
 import { Helper, Stepper } from '../../harness/train/step.ts';
 import { train } from '../../harness/train/train.ts';
 import { createNetwork } from '../../models/index.ts';
@@ -11,7 +11,7 @@ import type { Network } from '../../models/network.ts';
 import { NORMS, type NormName, norm as normNamed } from '../../tensor/norms/index.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
-import { halves, memory, plain, trainingJob } from '../harness/train/training-data.ts';
+import { halves, halvesImages, memory, plain, trainingJob } from '../harness/train/training-data.ts';
 
 const BATCH = 8;
 /** A twentieth of the way from corner to corner of the box, for images of 192 values: 0.05 in Linf, 0.7 in L2, 9.6 in L1. */
@@ -24,11 +24,12 @@ function network(): Network {
 
 /** A batch of `n` images, for a full batch of 8. */
 export function trainingBatch(n = BATCH): TrainingBatch {
-  const { shape, train: split } = halves();
+  const { shape } = halves();
+  const { images, labels: all } = halvesImages();
+  const labels = all.slice(0, n);
   const ids = Int32Array.from({ length: n }, (_, i) => i);
-  const labels = Int32Array.from(split.labels.subarray(0, n));
   return {
-    x: tf.tensor4d(plainImages(split, shape, ids), [n, ...shape]),
+    x: tf.tensor4d(unitFloats(images.subarray(0, n * shape[0] * shape[1] * shape[2])), [n, ...shape]),
     y: tf.tensor1d(labels, 'int32'),
     labels,
     ids,

@@ -2,13 +2,14 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { CIFAR10, CIFAR100, type CifarFormat, cifar10, cifar100, cifarPlugin } from '../../datasets/cifar.ts';
-import { cifarArchive, hashOf, labelOf, md5, pixel, sizeOf, smallCifar, temporaryFolder, writeCifar } from './files.ts';
+import type { Pixels } from '../../datasets/dataset.ts';
+import { cifarArchive, hashOf, labelOf, md5, pixel, pixelsOf, sizeOf, smallCifar, temporaryFolder, writeCifar } from './files.ts';
 import { serveFiles } from './server.ts';
 
 const load = (format: CifarFormat, dataDir: string, limit?: { train?: number; test?: number }, download = false) =>
   cifarPlugin(format).load({}, { dataDir, download, ...(limit && { limit }) });
 
-const image = (images: Uint8Array, i: number) => [...images.subarray(i * 3072, (i + 1) * 3072)];
+const image = (images: Pixels, i: number) => [...images.subarray(i * 3072, (i + 1) * 3072)];
 const drawn = (file: number, k: number) => Array.from({ length: 3072 }, (_, i) => pixel(file, k, i));
 
 test('planes become pixels, and the five training files follow each other', async () => {
@@ -17,9 +18,9 @@ test('planes become pixels, and the five training files follow each other', asyn
   writeCifar(format, join(folder, format.folder));
   const data = await load(format, folder);
   expect([data.train.n, data.test.n]).toEqual([15, 4]);
-  expect(image(data.train.images, 0)).toEqual(drawn(0, 0));
-  expect(image(data.train.images, 7)).toEqual(drawn(2, 1));
-  expect(image(data.test.images, 3)).toEqual(drawn(9, 3));
+  expect(image(await pixelsOf(data.train), 0)).toEqual(drawn(0, 0));
+  expect(image(await pixelsOf(data.train), 7)).toEqual(drawn(2, 1));
+  expect(image(await pixelsOf(data.test), 3)).toEqual(drawn(9, 3));
   expect([...data.train.labels]).toEqual(Array.from({ length: 15 }, (_, i) => labelOf(Math.floor(i / 3), i % 3)));
 });
 
@@ -36,8 +37,8 @@ test('a limit takes images from the start and needs no later file', async () => 
   writeCifar({ ...format, train: format.train.slice(0, 2) }, join(folder, format.folder));
   const data = await load(format, folder, { train: 5, test: 1 });
   expect([data.train.n, data.test.n]).toEqual([5, 1]);
-  expect(image(data.train.images, 4)).toEqual(drawn(1, 1));
-  expect(data.train.images).toHaveLength(5 * 3072);
+  expect(image(await pixelsOf(data.train), 4)).toEqual(drawn(1, 1));
+  expect(await pixelsOf(data.train)).toHaveLength(5 * 3072);
 });
 
 test('the hash depends on what was loaded and on nothing else', async () => {
@@ -45,9 +46,9 @@ test('the hash depends on what was loaded and on nothing else', async () => {
   const [a, b] = [temporaryFolder(), temporaryFolder()];
   writeCifar(format, a);
   writeCifar(format, join(b, format.folder));
-  const hash = hashOf(await load(format, a));
-  expect(hashOf(await load(format, b))).toBe(hash);
-  expect(hashOf(await load(format, a, { train: 9 }))).not.toBe(hash);
+  const hash = await hashOf(await load(format, a));
+  expect(await hashOf(await load(format, b))).toBe(hash);
+  expect(await hashOf(await load(format, a, { train: 9 }))).not.toBe(hash);
 });
 
 test('in CIFAR-100 the second label byte is the class', async () => {
@@ -58,7 +59,7 @@ test('in CIFAR-100 the second label byte is the class', async () => {
   writeFileSync(join(folder, 'test.bin'), Uint8Array.from(record(0, 3)));
   const data = await load(format, folder);
   expect([...data.train.labels]).toEqual([72, 99]);
-  expect(data.train.images[3072]).toBe(99);
+  expect((await pixelsOf(data.train))[3072]).toBe(99);
   expect(data.classNames[72]).toBe('seal');
 });
 
@@ -80,7 +81,7 @@ test('what is not there is downloaded, checked and unpacked', async () => {
   onTestFinished(() => server.close());
   const remote = { ...format, archive: { urls: [`${server.url}cifar-10-binary.tar.gz`], md5: md5(archive) } };
   const data = await load(remote, folder, undefined, true);
-  expect(image(data.train.images, 3)).toEqual(drawn(1, 1));
+  expect(image(await pixelsOf(data.train), 3)).toEqual(drawn(1, 1));
   expect(server.requests.map((r) => r.from)).toEqual([0, half]);
   expect(readdirSync(folder)).toEqual([format.folder]);
   await load(remote, folder, undefined, true);

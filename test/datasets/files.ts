@@ -7,12 +7,15 @@ import { gzipSync } from 'node:zlib';
 import { create } from 'tar';
 import { onTestFinished } from 'vitest';
 import { CIFAR10, type CifarFormat } from '../../datasets/cifar.ts';
-import type { Dataset } from '../../datasets/dataset.ts';
+import type { Dataset, Split } from '../../datasets/dataset.ts';
 import { hashSplits } from '../../datasets/split.ts';
 
 export const md5 = (bytes: Uint8Array) => createHash('md5').update(bytes).digest('hex');
 
-export const hashOf = ({ shape, train, test }: Dataset) => hashSplits(shape, train, test);
+export const hashOf = async ({ shape, train, test }: Dataset) => (await hashSplits(shape, train, test)).both;
+
+/** All pixels of a split. */
+export const pixelsOf = (split: Split) => split.read(Array.from({ length: split.n }, (_, i) => i));
 
 /** Bytes of a file, 0 when there is none. */
 export const sizeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.size ?? 0;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect, onTestFinished, test } from 'vitest';
 import { FASHION_MNIST, fashionMnist, MNIST, type MnistFormat, mnist, mnistPlugin } from '../../datasets/mnist.ts';
-import { gzipped, hashOf, idx, md5, mnistFiles, temporaryFolder, writeFiles } from './files.ts';
+import { gzipped, hashOf, idx, md5, mnistFiles, pixelsOf, temporaryFolder, writeFiles } from './files.ts';
 import { serveFiles } from './server.ts';
 
 const FOUR = ['train-images-idx3-ubyte', 'train-labels-idx1-ubyte', 't10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte'];
@@ -27,18 +27,18 @@ test.each([
   expect(data.shape).toEqual([28, 28, 1]);
   expect([data.train.n, data.test.n]).toEqual([6, 4]);
   expect([...data.train.labels]).toEqual([9, 8, 7, 6, 5, 4]);
-  expect([...data.train.images.subarray(784, 790)]).toEqual([784, 785, 786, 787, 788, 789].map((v) => v % 256));
+  expect([...(await pixelsOf(data.train)).subarray(784, 790)]).toEqual([784, 785, 786, 787, 788, 789].map((v) => v % 256));
   expect([...data.test.labels]).toEqual([0, 1, 2, 3]);
 });
 
 test('gzipped or not, the data set is the same', async () => {
   const [a, b] = [await load(folderWith(mnistFiles())), await load(folderWith(gzipped(mnistFiles())))];
-  expect(hashOf(a)).toBe(hashOf(b));
+  expect(await hashOf(a)).toBe(await hashOf(b));
 });
 
 test('a limit takes images from the start', async () => {
   const data = await load(folderWith(mnistFiles()), { train: 2, test: 3 });
-  expect([data.train.n, data.train.images.length, data.test.n, data.test.labels.length]).toEqual([2, 2 * 784, 3, 3]);
+  expect([data.train.n, (await pixelsOf(data.train)).length, data.test.n, data.test.labels.length]).toEqual([2, 2 * 784, 3, 3]);
 });
 
 test('Fashion-MNIST is not looked for among the files of MNIST', async () => {

@@ -2,21 +2,21 @@ import { expect, test } from 'vitest';
 import { FIGURES, type Figure } from '../../datasets/figures.ts';
 import { dataset, datasets } from '../../datasets/index.ts';
 import { shapes } from '../../datasets/shapes.ts';
-import { hashOf } from './files.ts';
+import { hashOf, pixelsOf } from './files.ts';
 import { nearestMean } from './nearest-mean.ts';
 
 const load = (train: number, test: number, seed = 0) => shapes.load({ seed }, { dataDir: '', download: false, limit: { train, test } });
 
 test('the bytes are the same on every machine', async () => {
-  expect(hashOf(await load(60, 40))).toBe('c06371f71c381eebe307fa6e00dd49508ee893325072f5edb566eabecab27564');
+  expect(await hashOf(await load(60, 40))).toBe('c06371f71c381eebe307fa6e00dd49508ee893325072f5edb566eabecab27564');
 });
 
 test('an image depends on seed, split and index alone', async () => {
   const [few, more] = [await load(3, 5), await load(20, 20)];
-  expect(more.train.images.subarray(0, few.train.images.length)).toEqual(few.train.images);
-  expect(more.test.images.subarray(0, few.test.images.length)).toEqual(few.test.images);
-  expect(more.test.images.subarray(0, 3072)).not.toEqual(more.train.images.subarray(0, 3072));
-  expect((await load(3, 5, 1)).train.images).not.toEqual(few.train.images);
+  expect(await more.train.read([0, 1, 2])).toEqual(await pixelsOf(few.train));
+  expect(await more.test.read([0, 1, 2, 3, 4])).toEqual(await pixelsOf(few.test));
+  expect(await more.test.read([0])).not.toEqual(await more.train.read([0]));
+  expect(await pixelsOf((await load(3, 5, 1)).train)).not.toEqual(await pixelsOf(few.train));
 });
 
 test('every class comes equally often, in order', async () => {
@@ -27,13 +27,14 @@ test('every class comes equally often, in order', async () => {
 
 test('there are 10,000 and 2,000 images at most', async () => {
   const { train, test } = await load(1, 5000);
-  expect([train.n, test.n, test.images.length]).toEqual([1, 2000, 2000 * 3072]);
+  expect([train.n, test.n, (await pixelsOf(test)).length]).toEqual([1, 2000, 2000 * 3072]);
 });
 
 test('mean and deviation are those of the pixels to 0.01', async () => {
   const { train, mean, std } = await load(1500, 0);
+  const pixels = await pixelsOf(train);
   for (let c = 0; c < 3; c++) {
-    const values = Float64Array.from({ length: train.n * 1024 }, (_, p) => (train.images[3 * p + c] as number) / 255);
+    const values = Float64Array.from({ length: train.n * 1024 }, (_, p) => (pixels[3 * p + c] as number) / 255);
     const m = values.reduce((a, b) => a + b) / values.length;
     expect(Math.abs(m - (mean[c] as number))).toBeLessThan(0.01);
     expect(Math.abs(Math.sqrt(values.reduce((a, v) => a + (v - m) ** 2, 0) / values.length) - (std[c] as number))).toBeLessThan(0.01);
@@ -42,7 +43,7 @@ test('mean and deviation are those of the pixels to 0.01', async () => {
 
 test('colour gives the class away to nobody: the mean image of a class is no classifier', async () => {
   const { train, test } = await load(500, 300);
-  expect(nearestMean(train, test, 10)).toBeLessThan(0.3);
+  expect(await nearestMean(train, test, 10)).toBeLessThan(0.3);
 });
 
 /** The part of [-1,1] by [-1,1] that is inside, times 4: counted on a fine grid. */

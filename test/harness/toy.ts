@@ -1,6 +1,7 @@
 /** A classifier of one-pixel images and attacks on it, for which every outcome is known by hand. */
 import { z } from 'zod';
 import { type AttackPlugin, type AttackRun, defineAttack, type Threat } from '../../attacks/attack.ts';
+import { heldSplit } from '../../datasets/split.ts';
 import type { EvaluationInput } from '../../harness/evaluate/evaluate.ts';
 import type { EvaluationData } from '../../harness/evaluate/predict.ts';
 import type { Classifier } from '../../models/classifier.ts';
@@ -24,10 +25,8 @@ export function threshold(): Classifier {
 /** Pixels as bytes; the labels are what `threshold` says. */
 export function pixels(...bytes: number[]): EvaluationData {
   return {
-    images: Uint8Array.from(bytes),
-    labels: Int32Array.from(bytes, (b) => (b / 255 > 0.5 ? 1 : 0)),
+    ...heldSplit({ images: Uint8Array.from(bytes), labels: Int32Array.from(bytes, (b) => (b / 255 > 0.5 ? 1 : 0)) }),
     shape: [1, 1, 1],
-    n: bytes.length,
   };
 }
 

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { type AttackPlugin, defineEnsemble, type EnsemblePlugin } from '../../../attacks/attack.ts';
 import { attack as attackNamed, attacks } from '../../../attacks/index.ts';
+import { heldSplit } from '../../../datasets/split.ts';
 import resizePad from '../../../defenses/random-resize-pad.ts';
 import { type EvaluationInput, evaluate } from '../../../harness/evaluate/evaluate.ts';
 import { type EvaluationData, predictClean } from '../../../harness/evaluate/predict.ts';
@@ -44,7 +45,7 @@ const FEW: Record<string, Record<string, unknown>> = {
 /** Images near the decision boundaries; labels are what `classifier` says of them. */
 async function images(classifier: Classifier): Promise<EvaluationData> {
   const pixels = Uint8Array.from(new Rng('pixels').uniform(N * 36, 90, 166));
-  const data = { images: pixels, labels: new Int32Array(N), shape: SHAPE, n: N };
+  const data = { ...heldSplit({ images: pixels, labels: new Int32Array(N) }), shape: SHAPE };
   const { predictions } = await predictClean({ classifier, name: 'model', rng: new Rng('cell') }, data, N);
   return { ...data, labels: Int32Array.from(predictions) };
 }

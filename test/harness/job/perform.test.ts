@@ -14,6 +14,7 @@ import { sha256 } from '../../../records/hash.ts';
 import type { CellRecord, ModelRecord, RampartRecord } from '../../../records/record.ts';
 import { wilson } from '../../../records/stats.ts';
 import { tf } from '../../../tensor/tf.ts';
+import { pixelsOf } from '../../datasets/files.ts';
 import { inProcess, TINY } from '../run/in-process.ts';
 
 const golden = fileURLToPath(new URL('../../golden/model.safetensors', import.meta.url));
@@ -56,7 +57,7 @@ beforeAll(async () => {
 async function logitsOf(key: string): Promise<number[][]> {
   const classifier = await loadClassifier(key, dataset, registry, store);
   const x = tf.tensor4d(
-    Float32Array.from(dataset.test.images, (byte) => byte / 255),
+    Float32Array.from(await pixelsOf(dataset.test), (byte) => byte / 255),
     [N, ...dataset.shape],
   );
   const logits = classifier.logits(x);
@@ -173,6 +174,7 @@ test('a transfer counts the passes on its source, on the images that it was give
 test('examples are kept as they were before and after, with how sure the model was', async () => {
   const kept = records.filter((r): r is CellRecord => r.kind === 'cell' && r.examples !== undefined);
   expect(kept.length).toBeGreaterThan(0);
+  const pixels = await pixelsOf(dataset.test);
   for (const record of kept) {
     const examples = await store.examples(record);
     if (!examples) throw new Error('the examples are gone');
@@ -180,7 +182,7 @@ test('examples are kept as they were before and after, with how sure the model w
     const size = 32 * 32 * 3;
     ids.forEach((id, i) => {
       expect(record.outcomes.robust[id]).toBe('0');
-      const image = dataset.test.images.subarray(id * size, (id + 1) * size);
+      const image = pixels.subarray(id * size, (id + 1) * size);
       const before = clean.subarray(i * size, (i + 1) * size);
       expect(before.every((v, j) => v === Math.fround((image[j] as number) / 255))).toBe(true);
       const moved = Math.max(...adversarial.subarray(i * size, (i + 1) * size).map((v, j) => Math.abs(v - (before[j] as number))));

@@ -111,7 +111,8 @@ test.skipIf(noLinux)('a job that fails ends its process', TIMEOUT, async () => {
   const { executor, run } = executing(plan);
   await run('borrowed');
   const clean = await plan.job('clean on borrowed');
-  const changed = { ...clean, data: { ...clean.data, test: { ...clean.data.test, hash: 'another' } } };
+  if (clean.kind !== 'cell') throw new Error('the clean cell is one');
+  const changed = { ...clean, images: { ...clean.images, hash: 'another' } };
   await executor.run({ job: changed, batchSize: 2 }, wasmEngine, never, {});
   expect((await plan.store.record('cell', clean.key))?.error?.message).toMatch('its files changed');
   expect(workers()).toEqual([]);

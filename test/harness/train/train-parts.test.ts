@@ -1,7 +1,8 @@
 /** The pieces of the training loop against hand-worked numbers and PyTorch's. */
 import { beforeAll, describe, expect, test } from 'vitest';
+import { heldSplit, unitFloats } from '../../../datasets/split.ts';
 import { recipeSchema } from '../../../harness/suite/recipe.ts';
-import { cropFlipImages, plainImages } from '../../../harness/train/augment.ts';
+import { cropFlip, plainImages } from '../../../harness/train/augment.ts';
 import { clipGradients, MovingAverage, Sgd } from '../../../harness/train/optimizer.ts';
 import { Stepper, smoothedCrossEntropy } from '../../../harness/train/step.ts';
 import { overfitsCatastrophically } from '../../../harness/train/validate.ts';
@@ -69,7 +70,8 @@ test('the moving average starts fast and is swapped in and out', () => {
 
 describe('crop and flip', () => {
   const shape = [4, 4, 1] as const;
-  const split = { n: 1, images: Uint8Array.from({ length: 16 }, (_, i) => i + 1), labels: new Int32Array(1) };
+  const bytes = Uint8Array.from({ length: 16 }, (_, i) => i + 1);
+  const plain = unitFloats(bytes);
   /** All 2 * 9 * 9 outcomes that there can be, as strings. */
   const possible = new Set<string>();
   for (let down = -4; down <= 4; down++)
@@ -89,7 +91,7 @@ describe('crop and flip', () => {
     const rng = new Rng('crops');
     const seen = new Set<string>();
     for (let i = 0; i < 4000; i++) {
-      const pixels = cropFlipImages(split, shape, Int32Array.of(0), rng.fork(i));
+      const pixels = cropFlip(plain, shape, Int32Array.of(0), rng.fork(i));
       seen.add([...pixels].map((v) => Math.round(v * 255)).join());
     }
     expect([...seen].filter((s) => !possible.has(s))).toEqual([]);
@@ -97,9 +99,9 @@ describe('crop and flip', () => {
   });
 
   test('flips half of the images', () => {
-    const wide = { n: 1, images: Uint8Array.from({ length: 256 }, (_, i) => 10 * (i % 16)), labels: new Int32Array(1) };
+    const wide = unitFloats(Uint8Array.from({ length: 256 }, (_, i) => 10 * (i % 16)));
     const rightwards = Array.from({ length: 4000 }, (_, i) => {
-      const pixels = cropFlipImages(wide, [16, 16, 1], Int32Array.of(0), new Rng(`flip ${i}`));
+      const pixels = cropFlip(wide, [16, 16, 1], Int32Array.of(0), new Rng(`flip ${i}`));
       // a crop moves an image by 4 pixels at most: the middle is never black
       return (pixels[8 * 16 + 8] as number) > (pixels[8 * 16 + 7] as number);
     });
@@ -107,9 +109,9 @@ describe('crop and flip', () => {
     expect(Math.abs(flipped / 4000 - 0.5)).toBeLessThan(0.03);
   });
 
-  test('none leaves the pixels as bytes over 255', () => {
-    const pixels = plainImages(split, shape, Int32Array.of(0));
-    expect([...pixels]).toEqual([...Float32Array.from(split.images, (b) => b / 255)]);
+  test('none leaves the pixels as bytes over 255', async () => {
+    const pixels = await plainImages(heldSplit({ images: bytes, labels: new Int32Array(1) }), Int32Array.of(0));
+    expect([...pixels]).toEqual([...Float32Array.from(bytes, (b) => b / 255)]);
   });
 });
 

@@ -1,5 +1,7 @@
 /** A small problem for training tests: 8x8 images whose class is the brighter half. */
-import type { Dataset, Split } from '../../../datasets/dataset.ts';
+
+import type { Dataset } from '../../../datasets/dataset.ts';
+import { heldSplit, type Images } from '../../../datasets/split.ts';
 import type { TrainingDefense } from '../../../defenses/defense.ts';
 import { defense } from '../../../defenses/index.ts';
 import { type Recipe, recipeSchema } from '../../../harness/suite/recipe.ts';
@@ -7,7 +9,7 @@ import type { TrainingJob } from '../../../harness/train/training-job.ts';
 import type { Entry } from '../../../models/safetensors.ts';
 import { Rng } from '../../../tensor/rng.ts';
 
-function split(n: number, rng: Rng): Split {
+function drawn(n: number, rng: Rng): Images {
   const labels = Int32Array.from({ length: n }, () => rng.int(2));
   const images = new Uint8Array(n * 64 * 3);
   for (let i = 0; i < images.length; i++) {
@@ -15,19 +17,21 @@ function split(n: number, rng: Rng): Split {
     const bright = upper === (labels[Math.floor(i / 192)] === 0);
     images[i] = (bright ? 150 : 60) + rng.int(50);
   }
-  return { n, images, labels };
+  return { images, labels };
 }
 
+/** The training images of `halves`. */
+export const halvesImages = (n = 48): Images => drawn(n, new Rng('halves').fork('train'));
+
 export function halves(train = 48, test = 16): Dataset {
-  const rng = new Rng('halves');
   return {
     name: 'halves',
     shape: [8, 8, 3],
     classNames: ['upper', 'lower'],
     mean: [0.5, 0.5, 0.5],
     std: [0.25, 0.25, 0.25],
-    train: split(train, rng.fork('train')),
-    test: split(test, rng.fork('test')),
+    train: heldSplit(halvesImages(train)),
+    test: heldSplit(drawn(test, new Rng('halves').fork('test'))),
   };
 }
 

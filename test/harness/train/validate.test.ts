@@ -1,11 +1,12 @@
 /** Validation against a classifier whose answers are known. */
 import { beforeAll, expect, test } from 'vitest';
+import { unitFloats } from '../../../datasets/split.ts';
 import { validate } from '../../../harness/train/validate.ts';
 import type { Classifier } from '../../../models/classifier.ts';
 import type { Network } from '../../../models/network.ts';
 import { Rng } from '../../../tensor/rng.ts';
 import { tf } from '../../../tensor/tf.ts';
-import { halves } from './training-data.ts';
+import { halves, halvesImages } from './training-data.ts';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -13,11 +14,8 @@ beforeAll(async () => {
 
 /** Right on the images of `halves` themselves, where its gradient is zero; wrong as soon as one is moved. */
 function flatAtTheImages(data: ReturnType<typeof halves>): Pick<Network, 'freeze'> {
-  const { n, images, labels } = data.train;
-  const all = tf.tensor4d(
-    Float32Array.from(images, (byte) => byte / 255),
-    [n, ...data.shape],
-  );
+  const { n, labels } = data.train;
+  const all = tf.tensor4d(unitFloats(halvesImages(n).images), [n, ...data.shape]);
   const wrong = tf.oneHot(
     tf.tensor1d(
       Int32Array.from(labels, (label) => 1 - label),
@@ -39,9 +37,9 @@ function flatAtTheImages(data: ReturnType<typeof halves>): Pick<Network, 'freeze
   return { freeze: () => classifier as Classifier };
 }
 
-test('PGD starts from noise: it leaves a point at which the gradient is zero, FGSM stays there', () => {
+test('PGD starts from noise: it leaves a point at which the gradient is zero, FGSM stays there', async () => {
   const data = halves();
-  const found = validate(
+  const found = await validate(
     flatAtTheImages(data) as Network,
     data,
     Int32Array.from({ length: 16 }, (_, i) => i),
