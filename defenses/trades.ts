@@ -1,13 +1,14 @@
 /** TRADES, Zhang et al. 2019 (arXiv 1901.08573), eq. 5, as the authors' code computes it: cross-entropy plus beta times KL. */
 import { z } from 'zod';
 import type { Loss, Target, Threat } from '../attacks/attack.ts';
+import { climbAtOnce } from '../attacks/parts/search/ascent.ts';
 import { klDivergence } from '../tensor/fused.ts';
 import { atNorm, type ByNorm, normsIn } from '../tensor/norms/index.ts';
 import type { Rng } from '../tensor/rng.ts';
 import { tf } from '../tensor/tf.ts';
 import { defineDefense, type Training } from './defense.ts';
 import { ascend, gaussianNoise, type Noise } from './parts/craft.ts';
-import { ascendTradesL2 } from './parts/trades-l2.ts';
+import { tradesL2 } from './parts/trades-l2.ts';
 
 const params = z.strictObject({
   beta: z.number().min(0).default(6),
@@ -32,18 +33,26 @@ interface Inner {
   ): tf.Tensor4D;
 }
 
+/** The start of a search, with `small` taken over. */
+function beside(x: tf.Tensor4D, small: tf.Tensor4D): tf.Tensor4D {
+  const start = x.add<tf.Tensor4D>(small);
+  small.dispose();
+  return start;
+}
+
 const INNER = {
   Linf: {
     stepSize: (eps) => (eps * 0.007) / 0.031,
-    climb(target, loss, { x, small }, size) {
-      const start = x.add<tf.Tensor4D>(small);
-      small.dispose();
-      return ascend(target, x, start, loss, { norm: 'Linf', ...size });
-    },
+    climb: (target, loss, { x, small }, size) => ascend(target, x, beside(x, small), loss, { norm: 'Linf', ...size }),
   },
   L2: {
     stepSize: (eps, steps) => (2 * eps) / steps,
-    climb: (target, loss, { x, small, rng }, size) => ascendTradesL2((z) => target.gradient(z, loss).grad, x, small, rng, size),
+    climb(target, loss, { x, small, rng }, { steps, ...size }) {
+      const last = climbAtOnce({ origin: x, start: beside(x, small), steps }, { target, loss, step: tradesL2(rng, size) });
+      const adversarial = tf.clipByValue(last, 0, 1);
+      last.dispose();
+      return adversarial;
+    },
   },
 } satisfies ByNorm<Inner>;
 

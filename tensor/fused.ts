@@ -257,15 +257,18 @@ export function selectRows<T extends tf.Tensor>(a: T, b: T, takeB: readonly bool
   }) as T;
 }
 
-/** Points, images and gradients `[n,h,w,c]`; arrays have one number per row. */
-interface AscentStep {
+/** Tensors are `[n,h,w,c]`, arrays have one number per example. */
+export interface AscentStep {
+  /** The clean images. */
   readonly origin: tf.Tensor4D;
   readonly x: tf.Tensor4D;
+  /** The points before. */
   readonly previous: tf.Tensor4D;
   readonly grad: tf.Tensor4D;
+  /** Radius around `origin`. */
   readonly eps: Float32Array;
   readonly stepSize: Float32Array;
-  /** Weight of the step beside the move before. */
+  /** Weight of the step beside the move before: 1 for a first step, 0.75 later. */
   readonly fresh: Float32Array;
 }
 

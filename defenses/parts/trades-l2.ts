@@ -1,30 +1,18 @@
-/** The L2 ascent of TRADES' authors: SGD on the perturbation along unit gradients, from small noise, box first and ball last. */
+/** The L2 step of TRADES' authors: SGD on the perturbation along unit gradients, box first and ball last. */
+import type { Step } from '../../attacks/parts/step.ts';
 import { shorten, unit } from '../../tensor/norms/l2.ts';
 import type { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
 import { gaussianNoise } from './craft.ts';
 
-/** Climbs from `x + delta`; where a gradient is zero the step is random. `gradient` may leave tensors to a tidy. Takes over `delta`; the caller owns the result. */
-export function ascendTradesL2(
-  gradient: (x: tf.Tensor4D) => tf.Tensor4D,
-  x: tf.Tensor4D,
-  delta: tf.Tensor4D,
-  rng: Rng,
-  { eps, step, steps }: { eps: number; step: number; steps: number },
-): tf.Tensor4D {
-  let current = delta;
-  for (let i = 0; i < steps; i++) {
-    const next = tf.tidy(() => {
-      const grad = gradient(x.add(current));
+/** A step of length `step`, then back to radius `eps`; random where a gradient is zero. The points lie in the box but for rounding. */
+export function tradesL2(rng: Rng, { eps, step }: { eps: number; step: number }): Step {
+  return ({ x, grad, origin }) => ({
+    x: tf.tidy(() => {
       const zero = grad.square().sum([1, 2, 3], true).equal(0);
       const direction = zero.any().dataSync()[0] ? tf.where(zero, gaussianNoise(x, rng), unit(grad)) : unit(grad);
-      const boxed = tf.clipByValue(x.add(current).add(direction.mul(step)), 0, 1).sub(x);
-      return shorten(boxed as tf.Tensor4D, eps);
-    });
-    current.dispose();
-    current = next;
-  }
-  const adversarial = tf.tidy(() => tf.clipByValue(x.add(current), 0, 1)) as tf.Tensor4D;
-  current.dispose();
-  return adversarial;
+      const boxed = tf.clipByValue(x.add(direction.mul(step)), 0, 1).sub<tf.Tensor4D>(origin);
+      return origin.add(shorten(boxed, eps));
+    }),
+  });
 }

@@ -1,4 +1,4 @@
-/** The Euclidean projection of a batch onto the L1 ball cut with the box, Croce and Hein 2021 (arXiv 2103.01208), proposition 2.1. */
+/** The Euclidean projection of a batch onto the L1 ball cut with the box, Croce and Hein 2021 (arXiv 2103.01208), proposition 2.1. `l1-on-host.ts` is the same for one image without an engine. */
 import { tf } from '../tf.ts';
 
 /** Halvings of the bracket: the threshold is then exact to float32 beside the largest coordinate. */

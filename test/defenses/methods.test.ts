@@ -4,7 +4,7 @@ import type { Threat } from '../../attacks/attack.ts';
 import type { Training } from '../../defenses/defense.ts';
 import { defense } from '../../defenses/index.ts';
 import { cosineLoss, EmbeddingHead, multiPositiveContrastive, sameLabel } from '../../defenses/parts/embedding.ts';
-import { ascendTradesL2 } from '../../defenses/parts/trades-l2.ts';
+import { tradesL2 } from '../../defenses/parts/trades-l2.ts';
 import { engine } from '../../engines/index.ts';
 import { recipeSchema } from '../../harness/suite/recipe.ts';
 import { Helper, Stepper } from '../../harness/train/step.ts';
@@ -84,24 +84,32 @@ describe('the training attack stays in its budget and uses it', () => {
   });
 });
 
-describe('the L2 ascent of TRADES', () => {
-  const x = () => tf.fill([2, 4, 4, 1], 0.5) as tf.Tensor4D;
-  const small = () => tf.fill([2, 4, 4, 1], 1e-4) as tf.Tensor4D;
-  test('goes to the boundary along a constant gradient', () => {
-    const g = tf.tensor4d(new Rng('g').normal(32), [2, 4, 4, 1]);
-    const found = ascendTradesL2(() => g.clone(), x(), small(), new Rng('unused'), { eps: 0.3, step: 0.06, steps: 10 });
-    const want = tf.tidy(() =>
-      g
-        .div(g.square().sum([1, 2, 3], true).sqrt())
-        .mul(0.3)
-        .add(0.5),
-    );
-    expect(largestDifference(found, want)).toBeLessThan(1e-3);
+describe('the L2 step of TRADES', () => {
+  const image = (v: number) => tf.tensor4d([v, v], [1, 1, 2, 1]);
+  const stepped = (grad: number[], x: tf.Tensor4D, origin: tf.Tensor4D, rng = new Rng('unused')) => [
+    ...tradesL2(rng, { eps: 0.5, step: 1 })({ x, grad: tf.tensor4d(grad, [1, 1, 2, 1]), origin }).x.dataSync(),
+  ];
+  test('goes its length along the gradient, then back to the sphere', () => {
+    const [a = 0, b = 0] = stepped([30, 40], image(0.1), image(0.1));
+    // by hand: (0.6, 0.8) from 0.1 is (0.7, 0.9), at distance 1 of the image
+    expect(a).toBeCloseTo(0.1 + 0.3, 6);
+    expect(b).toBeCloseTo(0.1 + 0.4, 6);
   });
-  test('walks at random where the gradient is zero', () => {
-    const found = ascendTradesL2((z) => tf.zerosLike(z), x(), small(), new Rng('random'), { eps: 0.3, step: 0.06, steps: 1 });
-    expect(found.sub(0.5).abs().max().dataSync()[0]).toBeGreaterThan(0.01);
-    expect(tf.isNaN(found).any().dataSync()[0]).toBe(0);
+  test('is cut to the box before it is brought to the ball', () => {
+    const [a = 0, b = 0] = stepped([30, 40], image(0.6), image(0.5));
+    // by hand: (1.2, 1.4) is cut to (1, 1), whose distance from the image is 0.5 in each: a diagonal of the ball
+    expect(a).toBeCloseTo(0.5 + Math.SQRT1_2 / 2, 6);
+    expect(b).toBeCloseTo(0.5 + Math.SQRT1_2 / 2, 6);
+  });
+  test('goes along the noise, of whatever length, where the gradient is zero', () => {
+    const rng = new Rng('random');
+    const [u = 0, v = 0] = rng.normal(2);
+    const x = image(0.5);
+    const [a = 0, b = 0] = stepped([0, 0], x, x, new Rng('random'));
+    const cut = [u, v].map((g) => Math.min(Math.max(0.5 + g, 0), 1) - 0.5);
+    const scale = Math.min(0.5 / Math.hypot(...cut), 1);
+    expect(a).toBeCloseTo(0.5 + (cut[0] as number) * scale, 6);
+    expect(b).toBeCloseTo(0.5 + (cut[1] as number) * scale, 6);
   });
 });
 

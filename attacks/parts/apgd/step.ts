@@ -1,5 +1,5 @@
 /** One step of APGD in each norm: Croce and Hein 2020 (arXiv 2003.01690), eq. 1, and 2021 (arXiv 2103.01208) for L1. */
-import { ascentStep } from '../../../tensor/fused.ts';
+import { type AscentStep, ascentStep } from '../../../tensor/fused.ts';
 import { stepIntoL1Ball } from '../../../tensor/norms/l1-projection.ts';
 import { L2 } from '../../../tensor/norms/l2.ts';
 import { Linf } from '../../../tensor/norms/linf.ts';
@@ -8,21 +8,9 @@ import { tf } from '../../../tensor/tf.ts';
 
 const TINY = 1e-12;
 
-/** Tensors are `[n,h,w,c]`, arrays have one number per example. */
-export interface StepInput {
-  /** The clean images. */
-  readonly origin: tf.Tensor4D;
-  readonly x: tf.Tensor4D;
-  /** The points before. */
-  readonly previous: tf.Tensor4D;
-  readonly grad: tf.Tensor4D;
-  /** Radius around `origin`. */
-  readonly eps: Float32Array;
-  readonly stepSize: Float32Array;
+export interface StepInput extends AscentStep {
   /** Share of the coordinates that move (L1). */
   readonly density: Float32Array;
-  /** Weight of the step beside the move before: 1 for a first step, 0.75 later. */
-  readonly fresh: Float32Array;
 }
 
 const perExample = (values: Float32Array) => tf.tensor4d(values, [values.length, 1, 1, 1]);

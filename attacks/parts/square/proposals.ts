@@ -1,9 +1,9 @@
 /** Starts and proposals of the Square attack for one image, Andriushchenko et al. 2020 (arXiv 1912.00049), algorithms 2 and 3, with the L1 form of AutoAttack. */
 import { atNorm, type ByNorm, normsIn } from '../../../tensor/norms/index.ts';
+import { projectL1 } from '../../../tensor/norms/l1-on-host.ts';
 import type { Rng } from '../../../tensor/rng.ts';
 import type { Shape } from '../../../tensor/tf.ts';
 import type { Threat } from '../../attack.ts';
-import { projectL1 } from '../l1-ball.ts';
 import { type Measure, randomShape, type WindowShape } from './shapes.ts';
 
 /** Images are `h * w * c` numbers in [0,1], row by row. */

@@ -1,5 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
-import { projectL1 } from '../../../attacks/parts/l1-ball.ts';
+import { L1 } from '../../../tensor/norms/l1.ts';
+import { projectL1 } from '../../../tensor/norms/l1-on-host.ts';
+import { Rng } from '../../../tensor/rng.ts';
 import { tf } from '../../../tensor/tf.ts';
 import { goldenTensor } from '../../golden.ts';
 
@@ -38,4 +40,21 @@ test('radius 0 leaves nothing', () => {
   const delta = Float32Array.of(0.5, -0.5);
   projectL1(delta, Float32Array.of(0.5, 0.5), 0);
   expect(Array.from(delta, Math.abs)).toEqual([0, 0]);
+});
+
+test('leads where the projection of a batch does', () => {
+  const rng = new Rng('both forms');
+  const [n, d] = [40, 48];
+  const x = tf.tensor4d(rng.uniform(n * d), [n, 4, 4, 3]);
+  const delta = tf.tensor4d(rng.normal(n * d), x.shape);
+  // sums of 48 sizes in float32; from a ball that every perturbation leaves to one that most lie in once they are in the box
+  const radii = Float32Array.from({ length: n }, (_, i) => 0.2 * 1.15 ** i);
+  const want = L1.project(x.add(delta), x, tf.tensor4d(radii, [n, 1, 1, 1]))
+    .sub(x)
+    .dataSync();
+  const found = delta.dataSync().slice() as Float32Array;
+  radii.forEach((eps, i) => {
+    projectL1(found.subarray(i * d, (i + 1) * d), x.dataSync().subarray(i * d, (i + 1) * d) as Float32Array, eps);
+  });
+  expect(Math.max(...found.map((v, i) => Math.abs(v - (want[i] as number))))).toBeLessThan(1e-5);
 });

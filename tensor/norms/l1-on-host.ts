@@ -1,4 +1,8 @@
-/** The nearest perturbation inside the L1 ball and the box, on the host. Croce and Hein 2021 (arXiv 2103.01208), section 3. */
+/**
+ * The projection of `l1-projection.ts` for one image on the host, Croce and Hein 2021 (arXiv 2103.01208), section 3. It stands beside the one for
+ * batches because the Square attack proposes image by image in plain arrays: on an engine each proposal would take some 200 small
+ * operations, and in float32 its points would be others.
+ */
 
 /** How far a perturbation may go from `x` towards the sign of `delta` before it leaves [0,1]. */
 const room = (x: number, delta: number) => (delta > 0 ? 1 - x : x);
