@@ -18,7 +18,11 @@ function onTape(classifier: Classifier, x: tf.Tensor4D, draws?: readonly Rng[]):
     );
   const logits = run(x);
   const pullback = (dlogits: tf.Tensor2D) =>
-    tf.tidy(() => tf.grad((input: tf.Tensor) => run(input as tf.Tensor4D))(x, dlogits)) as tf.Tensor4D;
+    tf.tidy(() => {
+      // logits that no operation on the tape leads to have no gradient: zero, where `tf.grad` throws
+      const { grads } = tf.engine().gradients(() => run(x), [x], dlogits, true);
+      return grads[0] ?? tf.zerosLike(x);
+    }) as tf.Tensor4D;
   return { logits, pullback, dispose: () => logits.dispose() };
 }
 

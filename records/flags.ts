@@ -23,9 +23,13 @@ const meanings = {
     title: 'Members left out for lack of classes',
     text: "The difference of logits ratio divides by the gap to the third largest logit, its targeted form by that to the third and fourth: apgd-dlr needs three classes and apgd-t four. On fewer the ensemble runs without them. The authors' AutoAttack warns and then fails on such a model, so that its figures and these cannot be compared there.",
   },
+  'gradient-mismatch': {
+    title: 'Gradients that are not those of the model',
+    text: 'Before the attacks, the input gradient of a model from elsewhere was held to finite differences of its logits, along random directions at a few images and with steps of several lengths. It disagrees in most: a surrogate, a quantised or partly detached graph, or a mistake. Gradient attacks go astray on such a model, so that a good figure means nothing, and it is not ranked.',
+  },
   incomplete: {
     title: 'Not ranked',
-    text: 'One of its attacks failed, an attack that at least half of the models of the table have has no result for this model, or its worst case lacks images that those of most models rest on. A worst case over fewer attacks or images cannot be compared with the others, so the model is listed below the ranked ones.',
+    text: 'Its gradients are flagged as `no-gradients` or `gradient-mismatch`, one of its attacks failed, an attack that at least half of the models of the table have has no result for this model, or its worst case lacks images that those of most models rest on. A worst case over fewer attacks or images cannot be compared with the others, so the model is listed below the ranked ones.',
   },
   'leaked-tensors': {
     title: 'Leaked tensors',
@@ -34,6 +38,10 @@ const meanings = {
   'model-failed': {
     title: 'The model was not made',
     text: 'Training or loading failed; the reason is in the record. Nothing was attacked.',
+  },
+  'no-gradients': {
+    title: 'No gradients to attack with',
+    text: 'Before the attacks, the input gradient of a model from elsewhere was zero in every pixel on at least half of the images that were looked at, or its logits did not change by more than their rounding where pixels moved by up to 1/64. So answers a detached or quantised graph, and one whose outputs are saturated. It looks robust to every gradient attack and need not be: it is not ranked. Attack a differentiable form of it.',
   },
   probabilities: {
     title: 'Probabilities instead of logits',
@@ -47,6 +55,10 @@ const meanings = {
     title: 'A query attack beats the gradient attacks',
     text: 'An attack that asks for no gradient, such as Square, broke images that every gradient attack before it left. The gradients probably mislead (gradient masking), and the true robust accuracy may be lower still. Adaptive attacks are needed to know.',
   },
+  'undeclared-randomness': {
+    title: 'Random without saying so',
+    text: 'Two calls of a model from elsewhere on the same images gave different logits: dropout that is on, noise, or another draw. It is attacked as a randomised classifier: success is judged on mean answers, and attacks need to average too (`randomized`). Its random numbers are its own, so that figures do not repeat exactly.',
+  },
   'unverified-import': {
     title: 'An import that nothing was held to',
     text: 'The weights come from elsewhere and nothing was stated that they could be checked by: an architecture of the same names, another normalisation or another order of channels would give other logits without any sign of it. State the known clean accuracy (`expect: { clean: 0.85 }`) to have it checked before any attack.',
@@ -56,6 +68,9 @@ const meanings = {
     text: 'The margin of the logits has an input gradient of exactly zero on some of the first images attacked (AutoAttack checks the same at its start). Gradient attacks cannot move there, so that a good figure may only mean that gradients are masked. Look at `square` and at transfer attacks, and attack a differentiable form of the defense.',
   },
 } satisfies Record<string, FlagMeaning>;
+
+/** Flags that leave no figure to compare: whoever has one is not ranked. */
+export const UNRANKED: ReadonlySet<string> = new Set<keyof typeof meanings>(['gradient-mismatch', 'no-gradients']);
 
 export type FlagName = keyof typeof meanings;
 

@@ -202,6 +202,8 @@ export const cellRecordSchema = z.strictObject({
     .optional(),
   /** SHA-256 of the file of kept examples, where some were kept. */
   examples: z.string().optional(),
+  /** On the cell `clean` of a model from elsewhere: what was looked at before any attack, which `passes` does not count; `randomized` where two calls differed unannounced. */
+  checks: z.strictObject({ images: z.number().int(), passes: passesSchema, randomized: z.boolean() }).optional(),
   /** Examples still right after each iteration. */
   survivors: z.array(z.tuple([z.number().int(), z.number().int()])).optional(),
   flags: z.array(flagSchema),

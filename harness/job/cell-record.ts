@@ -2,6 +2,7 @@
 
 import type { CellRecord, Flag, Provenance } from '../../records/record.ts';
 import { wilson } from '../../records/stats.ts';
+import type { ModelChecks } from '../evaluate/model-checks.ts';
 import type { EvaluationData } from '../evaluate/predict.ts';
 import type { AnyAttack, Registry } from '../suite/registry.ts';
 import { countOf, indicesIn } from '../suite/selection.ts';
@@ -21,6 +22,8 @@ export interface Outcome {
   readonly survivors?: CellRecord['survivors'];
   readonly flags?: readonly Flag[];
   readonly batchSize: number;
+  /** Of a model from elsewhere, on its clean cell. */
+  readonly checks?: ModelChecks;
 }
 
 const rounded = (digits: number) => (value: number) => Math.round(value * 10 ** digits) / 10 ** digits;
@@ -64,7 +67,7 @@ export function cellRecord(
   provenance: Provenance,
 ): CellRecord {
   const wallMs = performance.now() - begin;
-  const { robust, predictions, confidences, members, survivors } = outcome;
+  const { robust, predictions, confidences, members, survivors, checks } = outcome;
   const right = [...robust].filter((c) => c === '1').length;
   return {
     ...cellHead(job, registry),
@@ -86,7 +89,8 @@ export function cellRecord(
     peakMemoryMb: peakMemoryMb(),
     ...(members && { members }),
     ...(survivors && { survivors }),
-    flags: [...(outcome.flags ?? [])],
+    ...(checks && { checks: { images: checks.images, passes: checks.passes, randomized: checks.randomized } }),
+    flags: [...(checks?.flags ?? []), ...(outcome.flags ?? [])],
     provenance,
   };
 }

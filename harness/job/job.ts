@@ -121,6 +121,9 @@ export interface RunSettings {
   readonly keepExamples: number;
 }
 
+/** Raised when more is checked of a model from elsewhere before its attacks. */
+const CHECKS = 1;
+
 /** Raised when the same training would give other weights: other draws, other batches. */
 const TRAINING = 2;
 
@@ -144,7 +147,7 @@ function modelIdentity({ data, arch, origin, seed }: Unkeyed<ModelJob>): unknown
   if (origin.by === 'wrapper') return { model: 'wrapper', defense: origin.defense, base: origin.base, seed };
   const { weightsHash, normalization, expect } = origin;
   // an expectation is held on the data set's images
-  return { model: 'pretrained', data: data.plugin.name, arch, weightsHash, normalization, expect };
+  return { model: 'pretrained', checks: CHECKS, data: data.plugin.name, arch, weightsHash, normalization, expect };
 }
 
 /** Whether these are the images 0..n-1. */

@@ -2,11 +2,11 @@
 import type { Dataset } from '../../datasets/dataset.ts';
 import { RampartError } from '../../errors.ts';
 import type { Classifier } from '../../models/classifier.ts';
-import type { CellRecord } from '../../records/record.ts';
-import type { Store } from '../../records/store.ts';
+import type { CellRecord, ModelRecord } from '../../records/record.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { evaluate } from '../evaluate/evaluate.ts';
-import { predictClean } from '../evaluate/predict.ts';
+import { asRandomized, checkModel } from '../evaluate/model-checks.ts';
+import { type EvaluationData, predictClean, type Subject } from '../evaluate/predict.ts';
 import { placesIn } from '../suite/selection.ts';
 import { cellRecord } from './cell-record.ts';
 import type { JobContext } from './context.ts';
@@ -46,17 +46,15 @@ async function fill(job: CellJob, context: JobContext, { dataset, rng, load }: M
   const started = provenance(engine);
   const data = await examplesOf(dataset, job.data, job.images, alive(context));
   const classifier = await load(job.model.key);
-  const subject = { classifier, name: job.model.name, rng };
-  const begin = performance.now();
   if (job.clean === undefined) {
-    const clean = await predictClean(subject, data, batchSize);
-    const record = cellRecord(job, registry, data, { ...clean, batchSize }, begin, started);
-    await holdToExpectation(job, record, store);
+    const record = await cleanRecord(job, context, { subject: { classifier, name: job.model.name, rng }, data, started });
     await store.writeRecord(record);
     return record;
   }
 
   const clean = await doneCell(job.clean, store);
+  const subject = { classifier: clean.checks?.randomized ? asRandomized(classifier) : classifier, name: job.model.name, rng };
+  const begin = performance.now();
   // the clean cell is of all test images of the suite
   const places = placesIn(job.data.test.selection, job.images.selection) as number[];
   const smaller = job.smaller === undefined ? undefined : await doneCell(job.smaller, store);
@@ -90,9 +88,24 @@ async function fill(job: CellJob, context: JobContext, { dataset, rng, load }: M
   return record;
 }
 
+/** The clean accuracy, and before it what is checked of a model from elsewhere. */
+async function cleanRecord(
+  job: CellJob,
+  { registry, batchSize, store }: JobContext,
+  { subject, data, started }: { subject: Subject; data: EvaluationData; started: CellRecord['provenance'] },
+): Promise<CellRecord> {
+  const { defense, imported } = await doneModel(job.model.key, store);
+  const checks = defense.kind === 'pretrained' ? await checkModel(subject, data) : undefined;
+  const classifier = checks?.randomized ? asRandomized(subject.classifier) : subject.classifier;
+  const begin = performance.now();
+  const clean = await predictClean({ ...subject, classifier }, data, batchSize);
+  const record = cellRecord(job, registry, data, { ...clean, batchSize, ...(checks && { checks }) }, begin, started);
+  holdToExpectation(job, record, imported);
+  return record;
+}
+
 /** Throws where the clean accuracy of an imported model is not what its user knows it to be: then nothing that follows would be about that model. */
-async function holdToExpectation(job: CellJob, { accuracy, n }: CellRecord, store: Store): Promise<void> {
-  const { imported } = await doneModel(job.model.key, store);
+function holdToExpectation(job: CellJob, { accuracy, n }: CellRecord, imported: ModelRecord['imported']): void {
   if (!imported?.expect) return;
   const { clean, tolerance } = imported.expect;
   if (Math.abs(accuracy - clean) <= tolerance + Number.EPSILON) return;

@@ -1,4 +1,6 @@
 /** One board: its rows with worst cases, ranks, costs, seeds and flags. */
+
+import { UNRANKED } from '../../records/flags.ts';
 import type { CellRecord, ModelRecord } from '../../records/record.ts';
 import { mean, standardDeviation } from '../../records/stats.ts';
 import { attackId } from './attacks.ts';
@@ -23,6 +25,8 @@ interface Draft {
   readonly images: readonly number[];
   /** Labels of attacks without a result that a rank needs. */
   readonly missing: readonly string[];
+  /** Names of flags that leave no figure to compare. */
+  readonly doubtful: readonly string[];
 }
 
 /** A row with its place. */
@@ -81,13 +85,16 @@ function draftsOf(material: Material, models: ReadonlyMap<string, ModelView>, at
       return required.has(id) ? !isDone(cell) : cell !== undefined && hasFailed(cell);
     };
     const missing = attacks.filter(lacks).map((a) => a.label);
-    return { model: models.get(key) as ModelView, cells, images: attackedImages(cells, required), missing };
+    const model = models.get(key) as ModelView;
+    const flags = [...model.record.flags, ...[...cells.values()].flatMap((cell) => cell.flags)];
+    const doubtful = [...new Set(flags.map(({ name }) => name))].filter((name) => UNRANKED.has(name));
+    return { model, cells, images: attackedImages(cells, required), missing, doubtful };
   });
 }
 
 /** The ranked models by worst case, all on the same images, then the others with the reason. */
 function placeModels(drafts: readonly Draft[], attacks: readonly AttackView[]): { placed: Placed[]; pairs: Ranking['pairs'] } {
-  const complete = drafts.filter((d) => d.missing.length === 0 && d.images.length > 0);
+  const complete = drafts.filter((d) => d.missing.length === 0 && d.doubtful.length === 0 && d.images.length > 0);
   const usual = usualImages(complete.map((d) => d.images));
   const comparable = complete.filter((d) => lacking(d.images, usual) === 0);
   const ranked = comparable.map((d) => ({ ...d, worst: worstCase(d.cells, usual) })).sort(byWorstCase);
@@ -103,8 +110,9 @@ function byWorstCase(a: Placed, b: Placed): number {
 }
 
 /** Why a model cannot be compared with the others; undefined where nothing was attacked on the whole board. */
-function whyNot({ missing, images }: Draft, usual: readonly number[], attacks: readonly AttackView[]): string | undefined {
+function whyNot({ missing, doubtful, images }: Draft, usual: readonly number[], attacks: readonly AttackView[]): string | undefined {
   if (missing.length > 0) return `no result of ${missing.join(', ')}`;
+  if (doubtful.length > 0) return `its gradients are no ground for a figure: ${doubtful.join(', ')}`;
   if (images.length > 0)
     return `its worst case lacks ${lacking(images, usual)} of the ${usual.length} images that those of the others rest on`;
   return attacks.some(({ attack }) => !isClean({ attack })) ? 'no image has a result of every attack' : undefined;

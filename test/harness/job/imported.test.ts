@@ -24,6 +24,7 @@ async function runWith(name: string, more: string) {
   });
   const { records } = await run();
   return {
+    again: run,
     model: records.find((r) => r.kind === 'model') as ModelRecord,
     clean: records.find((r) => r.kind === 'cell' && r.attack.name === 'clean') as CellRecord,
     fgsm: records.find((r) => r.kind === 'cell' && r.attack.name === 'fgsm') as CellRecord,
@@ -52,4 +53,22 @@ test('what is known of it is held before any attack', async () => {
   );
   expect(wrong.fgsm).toMatchObject({ status: 'failed', error: { kind: 'dependency' } });
   expect((await runWith('wide', `, expect: { clean: ${off}, tolerance: 0.3 }`)).fgsm.status).toBe('done');
+});
+
+test('a model from elsewhere is checked before its attacks, and what that costs is told apart', async () => {
+  const { clean, fgsm } = await runWith('checked', '');
+  expect(clean.checks).toMatchObject({ images: 4, randomized: false, passes: { backward: 4 } });
+  expect(clean.passes).toEqual({ forward: 12, backward: 0 });
+  expect([clean.flags, fgsm.checks]).toEqual([[], undefined]);
+});
+
+test('one that was found to answer anew at every call is attacked as a randomised classifier', async () => {
+  const { clean, fgsm, again } = await runWith('random', '');
+  expect(fgsm.flags).toEqual([]);
+  const store = new FolderStore(join(dir, 'random'));
+  await store.writeRecord({ ...clean, checks: { images: 4, passes: { forward: 40, backward: 4 }, randomized: true } });
+  rmSync(join(store.place, 'cells', `${fgsm.key}.json`));
+  const attacked = (await again()).records.find((r) => r.key === fgsm.key) as CellRecord;
+  expect(attacked.flags.map((f) => f.name)).toEqual(['randomized']);
+  expect(attacked.outcomes).toEqual(fgsm.outcomes);
 });

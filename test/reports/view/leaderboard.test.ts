@@ -165,6 +165,19 @@ describe('a rank', () => {
     ]);
   });
 
+  it.each(['no-gradients', 'gradient-mismatch'])('is refused where a figure means nothing: %s', (name) => {
+    const board = boardOf(
+      { a: { clean: '1111', pgd: '1111' }, b: { clean: '1111', pgd: '1110' }, c: { clean: '1111', pgd: '1100' } },
+      (model) => (model.name === 'a' ? { flags: [{ name, detail: '' }] } : { flags: [{ name: 'unverified-import', detail: '' }] }),
+    );
+    expect(summary(board).map(([model, rank]) => [model, rank])).toEqual([
+      ['b', '1–2'],
+      ['c', '1–2'],
+      ['a', '-'],
+    ]);
+    expect(incomplete(board, 'a')).toEqual([`not ranked: its gradients are no ground for a figure: ${name}`]);
+  });
+
   it('needs the attacks that half of the models have', () => {
     const board = boardOf({ a: { clean: '11', pgd: '11', square: '11' }, b: { clean: '11', pgd: '11' } });
     expect(incomplete(board, 'b')).toEqual(['not ranked: no result of square']);

@@ -1,0 +1,56 @@
+"""A safetensors model as people save theirs from PyTorch: a state dict, one behind DataParallel, a nested one, a whole module. What `bench/eval-forms.ts` attacks.
+
+python3 eval_forms.py MODEL.safetensors OUT
+"""
+import json
+import os
+import struct
+import sys
+from collections import OrderedDict
+
+import torch
+
+model, out = sys.argv[1:3]
+os.makedirs(out, exist_ok=True)
+
+
+class Part(torch.nn.Module):
+    """Holds parameters and buffers under the names that they have; the file of a whole module has no code in it."""
+
+
+def tensors(path):
+    data = open(path, 'rb').read()
+    (size,) = struct.unpack('<Q', data[:8])
+    for name, about in json.loads(data[8 : 8 + size]).items():
+        if name == '__metadata__':
+            continue
+        start, end = about['data_offsets']
+        values = torch.frombuffer(bytearray(data[8 + size + start : 8 + size + end]), dtype=torch.float32)
+        yield name, values.reshape(about['shape'])
+
+
+def module(state):
+    whole = Part()
+    for name, value in state.items():
+        *path, last = name.split('.')
+        here = whole
+        for part in path:
+            if part not in here._modules:
+                here.add_module(part, Part())
+            here = here._modules[part]
+        if last in ('mean', 'std') or last.startswith('running_'):
+            here.register_buffer(last, value)
+        else:
+            here.register_parameter(last, torch.nn.Parameter(value))
+    return whole
+
+
+state = OrderedDict(tensors(model))
+forms = {
+    'plain': state,
+    'module': OrderedDict(('module.' + name, value) for name, value in state.items()),
+    'nested': {'epoch': 12, 'state_dict': state, 'optimizer': {'param_groups': [{'lr': 0.1}]}},
+    'whole': module(state),
+}
+for form, value in forms.items():
+    torch.save(value, os.path.join(out, f'{form}.pt'))
