@@ -1,4 +1,7 @@
-/** Operations that one kernel does in one pass where the engine has it, and TensorFlow.js ops compose where it has not. */
+/**
+ * Operations that one kernel does in one pass where the engine has it, and TensorFlow.js ops compose where it has not. The file is
+ * long because it is the whole contract with the kernels of the engines: every name beside what its kernel must compute.
+ */
 import { tf } from './tf.ts';
 
 /** Kernel names an engine may register beside TensorFlow.js's own. Inputs and attributes are those of the functions below. */

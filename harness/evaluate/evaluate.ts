@@ -1,75 +1,16 @@
 /** Robust accuracy: runs an attack or an ensemble on the examples that are still right, and decides itself what it broke. */
-
-import type { AttackPlugin, AttackRun, Batch, EnsemblePlugin, Passes, Target, Threat } from '../../attacks/attack.ts';
+import type { AttackRun, Batch, Passes, Target } from '../../attacks/attack.ts';
 import { margin } from '../../attacks/parts/losses.ts';
 import { createTarget } from '../../attacks/target.ts';
 import { RampartError } from '../../errors.ts';
-import type { Classifier } from '../../models/classifier.ts';
 import { flag } from '../../records/flags.ts';
-import type { CellRecord, Flag } from '../../records/record.ts';
-import type { Checkpoint } from '../../records/store.ts';
-import type { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
 import { checkBudget, classFlags, gradientFlags, leakedTensors, logitFlags, queryFlags } from './checks.ts';
 import { isEnsemble, type Member, membersOf } from './ensemble.ts';
+import type { Evaluation, EvaluationInput, SmallerRadius } from './evaluation.ts';
 import { keepBroken } from './kept.ts';
-import { batchOf, chunks, type EvaluationData, predict, predictions, RANDOMIZED_DRAWS } from './predict.ts';
+import { batchOf, chunks, predict, predictions, RANDOMIZED_DRAWS } from './predict.ts';
 import { decodeState, type EvaluationState, encodeState, initialState, type MemberProgress } from './state.ts';
-
-/** What is known of the same attack on the same model at a smaller radius. */
-export interface SmallerRadius {
-  readonly eps: number;
-  readonly robust: string;
-  readonly predictions: readonly number[];
-  readonly distances: readonly number[];
-}
-
-export interface EvaluationInput {
-  /** Frozen for speed, if it can be. Not disposed here. */
-  readonly classifier: Classifier;
-  /** The model's name, for messages. */
-  readonly name: string;
-  readonly attack: AttackPlugin | EnsemblePlugin;
-  readonly params: unknown;
-  readonly threat: Threat;
-  readonly data: EvaluationData;
-  /** One character per example, `1` where it is classified right before the attack. */
-  readonly clean: string;
-  /** Predictions on the clean examples; computed for the wrong ones when absent. */
-  readonly cleanPredictions?: readonly number[];
-  /** Examples broken at a smaller radius are broken at this one: they are not attacked again. */
-  readonly smaller?: SmallerRadius;
-  /** Seeded by the cell's key. */
-  readonly rng: Rng;
-  readonly batchSize: number;
-  /** Other models, by the names that transfer attacks have for them. Not disposed here. */
-  readonly sources: ReadonlyMap<string, { readonly classifier: Classifier; readonly name: string }>;
-  readonly signal: AbortSignal;
-  /** How many adversarial examples to return, the first in order of index among the broken ones. */
-  readonly keepExamples?: number;
-  /** Examples attacked so far, examples that may have to be attacked in all members together, examples still right. */
-  onProgress?(done: number, total: number, survivors: number): void;
-  /** State between batches; it must belong to the same cell, which the caller's key guarantees. */
-  readonly checkpoint?: Pick<Checkpoint, 'load' | 'save'>;
-  /** Where an ensemble's members are looked up; the table of attacks by default. */
-  lookup?(name: string): AttackPlugin | EnsemblePlugin;
-}
-
-export interface Evaluation {
-  /** One character per example, `1` where it is classified right after the attack. */
-  readonly robust: string;
-  readonly predictions: number[];
-  /** In the norm of the threat, to 6 digits; 0 where the input was returned. */
-  readonly distances: number[];
-  /** Of the attack alone, on the target and on the models it transfers from; the harness's own passes that decide success are not the attacker's. */
-  readonly passes: Passes;
-  /** Of attempts begun ahead and thrown away, because a full pass is faster: not what the attack needs, but what this run spent beside it. */
-  readonly overhead: Passes;
-  readonly members?: CellRecord['members'];
-  readonly survivors?: CellRecord['survivors'];
-  readonly examples?: { ids: number[]; adversarial: Float32Array };
-  readonly flags: Flag[];
-}
 
 /** Classes enough for any loss. */
 const MANY = 1000;

@@ -1,5 +1,4 @@
 /** One training: epochs, validation, the kept weights, checkpoints, cost. The defense supplies crafting and objective. */
-
 import type { Dataset } from '../../datasets/dataset.ts';
 import type { Training, TrainingBatch } from '../../defenses/defense.ts';
 import { RampartError } from '../../errors.ts';
@@ -8,18 +7,17 @@ import { checkEntries } from '../../models/graph/parameters.ts';
 import { createNetwork } from '../../models/index.ts';
 import type { Network } from '../../models/network.ts';
 import type { Entry } from '../../models/safetensors.ts';
-import { flag } from '../../records/flags.ts';
 import { UnfitFile } from '../../records/plain-file.ts';
-import type { Flag } from '../../records/record.ts';
 import { tf } from '../../tensor/tf.ts';
 import { learningRateAt } from '../suite/recipe.ts';
 import { cropFlip, labelsOf, plainImages } from './augment.ts';
 import { checkVariables, encodeCheckpoint, orUnfit, readVariables, restoreVariables, type TrainingState } from './checkpoint.ts';
 import { type Cost, type Facts, newFacts, totalCost } from './facts.ts';
+import { trainingFlags } from './flags.ts';
 import { MovingAverage } from './optimizer.ts';
 import { Helper, type StepLog, Stepper } from './step.ts';
 import type { TrainingJob, TrainingResult } from './training-job.ts';
-import { overfitsCatastrophically, type Validation, validate } from './validate.ts';
+import { type Validation, validate } from './validate.ts';
 
 /** What a training has to do with a helper: it is one, or it has one, with the cost of its training where that was just done. */
 interface HelperRole {
@@ -273,23 +271,8 @@ export class TrainingRun {
       epochs,
       ...(bestEpoch !== undefined && { bestEpoch }),
       cost: totalCost(this.#facts),
-      flags: this.#flags(),
+      flags: trainingFlags(this.#facts, this.#epochs),
     };
-  }
-
-  #flags(): Flag[] {
-    const { epochs, stopped } = this.#facts;
-    const flags: Flag[] = [];
-    const collapsed = epochs.findIndex((_, i) => overfitsCatastrophically(epochs.slice(0, i + 1)));
-    if (collapsed >= 0)
-      flags.push(
-        flag(
-          'catastrophic-overfitting',
-          `at epoch ${collapsed} accuracy under PGD-10 on the validation split fell below half its best while that under FGSM did not fall`,
-        ),
-      );
-    if (stopped) flags.push(flag('early-stop', `stopped after epoch ${epochs.length - 1} of ${this.#epochs}: no better validation`));
-    return flags;
   }
 
   dispose(): void {

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { type AttackPlugin, type AttackRun, defineAttack, type Threat } from '../../attacks/attack.ts';
 import { heldSplit } from '../../datasets/split.ts';
-import type { EvaluationInput } from '../../harness/evaluate/evaluate.ts';
+import type { EvaluationInput } from '../../harness/evaluate/evaluation.ts';
 import type { EvaluationData } from '../../harness/evaluate/predict.ts';
 import type { Classifier } from '../../models/classifier.ts';
 import { Rng } from '../../tensor/rng.ts';

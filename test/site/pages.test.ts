@@ -1,4 +1,4 @@
-/** The real pages in a real browser: from the file system and from `rampart serve`, narrow to wide, light and dark, scripts on and off. */
+/** The real pages in a real browser: from the file system and from `rampart serve`, narrow to wide, light and dark, scripts on and off; long because one browser and one set of sites serve all of it. */
 import { readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import type { Server } from 'node:http';

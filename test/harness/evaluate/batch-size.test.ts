@@ -5,7 +5,8 @@ import { type AttackPlugin, defineEnsemble, type EnsemblePlugin } from '../../..
 import { attack as attackNamed, attacks } from '../../../attacks/index.ts';
 import { heldSplit } from '../../../datasets/split.ts';
 import resizePad from '../../../defenses/random-resize-pad.ts';
-import { type EvaluationInput, evaluate } from '../../../harness/evaluate/evaluate.ts';
+import { evaluate } from '../../../harness/evaluate/evaluate.ts';
+import type { EvaluationInput } from '../../../harness/evaluate/evaluation.ts';
 import { type EvaluationData, predictClean } from '../../../harness/evaluate/predict.ts';
 import type { Classifier } from '../../../models/classifier.ts';
 import { Rng } from '../../../tensor/rng.ts';
