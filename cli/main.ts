@@ -21,13 +21,6 @@ process.stderr.on('error', () => undefined);
 const cli = cac('rampart');
 let outcome: Promise<number> | undefined;
 
-/** What a command needs is loaded when it is called: TensorFlow.js takes longer than the help. */
-async function withTensors<C>(module: Promise<C>): Promise<C> {
-  const { silenceBanner } = await import('../engines/choose.ts');
-  silenceBanner();
-  return module;
-}
-
 const TRUST = 'Execute the plug-ins that the suite names, from outside of this project too';
 
 /** A command with the options that concern running. */
@@ -45,7 +38,7 @@ runnable(cli.command('run [suite]', 'Train, attack, and write the site (suite: a
   .option('--no-download', 'Fail where data is missing')
   .option('--verbose', 'Show what workers print')
   .action((suite: string | undefined, options: RawOptions) => {
-    outcome = withTensors(import('./commands/run.ts')).then((c) => c.runCommand(suite, options, signal));
+    outcome = import('./commands/run.ts').then((c) => c.runCommand(suite, options, signal));
   });
 
 runnable(cli.command('eval <weights>', 'Attack a model from a file of weights: PyTorch (.pt, .pth) or safetensors'))
@@ -61,13 +54,13 @@ runnable(cli.command('eval <weights>', 'Attack a model from a file of weights: P
   .option('--no-download', 'Fail where data is missing')
   .option('--verbose', 'Show what workers print')
   .action((weights: string, options: EvalOptions) => {
-    outcome = withTensors(import('./commands/eval.ts')).then((c) => c.evalCommand(weights, options, signal));
+    outcome = import('./commands/eval.ts').then((c) => c.evalCommand(weights, options, signal));
   });
 
 runnable(cli.command('plan [suite]', 'What would run, with passes and estimated time'))
   .option('--trust', TRUST)
   .action((suite: string | undefined, options: RawOptions) => {
-    outcome = withTensors(import('./commands/plan.ts')).then((c) => c.planCommand(suite, options, signal));
+    outcome = import('./commands/plan.ts').then((c) => c.planCommand(suite, options, signal));
   });
 
 cli
@@ -76,14 +69,14 @@ cli
   .option('--trust', TRUST)
   .option('--json', 'Print JSON')
   .action((suite: string | undefined, options: RawOptions & { schema?: boolean }) => {
-    outcome = withTensors(import('./commands/plan.ts')).then((c) => c.validateCommand(suite, options));
+    outcome = import('./commands/plan.ts').then((c) => c.validateCommand(suite, options));
   });
 
 cli
   .command('ls [kind]', 'Defenses, attacks, models, datasets, engines, recipe: with parameters and defaults')
   .option('--json', 'Print JSON')
   .action((kind: string | undefined, options: RawOptions) => {
-    outcome = withTensors(import('./commands/ls.ts')).then((c) => c.lsCommand(kind, options));
+    outcome = import('./commands/ls.ts').then((c) => c.lsCommand(kind, options));
   });
 
 cli
@@ -115,7 +108,7 @@ cli
   .option('--no-download', 'Do not ask whether downloads answer')
   .option('--json', 'Print JSON')
   .action((options: RawOptions) => {
-    outcome = withTensors(import('./commands/doctor.ts')).then((c) => c.doctorCommand(options, signal));
+    outcome = import('./commands/doctor.ts').then((c) => c.doctorCommand(options, signal));
   });
 
 cli
@@ -127,7 +120,7 @@ cli
   .option('--threads <n>', 'Threads')
   .option('--json', 'Print JSON')
   .action((options: TimeOptions) => {
-    outcome = withTensors(import('./commands/time.ts')).then((c) => c.timeCommand(options, signal));
+    outcome = import('./commands/time.ts').then((c) => c.timeCommand(options, signal));
   });
 
 cli

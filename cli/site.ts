@@ -1,10 +1,14 @@
 /** The site of an output folder, from its records. */
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeAtomic } from '../records/atomic.ts';
 import { FolderStore } from '../records/folder-store.ts';
 import type { RampartRecord } from '../records/record.ts';
 import { recordsOfRun, showable } from '../records/run-index.ts';
 import type { Store } from '../records/store.ts';
-import { type SiteOptions, writeSite } from '../reports/site.ts';
+import { MANIFEST } from '../reports/formats/manifest.ts';
+import type { SiteOptions } from '../reports/site.ts';
+import { sourcesOf, stampOf } from '../reports/stamp.ts';
 import { printError, shownPath } from './output.ts';
 
 /** What a folder has to show, and how many of its files cannot be taken; each of these is named as it is found. */
@@ -29,8 +33,39 @@ export async function shownIn(dir: string): Promise<Shown> {
   return { title: index?.suite.title, records: shown, store, leftOut: () => count };
 }
 
-/** Writes the site to `to`; resolves with the path of its first page. */
+/** Writes the site to `to`; resolves with its manifest. */
 export async function writeSiteOf(records: readonly RampartRecord[], store: Store, to: string, options: SiteOptions): Promise<string> {
-  await writeSite(records, to, { examples: (cell) => store.examples(cell), ...options });
-  return join(to, 'index.html');
+  // not loaded where a site is left as it is
+  const { writeSite } = await import('../reports/site.ts');
+  return writeSite(records, to, { examples: (cell) => store.examples(cell), ...options });
+}
+
+/**
+ * Writes the site of a run to the folder `site` in `dir`, or leaves it as it is: where it is whole, nobody touched it, and the same would be
+ * written again. The records' examples must be those that they name. Resolves with the path of the first page.
+ */
+export async function keepSite(
+  records: readonly RampartRecord[],
+  store: Store,
+  dir: string,
+  options: SiteOptions & { title: string },
+): Promise<string> {
+  const site = join(dir, 'site');
+  const stampFile = join(dir, 'site.stamp');
+  const page = join(site, 'index.html');
+  const sources = (await haveUnnamedExamples(records, store)) ? undefined : sourcesOf(records, options.title);
+  const stamp = await readFile(stampFile, 'utf8').catch(() => undefined);
+  if (sources !== undefined && stamp !== undefined && stamp === stampOf(sources, site)) return page;
+  const manifest = await writeSiteOf(records, store, site, options);
+  // of this site alone, not of one that another run has written meanwhile
+  const own = sources !== undefined && (await readFile(join(site, MANIFEST), 'utf8')) === manifest;
+  const now = own ? stampOf(sources, site) : undefined;
+  if (now !== undefined) await writeAtomic(stampFile, now, { durable: false });
+  return page;
+}
+
+/** Whether examples are there that no record names by their hash, as early versions kept them: they may change, and no record tells. */
+async function haveUnnamedExamples(records: readonly RampartRecord[], store: Store): Promise<boolean> {
+  for (const record of records) if (record.kind === 'cell' && record.examples === undefined && (await store.examples(record))) return true;
+  return false;
 }

@@ -18,7 +18,6 @@ export interface Choice {
  */
 export async function chooseEngine(request: string, options: { threads: number; among?: readonly Engine[] }): Promise<Choice> {
   const among = options.among ?? engines;
-  silenceBanner();
   if (request === 'auto') return fastest(among, options.threads);
   const { name, device } = parseRequest(request);
   const engine = among.find((e) => e.name === name);
@@ -105,10 +104,4 @@ export async function selfCheck(): Promise<string | undefined> {
   } finally {
     tf.dispose([image, filter, dy, results]);
   }
-}
-
-/** The plain backend greets whoever uses it first in Node with advice to install another. */
-export function silenceBanner(): void {
-  const plain = tf.findBackend('cpu') as { firstUse?: boolean } | null;
-  if (plain) plain.firstUse = false;
 }

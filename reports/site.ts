@@ -3,9 +3,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { RampartRecord } from '../records/record.ts';
 import { csvOf } from './formats/csv.ts';
 import { Files } from './formats/files.ts';
-import { pageRenderer, templatesFolder } from './formats/html.ts';
+import { pageRenderer } from './formats/html.ts';
 import { jsonOf } from './formats/json.ts';
 import type { Table } from './formats/table.ts';
+import { templatesFolder } from './formats/templates.ts';
 import { writeAttackPage } from './pages/attack.ts';
 import { writeBoardPage } from './pages/board.ts';
 import { writeComparePage } from './pages/compare.ts';
@@ -62,10 +63,10 @@ export async function buildSite(records: readonly RampartRecord[], options: Site
   return files;
 }
 
-/** Builds the site and writes it to the folder `out`, taking away what an earlier site left there. Throws where `out` cannot be written. */
-export async function writeSite(records: readonly RampartRecord[], out: string, options: SiteOptions = {}): Promise<void> {
+/** Builds the site and writes it to the folder `out`, taking away what an earlier site left there; resolves with its manifest. Throws where `out` cannot be written. */
+export async function writeSite(records: readonly RampartRecord[], out: string, options: SiteOptions = {}): Promise<string> {
   const files = await buildSite(records, options);
-  await files.write(out);
+  return files.write(out);
 }
 
 /** Charts alone need their colours and the names of both themes. */

@@ -38,6 +38,7 @@ test('the package holds the compiled sources, what builds the addon, suites and 
       ...native.map((name) => `engines/torch/native/${name}`),
       ...below('suites'),
       ...below('templates'),
+      ...below('tensor').filter((path) => /\.m(js|ts)$/.test(path)),
     ].sort(),
   );
 });

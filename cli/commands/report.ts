@@ -11,6 +11,7 @@ export async function reportCommand(dir: string | undefined, options: RawOptions
   const { records, store, title, leftOut } = await shownIn(from);
   if (records.length === 0) throw new UsageError(`[report] ${from} holds no records`, { remedy: `make some with ${command('run')}` });
   const to = options.out === undefined ? join(from, 'site') : resolve(String(options.out));
-  print(shownPath(await writeSiteOf(records, store, to, { title })));
+  await writeSiteOf(records, store, to, { title });
+  print(shownPath(join(to, 'index.html')));
   return leftOut() > 0 ? 1 : 0;
 }

@@ -1,5 +1,4 @@
 /** `rampart run`: trains, attacks, and writes the site. */
-import { join } from 'node:path';
 import { type RunOptions, type RunResult, runSuite } from '../../harness/run/run.ts';
 import { MOST_PROCESSORS } from '../../harness/suite/most.ts';
 import { loadSuite } from '../../harness/suite/read.ts';
@@ -24,7 +23,7 @@ import {
   red,
   shownPath,
 } from '../output.ts';
-import { writeSiteOf } from '../site.ts';
+import { keepSite } from '../site.ts';
 import { summary } from '../summary.ts';
 import { Display } from '../terminal.ts';
 
@@ -66,7 +65,7 @@ export async function runResolved(
   if (options.json) printJson(result.records);
   else printBlock(`\n${summary(view)}\n`);
   const store = new FolderStore(out, { onDamage: ({ what, reason }) => printError(`${shownPath(what)}: ${reason}`) });
-  const site = await writeSiteOf(result.records, store, join(out, 'site'), { title: suite.title, view });
+  const site = await keepSite(result.records, store, out, { title: suite.title, view });
   if (!options.json) print(`site ${shownPath(site)}`);
   for (const { planned, record } of result.failed) print(`${red('failed')} ${jobName(planned)}: ${record.error?.message ?? ''}`);
   return { code: result.failed.length === 0 ? 0 : 1, view };

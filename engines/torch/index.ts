@@ -1,16 +1,9 @@
 /** The torch engine: TensorFlow.js on libtorch, on the CPU through oneDNN and on NVIDIA GPUs through cuDNN. */
 import { existsSync, readdirSync } from 'node:fs';
 import { RampartError } from '../../errors.ts';
-import { registerCompiler } from '../../models/graph/frozen.ts';
-import { registerTrainingCompiler } from '../../models/graph/training.ts';
-import { tf } from '../../tensor/tf.ts';
 import type { Engine } from '../engine.ts';
-import { BACKEND, TorchBackend } from './backend.ts';
 import type { Library } from './binding.ts';
-import { compile } from './compile.ts';
-import { kernelsOf } from './kernels/index.ts';
 import { type Built, buildCommand, findBuilt, findLibrary, loadBinding, loadedBlas, remedy } from './load.ts';
-import { compileTrainingPass, registerTrainingPass } from './training.ts';
 
 /** The release that the build found; its headers, which the library repeats, may name the one before. */
 function versionOf(library: Library, built: Built): string {
@@ -39,8 +32,6 @@ function warningsOf(library: Library, blas: { name: string; reference: boolean }
 /** One folder for each NVIDIA GPU that the driver runs. */
 const DRIVER = '/proc/driver/nvidia/gpus';
 
-let started: TorchBackend | undefined;
-
 export const torch: Engine = {
   name: 'torch',
   title: 'libtorch (oneDNN on the CPU, cuDNN on NVIDIA GPUs)',
@@ -61,17 +52,8 @@ export const torch: Engine = {
       throw new RampartError(`[engine torch] device "${device}" is neither cpu nor cuda:N`);
     binding.start(threads, device);
     const library = binding.describe();
-    if (!started) {
-      const backend = new TorchBackend(binding, device !== 'cpu');
-      started = backend;
-      tf.registerBackend(BACKEND, () => backend, 10);
-      for (const kernel of kernelsOf(device)) tf.registerKernel(kernel);
-      registerCompiler(BACKEND, (graph) => compile(graph, backend));
-      registerTrainingPass(backend);
-      registerTrainingCompiler(BACKEND, compileTrainingPass);
-    }
-    await tf.setBackend(BACKEND);
-    await tf.ready();
+    const { start } = await import('./start.ts');
+    await start(binding, device);
     const blas = loadedBlas(library.config);
     return {
       name: 'torch',

@@ -1,9 +1,8 @@
 /** Data sets of a suite, looked at before anything runs: broken data stops a run at its start, and keys hold the hash of what was read. */
-import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import type { Dataset, DatasetPlugin, LoadOptions } from '../../datasets/dataset.ts';
 import { hashSplit, hashSplits, pick } from '../../datasets/split.ts';
 import { RampartError } from '../../errors.ts';
+import { fileIdentity } from '../../records/file-identity.ts';
 import { keyOf } from '../../records/hash.ts';
 import type { DataFacts, KnownData } from '../../records/run-index.ts';
 import type { Registry } from '../suite/registry.ts';
@@ -51,13 +50,8 @@ async function identityOf(
 ): Promise<string | undefined> {
   const paths = await plugin.files?.(ref.params, options);
   if (!paths) return undefined;
-  const files: unknown[] = [];
-  for (const path of paths) {
-    const about = await stat(path, { bigint: true }).catch(() => undefined);
-    if (!about) return undefined;
-    const { dev, ino, size, mtimeNs, ctimeNs } = about;
-    files.push([resolve(path), ...[dev, ino, size, mtimeNs, ctimeNs].map(String)]);
-  }
+  const files = paths.map(fileIdentity);
+  if (files.includes(undefined)) return undefined;
   return keyOf({ rampart: packageVersion(), ref, select, attacked: suite.attacks.map(({ n }) => n ?? null), files });
 }
 

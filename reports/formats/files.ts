@@ -8,9 +8,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { RampartError } from '../../errors.ts';
 import { removeUnfinished, writeAtomic } from '../../records/atomic.ts';
-
-/** Every file of the site with the SHA-256 of its bytes, so that a copy can be checked: `sha256sum -c MANIFEST`. */
-const MANIFEST = 'MANIFEST';
+import { isPath, MANIFEST, pathsIn } from './manifest.ts';
 
 export class Files {
   readonly #contents = new Map<string, string | Uint8Array>();
@@ -18,7 +16,7 @@ export class Files {
   /** Adds a file; `path` is relative, with forward slashes. */
   add(path: string, content: string | Uint8Array): void {
     if (this.#contents.has(path)) throw new RampartError(`[report] two pages want the file ${path}`);
-    if (!/^[A-Za-z0-9][A-Za-z0-9._/-]*$/.test(path) || path.includes('..')) throw new RampartError(`[report] not a file name: ${path}`);
+    if (!isPath(path)) throw new RampartError(`[report] not a file name: ${path}`);
     this.#contents.set(path, content);
   }
 
@@ -30,8 +28,8 @@ export class Files {
     return [...this.#contents.keys()].sort();
   }
 
-  /** Writes all files and the manifest below `out`, then removes what the manifest of an earlier site names and this one has not. */
-  async write(out: string): Promise<void> {
+  /** Writes all files and the manifest below `out`, then removes what the manifest of an earlier site names and this one has not. Resolves with the manifest. */
+  async write(out: string): Promise<string> {
     const paths = this.paths();
     const manifest = `${paths.map((p) => `${sha256(this.#contents.get(p) as string)}  ${p}`).join('\n')}\n`;
     const stale = await staleFiles(out, new Set(paths));
@@ -45,6 +43,7 @@ export class Files {
         );
       await write(MANIFEST, manifest);
       await inParallel(stale, (p) => rm(join(out, p), { force: true }));
+      return manifest;
     } catch (cause) {
       throw new RampartError(`[report] cannot write the site to ${out}: ${(cause as Error).message}`, {
         remedy: 'choose a folder that can be written with --out',
@@ -61,10 +60,7 @@ const sha256 = (content: string | Uint8Array) => createHash('sha256').update(con
 
 async function staleFiles(out: string, kept: ReadonlySet<string>): Promise<string[]> {
   const old = await readFile(join(out, MANIFEST), 'utf8').catch(() => '');
-  return old
-    .split('\n')
-    .map((line) => line.slice(66))
-    .filter((path) => /^[A-Za-z0-9][A-Za-z0-9._/-]*$/.test(path) && !path.includes('..') && !kept.has(path));
+  return pathsIn(old).filter((path) => isPath(path) && !kept.has(path));
 }
 
 /** Sixteen at a time: enough to keep a disk busy, few enough for any limit on open files. */

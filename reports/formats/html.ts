@@ -1,18 +1,9 @@
 /** Pages from Handlebars templates: strict, escaping on, no way to raw markup except charts. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { readdirSync, readFileSync } from 'node:fs';
 import Handlebars from 'handlebars';
 import { RampartError } from '../../errors.ts';
 import { Svg } from './svg.ts';
-
-/** The folder `templates/` at the root of the package, from the sources and from `dist/` alike. */
-export function templatesFolder(): string {
-  for (const up of ['../../templates', '../../../templates']) {
-    const path = fileURLToPath(new URL(up, import.meta.url));
-    if (existsSync(`${path}/layout.hbs`)) return path;
-  }
-  throw new RampartError('[report] the folder templates/ is missing from this installation', { remedy: 'install rampart again' });
-}
+import { templatesFolder } from './templates.ts';
 
 export type Render = (page: string, context: object) => string;
 

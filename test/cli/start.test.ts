@@ -22,6 +22,17 @@ function loadedBy(...args: string[]): string[] {
   });
 }
 
+const suite = fileURLToPath(new URL('../../suites/quick.yml', import.meta.url));
+
+test.each([
+  ['validate', suite],
+  ['ls', 'attacks'],
+])('%s computes nothing and loads no TensorFlow.js', (...args) => {
+  const loaded = loadedBy(...args);
+  expect(loaded.some((url) => url.includes('/attacks/pgd.js'))).toBe(true);
+  expect(loaded.filter((url) => url.includes('/node_modules/@tensorflow/'))).toEqual([]);
+});
+
 test.each([['--help'], ['--version']])('%s loads neither TensorFlow.js nor zod nor a plug-in', (flag) => {
   const loaded = loadedBy(flag);
   expect(loaded.some((url) => url.includes('/node_modules/cac/'))).toBe(true);

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -75,6 +75,12 @@ test('a whole run: records, examples, site, table, and the site again', { timeou
   expect(files.filter((f) => /checkpoint|\.tmp/.test(f))).toEqual([]);
   const page = readFileSync(join(out, 'site/index.html'), 'utf8');
   expect(page).toMatch('Whole &lt;path&gt;');
+
+  // everything is there: no page is written
+  const written = statSync(join(out, 'site/index.html')).ino;
+  const nothing = rampart('run', suite, '--out', out, '--workers', '2');
+  expect(nothing).toMatchObject({ code: 0, output: expect.stringContaining('21 of 21 jobs were there already') });
+  expect(statSync(join(out, 'site/index.html')).ino).toBe(written);
 
   const again = rampart('report', out, '--out', join(folder, 'site'));
   expect(again.code, again.output).toBe(0);

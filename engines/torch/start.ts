@@ -1,0 +1,26 @@
+/** Makes libtorch the backend of TensorFlow.js: loaded when the engine starts, not where it is only asked whether it is there. */
+import { registerCompiler } from '../../models/graph/frozen.ts';
+import { registerTrainingCompiler } from '../../models/graph/training.ts';
+import { tf } from '../../tensor/tf.ts';
+import { BACKEND, TorchBackend } from './backend.ts';
+import type { Binding } from './binding.ts';
+import { compile } from './compile.ts';
+import { kernelsOf } from './kernels/index.ts';
+import { compileTrainingPass, registerTrainingPass } from './training.ts';
+
+let started: TorchBackend | undefined;
+
+/** The first call of a process registers the backend for `device`; every call makes it the current one. */
+export async function start(binding: Binding, device: string): Promise<void> {
+  if (!started) {
+    const backend = new TorchBackend(binding, device !== 'cpu');
+    started = backend;
+    tf.registerBackend(BACKEND, () => backend, 10);
+    for (const kernel of kernelsOf(device)) tf.registerKernel(kernel);
+    registerCompiler(BACKEND, (graph) => compile(graph, backend));
+    registerTrainingPass(backend);
+    registerTrainingCompiler(BACKEND, compileTrainingPass);
+  }
+  await tf.setBackend(BACKEND);
+  await tf.ready();
+}
