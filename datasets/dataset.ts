@@ -40,8 +40,10 @@ export interface DatasetPlugin<P = unknown> {
   readonly title: string;
   readonly source: string;
   readonly version: number;
-  readonly shape: Shape;
-  readonly classes: number;
+  /** Of an image; absent where only the files tell, and then `load` does. */
+  readonly shape?: Shape;
+  /** Absent where only parameters or files tell. */
+  readonly classes?: number;
   /** How many images each split has, where that is known before they are loaded. */
   readonly counts?: { readonly train: number; readonly test: number };
   readonly params: ZodType<P>;

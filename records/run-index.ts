@@ -23,6 +23,10 @@ const dataFactsSchema = z.strictObject({
   train: z.string(),
   test: z.string(),
   attacked: z.array(z.string()).readonly(),
+  /** Of its images and labels; runs of before did not note it. */
+  form: z
+    .strictObject({ shape: z.tuple([z.number().int(), z.number().int(), z.number().int()]).readonly(), classes: z.number().int() })
+    .optional(),
 });
 export type DataFacts = z.infer<typeof dataFactsSchema>;
 

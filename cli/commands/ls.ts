@@ -72,7 +72,7 @@ const listings = {
       return {
         name: d.name,
         title: d.title,
-        about: `${d.shape.join('x')}, ${d.classes} classes`,
+        about: [d.shape?.join('x') ?? 'as its files', ...(d.classes === undefined ? [] : [`${d.classes} classes`])].join(', '),
         source: d.source,
         params: parametersOf(d.params),
       };

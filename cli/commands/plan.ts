@@ -1,7 +1,9 @@
 /** `rampart plan` and `rampart validate`: what a suite would do, without doing it. */
 
+import type { DatasetPlugin } from '../../datasets/dataset.ts';
 import { RampartError } from '../../errors.ts';
 import { engineIdentity } from '../../harness/job/job.ts';
+import type { DataForm } from '../../harness/job/job.ts';
 import { type PlannedData, prepareData, testImages } from '../../harness/job/prepare-data.ts';
 import { probeEngine } from '../../harness/run/local/process-executor.ts';
 import { planRun } from '../../harness/run/plan.ts';
@@ -98,15 +100,22 @@ async function dataFor(
     return { data: await prepareData(suite, registry, { dataDir: dataDirOf(options), download: false, signal }), known: true };
   } catch (error) {
     if (!(error instanceof RampartError)) throw error;
+    if (suite.datasets.some(({ ref }) => !formOf(registry.dataset(ref.name)))) throw error; // nothing is known of them but by their files
     print(dim(error.message));
   }
   const data = suite.datasets.map(({ label, ref: plugin, select }) => {
-    const counts = registry.dataset(plugin.name).counts ?? { train: 60_000, test: 10_000 };
+    const { counts = { train: 60_000, test: 10_000 } } = registry.dataset(plugin.name);
     const images = (selection: Selection) => ({ selection, hash: 'not here' });
     const train = images(select.train ?? firstImages(counts.train));
     const test = images(select.test ?? firstImages(counts.test));
     const attacked = suite.attacks.map(({ n }, i) => images(testImages(suite, i, label, test.selection, n)));
-    return { ref: { label, plugin, hash: 'not here', train, test }, attacked };
+    const form = formOf(registry.dataset(plugin.name)) as DataForm;
+    return { ref: { label, plugin, form, hash: 'not here', train, test }, attacked };
   });
   return { data, known: false };
+}
+
+/** Shape and classes of a data set whose plug-in states them. */
+function formOf({ shape, classes }: DatasetPlugin): DataForm | undefined {
+  return shape && classes !== undefined ? { shape, classes } : undefined;
 }

@@ -12,12 +12,14 @@ type Refuse = (place: string, expected: string, got: unknown) => never;
  * normalisation, and the labels of both splits. Says place, expected and got.
  */
 export function checkedDataset(plugin: DatasetPlugin, dataset: Dataset): Dataset {
-  const { shape, classes, name } = plugin;
+  const { name, shape = dataset.shape, classes = dataset.classNames?.length } = plugin;
   const refuse: Refuse = (place, expected, got) => {
     throw new RampartError(`[data set ${name}] ${place}: expected ${expected}, got ${got}`, { remedy: REMEDY });
   };
+  if (shape?.length !== 3 || !shape.every((side) => Number.isSafeInteger(side) && side > 0))
+    refuse('shape', '[height, width, channels]', `[${shape?.join(', ')}]`);
   if (dataset.shape?.join() !== shape.join()) refuse('shape', `[${shape.join(', ')}]`, `[${dataset.shape?.join(', ')}]`);
-  if (dataset.classNames?.length !== classes) refuse('classNames', `${classes} names`, dataset.classNames?.length);
+  if (!(classes > 0) || dataset.classNames?.length !== classes) refuse('classNames', `${classes ?? 'some'} names`, dataset.classNames?.length);
   for (const key of ['mean', 'std'] as const) {
     const values = dataset[key];
     const right = values?.length === shape[2] && values.every((v) => Number.isFinite(v) && (key === 'mean' || v > 0));

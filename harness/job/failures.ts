@@ -51,7 +51,7 @@ export function failedCell(job: CellJob, registry: Registry, error: Failure, pro
 
 export function failedModel(job: ModelJob, registry: Registry, error: Failure, provenance: Provenance): ModelRecord {
   const { data, origin } = job;
-  const { shape, classes } = registry.dataset(data.plugin.name);
+  const { shape, classes } = data.form;
   const ones = Array.from({ length: shape[2] }, () => 1);
   const graph = registry.architecture(job.arch.name).graph({ inputShape: shape, classes, mean: ones, std: ones });
   const pretrained = origin.by === 'pretrained';

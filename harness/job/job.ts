@@ -6,6 +6,7 @@
 import type { Threat } from '../../attacks/attack.ts';
 import type { Normalization } from '../../models/import/import.ts';
 import { keyOf } from '../../records/hash.ts';
+import type { Shape } from '../../tensor/tf.ts';
 import type { Recipe } from '../suite/recipe.ts';
 import type { ArchRef, PluginRef } from '../suite/registry.ts';
 import { countOf, type Selection } from '../suite/selection.ts';
@@ -17,10 +18,17 @@ export interface Images {
   readonly hash: string;
 }
 
+/** What a network for a data set must fit: the shape of an image, and how many classes. */
+export interface DataForm {
+  readonly shape: Shape;
+  readonly classes: number;
+}
+
 /** A data set as loaded: its plug-in, and what of it the suite selects. */
 export interface DataRef {
   readonly label: string;
   readonly plugin: PluginRef;
+  readonly form: DataForm;
   /** SHA-256 of the selected images of both splits. */
   readonly hash: string;
   readonly train: Images;

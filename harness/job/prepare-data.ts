@@ -33,8 +33,8 @@ export async function prepareData(
     const { train, test } = entry.select;
     const asking = { ...options, limit: { train: train && reachOf(train), test: test && reachOf(test) } };
     const asked = await identityOf(entry, registry.dataset(entry.ref.name), suite, asking);
-    const facts =
-      known.find((k) => k.asked === asked)?.facts ?? (await factsOf(entry, await checkedData(entry.ref, registry, asking), suite, options));
+    const remembered = known.filter((k) => k.asked === asked).map((k) => k.facts);
+    const facts = remembered.find(isWhole) ?? (await factsOf(entry, await checkedData(entry.ref, registry, asking), suite, options));
     const planned = plannedData(entry, facts, suite);
     prepared.push(asked === undefined ? planned : { ...planned, known: { asked, facts } });
   }
@@ -80,8 +80,13 @@ function chosenOf({ label, select }: SuiteDataset, counts: DataFacts['counts'], 
   return { train, test, attacked: suite.attacks.map(({ n }, i) => testImages(suite, i, label, test, n)) };
 }
 
+/** Those of a run that noted all that there is to note. */
+type Facts = DataFacts & Required<Pick<DataFacts, 'form'>>;
+
+const isWhole = (facts: DataFacts): facts is Facts => facts.form !== undefined;
+
 /** What a plan needs to know of the images themselves. */
-async function factsOf(entry: SuiteDataset, dataset: Dataset, suite: Suite, { signal, onProgress }: DataOptions): Promise<DataFacts> {
+async function factsOf(entry: SuiteDataset, dataset: Dataset, suite: Suite, { signal, onProgress }: DataOptions): Promise<Facts> {
   const { shape } = dataset;
   const counts = { train: dataset.train.n, test: dataset.test.n };
   const chosen = chosenOf(entry, counts, suite);
@@ -99,16 +104,18 @@ async function factsOf(entry: SuiteDataset, dataset: Dataset, suite: Suite, { si
     hashes.set(id, hash);
     attacked.push(hash);
   }
-  return { counts, hash: whole.both, train: whole.train, test: whole.test, attacked };
+  const form = { shape, classes: dataset.classNames.length };
+  return { counts, hash: whole.both, train: whole.train, test: whole.test, attacked, form };
 }
 
-function plannedData(entry: SuiteDataset, facts: DataFacts, suite: Suite): PlannedData {
+function plannedData(entry: SuiteDataset, facts: Facts, suite: Suite): PlannedData {
   const { label, ref: plugin } = entry;
   const { train, test, attacked } = chosenOf(entry, facts.counts, suite);
   return {
     ref: {
       label,
       plugin,
+      form: facts.form,
       hash: facts.hash,
       train: { selection: train, hash: facts.train },
       test: { selection: test, hash: facts.test },

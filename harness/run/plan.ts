@@ -115,7 +115,7 @@ function modelsOf(setting: Setting, data: DataRef): Made[] {
 }
 
 function sizesOf({ registry }: Setting, data: DataRef, arch: string): { multiplyAdds: number; activations: number } {
-  const { shape, classes } = registry.dataset(data.plugin.name);
+  const { shape, classes } = data.form;
   const ones = Array.from({ length: shape[2] }, () => 1);
   const graph = registry.architecture(arch).graph({ inputShape: shape, classes, mean: ones, std: ones });
   return { multiplyAdds: multiplyAdds(graph), activations: activations(graph) };
@@ -151,7 +151,7 @@ function pretrainedModels(setting: Setting, data: DataRef): Made[] {
     .filter((model) => model.dataset === data.label)
     .map((model) => {
       const { name, weights, arch, title, paper, extraData, expect } = model;
-      const normalization = normalizationOf(model, setting.registry.dataset(data.plugin.name).shape[2]);
+      const normalization = normalizationOf(model, data.form.shape[2]);
       const about = { file: basename(weights), title, paper, extraData };
       const origin = { by: 'pretrained', weightsHash: sha256(readFileSync(weights)), ...about, normalization, expect } as const;
       const job = withKey({ kind: 'model', name, data, arch: setting.registry.archRef(arch), origin, seed: suite.seeds[0] ?? 0, engine });
@@ -258,7 +258,7 @@ function plannedCell(
 
 /** Passes per example at most; those of an ensemble are those of its members together. */
 function costOf({ registry }: Setting, name: string, params: unknown, threat: Threat, data: DataRef): Passes {
-  const { classes } = registry.dataset(data.plugin.name);
+  const { classes } = data.form;
   const total: Passes = { forward: 0, backward: 0 };
   for (const member of membersOf(registry.attack(name), params, threat, classes, (other) => registry.attack(other))) {
     const { forward, backward } = member.plugin.cost(member.params, classes);

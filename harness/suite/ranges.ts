@@ -19,11 +19,12 @@ export function rangeProblems(suite: Suite, registry: Registry): Problem[] {
   ];
 }
 
-/** The data sets of the suite whose shape and classes are known; a stand-in's are not. */
-function knownData(suite: Suite, registry: Registry): { label: string; plugin: DatasetPlugin }[] {
-  return suite.datasets
-    .map(({ label, ref }) => ({ label, plugin: registry.dataset(ref.name) }))
-    .filter(({ plugin }) => !registry.isStandIn(plugin));
+/** The data sets of the suite whose shape and classes are known before their files are read; a stand-in's are not. */
+function knownData(suite: Suite, registry: Registry): { label: string; plugin: Required<Pick<DatasetPlugin, 'shape' | 'classes'>> }[] {
+  return suite.datasets.flatMap(({ label, ref }) => {
+    const { shape, classes } = registry.dataset(ref.name);
+    return shape && classes !== undefined ? [{ label, plugin: { shape, classes } }] : [];
+  });
 }
 
 /** Two models of one name, or too many models. */

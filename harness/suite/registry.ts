@@ -179,7 +179,7 @@ async function loadInto(registry: Registry, path: string): Promise<void> {
 }
 
 const REQUIRED = {
-  dataset: ['name', 'title', 'source', 'version', 'shape', 'classes', 'params', 'load', 'check'],
+  dataset: ['name', 'title', 'source', 'version', 'params', 'load', 'check'],
   architecture: ['name', 'title', 'paper', 'version', 'params', 'members', 'graph'],
   training: ['name', 'title', 'paper', 'version', 'params', 'cost', 'create'],
   wrapper: ['name', 'title', 'paper', 'version', 'params', 'apply'],

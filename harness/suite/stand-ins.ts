@@ -27,5 +27,5 @@ export function standInArchitecture(name: string): ArchitecturePlugin {
 
 export function standInDataset(name: string): DatasetPlugin {
   const load = async () => notLoaded(name);
-  return { ...common(name), source: '', shape: [1, 1, 1], classes: 2, load, check: load };
+  return { ...common(name), source: '', load, check: load };
 }

@@ -55,9 +55,9 @@ function zip64(extra: Buffer, wanted: readonly boolean[]): (number | undefined)[
   return wanted.map(() => undefined);
 }
 
-/** Every file of the archive by its path. Throws a RampartError when the directory is damaged or a file encrypted. */
-export function readDirectory(source: ByteSource): Map<string, ArchivedFile> {
-  const fail = (what: string) => new RampartError(`[weights] ${source.name}: ${what}`);
+/** Every file of the archive by its path. Throws a RampartError, which says whose archive it is, when the directory is damaged or a file encrypted. */
+export function readDirectory(source: ByteSource, whose = 'weights'): Map<string, ArchivedFile> {
+  const fail = (what: string) => new RampartError(`[${whose}] ${source.name}: ${what}`);
   const { count, size: length, offset } = findDirectory(source, fail);
   if (count > MOST_FILES) throw fail(`the archive says it holds ${count} files, expected at most ${MOST_FILES}`);
   const directory = source.read(offset, length);

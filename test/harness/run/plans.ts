@@ -17,7 +17,8 @@ export async function planFor(changes: Record<string, string> = {}, content: { t
   const data = suite.datasets.map(({ label, ref: plugin, select }): PlannedData => {
     const train = images('train', select.train ?? firstImages(1000));
     const test = images('test', select.test ?? firstImages(100));
-    const ref = { label, plugin, hash: 'hash', train, test };
+    const { shape = [1, 1, 1], classes = 2 } = registry.dataset(plugin.name);
+    const ref = { label, plugin, form: { shape, classes }, hash: 'hash', train, test };
     return { ref, attacked: suite.attacks.map(({ n }) => images('test', attacked(test.selection, n))) };
   });
   return { plan: planRun(suite, registry, data, engine), suite, registry };
