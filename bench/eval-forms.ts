@@ -1,4 +1,4 @@
-/** `rampart eval` with AutoAttack on one model saved in four forms, image by image beside the authors' own. `tsx bench/eval-forms.ts FOLDER DATA [ENGINE]`, the folder being what `eval_forms.py` made of test/golden/model.safetensors, DATA that of CIFAR-10. */
+/** `rampart eval` with AutoAttack on one model saved in four forms, image by image beside the authors' own. `tsx bench/eval-forms.ts FOLDER DATA [ENGINE] [FORM...]`, the folder being what `eval_forms.py` made of test/golden/model.safetensors, DATA that of CIFAR-10. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,8 @@ interface Reference {
   readonly models: Record<string, { readonly clean: string; readonly linf_ensemble: { readonly robust: string } }>;
 }
 
-const [folder = '', data = '', engine = 'torch'] = process.argv.slice(2);
+const [folder = '', data = '', engine = 'torch', ...wanted] = process.argv.slice(2);
+const forms = wanted.length > 0 ? wanted : ['plain', 'module', 'nested', 'whole'];
 const path = (url: string) => fileURLToPath(new URL(url, import.meta.url));
 const authors = (JSON.parse(readFileSync(path('../test/golden/autoattack.json'), 'utf8')) as Reference).models['model.safetensors'];
 if (!authors) throw new Error('test/golden/autoattack.json has no model.safetensors');
@@ -32,7 +33,7 @@ async function evaluated(file: string): Promise<CellRecord[]> {
 const differing = (got: string, want: string) => [...want].flatMap((w, i) => (got[i] === w ? [] : [i]));
 
 const rows: string[] = [];
-for (const form of ['plain', 'module', 'nested', 'whole']) {
+for (const form of forms) {
   for (const cell of await evaluated(join(folder, `${form}.pt`))) {
     const want = cell.attack.name === 'clean' ? authors.clean : authors.linf_ensemble.robust;
     const apart = differing(cell.outcomes.robust, want);

@@ -50,7 +50,9 @@ runnable(cli.command('eval <weights>', 'Attack a model from a file of weights: P
   .option('--mean <numbers>', 'Normalisation inside the model, per channel, with commas; where the file does not state it')
   .option('--std <numbers>', 'The same: standard deviations')
   .option('--normalization <none>', '`none`: the model takes images in [0,1] as they are')
+  .option('--bn-eps <number>', 'What its batch normalisations add to a variance (default: 1e-5, as PyTorch)')
   .option('--expect <accuracy>', 'Its clean accuracy in [0,1], where known: checked before any attack')
+  .option('--expect-logits <file>', 'Logits that it must give, as docs/importing.md describes: checked before any attack')
   .option('--no-download', 'Fail where data is missing')
   .option('--verbose', 'Show what workers print')
   .action((weights: string, options: EvalOptions) => {

@@ -2,10 +2,10 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { RampartError } from '../errors.ts';
+import { type NpyArray, type NpyValues, readNpy, readNpz, shownNames } from '../models/import/npy.ts';
 import type { Shape } from '../tensor/tf.ts';
 import { type Dataset, defineDataset, type LoadOptions, type Pixels, type Split } from './dataset.ts';
 import { fileSource } from './files.ts';
-import { type NpyArray, type NpyValues, readNpy, readNpz, shownNames } from './npy.ts';
 import { classesParams, classNamesFrom, MOST_CLASSES, normalizationFrom, normalizationParams } from './params.ts';
 import { limited } from './split.ts';
 

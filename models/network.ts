@@ -7,7 +7,7 @@ import type { Classifier } from './classifier.ts';
 import { freeze } from './graph/frozen.ts';
 import { type Graph, type Node, type NodeId, shapesOf } from './graph/graph.ts';
 import { forwardLayer, isLayer, layerInitial } from './graph/layers.ts';
-import { BN_EPS, type Parameter } from './graph/node.ts';
+import type { Parameter } from './graph/node.ts';
 import { checkEntries, parametersOf } from './graph/parameters.ts';
 import { compileTraining, type TrainingProgram, type Wanted } from './graph/training.ts';
 import type { Entry } from './safetensors.ts';
@@ -171,7 +171,7 @@ export class Network implements Classifier {
         return node.bias ? y.add(this.#v(`${node.name}.bias`)) : y;
       }
       case 'bn':
-        return this.#batchNorm(node.name, input, mode);
+        return this.#batchNorm(node, input, mode);
       case 'relu':
         return relu(input);
       case 'maxPool':
@@ -188,15 +188,15 @@ export class Network implements Classifier {
     }
   }
 
-  #batchNorm(name: string, x: tf.Tensor4D, mode: Mode): tf.Tensor4D {
+  #batchNorm({ name, eps }: Node & { op: 'bn' }, x: tf.Tensor4D, mode: Mode): tf.Tensor4D {
     const gamma = this.#v(`${name}.weight`) as tf.Tensor as tf.Tensor1D;
     const beta = this.#v(`${name}.bias`) as tf.Tensor as tf.Tensor1D;
     if (!mode.training) {
-      const scale = gamma.mul(this.#v(`${name}.running_var`).add(BN_EPS).rsqrt());
+      const scale = gamma.mul(this.#v(`${name}.running_var`).add(eps).rsqrt());
       return x.mul(scale).add(beta.sub(this.#v(`${name}.running_mean`).mul(scale))) as tf.Tensor4D;
     }
     const layers = [{ name, count: x.size / (x.shape[3] as number) }];
-    return batchNormTrain(x, gamma, beta, BN_EPS, (mean, variance) => this.#seen({ layers, mean, variance }, mode.record));
+    return batchNormTrain(x, gamma, beta, eps, (mean, variance) => this.#seen({ layers, mean, variance }, mode.record));
   }
 
   /** Moves running statistics as a forward pass with these batch statistics does. Throws where a normalisation saw one value per channel, whose variance is not defined. */

@@ -61,7 +61,7 @@ const meanings = {
   },
   'unverified-import': {
     title: 'An import that nothing was held to',
-    text: 'The weights come from elsewhere and nothing was stated that they could be checked by: an architecture of the same names, another normalisation or another order of channels would give other logits without any sign of it. State the known clean accuracy (`expect: { clean: 0.85 }`) to have it checked before any attack.',
+    text: 'The weights come from elsewhere and nothing was stated that they could be checked by: an architecture of the same names, another normalisation or another order of channels would give other logits without any sign of it. State the known clean accuracy (`expect: { clean: 0.85 }`), or better a file of reference logits (`expect: { logits: FILE }`), to have it checked before any attack.',
   },
   'zero-gradient': {
     title: 'No gradient',

@@ -109,7 +109,11 @@ export const modelRecordSchema = z.strictObject({
       kind: z.string(),
       normalization: z.strictObject({ mean: z.array(z.number()), std: z.array(z.number()) }),
       notes: z.array(z.string()),
+      /** Of its batch normalisations, where it is not the family's. */
+      bnEps: z.number().optional(),
       expect: z.strictObject({ clean: z.number(), tolerance: z.number() }).optional(),
+      /** The file of logits that it was held to, by its name and SHA-256. */
+      reference: z.strictObject({ file: z.string(), hash: z.string(), tolerance: z.number().optional() }).optional(),
     })
     .optional(),
   epochs: z.array(epochSchema),

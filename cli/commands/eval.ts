@@ -18,7 +18,9 @@ export interface EvalOptions extends RawOptions {
   mean?: unknown;
   std?: unknown;
   normalization?: unknown;
+  bnEps?: unknown;
   expect?: unknown;
+  expectLogits?: unknown;
 }
 
 /** Resolves with the exit code, after the line that says the number. */
@@ -31,7 +33,8 @@ export async function evalCommand(weights: string, options: EvalOptions, signal:
 
 /** The suite file that says the same. What the options name is checked as everything in a suite is. */
 export function suiteOf(weights: string, options: EvalOptions): Record<string, unknown> {
-  const { n, normalization, expect } = options;
+  const { n, normalization, bnEps, expect, expectLogits } = options;
+  const known = { ...(expect !== undefined && { clean: expect }), ...(expectLogits !== undefined && { logits: expectLogits }) };
   const name = slug(basename(weights, extname(weights))) || 'model';
   const dataset = required('dataset', options.dataset, 'cifar10');
   return {
@@ -47,7 +50,8 @@ export function suiteOf(weights: string, options: EvalOptions): Record<string, u
         ...numbers('mean', options.mean),
         ...numbers('std', options.std),
         ...(normalization !== undefined && { normalization }),
-        ...(expect !== undefined && { expect: { clean: expect } }),
+        ...(bnEps !== undefined && { bnEps }),
+        ...(Object.keys(known).length > 0 && { expect: known }),
       },
     ],
     attacks: options.attacks === undefined ? ['autoattack'] : listOf(String(options.attacks)),

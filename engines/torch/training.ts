@@ -1,6 +1,7 @@
 /** The compiler for training: the forward pass of a network in one call, every gradient of it in another. */
 import { type Graph, inputsOf, type Node, type NodeId } from '../../models/graph/graph.ts';
 import { isLayer } from '../../models/graph/layers.ts';
+import { BN_EPS } from '../../models/graph/node.ts';
 import type { TrainingProgram, TrainingValues, Wanted } from '../../models/graph/training.ts';
 import { tf } from '../../tensor/tf.ts';
 import { TRAINING_KINDS } from './agree.ts';
@@ -51,9 +52,10 @@ function fuse(graph: Graph): Step[] | undefined {
     } else if (node.op === 'conv') {
       const weights = [`${node.name}.weight`, ...(node.bias ? [`${node.name}.bias`] : [])];
       at[i] = emit('conv', a, { stride: node.stride, window: node.pad, weights });
-    } else if (node.op === 'bn')
+    } else if (node.op === 'bn') {
+      if (node.eps !== BN_EPS) return undefined;
       at[i] = emit('bn', a, { weights: [`${node.name}.weight`, `${node.name}.bias`], norm: { name: node.name, channels: node.channels } });
-    else if (node.op === 'normalize')
+    } else if (node.op === 'normalize')
       at[i] = emit('normalize', a, {
         weights: [
           { of: node, part: 0 },

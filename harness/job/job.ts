@@ -72,8 +72,12 @@ export type Origin =
       readonly extraData: boolean;
       /** As its user states it; else the file does. */
       readonly normalization?: Normalization;
+      /** Of its batch normalisations, where it is not the family's. */
+      readonly bnEps?: number;
       /** What its clean accuracy on the test images must be. */
       readonly expect?: Expectation;
+      /** Logits that it must give: an artifact of the store, and its name for messages. */
+      readonly reference?: { readonly hash: string; readonly file: string; readonly tolerance?: number };
     };
 
 export interface ModelJob {
@@ -153,9 +157,10 @@ function modelIdentity({ data, arch, origin, seed }: Unkeyed<ModelJob>): unknown
     };
   }
   if (origin.by === 'wrapper') return { model: 'wrapper', defense: origin.defense, base: origin.base, seed };
-  const { weightsHash, normalization, expect } = origin;
+  const { weightsHash, normalization, bnEps, expect } = origin;
+  const reference = origin.reference && { hash: origin.reference.hash, tolerance: origin.reference.tolerance };
   // an expectation is held on the data set's images
-  return { model: 'pretrained', checks: CHECKS, data: data.plugin.name, arch, weightsHash, normalization, expect };
+  return { model: 'pretrained', checks: CHECKS, data: data.plugin.name, arch, weightsHash, normalization, bnEps, expect, reference };
 }
 
 /** Whether these are the images 0..n-1. */

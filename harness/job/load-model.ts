@@ -3,7 +3,7 @@ import type { Dataset } from '../../datasets/dataset.ts';
 import { RampartError } from '../../errors.ts';
 import type { Classifier } from '../../models/classifier.ts';
 import { bytesInMemory } from '../../models/import/bytes.ts';
-import { type Imported, importWeights, type Normalization } from '../../models/import/import.ts';
+import { type Imported, type ImportOptions, importWeights } from '../../models/import/import.ts';
 import { Network } from '../../models/network.ts';
 import type { CellRecord, ModelRecord } from '../../records/record.ts';
 import type { Store } from '../../records/store.ts';
@@ -30,9 +30,9 @@ export function networkFrom(
   arch: string,
   dataset: Pick<Dataset, 'shape' | 'classNames'>,
   { families }: Registry,
-  normalization?: Normalization,
+  stated: Pick<ImportOptions, 'normalization' | 'bnEps'>,
 ): { network: Network; imported: Imported } {
-  const options = { arch, inputShape: dataset.shape, classes: dataset.classNames.length, normalization, families };
+  const options = { arch, inputShape: dataset.shape, classes: dataset.classNames.length, families, ...stated };
   const imported = importWeights(bytesInMemory(bytes, source), options);
   const network = new Network(arch, imported.graph, new NoDraws('no draws'));
   network.load(imported.entries, source);
@@ -76,7 +76,10 @@ export async function loadClassifier(key: string, dataset: Dataset, registry: Re
   const bytes = await neededArtifact(record.weightsHash, `the weights of ${record.name}`, store);
   // a trained model has the normalisation of its data set, an imported one its own
   const { mean, std } = record.imported?.normalization ?? dataset;
-  const { network } = networkFrom(bytes, record.name, record.arch.name, dataset, registry, { mean, std });
+  const { network } = networkFrom(bytes, record.name, record.arch.name, dataset, registry, {
+    normalization: { mean, std },
+    bnEps: record.imported?.bnEps,
+  });
   const frozen = network.freeze();
   network.dispose();
   return frozen;

@@ -2,18 +2,22 @@
 import type { Dataset } from '../../datasets/dataset.ts';
 import { RampartError } from '../../errors.ts';
 import type { Classifier } from '../../models/classifier.ts';
+import { bytesInMemory } from '../../models/import/bytes.ts';
+import { referenceLogits } from '../../models/import/reference.ts';
+import { readWeights } from '../../models/import/weights.ts';
 import type { CellRecord, ModelRecord } from '../../records/record.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { evaluate } from '../evaluate/evaluate.ts';
 import { asRandomized, checkModel } from '../evaluate/model-checks.ts';
 import { type EvaluationData, predictClean, type Subject } from '../evaluate/predict.ts';
+import { holdToReference } from '../evaluate/reference-logits.ts';
 import { placesIn } from '../suite/selection.ts';
 import { cellRecord } from './cell-record.ts';
 import type { JobContext } from './context.ts';
 import { examplesOf } from './data.ts';
 import { exampleEntries } from './examples.ts';
 import { type CellJob, drawsOf } from './job.ts';
-import { doneCell, doneModel, loadClassifier } from './load-model.ts';
+import { doneCell, doneModel, loadClassifier, neededArtifact } from './load-model.ts';
 import { provenance } from './provenance.ts';
 import { alive, withSignsOfLife } from './signs-of-life.ts';
 
@@ -91,10 +95,12 @@ async function fill(job: CellJob, context: JobContext, { dataset, rng, load }: M
 /** The clean accuracy, and before it what is checked of a model from elsewhere. */
 async function cleanRecord(
   job: CellJob,
-  { registry, batchSize, store }: JobContext,
+  context: JobContext,
   { subject, data, started }: { subject: Subject; data: EvaluationData; started: CellRecord['provenance'] },
 ): Promise<CellRecord> {
+  const { registry, batchSize, store } = context;
   const { defense, imported } = await doneModel(job.model.key, store);
+  if (imported?.reference) await holdToFile(imported.reference, subject, data, context);
   const checks = defense.kind === 'pretrained' ? await checkModel(subject, data) : undefined;
   const classifier = checks?.randomized ? asRandomized(subject.classifier) : subject.classifier;
   const begin = performance.now();
@@ -102,6 +108,22 @@ async function cleanRecord(
   const record = cellRecord(job, registry, data, { ...clean, batchSize, ...(checks && { checks }) }, begin, started);
   holdToExpectation(job, record, imported);
   return record;
+}
+
+/** Rounding of float32 in another order moves logits by 1e-5 of the largest at most; convolutions on a GPU take TF32, with 10 bits, as PyTorch's do. */
+const referenceTolerance = (device: string) => (device === 'cpu' ? 1e-4 : 2e-3);
+
+/** Throws where the logits are not those that the model must give. */
+async function holdToFile(
+  { file, hash, tolerance }: NonNullable<NonNullable<ModelRecord['imported']>['reference']>,
+  subject: Subject,
+  data: EvaluationData,
+  { store, batchSize, engine }: JobContext,
+): Promise<void> {
+  const bytes = await neededArtifact(hash, `the reference logits ${file} of ${subject.name}`, store);
+  const { entries } = readWeights(bytesInMemory(bytes, file));
+  const reference = referenceLogits(entries, data.shape, subject.classifier.classes, file);
+  await holdToReference(subject, reference, data, batchSize, tolerance ?? referenceTolerance(engine.device));
 }
 
 /** Throws where the clean accuracy of an imported model is not what its user knows it to be: then nothing that follows would be about that model. */

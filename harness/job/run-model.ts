@@ -124,9 +124,9 @@ async function pretrained(
   dataset: Dataset,
   { registry, store }: JobContext,
 ): Promise<Made> {
-  const { weightsHash, file, normalization, expect, title, paper, extraData } = origin;
+  const { weightsHash, file, normalization, bnEps, expect, reference, title, paper, extraData } = origin;
   const bytes = await neededArtifact(weightsHash, `the file ${file} of ${job.name}`, store);
-  const { network, imported } = networkFrom(bytes, file, job.arch.name, dataset, registry, normalization);
+  const { network, imported } = networkFrom(bytes, file, job.arch.name, dataset, registry, { normalization, bnEps });
   const arch = archOf(job, network);
   network.dispose();
   return {
@@ -137,16 +137,24 @@ async function pretrained(
       kind: imported.kind,
       normalization: { mean: [...imported.normalization.mean], std: [...imported.normalization.std] },
       notes: [...imported.notes],
+      ...(bnEps !== undefined && { bnEps }),
       ...(expect && { expect }),
+      ...(reference && { reference }),
     },
     recipe: {},
     extraData,
     weightsHash,
     epochs: [],
     cost: NO_COST,
-    flags: expect
-      ? []
-      : [flag('unverified-import', `${file} as ${job.arch.name}: no figure was given that its clean accuracy could be held to`)],
+    flags:
+      expect || reference
+        ? []
+        : [
+            flag(
+              'unverified-import',
+              `${file} as ${job.arch.name}: neither its clean accuracy nor reference logits were given to hold it to`,
+            ),
+          ],
   };
 }
 

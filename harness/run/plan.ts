@@ -145,15 +145,22 @@ function wrappedModel(setting: Setting, wrapper: SuiteDefense, base: Made): Made
   return { kind: 'model', id: job.key, label: wrapper.label, needs: [base.id], job, work, activations: base.activations };
 }
 
+const hashOfFile = (path: string) => sha256(readFileSync(path));
+
 function pretrainedModels(setting: Setting, data: DataRef): Made[] {
   const { suite, engine } = setting;
   return suite.models
     .filter((model) => model.dataset === data.label)
     .map((model) => {
-      const { name, weights, arch, title, paper, extraData, expect } = model;
+      const { name, weights, arch, title, paper, extraData, bnEps, expect } = model;
       const normalization = normalizationOf(model, data.form.shape[2]);
       const about = { file: basename(weights), title, paper, extraData };
-      const origin = { by: 'pretrained', weightsHash: sha256(readFileSync(weights)), ...about, normalization, expect } as const;
+      const reference = model.reference && {
+        ...model.reference,
+        file: basename(model.reference.file),
+        hash: hashOfFile(model.reference.file),
+      };
+      const origin = { by: 'pretrained', weightsHash: hashOfFile(weights), ...about, normalization, bnEps, expect, reference } as const;
       const job = withKey({ kind: 'model', name, data, arch: setting.registry.archRef(arch), origin, seed: suite.seeds[0] ?? 0, engine });
       const { multiplyAdds, activations } = sizesOf(setting, data, arch);
       const work = { passes: { forward: 0, backward: 0 }, multiplyAdds };

@@ -143,9 +143,10 @@ async function forgetFailures(records: readonly RampartRecord[], store: Store): 
   for (const { kind, key, status } of records) if (status === 'failed') await store.removeRecord(kind, key);
 }
 
-/** Puts into the store what jobs name by its hash: files of weights and of plug-ins. */
+/** Puts into the store what jobs name by its hash: files of weights, of reference logits and of plug-ins. */
 async function putInputs(suite: Suite, registry: Registry, store: Store): Promise<PluginFiles[]> {
-  for (const { weights } of suite.models) await store.putArtifact(await readFile(weights));
+  for (const { weights, reference } of suite.models)
+    for (const file of [weights, ...(reference ? [reference.file] : [])]) await store.putArtifact(await readFile(file));
   return putPlugins(registry, store);
 }
 

@@ -2,6 +2,8 @@
 import { RampartError, unknownName } from '../../errors.ts';
 import { withFile } from '../../models/import/bytes.ts';
 import { importWeights } from '../../models/import/import.ts';
+import { referenceLogits } from '../../models/import/reference.ts';
+import { readWeightsFile } from '../../models/import/weights.ts';
 import { type Path, type Problem, problemOf } from './problems.ts';
 import { rangeProblems } from './ranges.ts';
 import type { Registry } from './registry.ts';
@@ -133,13 +135,26 @@ function weightProblems(model: SuiteModel, i: number, suite: Suite, registry: Re
   for (const key of ['mean', 'std'] as const)
     if (normalization && normalization[key].length !== channels)
       return [{ path: ['models', i, key], message: `expected ${channels} numbers, one per channel, got ${normalization[key].length}` }];
+  const { reference } = model;
+  const referenceProblems = reference
+    ? problemOf(['models', i, 'expect', 'logits'], '', () =>
+        referenceLogits(readWeightsFile(reference.file).entries, shape, classes, reference.file),
+      )
+    : [];
   try {
     withFile(model.weights, (source) =>
-      importWeights(source, { arch: model.arch, inputShape: shape, classes, normalization, families: registry.families }),
+      importWeights(source, {
+        arch: model.arch,
+        inputShape: shape,
+        classes,
+        normalization,
+        bnEps: model.bnEps,
+        families: registry.families,
+      }),
     );
-    return [];
+    return referenceProblems;
   } catch (error) {
     if (!(error instanceof RampartError)) throw error;
-    return [{ path: ['models', i, 'weights'], message: error.message }];
+    return [{ path: ['models', i, 'weights'], message: error.message }, ...referenceProblems];
   }
 }

@@ -146,15 +146,28 @@ class Reader {
         this.problems.push({ path, message: `dataset is missing, expected one of ${labels.join(', ')}` });
       if (model.dataset !== undefined && !labels.includes(model.dataset))
         this.#unknown([...path, 'dataset'], 'data set of this suite', model.dataset, labels);
-      const { name, title = 'pretrained', paper = '', extraData, mean, std, expect } = model;
+      const { name, title = 'pretrained', paper = '', extraData, mean, std, bnEps } = model;
       const arch = this.#architecture(model.arch, [...path, 'arch']);
       if (model.normalization !== undefined && (mean || std))
         this.problems.push({ path: [...path, 'normalization'], message: 'says that there is none, but mean or std is given too' });
       if ((mean === undefined) !== (std === undefined))
         this.problems.push({ path: [...path, mean ? 'std' : 'mean'], message: 'is missing; mean and std go together' });
       const normalization = model.normalization ?? (mean && std && { mean, std });
-      return { name, arch, weights, dataset: model.dataset ?? (labels[0] as string), title, paper, extraData, normalization, expect };
+      const known = this.#expectations(model.expect, [...path, 'expect']);
+      const dataset = model.dataset ?? (labels[0] as string);
+      return { name, arch, weights, dataset, title, paper, extraData, normalization, bnEps, ...known };
     });
+  }
+
+  /** What is known of a model from elsewhere. */
+  #expectations(given: SuiteFile['models'][number]['expect'], path: Path): Pick<SuiteModel, 'expect' | 'reference'> {
+    const { clean, tolerance = 0, logits, logitsTolerance } = given ?? {};
+    const file = logits === undefined ? undefined : resolve(this.#folder, logits);
+    if (file !== undefined && !existsSync(file)) this.problems.push({ path: [...path, 'logits'], message: `no such file: ${file}` });
+    return {
+      ...(clean !== undefined && { expect: { clean, tolerance } }),
+      ...(file !== undefined && { reference: { file, ...(logitsTolerance !== undefined && { tolerance: logitsTolerance }) } }),
+    };
   }
 
   attacks(): SuiteAttack[] {

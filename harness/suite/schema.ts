@@ -67,11 +67,29 @@ const modelSchema = z.strictObject({
     .describe('Normalisation inside the model, per channel; to be given unless the file holds it'),
   std: z.array(z.number().min(1e-6).max(1e6)).min(1).max(1024).optional(),
   normalization: z.literal('none').optional().describe('`none`: the model takes images in [0,1] as they are'),
+  bnEps: z
+    .number()
+    .min(1e-12)
+    .max(1)
+    .optional()
+    .describe('What its batch normalisations add to a variance; 1e-5 as in PyTorch unless given'),
   expect: z
     .strictObject({
-      clean: z.number().min(0).max(1).describe('Clean accuracy on the test images of the suite'),
+      clean: z.number().min(0).max(1).optional().describe('Clean accuracy on the test images of the suite'),
       tolerance: z.number().min(0).max(1).default(0.005).describe('How far from it the measured accuracy may be'),
+      logits: path
+        .optional()
+        .describe(
+          'A file (.pt, .npz, .npy, safetensors) with `logits` [n, classes], and `images` in [0,1] unless they are of the first test images',
+        ),
+      logitsTolerance: z
+        .number()
+        .min(0)
+        .max(1)
+        .optional()
+        .describe('How far from them those of the model may be, of the largest; 1e-4 unless given, 2e-3 on a GPU'),
     })
+    .refine(({ clean, logits }) => clean !== undefined || logits !== undefined, 'expected clean, logits, or both')
     .optional()
     .describe('What is known of the model: checked before any attack. Without it the import counts as unverified'),
 });

@@ -37,11 +37,19 @@ export interface SuiteDefense {
   readonly around: readonly string[];
 }
 
-/** What is known of a model from elsewhere: checked before any attack. */
+/** The clean accuracy that a model from elsewhere must have: checked before any attack. */
 export interface Expectation {
-  /** Clean accuracy on the test images in [0,1], and how far from it the measured one may be. */
+  /** On the test images in [0,1], and how far from it the measured one may be. */
   readonly clean: number;
   readonly tolerance: number;
+}
+
+/** Logits that a model from elsewhere must give: checked before any attack. */
+export interface Reference {
+  /** Absolute path of the file that holds them. */
+  readonly file: string;
+  /** Of the largest logit; the engine's unless given. */
+  readonly tolerance?: number;
 }
 
 export interface SuiteModel {
@@ -56,7 +64,10 @@ export interface SuiteModel {
   readonly extraData: boolean;
   /** As its user states it, `none` for images as they are; absent where the file states it. */
   readonly normalization?: 'none' | Normalization;
+  /** Of its batch normalisations; the family's where absent. */
+  readonly bnEps?: number;
   readonly expect?: Expectation;
+  readonly reference?: Reference;
 }
 
 export interface SuiteAttack {

@@ -4,7 +4,6 @@ import { type Shape, tf } from '../../tensor/tf.ts';
 import type { Classifier, Linearized } from '../classifier.ts';
 import { flatNodes, type Graph, inputsOf, type Node, type NodeId, shapesOf } from './graph.ts';
 import { forwardLayer, isLayer, type LayerNode, layerParameters } from './layers.ts';
-import { BN_EPS } from './node.ts';
 
 /**
  * Nodes of a folded graph. `relu` is fused into the node when it alone reads it. `flatten` is in the order of memory (row, column,
@@ -48,8 +47,8 @@ export function freeze(graph: Graph, value: Value, normalization: (node: Node) =
 }
 
 /** Batch normalisation in evaluation mode as `x * scale + shift`. */
-function affineOf(name: string, value: Value): [scale: tf.Tensor1D, shift: tf.Tensor1D] {
-  const scale = value(`${name}.weight`).mul(value(`${name}.running_var`).add(BN_EPS).rsqrt()) as tf.Tensor1D;
+function affineOf({ name, eps }: Node & { op: 'bn' }, value: Value): [scale: tf.Tensor1D, shift: tf.Tensor1D] {
+  const scale = value(`${name}.weight`).mul(value(`${name}.running_var`).add(eps).rsqrt()) as tf.Tensor1D;
   return [scale, value(`${name}.bias`).sub(value(`${name}.running_mean`).mul(scale)) as tf.Tensor1D];
 }
 
@@ -77,7 +76,7 @@ function fold(graph: Graph, value: Value, normalization: (node: Node) => readonl
         const bias = node.bias ? (value(`${node.name}.bias`).clone() as tf.Tensor1D) : tf.zeros<tf.Rank.R1>([node.outC]);
         at[i] = emit({ op: 'conv', input: from, filter, bias, stride: node.stride, pad: node.pad, relu: false });
       } else if (node.op === 'bn') {
-        const [scale, shift] = affineOf(node.name, value);
+        const [scale, shift] = affineOf(node, value);
         if (alone && before?.op === 'conv' && !before.relu) {
           before.filter = before.filter.mul(scale);
           before.bias = before.bias.mul(scale).add(shift);

@@ -1,7 +1,7 @@
 /** A network as data: a list of nodes in topological order, so that training, freezing, counting and engines read the same thing. */
 import type { Shape } from '../../tensor/tf.ts';
 import { isLayer, type LayerNode, layerMultiplyAdds, layerShape } from './layers.ts';
-import type { NodeId } from './node.ts';
+import { BN_EPS, type NodeId } from './node.ts';
 
 export type { NodeId };
 
@@ -13,7 +13,8 @@ export type Node =
   | { op: 'input' }
   | { op: 'normalize'; input: NodeId; mean: readonly number[]; std: readonly number[]; name?: string }
   | { op: 'conv'; input: NodeId; name: string; inC: number; outC: number; kernel: number; stride: number; pad: number; bias: boolean }
-  | { op: 'bn'; input: NodeId; name: string; channels: number }
+  /** `eps` is added to the variance. */
+  | { op: 'bn'; input: NodeId; name: string; channels: number; eps: number }
   | { op: 'relu'; input: NodeId }
   | { op: 'add'; inputs: readonly [NodeId, NodeId] }
   /** What lies outside of the image is below every value. */
@@ -66,8 +67,8 @@ export class GraphBuilder {
       bias: options.bias ?? false,
     });
   }
-  bn(input: NodeId, name: string, channels: number): NodeId {
-    return this.#push({ op: 'bn', input, name, channels });
+  bn(input: NodeId, name: string, channels: number, eps = BN_EPS): NodeId {
+    return this.#push({ op: 'bn', input, name, channels, eps });
   }
   relu(input: NodeId): NodeId {
     return this.#push({ op: 'relu', input });
@@ -100,6 +101,11 @@ export class GraphBuilder {
     const output = this.linear(features, name, width, setup.classes, setup.bias);
     return { nodes: this.nodes, inputShape: setup.inputShape, classes: setup.classes, output, features, init: setup.init ?? 'torch' };
   }
+}
+
+/** The graph with another eps in every batch normalisation. */
+export function withBatchNormEps(graph: Graph, eps: number): Graph {
+  return { ...graph, nodes: graph.nodes.map((node) => (node.op === 'bn' ? { ...node, eps } : node)) };
 }
 
 /** The nodes that a node reads. */

@@ -3,7 +3,7 @@
 /** Index of a node in its graph. */
 export type NodeId = number;
 
-/** What every batch normalisation adds to a variance, as PyTorch's. */
+/** What a batch normalisation adds to a variance where nothing else is said, as PyTorch's. */
 export const BN_EPS = 1e-5;
 
 export interface Parameter {

@@ -2,7 +2,7 @@
 import { RampartError } from '../../errors.ts';
 import type { Shape } from '../../tensor/tf.ts';
 import type { ArchitecturePlugin } from '../architecture.ts';
-import type { Graph } from '../graph/graph.ts';
+import { type Graph, withBatchNormEps } from '../graph/graph.ts';
 import { architecture, architectures, namesOf } from '../index.ts';
 import type { Entry } from '../safetensors.ts';
 import type { ByteSource } from './bytes.ts';
@@ -22,6 +22,8 @@ export interface ImportOptions {
   readonly classes: number;
   /** What its user states of it; goes before what the file states. */
   readonly normalization?: Normalization | undefined;
+  /** Of its batch normalisations, where it is not the family's. */
+  readonly bnEps?: number | undefined;
   /** Where names are looked up; those of this package unless given. */
   readonly families?: readonly ArchitecturePlugin[];
 }
@@ -41,7 +43,7 @@ export interface Imported {
  * a normalisation: logits would be wrong without a sign of it.
  */
 export function importWeights(source: ByteSource, options: ImportOptions): Imported {
-  const { arch, inputShape, classes, normalization, families } = options;
+  const { arch, inputShape, classes, normalization, bnEps, families } = options;
   const found = architecture(arch, families);
   const { kind, entries, path } = readWeights(source);
   const channels = inputShape[2];
@@ -55,7 +57,16 @@ export function importWeights(source: ByteSource, options: ImportOptions): Impor
         'give mean and std per channel as the model was trained with, or normalization: none where it takes images in [0,1] as they are',
     });
   const notes = [...(path === '' ? [] : [`the state dict is under "${path}"`]), ...fitted.notes];
-  return { kind, graph: found.graph({ inputShape, classes, ...stated }), entries: fitted.entries, normalization: stated, notes };
+  const graph = found.graph({ inputShape, classes, ...stated });
+  if (bnEps !== undefined && !graph.nodes.some((node) => node.op === 'bn'))
+    throw new RampartError(`[model ${found.name}] bnEps: expected a network with batch normalisation, this one has none`);
+  return {
+    kind,
+    graph: bnEps === undefined ? graph : withBatchNormEps(graph, bnEps),
+    entries: fitted.entries,
+    normalization: stated,
+    notes,
+  };
 }
 
 /** What `fitted` gives; where it throws, the message names the architecture whose names are most like those of the file. */

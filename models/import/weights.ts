@@ -2,10 +2,11 @@
 import { RampartError } from '../../errors.ts';
 import { type Entry, readSafetensors } from '../safetensors.ts';
 import { type ByteSource, withFile } from './bytes.ts';
+import { type NpyArray, readNpy, readNpz } from './npy.ts';
 import { LEGACY_MAGIC, readLegacyCheckpoint, readZipCheckpoint } from './pytorch.ts';
 import { readDirectory } from './zip.ts';
 
-export type WeightsKind = 'safetensors' | 'pytorch' | 'pytorch-legacy';
+export type WeightsKind = 'safetensors' | 'pytorch' | 'pytorch-legacy' | 'npz' | 'npy';
 
 export interface Weights {
   readonly kind: WeightsKind;
@@ -24,7 +25,6 @@ const REFUSED = {
   ],
   onnx: ['an ONNX model', 'save the state dict of the PyTorch model that it was made from: torch.save(model.state_dict(), "OUT.pt")'],
   hdf5: ['an HDF5 file, as Keras writes', 'load it in Python and save its arrays under PyTorch names with safetensors'],
-  numpy: ['a NumPy file', 'save its arrays under PyTorch names with safetensors.numpy.save_file'],
   tar: ['a PyTorch checkpoint of before 2017', `load and save it with any PyTorch of today: ${TO_SAFETENSORS}`],
   gzip: ['compressed with gzip', 'unpack it: gunzip'],
   zip: ['a zip archive that is no PyTorch checkpoint', 'unpack it where it holds the checkpoint'],
@@ -45,7 +45,7 @@ export function kindOf(source: ByteSource): WeightsKind | RefusedKind {
   if (head[0] === 0x80 && head.subarray(2, 2 + LEGACY_MAGIC.length).equals(LEGACY_MAGIC)) return 'pytorch-legacy';
   if (isSafetensors(head, source.size)) return 'safetensors';
   if (startsWith(head, [0x89, 0x48, 0x44, 0x46])) return 'hdf5';
-  if (startsWith(head, [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59])) return 'numpy';
+  if (startsWith(head, [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59])) return 'npy';
   if (startsWith(head, [0x1f, 0x8b])) return 'gzip';
   if (head.length >= 262 && head.toString('latin1', 257, 262) === 'ustar') return 'tar';
   if (head[0] === 0x80 && (head[1] ?? 9) <= 5) return 'pickle';
@@ -62,7 +62,7 @@ function kindOfArchive(source: ByteSource): WeightsKind | RefusedKind {
   } catch {
     return 'pytorch'; // damaged: its reader says how
   }
-  if (names.some((n) => n.endsWith('.npy'))) return 'numpy';
+  if (names.length > 0 && names.every((n) => n.endsWith('.npy'))) return 'npz';
   if (names.some((n) => n.endsWith('/constants.pkl') || /(^|\/)code\//.test(n))) return 'torchscript';
   if (names.some((n) => n === 'data.pkl' || n.endsWith('/data.pkl'))) return 'pytorch';
   return names.includes('model.weights.h5') ? 'hdf5' : 'zip';
@@ -85,11 +85,26 @@ export function readWeights(source: ByteSource): Weights {
       return { kind, ...readZipCheckpoint(source) };
     case 'pytorch-legacy':
       return { kind, ...readLegacyCheckpoint(source) };
+    case 'npz':
+      return { kind, entries: arraysOf(source), path: '' };
+    case 'npy':
+      return { kind, entries: new Map([['', entryOf(readNpy(source))]]), path: '' }; // one array has no name
     default: {
       const [what, remedy] = REFUSED[kind];
       throw new RampartError(`[weights] ${source.name} is ${what}, expected a PyTorch checkpoint or safetensors`, { remedy });
     }
   }
+}
+
+function arraysOf(source: ByteSource): Map<string, Entry> {
+  const { names, array } = readNpz(source);
+  return new Map(names.map((name) => [name, entryOf(array(name))]));
+}
+
+function entryOf({ shape, read }: NpyArray): Entry {
+  const count = shape.reduce((a, b) => a * b, 1);
+  const values: Iterable<number | bigint> = read(0, count);
+  return { shape: [...shape], data: Float32Array.from(values, Number) };
 }
 
 /** `readWeights` on a file. */

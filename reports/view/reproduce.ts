@@ -34,10 +34,10 @@ export function reproduction(model: ModelView, view: View): Reproduction {
       ? {
           models: pretrained.map((m) => ({
             name: m.record.name,
-            weights: weightsFile(m.record),
+            weights: fileOf(m.record.weightsHash, m.record.imported?.file),
             arch: m.record.arch.name,
             ...m.record.imported?.normalization,
-            ...(m.record.imported?.expect && { expect: m.record.imported.expect }),
+            ...known(m.record),
           })),
         }
       : {}),
@@ -46,7 +46,14 @@ export function reproduction(model: ModelView, view: View): Reproduction {
     recipe: trained.length > 0 ? lead.recipe : {},
     engine: { name: provenance.engine.name, threads: provenance.engine.threads },
   };
-  const caveats = pretrained.map((m) => `save the weights with SHA-256 ${m.record.weightsHash} as ${weightsFile(m.record)} beside it`);
+  const caveats = pretrained.flatMap(({ record: { weightsHash, imported } }) => [
+    `save the weights with SHA-256 ${weightsHash} as ${fileOf(weightsHash, imported?.file)} beside it`,
+    ...(imported?.reference
+      ? [
+          `save the reference logits with SHA-256 ${imported.reference.hash} as ${fileOf(imported.reference.hash, imported.reference.file)} beside it`,
+        ]
+      : []),
+  ]);
   return {
     suite: `# Rampart ${provenance.rampart}, revision ${provenance.revision}\n${stringify(suite, { lineWidth: 0, aliasDuplicateObjects: false })}`,
     command: 'npm run bench -- suite.yml',
@@ -55,9 +62,20 @@ export function reproduction(model: ModelView, view: View): Reproduction {
 }
 
 /** A name that says which file it is; its kind is told by its bytes. */
-function weightsFile({ weightsHash, imported }: ModelRecord): string {
-  const ending = /\.[a-z0-9]{1,12}$/i.exec(imported?.file ?? '')?.[0] ?? '.safetensors';
-  return `${weightsHash.slice(0, 12)}${ending}`;
+function fileOf(hash: string, name = ''): string {
+  const ending = /\.[a-z0-9]{1,12}$/i.exec(name)?.[0] ?? '.safetensors';
+  return `${hash.slice(0, 12)}${ending}`;
+}
+
+/** What the user of a model from elsewhere stated of it. */
+function known({ imported }: ModelRecord): Record<string, unknown> {
+  if (!imported) return {};
+  const { bnEps, expect, reference } = imported;
+  const logits = reference && {
+    logits: fileOf(reference.hash, reference.file),
+    ...(reference.tolerance !== undefined && { logitsTolerance: reference.tolerance }),
+  };
+  return { ...(bnEps !== undefined && { bnEps }), ...((expect ?? logits) && { expect: { ...expect, ...logits } }) };
 }
 
 /** The trained models that attacks on this one name as their sources. */

@@ -1,8 +1,12 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { suiteOf } from '../../cli/commands/eval.ts';
 import { resolveSuite } from '../../harness/suite/read.ts';
+import { writeSafetensors } from '../../models/safetensors.ts';
+import { freshFolder } from '../harness/folders.ts';
 
 const golden = fileURLToPath(new URL('../golden/model.safetensors', import.meta.url));
 const base = { arch: 'resnet-tiny', dataset: 'cifar10', threat: 'Linf:8/255' };
@@ -19,6 +23,8 @@ test('one line is a suite of one model under AutoAttack', async () => {
 });
 
 test('options say the rest', async () => {
+  const logits = join(freshFolder(), 'logits.safetensors');
+  writeFileSync(logits, writeSafetensors(new Map([['logits', { shape: [1, 10], data: new Float32Array(10) }]])));
   const options = {
     ...base,
     threat: 'Linf:8/255,L2:0.5,Linf:4/255',
@@ -27,6 +33,8 @@ test('options say the rest', async () => {
     mean: '0.5,0.4,0.3',
     std: '0.2,0.2,0.2',
     expect: 0.5,
+    expectLogits: logits,
+    bnEps: 0.001,
   };
   const { suite } = await resolveSuite(stringify(suiteOf(golden, options)), 'eval');
   expect(suite.threats).toMatchObject([
@@ -37,6 +45,8 @@ test('options say the rest', async () => {
   expect(suite.models[0]).toMatchObject({
     normalization: { mean: [0.5, 0.4, 0.3], std: [0.2, 0.2, 0.2] },
     expect: { clean: 0.5, tolerance: 0.005 },
+    reference: { file: logits },
+    bnEps: 0.001,
   });
 });
 

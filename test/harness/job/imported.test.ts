@@ -1,11 +1,15 @@
 /** A checkpoint from elsewhere in a suite: what its record says, and what happens where it is not what its user knows it to be. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
+import { writeSafetensors } from '../../../models/safetensors.ts';
 import { FolderStore } from '../../../records/folder-store.ts';
+import { sha256 } from '../../../records/hash.ts';
 import type { CellRecord, ModelRecord } from '../../../records/record.ts';
+import type { tf } from '../../../tensor/tf.ts';
+import { goldenBatch, goldenNetwork } from '../../golden.ts';
 import { inProcess, TINY } from '../run/in-process.ts';
 
 const golden = fileURLToPath(new URL('../../golden/model.safetensors', import.meta.url));
@@ -71,4 +75,32 @@ test('one that was found to answer anew at every call is attacked as a randomise
   const attacked = (await again()).records.find((r) => r.key === fgsm.key) as CellRecord;
   expect(attacked.flags.map((f) => f.name)).toEqual(['randomized']);
   expect(attacked.outcomes).toEqual(fgsm.outcomes);
+});
+
+test('logits from where it comes from are the better proof: held before any attack, and on the record', async () => {
+  const network = goldenNetwork();
+  const { x } = goldenBatch(3);
+  const logits = network.logits(x);
+  const file = join(dir, 'reference.safetensors');
+  const entry = (t: tf.Tensor) => ({ shape: [...t.shape], data: Float32Array.from(t.dataSync()) });
+  writeFileSync(
+    file,
+    writeSafetensors(
+      new Map([
+        ['images', entry(x)],
+        ['logits', entry(logits)],
+      ]),
+    ),
+  );
+  network.dispose();
+  const right = await runWith('proved', `, expect: { logits: ${file} }`);
+  expect(right.model.flags).toEqual([]);
+  expect(right.model.imported?.reference).toEqual({ file: 'reference.safetensors', hash: sha256(readFileSync(file)) });
+  expect(right.fgsm.status).toBe('done');
+
+  const wrong = await runWith('disproved', `, bnEps: 0.01, expect: { logits: ${file} }`);
+  expect(wrong.model.imported?.bnEps).toBe(0.01);
+  expect(wrong.clean.error?.message).toContain('[model theirs] expected the logits of the reference to 0.0001 of the largest, got ');
+  expect(wrong.fgsm).toMatchObject({ status: 'failed', error: { kind: 'dependency' } });
+  expect(new Set([right.model.key, wrong.model.key, (await runWith('plain', '')).model.key]).size).toBe(3);
 });

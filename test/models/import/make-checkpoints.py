@@ -1,10 +1,11 @@
 """Writes checkpoints/: one small network as PyTorch users save it, and expected.safetensors with its tensors. Any PyTorch makes them."""
 import os
 import struct
-import sys
 import json
+import sys
 from collections import OrderedDict
 
+import numpy
 import torch
 from torch import nn
 
@@ -63,6 +64,10 @@ def main():
                          int=torch.tensor([-7], dtype=torch.int32), short=torch.tensor([-3], dtype=torch.int16), byte=torch.tensor([200], dtype=torch.uint8),
                          char=torch.tensor([-100], dtype=torch.int8), bool=torch.tensor([True, False]), empty=torch.zeros(0, 3), scalar=torch.tensor(1.5))
     save(halves, 'dtypes')
+    arrays = {k: v.numpy() for k, v in state.items()}
+    numpy.savez(os.path.join(OUT, 'arrays.npz'), **arrays)
+    numpy.savez_compressed(os.path.join(OUT, 'packed.npz'), **arrays)
+    numpy.save(os.path.join(OUT, 'logits.npy'), numpy.arange(6, dtype=numpy.float64).reshape(2, 3) / 4)
     base = torch.arange(24.0).reshape(2, 3, 4)
     save(OrderedDict(base=base, transposed=base.transpose(0, 2), slice=base[:, 1:, ::2], channels_last=torch.arange(24.0).reshape(1, 2, 3, 4).contiguous(memory_format=torch.channels_last)), 'strides')
     save(OrderedDict(big=torch.zeros(1).expand(1000, 1000)), 'expanded')

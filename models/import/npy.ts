@@ -1,8 +1,8 @@
 /** Arrays of NumPy's .npy format (numpy.lib.format, versions 1 to 3), alone or in an .npz archive, read by piece. */
 import { constants, inflateRawSync, type ZlibOptions } from 'node:zlib';
-import { RampartError } from '../errors.ts';
-import { type ByteSource, bytesInMemory } from '../models/import/bytes.ts';
-import { type ArchivedFile, readDirectory } from '../models/import/zip.ts';
+import { RampartError } from '../../errors.ts';
+import { type ByteSource, bytesInMemory } from './bytes.ts';
+import { type ArchivedFile, readDirectory } from './zip.ts';
 
 /** How numbers are stored, by the type in the header: bytes each, and how one is read. */
 const TYPES = {
