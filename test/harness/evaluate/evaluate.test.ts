@@ -190,6 +190,15 @@ test('images without a gradient are flagged where the attack needs one', async (
   const { flags } = await evaluate(input(gradient, data, { classifier: steps }));
   expect(flags.map((f) => f.name)).toEqual(['zero-gradient']);
   expect((await evaluate(input(gradient, data))).flags).toEqual([]);
+  expect((await evaluate(input(mover('full', 1), data, { classifier: steps }))).flags).toEqual([]);
+});
+
+test('one member that needs gradients is enough for images without one to be flagged', async () => {
+  const steps = { ...threshold(), logits: (x: tf.Tensor4D) => tf.zeros<tf.Rank.R2>([x.shape[0], 2]).add<tf.Tensor2D>(x.mean().mul(0)) };
+  const gradient = { ...mover('gradient', 0), access: 'gradient' as const };
+  const lookup = (name: string) => (name === 'full' ? mover('full', 0) : gradient);
+  const { flags } = await evaluate(input(pair('full', 'gradient'), data, { classifier: steps, lookup }));
+  expect(flags.map((f) => f.name)).toContain('zero-gradient');
 });
 
 test('nothing stays allocated', async () => {

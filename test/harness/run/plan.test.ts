@@ -113,6 +113,29 @@ test('a source that is trained on one architecture or seed alone is that of ever
   ]);
 });
 
+const TWO = 'datasets: [{ name: shapes, label: ours, train: 300 }, { name: shapes, label: theirs, seed: 1, train: 300 }]';
+
+test('a transfer comes from the model that is trained on the same data', async () => {
+  const { plan } = await planFor({ datasets: TWO, attacks: 'attacks: [{ name: transfer, sources: [standard], models: [trades] }]' });
+  const dataOf = new Map(plan.models.map((m) => [m.id, m.job.data.label]));
+  const transfers = plan.cells.filter((c) => c.label === 'transfer');
+  expect(transfers.map((c) => [c.model.job.data.label, dataOf.get(c.needs[1] ?? '')])).toEqual([
+    ['ours', 'ours'],
+    ['theirs', 'theirs'],
+  ]);
+});
+
+test('a pretrained model classifies the data set that it names, and no other', async () => {
+  const golden = new URL('../../golden/model.safetensors', import.meta.url).pathname;
+  const { plan } = await planFor({
+    datasets: TWO,
+    defenses: 'defenses: [standard]',
+    models: `models: [{ name: given, weights: ${golden}, arch: resnet-tiny, dataset: theirs }]`,
+  });
+  const given = plan.models.filter((m) => m.job.name === 'given');
+  expect(given.map((m) => m.job.data.label)).toEqual(['theirs']);
+});
+
 test('an attack on fewer images has fewer', async () => {
   const { plan } = await planFor({ attacks: 'attacks: [{ name: pgd, n: 10 }, fgsm]' });
   expect(plan.cells.slice(0, 3).map((c) => c.n)).toEqual([40, 10, 40]);

@@ -27,6 +27,20 @@ test('a measured job scales what is expected of others of its kind, overhead inc
   expect(calibration.seconds(cell)).toBe(expectedSeconds(cell, cpuEngine));
 });
 
+test('before anything is measured, work is expected to take what the engine does in a second, and half of an attack to be spared', async () => {
+  const { model, plan } = await setting(1);
+  const cell = plan.cells[0];
+  if (!cell) throw new Error('the plan is too small');
+  // 3,000 forward passes of 10^9 multiply-adds: 6,000 GFLOP
+  const work = { passes: { forward: 3000, backward: 0 }, multiplyAdds: 1e9 };
+  const wasm = { name: 'wasm', device: 'cpu', threads: 2 };
+  // at 20 GFLOP/s for training and 30 for attacks, by two threads, and what a job takes around its work
+  expect(expectedSeconds({ ...model, work }, wasm)).toBeCloseTo(6000 / 20 / 2 + 2, 9);
+  expect(expectedSeconds({ ...cell, work }, wasm)).toBeCloseTo(6000 / 30 / 2 / 2 + 0.2, 9);
+  // a GPU has no threads to share the work
+  expect(expectedSeconds({ ...model, work }, { name: 'torch', device: 'cuda:0', threads: 8 })).toBeCloseTo(6000 / 2000 + 2, 9);
+});
+
 test('a job that is half done needs as long again, whatever was expected', async () => {
   const { plan, model } = await setting(1);
   const progress = new Progress({ models: [model], cells: [], omitted: plan.omitted }, cpuEngine, 1);
