@@ -3,10 +3,11 @@ import { unknownName } from '../errors.ts';
 import { arrays } from './arrays.ts';
 import { cifar10, cifar100 } from './cifar.ts';
 import type { DatasetPlugin } from './dataset.ts';
+import { folder } from './folder.ts';
 import { fashionMnist, mnist } from './mnist.ts';
 import { shapes } from './shapes.ts';
 
-export const datasets: readonly DatasetPlugin[] = [shapes, cifar10, cifar100, mnist, fashionMnist, arrays];
+export const datasets: readonly DatasetPlugin[] = [shapes, cifar10, cifar100, mnist, fashionMnist, arrays, folder];
 
 /** Throws, with the nearest name, when there is none such. */
 export function dataset(name: string): DatasetPlugin {
