@@ -1,12 +1,22 @@
-/** Imported networks beside PyTorch: reads what `importing_peer.py` saved and compares logits and input gradients; prints the table of docs/importing.md. `tsx bench/importing.ts FOLDER [ENGINE]`. */
+/**
+ * Imported networks beside PyTorch: reads what `importing_peer.py` saved and compares logits and input gradients; prints the table of
+ * docs/importing.md. `tsx bench/importing.ts FOLDER [ENGINE]`; with `attack` behind the engine it attacks each instead, and prints what came of it.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { attack } from '../attacks/index.ts';
 import { crossEntropy } from '../attacks/parts/losses.ts';
 import { createTarget } from '../attacks/target.ts';
+import { heldSplit } from '../datasets/split.ts';
 import { chooseEngine } from '../engines/choose.ts';
-import { fitEntries } from '../models/import/fit.ts';
+import { evaluate } from '../harness/evaluate/evaluate.ts';
+import { checkModel } from '../harness/evaluate/model-checks.ts';
+import { predictClean } from '../harness/evaluate/predict.ts';
+import type { Classifier } from '../models/classifier.ts';
+import { type Graph, multiplyAdds } from '../models/graph/graph.ts';
+import { withFile } from '../models/import/bytes.ts';
+import { importWeights } from '../models/import/import.ts';
 import { readWeightsFile } from '../models/import/weights.ts';
-import { architecture } from '../models/index.ts';
 import { Network } from '../models/network.ts';
 import { Rng } from '../tensor/rng.ts';
 import { tf } from '../tensor/tf.ts';
@@ -23,7 +33,7 @@ interface Saved {
   readonly std: number[];
 }
 
-const [folder = '', engine = 'torch'] = process.argv.slice(2);
+const [folder = '', engine = 'torch', mode = 'compare', ...only] = process.argv.slice(2);
 const { torch, networks } = JSON.parse(readFileSync(join(folder, 'networks.json'), 'utf8')) as { torch: string; networks: Saved[] };
 const { info } = await chooseEngine(engine, { threads: 1 });
 
@@ -45,41 +55,126 @@ function image(data: Float32Array, side: number): tf.Tensor4D {
   return tf.tidy(() => tf.tensor4d(data, [data.length / (3 * side * side), 3, side, side]).transpose([0, 2, 3, 1]) as tf.Tensor4D);
 }
 
-function compare({ file, arch, side, classes, normalization, mean, std }: Saved) {
-  const found = architecture(arch);
-  const inputShape: [number, number, number] = [side, side, 3];
-  const weights = readWeightsFile(join(folder, file));
-  const fitWith = (m: readonly number[], s: readonly number[]) =>
-    fitEntries(found.graph({ inputShape, classes, mean: m, std: s }), weights.entries, { ...found, arch: found.name, source: file });
-  const fitted = fitWith([0, 0, 0], [1, 1, 1]);
-  const own =
-    normalization === 'file' ? fitted.normalization : normalization === 'given' ? { mean, std } : { mean: [0, 0, 0], std: [1, 1, 1] };
-  if (!own) throw new Error(`${file} states no normalisation`);
-  const network = new Network(found.name, found.graph({ inputShape, classes, ...own }), new Rng('blank'));
-  network.load(fitted.entries, file);
+/** As the harness imports and freezes it; `change` is for its graph. The caller owns the classifier. */
+function imported({ file, arch, side, classes, normalization, mean, std }: Saved, change = (graph: Graph) => graph) {
+  const stated = { none: { mean: [0, 0, 0], std: [1, 1, 1] }, given: { mean, std }, file: undefined }[normalization];
+  const { graph, entries, notes } = withFile(join(folder, file), (source) =>
+    importWeights(source, { arch, inputShape: [side, side, 3], classes, normalization: stated }),
+  );
+  const network = new Network(arch, change(graph), new Rng('blank'));
+  network.load(entries, file);
   const classifier = network.freeze();
   network.dispose();
-  const { entries: answer } = readWeightsFile(join(folder, file.replace('.pt', '.answer.pt')));
-  const x = image(answer.get('x')?.data as Float32Array, side);
-  const gradientOf = (name: string) => image(answer.get(name)?.data as Float32Array, side).dataSync();
-  const target = createTarget(classifier, arch);
-  const labels = tf.zeros<tf.Rank.R1>([2], 'int32');
-  const { logits, grad } = target.gradient(x, crossEntropy(labels));
-  const result = {
-    logits: apart(logits.dataSync(), answer.get('logits')?.data as Float32Array).largest,
-    gradient: apart(grad.dataSync(), gradientOf('grad64')).l2,
-    theirs: apart(gradientOf('grad'), gradientOf('grad64')).l2,
-  };
+  return { classifier, graph, notes };
+}
+
+/** The network with SiLU wherever a ReLU is, as in the peer: no unit is on one side in float32 and on the other in float64. */
+function withoutKinks(graph: Graph): Graph {
+  return { ...graph, nodes: graph.nodes.map((node) => (node.op === 'relu' ? { op: 'act', input: node.input, fn: 'silu' } : node)) };
+}
+
+/** Logits, and the input gradient of the cross-entropy with class 0, beside those of PyTorch. */
+function beside(classifier: Classifier, name: string, x: tf.Tensor4D, logits: ArrayLike<number>, gradient: ArrayLike<number>) {
+  const target = createTarget(classifier, name);
+  const found = target.gradient(x, crossEntropy(tf.zeros<tf.Rank.R1>([x.shape[0]], 'int32')));
+  return { logits: apart(found.logits.dataSync(), logits).largest, gradient: apart(found.grad.dataSync(), gradient).l2 };
+}
+
+function compare(saved: Saved) {
+  const { entries: answer } = readWeightsFile(join(folder, saved.file.replace('.pt', '.answer.pt')));
+  const valuesOf = (name: string) => answer.get(name)?.data as Float32Array;
+  const gradientOf = (name: string) => image(valuesOf(name), saved.side).dataSync();
+  const x = image(valuesOf('x'), saved.side);
+  const { classifier } = imported(saved);
+  const as = beside(classifier, saved.arch, x, valuesOf('logits'), gradientOf('grad64'));
   classifier.dispose();
+  const smooth = imported(saved, withoutKinks).classifier;
+  const without = beside(smooth, saved.arch, x, valuesOf('smooth_logits'), gradientOf('smooth_grad64'));
+  smooth.dispose();
+  const theirs = apart(gradientOf('grad'), gradientOf('grad64')).l2;
   tf.disposeVariables();
-  return result;
+  return { ...as, theirs, without };
 }
 
 const text = (v: number) => v.toExponential(1);
-console.log(`${info.name} ${info.version} beside PyTorch ${torch}, 2 images. Logits: largest difference over largest value.`);
-console.log('Input gradient of the cross-entropy: L2 distance from PyTorch in float64, relative; and that of PyTorch in float32.\n');
-console.log("| architecture | public code | file | logits | input gradient | PyTorch's own |\n|---|---|---|---|---|---|");
-for (const saved of networks) {
-  const { logits, gradient, theirs } = compare(saved);
-  console.log(`| \`${saved.arch}\` | ${saved.what} | ${saved.saved} | ${text(logits)} | ${text(gradient)} | ${text(theirs)} |`);
+
+function printComparison(): void {
+  console.log(`${info.name} ${info.version} beside PyTorch ${torch}, 2 images. Logits: largest difference over largest value.`);
+  console.log(
+    'Input gradient of the cross-entropy: L2 distance from PyTorch in float64, relative; that of PyTorch in float32; and ours with SiLU for ReLU in both.\n',
+  );
+  console.log(
+    "| architecture | public code | file | logits | input gradient | PyTorch's own | without kinks |\n|---|---|---|---|---|---|---|",
+  );
+  for (const saved of chosen()) {
+    const { logits, gradient, theirs, without } = tf.tidy(() => compare(saved));
+    console.log(
+      `| \`${saved.arch}\` | ${saved.what} | ${saved.saved} | ${text(logits)} | ${text(gradient)} | ${text(theirs)} | ${text(without.gradient)} |`,
+    );
+  }
 }
+
+/** All, or those whose architecture or public code has one of the words. */
+const chosen = () => networks.filter(({ arch, what }) => only.length === 0 || only.some((word) => `${arch} ${what}`.includes(word)));
+
+const IMAGES = 8;
+/** Multiply-adds beyond which fewer iterations are made. */
+const LARGE = 2e9;
+
+/** PGD and the members of AutoAttack with few iterations: that they run, stay in the ball and leave nothing behind. */
+const attacksOf = (iterations: number) =>
+  [
+    ['pgd', { steps: iterations }],
+    ['apgd-ce', { iterations }],
+    ['apgd-t', { iterations, targets: 2 }],
+    ['fab-t', { iterations, targets: 2 }],
+    ['square', { queries: 4 * iterations }],
+  ] as const;
+
+/** One line a network: flags of the checks, and of each attack how many of the images it left right, or what went wrong. */
+async function attacked(saved: Saved): Promise<string> {
+  const { classifier, graph } = imported(saved);
+  const { side } = saved;
+  const iterations = multiplyAdds(graph) > LARGE ? 3 : 10;
+  const bytes = Uint8Array.from(new Rng('images').uniform(IMAGES * side * side * 3), (v) => Math.floor(256 * v));
+  const subject = { classifier, name: saved.arch, rng: new Rng('attacked') };
+  // fresh weights know no classes: what they say of the images is taken as right
+  const unlabelled = { ...heldSplit({ images: bytes, labels: new Int32Array(IMAGES) }), shape: graph.inputShape };
+  const { predictions } = await predictClean(subject, unlabelled, IMAGES);
+  const data = { ...unlabelled, labels: Int32Array.from(predictions) };
+  const checks = await checkModel(subject, data);
+  const results: string[] = [];
+  for (const [name, params] of attacksOf(iterations)) {
+    const plugin = attack(name);
+    const result = await evaluate({
+      ...subject,
+      attack: plugin,
+      params: plugin.params.parse(params),
+      threat: { norm: 'Linf', eps: side > 64 ? 4 / 255 : 8 / 255 },
+      data,
+      clean: '1'.repeat(IMAGES),
+      batchSize: IMAGES,
+      sources: new Map(),
+      signal: new AbortController().signal,
+    }).catch((error: Error) => error);
+    results.push(
+      result instanceof Error
+        ? result.message
+        : [`${[...result.robust].filter((c) => c === '1').length}`, ...result.flags.map((f) => f.name)].join(' '),
+    );
+  }
+  classifier.dispose();
+  tf.disposeVariables();
+  const flags = checks.flags.map((f) => f.name).join(', ') || 'none';
+  return `| \`${saved.arch}\` | ${saved.what} | ${flags} | ${iterations} | ${results.join(' | ')} |`;
+}
+
+if (mode === 'attack') {
+  console.log(`${info.name} ${info.version}: of ${IMAGES} images, how many each attack leaves right.\n`);
+  console.log(
+    `| architecture | public code | flags of the checks | iterations | ${attacksOf(1)
+      .map(([name]) => name)
+      .join(' | ')} |\n|---|---|---|---|${'---|'.repeat(attacksOf(1).length)}`,
+  );
+  for (const saved of chosen()) console.log(await attacked(saved));
+} else printComparison();

@@ -39,6 +39,9 @@ def public(checkout):
 
     wide, res, dm = module('wide_resnet'), module('resnet'), module('dm_wide_resnet')
     yield 'wrn-34-10', 'TRADES, with sub_block1', wide.WideResNet(34, sub_block1=True), 'none', 32
+    morel = wide.WideResNet(34, sub_block1=True)
+    morel.mod_encoder = wide.WideResNet(10, widen_factor=1)  # a head that its training uses beside the classifier
+    yield 'wrn-34-10', 'MOREL, with mod_encoder', morel, 'none', 32
     yield 'wrn-28-10', 'Carmon and others', wide.WideResNet(28, 10, sub_block1=True), 'none', 32
     yield 'wrn-28-4', 'any depth and width', wide.WideResNet(28, widen_factor=4), 'none', 32
     yield 'dm-wrn-28-10', 'DeepMind, SiLU', dm.DMWideResNet(activation_fn=nn.SiLU, mean=MEAN, std=STD), 'given', 32
@@ -72,6 +75,22 @@ def enliven(model):
     return model
 
 
+def answers(model, x):
+    x = x.detach().requires_grad_()
+    logits = model(x)
+    loss = torch.logsumexp(logits, 1).sum() - logits[:, 0].sum()
+    return logits.detach(), torch.autograd.grad(loss, x)[0]
+
+
+def without_kinks(model, x):
+    """The same with SiLU wherever a ReLU is: then float32 and float64 are on the same side of nothing."""
+    relu, nn.functional.relu = nn.functional.relu, lambda v, inplace=False: nn.functional.silu(v)
+    try:
+        return answers(model, x)
+    finally:
+        nn.functional.relu = relu
+
+
 entries = []
 networks = list(of_torchvision()) + (list(public(sys.argv[2])) if len(sys.argv) > 2 else [])
 for i, (arch, what, model, normalization, side) in enumerate(networks):
@@ -80,19 +99,16 @@ for i, (arch, what, model, normalization, side) in enumerate(networks):
     with torch.no_grad():
         model(x)
     model.eval()
-    x = torch.rand(2, 3, side, side, requires_grad=True)
-    logits = model(x)
-    loss = torch.logsumexp(logits, 1).sum() - logits[:, 0].sum()
-    (grad,) = torch.autograd.grad(loss, x)
+    x = torch.rand(2, 3, side, side)
+    logits, grad = answers(model, x)
     # how far float32 itself is from float64, where a unit near 0 may fall on the other side
     exact = model.double()
-    x64 = x.detach().double().requires_grad_()
-    z64 = exact(x64)
-    (grad64,) = torch.autograd.grad(torch.logsumexp(z64, 1).sum() - z64[:, 0].sum(), x64)
+    _, grad64 = answers(exact, x.double())
+    smooth_logits, smooth_grad64 = without_kinks(exact, x.double())
     model.float()
     file = f'{i:02d}.pt'
     torch.save(model if i % 3 == 0 else model.state_dict() if i % 3 == 1 else {'epoch': 1, 'state_dict': {'module.' + k: v for k, v in model.state_dict().items()}}, os.path.join(out, file))
-    torch.save({'x': x.detach(), 'logits': logits.detach(), 'grad': grad, 'grad64': grad64.float()}, os.path.join(out, f'{i:02d}.answer.pt'))
+    torch.save({'x': x, 'logits': logits, 'grad': grad, 'grad64': grad64.float(), 'smooth_logits': smooth_logits.float(), 'smooth_grad64': smooth_grad64.float()}, os.path.join(out, f'{i:02d}.answer.pt'))
     saved = ['whole module', 'state dict', 'nested, behind DataParallel'][i % 3]
     entries.append(dict(file=file, arch=arch, what=what, saved=saved, side=side, classes=logits.shape[1], normalization=normalization, mean=MEAN, std=STD))
 with open(os.path.join(out, 'networks.json'), 'w') as f:
