@@ -18,19 +18,20 @@ export interface Lock {
   release(): Promise<void>;
 }
 
-/** When a process began, as the kernel counts it, so that another one under its number is not taken for it; empty where that is not told. */
-function beginning(pid: number): string {
+/** When a process began, as the kernel counts it, so that another one under its number is not taken for it; and whether it has ended, and only waits for its parent to hear of it. Empty where that is not told. */
+function about(pid: number): { began: string; ended: boolean } {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return { began: fields[19] ?? '', ended: /[ZX]/.test(fields[0] ?? '') };
   } catch {
-    return ''; // not Linux
+    return { began: '', ended: false }; // not Linux
   }
 }
 
 /** Who this process is: host, number, beginning. */
 export function processName(): string {
-  return `${hostname()} ${process.pid} ${beginning(process.pid)}`;
+  return `${hostname()} ${process.pid} ${about(process.pid).began}`;
 }
 
 /** Whether the process of that name is here: undefined where that cannot be told, as of another host's. */
@@ -42,7 +43,9 @@ export function isAlive(name: string): boolean | undefined {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
   }
-  return began ? beginning(Number(pid)) === began : undefined;
+  const now = about(Number(pid));
+  if (now.ended) return false;
+  return began ? now.began === began : undefined;
 }
 
 /** What a lock file says, and whether its holder is gone; undefined where there is none. */

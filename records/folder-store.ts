@@ -39,6 +39,7 @@ const PATHS = {
   examples: (key: string) => `cells/${key}.examples.safetensors`,
   artifact: (hash: string) => `artifacts/${hash}`,
   claim: (kind: Kind, key: string) => `claims/${kind}-${key}.lock`,
+  work: (kind: Kind, key: string) => `claims/${kind}-${key}.work`,
   damaged: 'damaged',
 };
 const FOLDERS = ['models', 'cells', 'artifacts', 'claims'];
@@ -164,8 +165,17 @@ export class FolderStore implements Store {
     };
   }
 
-  claim(kind: Kind, key: string): Promise<Claim | undefined> {
-    return this.#lock(PATHS.claim(kind, key));
+  async claim(kind: Kind, key: string): Promise<Claim | undefined> {
+    const claim = await this.#lock(PATHS.claim(kind, key));
+    const idle = claim && (await this.#lock(PATHS.work(kind, key)));
+    await (idle ?? claim)?.release();
+    return idle && claim;
+  }
+
+  async work(kind: Kind, key: string): Promise<Claim | undefined> {
+    const work = await this.#lock(PATHS.work(kind, key));
+    if (work) for (const path of [PATHS.record(kind, key), PATHS.artifact(key)]) await removeUnfinished(dirname(join(this.place, path)));
+    return work;
   }
 
   index(): Promise<RunIndex | undefined> {

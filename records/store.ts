@@ -36,7 +36,7 @@ export interface Checkpoint {
   drop(): Promise<void>;
 }
 
-/** The right to do a job, until it is released or its holder is gone. */
+/** A right to a job, until it is released or its holder is gone. */
 export interface Claim {
   release(): Promise<void>;
 }
@@ -68,8 +68,10 @@ export interface Store {
   writeExamples(key: string, entries: ReadonlyMap<string, Entry>): Promise<string>;
 
   checkpoint(kind: Kind, key: string): Checkpoint;
-  /** Undefined while another run does the job. */
+  /** The right to have a job done. Undefined while another run has it, and while a worker of a run that is gone still works at the job. */
   claim(kind: Kind, key: string): Promise<Claim | undefined>;
+  /** The right to write what a job makes, for who does it: one at a time, who finds nothing that another left half written. Undefined while another has it. */
+  work(kind: Kind, key: string): Promise<Claim | undefined>;
 
   /** What the run that ended last here was, if one did. */
   index(): Promise<RunIndex | undefined>;

@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { hostname } from 'node:os';
@@ -78,6 +78,18 @@ test('a process is told from one that had its number before', () => {
   expect(isAlive(`${hostname()} ${process.pid} 1`)).toBe(false);
   expect(isAlive(GONE)).toBe(false);
   expect(isAlive(`elsewhere ${process.pid} 1`)).toBeUndefined();
+});
+
+test.skipIf(process.platform !== 'linux')('a process that has ended is gone, though its parent never hears of it', async () => {
+  // what the shell becomes does not know of its child
+  const parent = spawn('sh', ['-c', 'sleep 0.05 & echo $!; exec sleep 30'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  onTestFinished(() => void parent.kill('SIGKILL'));
+  const pid = String(await new Promise((resolve) => parent.stdout.once('data', resolve))).trim();
+  const [, rest = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');
+  const name = `${hostname()} ${pid} ${rest.split(' ')[19]}`;
+  expect(isAlive(name)).toBe(true);
+  while (!/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))) await new Promise((next) => setTimeout(next, 5));
+  expect(isAlive(name)).toBe(false);
 });
 
 /** Processes that each take an abandoned lock many times, and note every time that another one is inside. */

@@ -1,8 +1,9 @@
 /** Performs one job: trains or attacks with what the context offers, and answers through the store alone. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { RampartError } from '../../errors.ts';
 import { canonicalJson } from '../../records/hash.ts';
 import type { RampartRecord } from '../../records/record.ts';
-import { StoreError } from '../../records/store.ts';
+import { type Claim, StoreError } from '../../records/store.ts';
 import { CLEAN } from '../suite/suite.ts';
 import type { JobContext } from './context.ts';
 import { failedRecord, failureOf, OutOfMemory } from './failures.ts';
@@ -17,6 +18,24 @@ import { runModel } from './run-model.ts';
  * may do: the job goes on from its checkpoint.
  */
 export async function perform(job: Job, context: JobContext): Promise<RampartRecord> {
+  const work = await alone(job, context);
+  return performAlone(job, context).finally(() => work.release());
+}
+
+/** How often a worker looks whether another one of the same job is gone. */
+const POLL_MS = 100;
+
+/** Waits until nobody else works at the job: a worker whose run was killed may need a while to notice, and would write over what is done here. */
+async function alone({ kind, key }: Job, { store, signal }: JobContext): Promise<Claim> {
+  for (;;) {
+    signal.throwIfAborted();
+    const work = await store.work(kind, key);
+    if (work) return work;
+    await sleep(POLL_MS);
+  }
+}
+
+async function performAlone(job: Job, context: JobContext): Promise<RampartRecord> {
   const { registry, store, engine, signal } = context;
   try {
     signal.throwIfAborted();

@@ -96,7 +96,7 @@ class Schedule {
       const needs = await Promise.all(planned.needs.map((id) => this.#outcomes.get(id)));
       this.#abort.signal.throwIfAborted();
       const known = this.#options.known.get(planned.id);
-      if (known) return this.#finish(planned, 'reused', known);
+      if (known) return await this.#keep(planned, 'reused', known);
       const job = jobOf(planned, (id) => this.#finished.get(id)?.record);
       const failed = needs.find((need) => need?.state === 'failed');
       if (failed) return await this.#fail(planned, job, dependency(failed), this.#options.provenance());
@@ -110,7 +110,7 @@ class Schedule {
   async #perform(planned: Planned, job: Job): Promise<Finished> {
     for (let told = false; ; told = true) {
       const attempt = await this.#inSlot(planned, (slot) => this.#attempt(planned, job, slot));
-      if (attempt.is === 'record') return this.#finish(planned, attempt.state, attempt.record);
+      if (attempt.is === 'record') return this.#keep(planned, attempt.state, attempt.record);
       if (attempt.is === 'failure') return this.#fail(planned, job, attempt.error, attempt.provenance);
       if (!told) this.#options.listener?.note?.(`${nameOf(planned)} is being done by another run in this folder: waiting for it`);
       await sleep(POLL_MS, undefined, { signal: this.#abort.signal });
@@ -183,12 +183,21 @@ class Schedule {
       if (cause instanceof OutOfMemory) return { is: 'failure', error: failureOf(cause), provenance: provenance(slot) };
       if (!(cause instanceof JobError)) throw cause;
       if (cause.fatal) throw new StoreError(cause.message, { cause });
+      // one that died after it wrote its record has done its job
+      const made = await whole(await store.record(job.kind, job.key), store);
+      if (made) return { is: 'record', state: 'done', record: made };
       const { kind, message } = cause;
       return { is: 'failure', error: { kind, message }, provenance: cause.provenance ?? provenance(slot) };
     }
     const record = await store.record(job.kind, job.key);
     if (record) return { is: 'record', state: record.status, record };
     return { is: 'failure', error: { kind: 'error', message: 'the worker wrote no record' }, provenance: provenance(slot) };
+  }
+
+  /** Takes away the checkpoint of what is done: whoever wrote the record may have been killed before that. */
+  async #keep(planned: Planned, state: State, record: RampartRecord): Promise<Finished> {
+    if (record.status === 'done') await this.#options.store.checkpoint(record.kind, record.key).drop();
+    return this.#finish(planned, state, record);
   }
 
   async #fail(planned: Planned, job: Job, error: Failure, provenance: Provenance): Promise<Finished> {

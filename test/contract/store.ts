@@ -152,6 +152,20 @@ export function contract(fresh: () => void, open: () => Store): void {
     expect(await open().claim('cell', cell.key)).toBeDefined();
   });
 
+  test('one at a time works at a job, and no run claims it meanwhile', async () => {
+    const store = await start();
+    const { cell } = await someRecords();
+    const claim = await store.claim('cell', cell.key);
+    const work = await open().work('cell', cell.key);
+    expect(work).toBeDefined();
+    expect(await open().work('cell', cell.key)).toBeUndefined();
+    expect(await open().work('model', cell.key)).toBeDefined();
+    await claim?.release();
+    expect(await open().claim('cell', cell.key)).toBeUndefined();
+    await work?.release();
+    expect(await open().claim('cell', cell.key)).toBeDefined();
+  });
+
   test('the index is the one that was written last', async () => {
     const store = await start();
     const suite = { name: 's', title: 'S', description: '', file: 's.yml' };

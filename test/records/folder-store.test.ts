@@ -165,3 +165,17 @@ test('what killed runs left half done is taken away when a run prepares', async 
   await new FolderStore(dir).prepare();
   expect((readdirSync(dir, { recursive: true }) as string[]).sort()).toEqual(['artifacts', 'cells', 'claims', 'models', 'models/b']);
 });
+
+test('who works at a job finds nothing that a killed one left half written of it', async () => {
+  const dir = freshFolder();
+  const gone = `01234567~999999999~1~${hostname()}.tmp`;
+  for (const path of [`cells/a.checkpoint.bin.${gone}`, `models/b/checkpoint.bin.${gone}`, `artifacts/c.${gone}`]) {
+    mkdirSync(dirname(join(dir, path)), { recursive: true });
+    writeFileSync(join(dir, path), '');
+  }
+  const below = () => (readdirSync(dir, { recursive: true }) as string[]).filter((path) => path.endsWith('.tmp')).sort();
+  await (await new FolderStore(dir).work('cell', 'a'))?.release();
+  expect(below()).toEqual([`models/b/checkpoint.bin.${gone}`]);
+  await (await new FolderStore(dir).work('model', 'b'))?.release();
+  expect(below()).toEqual([]);
+});

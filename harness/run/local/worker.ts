@@ -19,6 +19,7 @@ const parent = process.ppid;
 process.on('SIGINT', () => undefined);
 // nobody is there to work for
 process.on('disconnect', () => process.exit(1));
+if (!process.connected) process.exit(1);
 
 function tell(message: Message): Promise<void> {
   return new Promise((resolve) => process.send?.(message, () => resolve()));
@@ -33,7 +34,7 @@ function report(progress?: JobProgress): void {
   const now = performance.now();
   if (now - lastSign < SIGN_EVERY_MS) return;
   lastSign = now;
-  if (process.ppid !== parent) process.exit(1);
+  if (!process.connected || process.ppid !== parent) process.exit(1);
   void tell({ type: 'sign', progress: latest });
 }
 

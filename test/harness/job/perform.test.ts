@@ -6,8 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Dataset } from '../../../datasets/dataset.ts';
 import { shapes } from '../../../datasets/shapes.ts';
+import type { JobContext } from '../../../harness/job/context.ts';
 import { failureOf } from '../../../harness/job/failures.ts';
+import type { Job } from '../../../harness/job/job.ts';
 import { loadClassifier } from '../../../harness/job/load-model.ts';
+import { perform } from '../../../harness/job/perform.ts';
 import { Registry } from '../../../harness/suite/registry.ts';
 import { FolderStore } from '../../../records/folder-store.ts';
 import { sha256 } from '../../../records/hash.ts';
@@ -15,7 +18,9 @@ import type { CellRecord, ModelRecord, RampartRecord } from '../../../records/re
 import { wilson } from '../../../records/stats.ts';
 import { tf } from '../../../tensor/tf.ts';
 import { pixelsOf } from '../../datasets/files.ts';
+import { freshFolder } from '../folders.ts';
 import { inProcess, TINY } from '../run/in-process.ts';
+import { cpuEngine, planFor } from '../run/plans.ts';
 
 const golden = fileURLToPath(new URL('../../golden/model.safetensors', import.meta.url));
 const N = 12;
@@ -212,4 +217,20 @@ test('a failure is told in one line, with its kind and the place of what is no u
     message: expect.stringMatching(/^RangeError: Invalid array length \(at perform\.test\.ts:\d+\)$/),
   });
   expect(failureOf(new TypeError('x is not a function')).kind).toBe('error');
+});
+
+test('a job is done once nobody else works at it', async () => {
+  const { plan, registry: planned } = await planFor();
+  const job = plan.models[0]?.job as Job;
+  const empty = new FolderStore(freshFolder());
+  const other = await empty.work('model', job.key);
+  // fails at once, because this is not the engine of its key
+  const engine = { ...cpuEngine, version: 'another', details: {}, warnings: [] };
+  const context = { registry: planned, store: empty, engine, signal: new AbortController().signal } as unknown as JobContext;
+  const performed = perform(job, context);
+  await new Promise((next) => setTimeout(next, 250));
+  expect(await empty.record('model', job.key)).toBeUndefined();
+  await other?.release();
+  expect((await performed).error?.message).toMatch('expected');
+  expect(await empty.work('model', job.key)).toBeDefined();
 });

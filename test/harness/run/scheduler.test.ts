@@ -68,6 +68,11 @@ async function setting(
 /** Where the worker of a failure was. */
 const elsewhere = { ...somewhere, host: { ...somewhere.host, cpu: 'of another machine' } };
 
+/** Waits until `there` holds. */
+async function until(there: () => boolean): Promise<void> {
+  while (!there()) await new Promise((next) => setTimeout(next, 5));
+}
+
 const fails =
   (kind: 'error' | 'killed', message: string, fatal = false) =>
   () => {
@@ -209,6 +214,44 @@ test('two runs in one folder share the work: every job is done once, and each ha
   expect([...one.started, ...started].sort()).toEqual(mine.map((f) => plannedName(f.planned)).sort());
   expect(others.map((f) => f.record)).toEqual(mine.map((f) => f.record));
   expect([...one.notes, ...notes].join()).toMatch('is being done by another run in this folder: waiting for it');
+});
+
+test('a run waits for a worker of another one that is gone, as long as it works at a job', async () => {
+  const { run, started, store, notes } = await setting();
+  const { plan } = await planFor();
+  const [model] = plan.models;
+  const orphan = await store.work('model', model?.job.key ?? '');
+  const running = run();
+  await until(() => notes.length > 0);
+  expect(started).not.toContain('standard');
+  await orphan?.release();
+  expect((await running).every((f) => f.state === 'done')).toBe(true);
+  expect(notes).toEqual(['standard is being done by another run in this folder: waiting for it']);
+});
+
+test('a checkpoint beside a record that is done is taken away, and nothing is done again', async () => {
+  const { run, started, store } = await setting();
+  const finished = await run();
+  const checkpoints = finished.map(({ record }) => store.checkpoint(record.kind, record.key));
+  for (const checkpoint of checkpoints) await checkpoint.save(Buffer.from('state'));
+  started.length = 0;
+  await run();
+  expect(started).toEqual([]);
+  for (const checkpoint of checkpoints) expect(await checkpoint.load((state) => state)).toBeUndefined();
+});
+
+test('a worker that dies after it wrote its record has done its job', async () => {
+  const { registry } = await planFor();
+  const dies = async (store: Store, job: Job) => {
+    await store.writeRecord(await withWeights(store, doneRecord(job, registry)));
+    await store.checkpoint(job.kind, job.key).save(Buffer.from('state'));
+    throw new JobError({ kind: 'killed', message: 'the worker was killed by SIGKILL' });
+  };
+  const { run, store } = await setting(1, { standard: dies });
+  const [model, ...others] = await run();
+  expect(model?.state).toBe('done');
+  expect(others.every((f) => f.state === 'done')).toBe(true);
+  expect(await store.checkpoint('model', model?.record.key ?? '').load((state) => state)).toBeUndefined();
 });
 
 test('a model whose weights are gone is made again, and the cells of the same weights are not', async () => {
