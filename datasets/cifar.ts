@@ -7,7 +7,8 @@ import { RampartError, shellWord } from '../errors.ts';
 import type { Shape } from '../tensor/tf.ts';
 import { type Dataset, type DatasetPlugin, defineDataset, type LoadOptions, type Split } from './dataset.ts';
 import { download, once, type Remote, reachable, verify } from './download.ts';
-import { CIFAR100_CLASSES } from './names.ts';
+import { CIFAR10_CLASSES, CIFAR100_CLASSES } from './names.ts';
+import { CIFAR10_NORMALIZATION, CIFAR100_NORMALIZATION } from './normalization.ts';
 import { allocateImages, heldSplit, type Images, limited } from './split.ts';
 
 const SHAPE: Shape = [32, 32, 3];
@@ -215,9 +216,8 @@ export const CIFAR10: CifarFormat = {
   test: ['test_batch.bin'],
   perFile: { train: 10_000, test: 10_000 },
   labelBytes: [10],
-  classNames: ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'],
-  mean: [0.4914, 0.4822, 0.4465],
-  std: [0.2471, 0.2435, 0.2616],
+  classNames: CIFAR10_CLASSES,
+  ...CIFAR10_NORMALIZATION,
 };
 
 export const CIFAR100: CifarFormat = {
@@ -230,8 +230,7 @@ export const CIFAR100: CifarFormat = {
   perFile: { train: 50_000, test: 10_000 },
   labelBytes: [20, 100],
   classNames: CIFAR100_CLASSES,
-  mean: [0.5071, 0.4865, 0.4409],
-  std: [0.2673, 0.2564, 0.2762],
+  ...CIFAR100_NORMALIZATION,
 };
 
 export const cifar10 = cifarPlugin(CIFAR10);

@@ -2,12 +2,13 @@
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { nearest, RampartError } from '../errors.ts';
-import { type Dataset, defineDataset, type LoadOptions, type Split } from './dataset.ts';
-import { fileSource } from './files.ts';
+import { type Dataset, defineDataset, type LoadOptions } from './dataset.ts';
+import { linesOf } from './files.ts';
 import { canDecode } from './images/decode.ts';
 import { classFolders, firstOf, type ImageList, imageSplit, imagesByClass, shapeOf } from './images/list.ts';
 import { preparationParams } from './images/prepare.ts';
 import { normalizationFrom, normalizationParams } from './params.ts';
+import { NO_IMAGES } from './split.ts';
 
 const path = z.string().min(1).max(4096);
 
@@ -20,21 +21,6 @@ const params = z.strictObject({
   ...normalizationParams,
 });
 type Params = z.infer<typeof params>;
-
-const MOST_LIST_BYTES = 16 * 2 ** 20;
-
-/** Lines of a text file that are not empty. */
-export function linesOf(file: string): string[] {
-  const source = fileSource(file);
-  if (source.size > MOST_LIST_BYTES)
-    throw new RampartError(`[data] ${file}: expected at most ${MOST_LIST_BYTES} bytes, got ${source.size}`);
-  return source
-    .read(0, source.size)
-    .toString()
-    .split(/\r?\n/)
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
-}
 
 /** The classes in the order of their labels. */
 async function classesOf({ classNames, classList }: Params, root: string, dataDir: string): Promise<readonly string[]> {
@@ -63,8 +49,6 @@ async function listOf(root: string, classes: readonly string[]): Promise<ImageLi
   return list;
 }
 
-const NONE: Split = { n: 0, labels: new Int32Array(0), read: async () => new Uint8Array(0) };
-
 async function load(given: Params, { dataDir, limit }: LoadOptions): Promise<Dataset> {
   const root = resolve(dataDir, given.folder);
   const classNames = await classesOf(given, root, dataDir);
@@ -76,7 +60,7 @@ async function load(given: Params, { dataDir, limit }: LoadOptions): Promise<Dat
     shape,
     classNames,
     ...normalizationFrom('folder', given, 3),
-    train: train ? imageSplit(firstOf(train, limit?.train), shape, given) : NONE,
+    train: train ? imageSplit(firstOf(train, limit?.train), shape, given) : NO_IMAGES,
     test: imageSplit(firstOf(test, limit?.test), shape, given),
   };
 }

@@ -1,3 +1,17 @@
+/** Class names of CIFAR-10, in the order of the labels. */
+export const CIFAR10_CLASSES: readonly string[] = [
+  'airplane',
+  'automobile',
+  'bird',
+  'cat',
+  'deer',
+  'dog',
+  'frog',
+  'horse',
+  'ship',
+  'truck',
+];
+
 /** Class names of CIFAR-100, in the order of the fine labels. */
 export const CIFAR100_CLASSES: readonly string[] = `
 apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle

@@ -34,6 +34,9 @@ export function heldSplit({ images, labels }: Images): Split {
   };
 }
 
+/** A split without images. */
+export const NO_IMAGES: Split = { n: 0, labels: new Int32Array(0), read: async () => new Uint8Array(0) };
+
 /** The split of the images at `places` of another. */
 export function pick(split: Split, places: readonly number[]): Split {
   return {

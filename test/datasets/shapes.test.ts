@@ -77,7 +77,19 @@ test('it is usable anywhere', async () => {
 });
 
 test('the table finds data sets by name and names the nearest', () => {
-  expect(datasets.map((d) => d.name)).toEqual(['shapes', 'cifar10', 'cifar100', 'mnist', 'fashion-mnist', 'arrays', 'folder']);
+  expect(datasets.map((d) => d.name)).toEqual([
+    'shapes',
+    'cifar10',
+    'cifar100',
+    'mnist',
+    'fashion-mnist',
+    'cifar10-c',
+    'cifar100-c',
+    'imagenet',
+    'tiny-imagenet',
+    'arrays',
+    'folder',
+  ]);
   expect(dataset('cifar10').classes).toBe(10);
   expect(() => dataset('cifar-10')).toThrow('unknown data set "cifar-10"; did you mean "cifar10"? known: shapes, cifar10');
 });
