@@ -43,7 +43,7 @@ runnable(cli.command('run [suite]', 'Train, attack, and write the site (suite: a
 
 runnable(cli.command('eval <weights>', 'Attack a model from a file of weights: PyTorch (.pt, .pth) or safetensors'))
   .option('--arch <name>', 'Its architecture: see `rampart ls models`')
-  .option('--dataset <name>', 'The data set that it classifies')
+  .option('--dataset <name>', 'The data set that it classifies: a name, an .npz file or a folder of images, with parameters behind it')
   .option('--threat <norm:eps>', 'Such as Linf:8/255, L2:0.5; several with commas')
   .option('--attacks <names>', 'With commas (default: autoattack)')
   .option('--n <count>', 'The first so many test images (default: all)')

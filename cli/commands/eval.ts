@@ -1,6 +1,8 @@
 /** `rampart eval`: one model from a file of weights, attacked as a suite of it alone would be. */
-import { basename, extname } from 'node:path';
+import { statSync } from 'node:fs';
+import { basename, dirname, extname, resolve } from 'node:path';
 import { stringify } from 'yaml';
+import { datasets } from '../../datasets/index.ts';
 import { resolveSuite } from '../../harness/suite/read.ts';
 import { slug } from '../../records/slug.ts';
 import { percent } from '../../reports/formats/format.ts';
@@ -26,7 +28,8 @@ export interface EvalOptions extends RawOptions {
 /** Resolves with the exit code, after the line that says the number. */
 export async function evalCommand(weights: string, options: EvalOptions, signal: AbortSignal): Promise<number> {
   const { suite, registry } = await resolveSuite(stringify(suiteOf(weights, options)), 'eval');
-  const { code, view } = await runResolved(suite, registry, options, signal);
+  const { folder } = dataOf(required('dataset', options.dataset, 'cifar10'));
+  const { code, view } = await runResolved(suite, registry, { ...options, data: folder ?? options.data }, signal);
   if (!options.json) for (const line of answers(view)) print(line);
   return code;
 }
@@ -36,11 +39,11 @@ export function suiteOf(weights: string, options: EvalOptions): Record<string, u
   const { n, normalization, bnEps, expect, expectLogits } = options;
   const known = { ...(expect !== undefined && { clean: expect }), ...(expectLogits !== undefined && { logits: expectLogits }) };
   const name = slug(basename(weights, extname(weights))) || 'model';
-  const dataset = required('dataset', options.dataset, 'cifar10');
+  const { entry, title } = dataOf(required('dataset', options.dataset, 'cifar10'));
   return {
     name: `eval-${name}`,
-    title: `${name} on ${dataset}`,
-    datasets: [{ name: dataset, train: 1, ...(n !== undefined && { test: n }) }],
+    title: `${name} on ${title}`,
+    datasets: [{ ...entry, train: 0, ...(n !== undefined && { test: n }) }],
     threats: threatsOf(required('threat', options.threat, 'Linf:8/255')),
     models: [
       {
@@ -57,6 +60,44 @@ export function suiteOf(weights: string, options: EvalOptions): Record<string, u
     attacks: options.attacks === undefined ? ['autoattack'] : listOf(String(options.attacks)),
     keepExamples: 8,
   };
+}
+
+interface Data {
+  /** Of the suite's `datasets`, without the images that it takes. */
+  readonly entry: Readonly<Record<string, unknown>>;
+  readonly title: string;
+  /** Where its files are; `--data` says it for a data set by name. */
+  readonly folder?: string;
+}
+
+/** A data set by name, an .npz archive or a folder of images, each with parameters behind it: `photos resize=256 crop=224`. */
+export function dataOf(text: string): Data {
+  const { head, params } = withParams(text);
+  if (datasets.some(({ name }) => name === head)) return { entry: { name: head, ...params }, title: head };
+  const about = statSync(head, { throwIfNoEntry: false });
+  if (!about) return { entry: { name: head, ...params }, title: head }; // the suite says which names there are
+  const path = resolve(head);
+  const own = { folder: dirname(path), title: basename(path) };
+  if (about.isDirectory()) return { entry: { name: 'folder', folder: basename(path), ...params }, ...own };
+  if (/\.npz$/i.test(path)) return { entry: { name: 'arrays', file: basename(path), ...params }, ...own };
+  throw new UsageError(`[--dataset] expected the name of a data set, an .npz archive or a folder of images, got the file ${head}`, {
+    remedy: 'for .npy files: --dataset "arrays images=X.npy labels=Y.npy" --data FOLDER',
+  });
+}
+
+/** The words `key=value` at the end of a text, values as JSON where they are, and what is before them. */
+function withParams(text: string): { head: string; params: Record<string, unknown> } {
+  const words = text.trim().split(/\s+(?=[A-Za-z]\w*=\S)/);
+  const params = words.slice(1).map((word) => {
+    const at = word.indexOf('=');
+    const value = word.slice(at + 1);
+    try {
+      return [word.slice(0, at), JSON.parse(value)];
+    } catch {
+      return [word.slice(0, at), value]; // a plain word
+    }
+  });
+  return { head: words[0] as string, params: Object.fromEntries(params) };
 }
 
 function required(name: string, value: unknown, example: string): string {

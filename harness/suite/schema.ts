@@ -4,7 +4,7 @@ import { NORMS } from '../../tensor/norms/index.ts';
 import { distinct, line, lines, name, path } from './limits.ts';
 import { MOST_BATCH, MOST_MINUTES, MOST_PROCESSORS } from './most.ts';
 import { recipeSchema } from './recipe.ts';
-import { selectionSchema } from './selection.ts';
+import { selectionSchema, trainSchema } from './selection.ts';
 
 /** At most the diameter of the box, which depends on the norm and the images: see pairs.ts. */
 const eps = z.number().min(0).max(1e9);
@@ -13,7 +13,7 @@ const eps = z.number().min(0).max(1e9);
 const datasetKeys = {
   name: name.describe('A data set: see `rampart ls datasets`'),
   label: name.optional().describe('Its name in tables, where one data set is listed twice with other parameters'),
-  train: selectionSchema.optional().describe('Training images: the first so many, a range, or a file of indices; all when absent'),
+  train: trainSchema.optional().describe('Training images: the first so many (0 for none), a range, or a file of indices; all when absent'),
   test: selectionSchema.optional().describe('Test images: the first so many, a range, or a file of indices; all when absent'),
 };
 

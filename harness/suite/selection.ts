@@ -24,7 +24,10 @@ const fileSchema = z.strictObject({
 /** As a suite says it: a number is the first so many. */
 export const selectionSchema = z.union([count, rangeSchema, fileSchema]);
 
-export type SuiteSelection = z.infer<typeof selectionSchema>;
+/** Training images may be none. */
+export const trainSchema = z.union([z.literal(0), ...selectionSchema.options]);
+
+export type SuiteSelection = z.infer<typeof trainSchema>;
 
 /** Indices of images in the data set's own numbering, growing; a run of neighbours is always a range, so that equal selections are equal data. */
 export type Selection = { readonly from: number; readonly count: number } | { readonly indices: readonly number[] };

@@ -1,5 +1,5 @@
 /** The page of one model: what it is, how it was trained, every cell with its evidence, its errors, and how to make it again. */
-import type { CellRecord } from '../../records/record.ts';
+import type { CellRecord, ModelRecord } from '../../records/record.ts';
 import { trainingCharts } from '../charts/lines.ts';
 import { costSplitChart, outcomesChart } from '../charts/model.ts';
 import { compact, duration, interval, parameter, parameters, percent, pValue, radius } from '../formats/format.ts';
@@ -80,7 +80,7 @@ function summary(site: Site, model: ModelView, row: Row | undefined) {
     },
     {
       key: 'Data',
-      value: `${dataset.name}: ${dataset.train} training images${dataset.validation > 0 ? ` (${dataset.validation} of them for validation)` : ''}, ${dataset.test} test images${record.extraData ? ', and extra data' : ''}`,
+      value: `${dataset.name}: ${trainingImages(dataset)}${dataset.test} test images${record.extraData ? ', and extra data' : ''}`,
     },
     ...(threat ? [{ key: 'Trained against', value: `${threat.norm} ${radius(threat.eps)}` }] : []),
     { key: 'Seed', value: String(record.seed) },
@@ -292,3 +292,7 @@ function provenance(model: ModelView) {
     { key: 'Started', value: p.startedAt },
   ];
 }
+
+/** Nothing of an imported model, of which it is not known. */
+const trainingImages = ({ train, validation }: ModelRecord['dataset']) =>
+  train === 0 ? '' : `${train} training images${validation > 0 ? ` (${validation} of them for validation)` : ''}, `;

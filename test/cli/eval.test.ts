@@ -3,9 +3,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import { suiteOf } from '../../cli/commands/eval.ts';
+import { dataOf, suiteOf } from '../../cli/commands/eval.ts';
+import { prepareData } from '../../harness/job/prepare-data.ts';
 import { resolveSuite } from '../../harness/suite/read.ts';
 import { writeSafetensors } from '../../models/safetensors.ts';
+import { npy, npz } from '../datasets/numpy.ts';
+import { folderOf, png } from '../datasets/pictures.ts';
 import { freshFolder } from '../harness/folders.ts';
 
 const golden = fileURLToPath(new URL('../golden/model.safetensors', import.meta.url));
@@ -65,5 +68,41 @@ test('what a suite refuses, eval refuses', async () => {
   await expect(refused({ threat: 'L3:1' })).rejects.toThrow('threats[0].norm');
   await expect(refused({ normalization: 'none', mean: '0,0,0', std: '1,1,1' })).rejects.toThrow(
     'says that there is none, but mean or std is given too',
+  );
+});
+
+test('a data set by name may have parameters behind it', () => {
+  expect(dataOf('cifar10')).toEqual({ entry: { name: 'cifar10' }, title: 'cifar10' });
+  expect(dataOf('cifar10-c corruption=fog severity=3')).toEqual({
+    entry: { name: 'cifar10-c', corruption: 'fog', severity: 3 },
+    title: 'cifar10-c',
+  });
+});
+
+test('a folder of images and an archive of arrays are taken by their path, with or without parameters', async () => {
+  const root = folderOf({ 'my photos/cat/1.png': png(9, 40, 32), 'my photos/dog/1.png': png(8, 36, 32) });
+  writeFileSync(
+    join(root, 'x.npz'),
+    npz({ images: npy('|u1', [2, 8, 8, 1], new Uint8Array(128)), labels: npy('|u1', [2], Uint8Array.of(0, 4)) }),
+  );
+  const photos = { ...base, dataset: `${join(root, 'my photos')} resize=32 crop=32` };
+  const { suite, registry } = await resolveSuite(stringify(suiteOf(golden, { ...photos, normalization: 'none' })), 'eval');
+  expect(suite.title).toBe('model on my photos');
+  const options = { download: false, signal: new AbortController().signal };
+  const [data] = await prepareData(suite, registry, { ...options, dataDir: dataOf(photos.dataset).folder as string });
+  expect(data?.ref).toMatchObject({
+    form: { shape: [32, 32, 3], classes: 2 },
+    plugin: { name: 'folder', params: { folder: 'my photos', resize: 32, crop: 32, interpolation: 'bilinear' } },
+    train: { selection: { from: 0, count: 0 } },
+    test: { selection: { from: 0, count: 2 } },
+  });
+  expect(dataOf(join(root, 'x.npz'))).toEqual({ entry: { name: 'arrays', file: 'x.npz' }, title: 'x.npz', folder: root });
+});
+
+test('a path that is neither is refused, and so is one that is not there', async () => {
+  const file = join(folderOf({ 'x.npy': 'x' }), 'x.npy');
+  expect(() => dataOf(file)).toThrow(`expected the name of a data set, an .npz archive or a folder of images, got the file ${file}`);
+  await expect(resolveSuite(stringify(suiteOf(golden, { ...base, dataset: './nowhere' })), 'eval')).rejects.toThrow(
+    'unknown data set "./nowhere"',
   );
 });
