@@ -15,6 +15,8 @@ NAMED = {
     'Chen2020EfficientNet': 'wrn-34-10',
     'Wu2020AdversarialNet': 'wrn-34-10',
     'ResNet18': 'resnet-18',
+    'build_swin_base': 'swin-base eps=1e-6',
+    'build_swin_large': 'swin-large window=14 eps=1e-6',
 }
 REASONS = {
     'BoostingWideResNet': 'weights and features are normalised (Pang et al. 2020)',
@@ -29,11 +31,10 @@ REASONS = {
     'get_composite_model': 'several networks mixed',
     'get_nonlin_mixed_classifier': 'several networks mixed',
     'get_sparse_model': 'a sparsifying operator (MeanSparse)',
-    'build_swin_base': 'windowed attention (Swin)',
-    'build_swin_large': 'windowed attention (Swin)',
 }
 TIMM = {
     'convnext_base': 'convnext-base', 'convnext_large': 'convnext-large', 'vit_base_patch16_224': 'vit-base-16',
+    'swin_base_patch4_window7_224': 'swin-base', 'swin_large_patch4_window7_224': 'swin-large',
 }
 STEMS = {'vit_s_cvst': 'vit-small-16 stem=convolution', 'vit_b_cvst': 'vit-base-16 stem=convolution', **{f'convnext_{s[0]}_cvst': f'convnext-{s} stem=convolution' for s in ('tiny', 'small', 'base', 'large')}}
 TORCHVISION = {
@@ -86,7 +87,7 @@ def architecture(node, dataset):
         kind = ast.literal_eval(node.args[0])
         if kind in TIMM:
             return TIMM[kind], None
-        return None, 'cross-covariance attention (XCiT)' if 'xcit' in kind else 'windowed attention (Swin)' if 'swin' in kind else f'{kind} is not known'
+        return None, 'cross-covariance attention (XCiT)' if 'xcit' in kind else f'{kind} is not known'
     return None, f'{name} is not known'
 
 

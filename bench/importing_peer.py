@@ -1,6 +1,7 @@
 """Public PyTorch networks with fresh weights and moved batch statistics, saved as people save them, with logits and input gradients: what `bench/importing.ts` compares with.
 
-python3 importing_peer.py OUT [ROBUSTBENCH CHECKOUT]: torchvision's networks, and with a checkout those of RobustBench's zoo.
+python3 importing_peer.py OUT [ROBUSTBENCH CHECKOUT [WORD...]]: torchvision's networks, and with a checkout those of RobustBench's zoo; with words
+those whose public code has one of them.
 """
 import importlib.util
 import json
@@ -61,6 +62,7 @@ def of_torchvision():
     vit = dict(image_size=224, patch_size=16, num_layers=12, num_heads=6, hidden_dim=384, mlp_dim=1536)
     yield 'vit-small-16', 'torchvision VisionTransformer, small', Normalized(tv.vision_transformer.VisionTransformer(**vit)), 'file', 224
     yield 'convnext-tiny', 'torchvision convnext_tiny', Normalized(tv.convnext_tiny()), 'file', 224
+    yield 'swin-tiny', 'torchvision swin_t', Normalized(tv.swin_t()), 'file', 224
 
 
 def enliven(model):
@@ -83,16 +85,19 @@ def answers(model, x):
 
 
 def without_kinks(model, x):
-    """The same with SiLU wherever a ReLU is: then float32 and float64 are on the same side of nothing."""
-    relu, nn.functional.relu = nn.functional.relu, lambda v, inplace=False: nn.functional.silu(v)
+    """The same with SiLU wherever a ReLU is, and every second point where a max pool is: then float32 and float64 are on the same side of nothing."""
+    F = nn.functional
+    relu, max_pool2d = F.relu, F.max_pool2d
+    F.relu, F.max_pool2d = lambda v, inplace=False: F.silu(v), lambda v, *_, **__: v[..., ::2, ::2]
     try:
         return answers(model, x)
     finally:
-        nn.functional.relu = relu
+        F.relu, F.max_pool2d = relu, max_pool2d
 
 
 entries = []
 networks = list(of_torchvision()) + (list(public(sys.argv[2])) if len(sys.argv) > 2 else [])
+networks = [n for n in networks if len(sys.argv) < 4 or any(word in n[1] for word in sys.argv[3:])]
 for i, (arch, what, model, normalization, side) in enumerate(networks):
     enliven(model).train()
     x = torch.rand(4, 3, side, side)

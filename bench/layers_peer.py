@@ -50,6 +50,22 @@ class Transformer(nn.Module):
         return self.head((t + self.attn(u, u, u, need_weights=False)[0])[:, 0])
 
 
+class Windows(nn.Module):
+    """torchvision's attention in shifted windows, and its merging of patches."""
+
+    def __init__(self):
+        super().__init__()
+        from torchvision.models.swin_transformer import PatchMerging, ShiftedWindowAttention
+        self.patch = nn.Conv2d(C, 8, 1)
+        self.attn = ShiftedWindowAttention(8, [4, 4], [2, 2], num_heads=2)
+        self.downsample = PatchMerging(8)
+        self.head = nn.Linear(16, CLASSES)
+
+    def forward(self, x):
+        t = self.patch(x).permute(0, 2, 3, 1)
+        return self.head(self.downsample(t + self.attn(t)).mean((1, 2)))
+
+
 def over_channels(norm):
     return lambda net, y: F.relu(norm(net)(y.permute(0, 2, 3, 1)).permute(0, 3, 1, 2))
 
@@ -66,6 +82,7 @@ networks = {
     'asymmetric-padding': Net(6, lambda net, y: F.silu(net.bn(net.strided(F.pad(y, (0, 1, 0, 1))))), strided=nn.Conv2d(4, 6, 3, stride=2, bias=False), bn=nn.BatchNorm2d(6, eps=1e-3)),
     'scale': Net(4, lambda net, y: F.relu(y * net.gamma[None, :, None, None]), gamma=nn.Parameter(torch.rand(4) + 0.5)),
     'transformer': Transformer(),
+    'windows': Windows(),
 }
 
 tensors = {}
@@ -80,7 +97,7 @@ for name, net in networks.items():
     loss = F.cross_entropy(net(x64), y)
     loss.backward()
     for key, value in state.items():
-        if not key.endswith('num_batches_tracked'):
+        if not key.endswith(('num_batches_tracked', 'relative_position_index')):
             tensors[f'{name}/weights/{key}'] = value
     for key, p in net.named_parameters():
         tensors[f'{name}/grads/{key}'] = p.grad

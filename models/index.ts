@@ -10,6 +10,7 @@ import { Network } from './network.ts';
 import preactResnet from './preact-resnet.ts';
 import resnet from './resnet.ts';
 import resnetTiny from './resnet-tiny.ts';
+import swin from './swin.ts';
 import vit from './vit.ts';
 import wideResnet from './wide-resnet.ts';
 
@@ -23,6 +24,7 @@ export const architectures: readonly ArchitecturePlugin[] = [
   dmPreactResnet,
   vit,
   convnext,
+  swin,
 ];
 
 /** Names of those that people use, to choose from. */

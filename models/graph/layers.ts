@@ -2,6 +2,7 @@
 import type { Rng } from '../../tensor/rng.ts';
 import { type Shape, tf } from '../../tensor/tf.ts';
 import type { NodeId, Parameter } from './node.ts';
+import { attendWindows, mergePatches } from './windows.ts';
 
 /** `gelu` is the exact form, with the error function; `gelu-tanh` the approximation (Hendrycks and Gimpel 2016, arXiv 1606.08415). */
 export type Activation = 'silu' | 'gelu' | 'gelu-tanh';
@@ -34,6 +35,10 @@ export type LayerNode =
   | { op: 'tokens'; input: NodeId; classToken: string; positions: string; tokens: number; channels: number }
   /** Self-attention (Vaswani et al. 2017, arXiv 1706.03762) on tokens whose channels are queries, keys and values, `[n,t,1,3c]`; heads are contiguous. */
   | { op: 'attention'; input: NodeId; heads: number }
+  /** The same within windows of an image, `[n,h,w,3c]`, with a bias by relative position out of a table. */
+  | { op: 'windowAttention'; input: NodeId; table: string; heads: number; window: number; shift: number }
+  /** Each square of 2x2 points as one of four times the channels. */
+  | { op: 'mergePatches'; input: NodeId }
   /** The first token, `[n,c]`. */
   | { op: 'classToken'; input: NodeId };
 
@@ -45,6 +50,8 @@ const LAYERS = new Set<string>([
   'scale',
   'tokens',
   'attention',
+  'windowAttention',
+  'mergePatches',
   'classToken',
 ] satisfies LayerNode['op'][]);
 
@@ -64,7 +71,10 @@ export function layerShape(node: LayerNode, [h, w, c]: Shape): Shape {
     case 'tokens':
       return [h * w + 1, 1, c];
     case 'attention':
+    case 'windowAttention':
       return [h, w, c / 3];
+    case 'mergePatches':
+      return [h / 2, w / 2, 4 * c];
     case 'classToken':
       return [1, 1, c];
     default:
@@ -76,6 +86,7 @@ export function layerShape(node: LayerNode, [h, w, c]: Shape): Shape {
 export function layerMultiplyAdds(node: LayerNode, from: Shape, to: Shape): number {
   if (node.op === 'groupedConv') return to[0] * to[1] * node.kernel ** 2 * (node.inC / node.groups) * node.outC;
   // scores, and their product with the values
+  if (node.op === 'windowAttention') return 2 * from[0] * from[1] * node.window ** 2 * to[2];
   return node.op === 'attention' ? 2 * from[0] ** 2 * to[2] : 0;
 }
 
@@ -95,6 +106,8 @@ export function layerParameters(node: LayerNode): Parameter[] {
       return [plain(node.name, node.shape)];
     case 'tokens':
       return [plain(node.classToken, [1, 1, node.channels]), plain(node.positions, [1, node.tokens, node.channels])];
+    case 'windowAttention':
+      return [plain(node.table, [(2 * node.window - 1) ** 2, node.heads])];
     default:
       return [];
   }
@@ -122,6 +135,13 @@ export function layerInitial(node: LayerNode, rng: Rng): Float32Array[] {
           .map((v) => 0.02 * v);
       return [draw(node.classToken, node.channels), draw(node.positions, node.tokens * node.channels)];
     }
+    case 'windowAttention':
+      return [
+        rng
+          .fork(node.table)
+          .normal((2 * node.window - 1) ** 2 * node.heads)
+          .map((v) => 0.02 * v),
+      ];
     default:
       return [];
   }
@@ -162,6 +182,10 @@ export function forwardLayer(node: LayerNode, x: tf.Tensor, value: Value): tf.Te
     }
     case 'attention':
       return attend(x as tf.Tensor4D, node.heads);
+    case 'windowAttention':
+      return attendWindows(x as tf.Tensor4D, value(node.table), node);
+    case 'mergePatches':
+      return mergePatches(x as tf.Tensor4D);
     case 'classToken':
       return x.slice([0, 0, 0, 0], [-1, 1, -1, -1]).reshape([x.shape[0], -1]);
   }

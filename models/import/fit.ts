@@ -32,8 +32,11 @@ const NAMED = 5;
 const MEAN = /(^|\.)(mu|mean)$/;
 const STD = /(^|\.)(sigma|std)$/;
 
-/** Counters of batch normalisation, and heads that a training beside the classifier used (MOREL's `mod_encoder`). */
-const NEVER_READ = [/(^|\.)num_batches_tracked$/, /(^|\.)mod_encoder\./];
+/** Counters of batch normalisation, and tables of places that follow from the architecture (Swin's). */
+const NEVER_READ_LAST = /(?:^|\.)(num_batches_tracked|relative_position_index|attn_mask)$/;
+
+/** Those, and heads that a training beside the classifier used (MOREL's `mod_encoder`). */
+const NEVER_READ = [NEVER_READ_LAST, /(^|\.)mod_encoder\./];
 
 type Entries = ReadonlyMap<string, Entry>;
 
@@ -118,9 +121,7 @@ export function fitEntries(graph: Graph, entries: Entries, { arch, source, unrea
 }
 
 function notesOf(prefix: string, dropped: readonly string[], normalization: Fitted['normalization']): string[] {
-  const kinds = [
-    ...new Set(dropped.map((name) => (name.endsWith('num_batches_tracked') ? 'num_batches_tracked' : `${name.split('.')[0]}.*`))),
-  ];
+  const kinds = [...new Set(dropped.map((name) => NEVER_READ_LAST.exec(name)?.[1] ?? `${name.split('.')[0]}.*`))];
   return [
     ...(prefix === '' ? [] : [`names without their prefix "${prefix}"`]),
     ...(kinds.length === 0

@@ -149,6 +149,8 @@ test.each([
   ['vit-base-16', 86_567_656],
   ['convnext-tiny', 28_589_128],
   ['convnext-base', 88_591_464],
+  ['swin-tiny', 28_288_354],
+  ['swin-base', 87_768_224],
 ])('%s has %i parameters on 224x224x3 with 1000 classes', (name, count) => {
   expect(countOf(architecture(name).graph({ ...plain, classes: 1000, inputShape: [224, 224, 3] }))).toBe(count);
 });
@@ -164,6 +166,9 @@ test.each([
   ['preactresnet18 lastNorm=false shortcut=raw', 'preact-resnet-18 shortcut=raw lastNorm=false'],
   ['deit_small_patch16_224', 'vit-small-16'],
   ['convnext_tiny', 'convnext-tiny'],
+  ['swin_t', 'swin-tiny'],
+  ['swin_base_patch4_window7_224', 'swin-base'],
+  ['swin_large_patch4_window14_224', 'swin-large window=14'],
 ])('%s is %s', (name, canonical) => {
   expect(architecture(name).name).toBe(canonical);
   expect(architecture(canonical).name).toBe(canonical);

@@ -32,6 +32,16 @@ const grouped =
   (name: string, outC: number, kernel: number, stride: number, groups: number, bias: boolean) => (g: GraphBuilder, input: NodeId) =>
     g.relu(g.layer({ op: 'groupedConv', input, name, inC: 4, outC, kernel, stride, pad: (kernel - 1) / 2, bias, groups }));
 
+function windows(): Graph {
+  const g = new GraphBuilder();
+  const t = g.conv(0, 'patch', 3, 8, 1, 1, { bias: true });
+  const table = 'attn.relative_position_bias_table';
+  const mixed = g.layer({ op: 'windowAttention', input: g.linear(t, 'attn.qkv', 8, 24), table, heads: 2, window: 4, shift: 2 });
+  const merged = g.layer({ op: 'mergePatches', input: g.add(t, g.linear(mixed, 'attn.proj', 8, 8)) });
+  const norm = g.layer({ op: 'layerNorm', input: merged, name: 'downsample.norm', channels: 32, eps: 1e-5 });
+  return g.finish(g.globalAvgPool(g.linear(norm, 'downsample.reduction', 32, 16, false)), 'head', 16, { ...setup, inputShape: [8, 8, 3] });
+}
+
 export const LAYERS: Readonly<Record<string, () => Graph>> = {
   silu: () => around(4, (g, x) => activate(g, x, 'silu')),
   gelu: () => around(4, (g, x) => activate(g, x, 'gelu')),
@@ -51,6 +61,7 @@ export const LAYERS: Readonly<Record<string, () => Graph>> = {
     ),
   scale: () => around(4, (g, input) => g.relu(g.layer({ op: 'scale', input, name: 'gamma', shape: [4], initial: 1 }))),
   transformer,
+  windows,
 };
 
 /** PyTorch's names of one module's projections in ours. */

@@ -41,6 +41,7 @@ export const FAMILIES: readonly (readonly [name: string, graph: () => Graph])[] 
   ['vit', () => architecture('vit patch=4 width=24 depth=2 heads=3 activation=gelu-tanh').graph(small([12, 8, 3]))],
   ['vit stem', () => architecture('vit patch=16 width=12 depth=1 heads=2 stem=convolution').graph(small([32, 16, 3]))],
   ['convnext', () => architecture('convnext depths=[1,1,2,1] widths=[8,12,16,20]').graph(small([32, 32, 3]))],
+  ['swin', () => architecture('swin width=8 depths=[2,2] headWidth=4 patch=2 window=4').graph(small([16, 16, 3]))],
   ['convnext stem', () => architecture('convnext depths=[1,1,1,1] widths=[8,12,16,20] stem=convolution').graph(small([32, 32, 3]))],
 ];
 
