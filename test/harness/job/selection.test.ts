@@ -1,28 +1,26 @@
-import { expect, onTestFinished, test } from 'vitest';
-import { processExecutor } from '../../../harness/run/local/process-executor.ts';
+import { expect, test } from 'vitest';
+import { FolderStore } from '../../../records/folder-store.ts';
 import type { CellRecord } from '../../../records/record.ts';
-import { realPlan, wasmEngine } from '../run/real-plans.ts';
+import { freshFolder } from '../folders.ts';
+import { inProcess } from '../run/in-process.ts';
+import { REAL } from '../run/real-plans.ts';
 
 /** The record of PGD from a random start, on those images. */
 async function pgdOn(test: string, n = ''): Promise<CellRecord> {
-  const { settings, place, store, job, task } = await realPlan({
+  const { run } = await inProcess(new FolderStore(freshFolder()), {
+    ...REAL,
     datasets: `datasets: [{ name: shapes, train: 40, test: ${test} }]`,
     attacks: `attacks: [{ name: pgd, steps: 2${n && `, n: ${n}`} }]`,
     threats: 'threats: [{ norm: Linf, eps: 16/255 }]',
     defenses: 'defenses: []',
   });
-  const executor = processExecutor(settings, place, { silenceMs: 100_000 });
-  onTestFinished(() => executor.close());
-  for (const name of ['borrowed', 'clean on borrowed', 'pgd on borrowed'])
-    await executor.run(await task(name), wasmEngine, new AbortController().signal, {});
-  const record = await store.record('cell', (await job('pgd on borrowed')).key);
-  if (!record) throw new Error('no record');
+  const { records } = await run();
+  const record = records.find((r) => r.kind === 'cell' && r.attack.name === 'pgd');
+  if (record?.kind !== 'cell') throw new Error('no record');
   return record;
 }
 
-test('an image is attacked with the same draws whatever the selection, and has the same key under two names of it', {
-  timeout: 200_000,
-}, async () => {
+test('an image is attacked with the same draws whatever the selection, and has the same key under two names of it', async () => {
   const whole = await pgdOn('8');
   const range = await pgdOn('{ from: 2, count: 3 }');
   const part = await pgdOn('8', '{ from: 2, count: 3 }');

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
-import { JobError } from '../../../harness/run/executor.ts';
-import { probeEngine, processExecutor } from '../../../harness/run/local/process-executor.ts';
 import { FolderStore } from '../../../records/folder-store.ts';
 import { freshFolder } from '../folders.ts';
+import { JobError, probeEngine, processExecutor } from './built.ts';
 import { cpuEngine, planFor } from './plans.ts';
 
 const never = new AbortController().signal;
@@ -36,7 +35,7 @@ test('a worker that gives no sign of life is ended, and that is a timeout', { ti
   const error = await run(20).catch((e: unknown) => e);
   expect(error).toBeInstanceOf(JobError);
   expect(error).toMatchObject({ kind: 'timeout', fatal: false });
-  expect((error as JobError).message).toMatch(/^no sign of life for \d+ s; the worker was ended$/);
+  expect((error as Error).message).toMatch(/^no sign of life for \d+ s; the worker was ended$/);
 });
 
 test('a job that fails leaves a record with its reason and with where it was performed', { timeout: 100_000 }, async () => {

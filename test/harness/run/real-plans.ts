@@ -1,21 +1,21 @@
 /** Plans that real workers can do: a small trained network on a few drawn images, and the processes that do them. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type EngineRef, engineIdentity, type Job, type RunSettings } from '../../../harness/job/job.ts';
+import { type EngineIdentity, type EngineRef, engineIdentity, type Job, type RunSettings } from '../../../harness/job/job.ts';
 import { putPlugins } from '../../../harness/job/plugins.ts';
 import { prepareData } from '../../../harness/job/prepare-data.ts';
 import type { Task } from '../../../harness/run/executor.ts';
 import type { Place } from '../../../harness/run/local/messages.ts';
-import { probeEngine } from '../../../harness/run/local/process-executor.ts';
 import { nameOf, type Plan, type Planned, planRun } from '../../../harness/run/plan.ts';
 import { FolderStore } from '../../../records/folder-store.ts';
 import { freshFolder } from '../folders.ts';
 import { suiteWith } from '../suites.ts';
+import { probeEngine } from './built.ts';
 
 export const wasmEngine: EngineRef = { name: 'wasm', device: 'cpu', threads: 1 };
 const golden = fileURLToPath(new URL('../../golden/model.safetensors', import.meta.url));
 
-const CHANGES = {
+export const REAL = {
   datasets: 'datasets: [{ name: shapes, train: 40, test: 8 }]',
   recipe: 'recipe: { epochs: 1, validation: 8, batchSize: 16 }',
   defenses: 'defenses: [standard]',
@@ -36,12 +36,21 @@ export interface RealPlan {
   task(name: string): Promise<Task>;
 }
 
+const identities = new Map<string, Promise<EngineIdentity>>();
+
+/** Of what answers to an engine's name, which is started once to ask. */
+function identityOf({ name, device, threads }: EngineRef): Promise<EngineIdentity> {
+  const ask = async () => engineIdentity((await probeEngine(`${name}:${device}`, threads, new AbortController().signal)).info);
+  const identity = identities.get(name) ?? ask();
+  identities.set(name, identity);
+  return identity;
+}
+
 /** A suite with a network that comes trained, `borrowed`, and one to be trained, `standard`; with a folder of its own. */
 export async function realPlan(changes: Record<string, string> = {}, engine = wasmEngine): Promise<RealPlan> {
-  const { suite, registry } = await suiteWith({ ...CHANGES, ...changes }, fileURLToPath(new URL('./real.yml', import.meta.url)));
+  const { suite, registry } = await suiteWith({ ...REAL, ...changes }, fileURLToPath(new URL('./real.yml', import.meta.url)));
   const data = await prepareData(suite, registry, { dataDir: '', download: false, signal: new AbortController().signal });
-  const { info } = await probeEngine(`${engine.name}:${engine.device}`, engine.threads, new AbortController().signal);
-  const plan = planRun(suite, registry, data, engineIdentity(info));
+  const plan = planRun(suite, registry, data, await identityOf(engine));
   const place = { out: freshFolder(), dataDir: '', plugins: suite.plugins };
   const store = new FolderStore(place.out);
   for (const { weights } of suite.models) await store.putArtifact(readFileSync(weights));

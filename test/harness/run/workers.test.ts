@@ -4,9 +4,9 @@ import { expect, onTestFinished, test } from 'vitest';
 import { torch } from '../../../engines/torch/index.ts';
 import type { EngineRef } from '../../../harness/job/job.ts';
 import type { Executor } from '../../../harness/run/executor.ts';
-import { processExecutor } from '../../../harness/run/local/process-executor.ts';
 import { comparable } from '../../../records/store.ts';
 import { freshFolder } from '../folders.ts';
+import { processExecutor } from './built.ts';
 import { type RealPlan, realPlan, wasmEngine, workers } from './real-plans.ts';
 
 const never = new AbortController().signal;
