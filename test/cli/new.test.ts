@@ -23,26 +23,29 @@ function vitest(clone: string, ...files: string[]): { code: number | null; outpu
   return { code: status, output: stdout + stderr };
 }
 
-for (const [family, folder] of [
-  ['attack', 'attacks'],
-  ['defense', 'defenses'],
-] as const)
-  test(`a new ${family} is in its table, passes its test, and is formatted and typed as the rest`, { timeout: 200_000 }, () => {
-    const clone = scratchClone();
-    expect(newCommand(family, 'my-own', clone)).toBe(0);
-    // its own test, and those that hold what every plug-in must come with
-    const tests = [`test/${folder}/my-own.test.ts`, 'test/contract/papers.test.ts', 'test/harness/suite/suite-schema.test.ts'];
-    const { code, output } = vitest(clone, ...tests);
-    expect(code, output).toBe(0);
-    expect(output).toMatch(/Test Files .*3 passed/);
-    expect(readFileSync(join(clone, 'suites/schema.json'), 'utf8')).toContain('"my-own"');
-    const table = readFileSync(join(clone, folder, 'index.ts'), 'utf8');
-    expect(table).toMatch(`import myOwn from './my-own.ts';`);
-    const files = [`${folder}/my-own.ts`, `${folder}/index.ts`, `test/${folder}/my-own.test.ts`];
-    execFileSync(join(root, 'node_modules/.bin/biome'), ['check', ...files], { cwd: clone, stdio: 'pipe' });
-    const types = spawnSync(join(root, 'node_modules/.bin/tsc'), ['--noEmit'], { cwd: clone, encoding: 'utf8' });
-    expect(types.stdout.split('\n').filter((line) => files.some((file) => line.startsWith(file)))).toEqual([]);
-  });
+test('a new attack and a new defense are in their tables, pass their tests, and are formatted and typed as the rest', {
+  timeout: 200_000,
+}, () => {
+  const clone = scratchClone();
+  const made = [
+    ['attack', 'attacks', 'my-attack', `import myAttack from './my-attack.ts';`],
+    ['defense', 'defenses', 'my-defense', `import myDefense from './my-defense.ts';`],
+  ] as const;
+  for (const [family, folder, name, row] of made) {
+    expect(newCommand(family, name, clone)).toBe(0);
+    expect(readFileSync(join(clone, folder, 'index.ts'), 'utf8')).toMatch(row);
+    expect(readFileSync(join(clone, 'suites/schema.json'), 'utf8')).toContain(`"${name}"`);
+  }
+  // their own tests, and those that hold what every plug-in must come with
+  const own = made.map(([, folder, name]) => `test/${folder}/${name}.test.ts`);
+  const { code, output } = vitest(clone, ...own, 'test/contract/papers.test.ts', 'test/harness/suite/suite-schema.test.ts');
+  expect(code, output).toBe(0);
+  expect(output).toMatch(/Test Files .*4 passed/);
+  const files = [...own, ...made.flatMap(([, folder, name]) => [`${folder}/${name}.ts`, `${folder}/index.ts`])];
+  execFileSync(join(root, 'node_modules/.bin/biome'), ['check', ...files], { cwd: clone, stdio: 'pipe' });
+  const types = spawnSync(join(root, 'node_modules/.bin/tsc'), ['--noEmit'], { cwd: clone, encoding: 'utf8' });
+  expect(types.stdout.split('\n').filter((line) => files.some((file) => line.startsWith(file)))).toEqual([]);
+});
 
 test('a row goes to the end of its list and its import among the others', () => {
   const table = `import a from './a.ts';\nimport z from './z.ts';\n\nexport const attacks: readonly AttackPlugin[] = [a, z];\n`;
