@@ -18,7 +18,7 @@ function sources(): string[] {
   return [...top, ...folders.flatMap(below)].filter((p) => p.endsWith('.ts') && !/^(bench|engines\/wasm\/assembly)\//.test(p));
 }
 
-const native = readdirSync(`${root}/engines/torch/native`).filter((name) => /\.(cc|h|gyp)$/.test(name));
+const native = readdirSync(`${root}/engines/torch/native`).filter((name) => /\.(cc|h)$/.test(name));
 
 test('the package holds the compiled sources, what builds the addon, suites and templates, and nothing else', { timeout: 120_000 }, () => {
   const { stdout, stderr, status } = spawnSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: root, encoding: 'utf8' });

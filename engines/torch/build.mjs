@@ -1,15 +1,17 @@
 /** Builds the native addon against the libtorch that is found; with `--optional` its absence is no error. */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, relative } from 'node:path';
+import { availableParallelism, freemem } from 'node:os';
+import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findLibtorch } from './find.mjs';
 
 const native = fileURLToPath(new URL('./native/', import.meta.url));
 const optional = process.argv.includes('--optional');
 const sanitize = process.argv.find((a) => a.startsWith('--sanitize='))?.slice('--sanitize='.length) ?? '';
+const compiler = process.env.CXX ?? 'g++';
 const script = relative('.', fileURLToPath(import.meta.url));
 const REMEDY = `apt-get install -y libtorch-dev libopenblas0-pthread && node ${/\s/.test(script) ? JSON.stringify(script) : script}`;
 
@@ -17,31 +19,6 @@ const REMEDY = `apt-get install -y libtorch-dev libopenblas0-pthread && node ${/
 function stop(message) {
   console.log(`[torch] ${message}`);
   process.exit(optional ? 0 : 1);
-}
-
-/** node-gyp: what npm names, what npm carries, what is on the path. */
-function nodeGyp() {
-  const named = process.env.npm_config_node_gyp;
-  if (named && existsSync(named)) return [process.execPath, named];
-  const npm = process.env.npm_execpath;
-  const candidates = [npm && join(dirname(npm), '../node_modules/node-gyp/bin/node-gyp.js')];
-  for (const root of [dirname(process.execPath), join(dirname(process.execPath), '..')])
-    candidates.push(join(root, 'lib/node_modules/npm/node_modules/node-gyp/bin/node-gyp.js'));
-  const carried = candidates.find((c) => c && existsSync(c));
-  return carried ? [process.execPath, carried] : ['node-gyp'];
-}
-
-/** Node's headers where Node itself is installed, so that none need be downloaded. */
-function nodeDir() {
-  const prefix = join(dirname(process.execPath), '..');
-  return existsSync(join(prefix, 'include/node/node_api.h')) ? [`--nodedir=${prefix}`] : [];
-}
-
-/** Equal when nothing that goes into the addon has changed. */
-function stampOf(found) {
-  const hash = createHash('sha256').update(JSON.stringify([found, process.version, sanitize]));
-  for (const file of readdirSync(native).sort()) if (/\.(cc|h|gyp)$/.test(file)) hash.update(file).update(readFileSync(join(native, file)));
-  return hash.digest('hex');
 }
 
 // npm shows nothing of what a dependency's script does: minutes of silence are worse than a command of one's own
@@ -58,84 +35,105 @@ if (!search.found) {
   );
 }
 const { found } = search;
-try {
-  createRequire(import.meta.url).resolve('node-addon-api');
-} catch {
-  stop('the npm package node-addon-api is not installed; run `npm ci` first');
+
+/** Headers of Node-API, which are the same for every Node, and their C++ side. */
+function nodeHeaders() {
+  const require = createRequire(import.meta.url);
+  try {
+    return [require('node-api-headers').include_dir, require('node-addon-api').include.replaceAll('"', '')];
+  } catch {
+    return stop('the npm packages node-api-headers and node-addon-api are not installed; run `npm ci` first');
+  }
 }
 
-/** The sources, where they are built: a build with a sanitizer has a copy of its own, so that the usual one stays. */
-function workFolder() {
-  if (!sanitize) return native;
-  const folder = fileURLToPath(new URL(`../../build/torch-${sanitize}/`, import.meta.url));
-  mkdirSync(folder, { recursive: true });
-  for (const file of readdirSync(native)) if (/\.(cc|h|gyp)$/.test(file)) copyFileSync(join(native, file), join(folder, file));
-  return folder;
+const FLAGS = [
+  ...[`-std=c++${found.std}`, '-O2', '-fPIC', '-pthread', '-fopenmp', '-fexceptions', '-frtti', '-fno-trapping-math'],
+  ...['-Wall', '-Wextra', '-Wno-deprecated-declarations', '-Wno-unused-parameter'],
+  ...['-DNAPI_CPP_EXCEPTIONS', '-DNODE_GYP_MODULE_NAME=rampart_torch', `-D_GLIBCXX_USE_CXX11_ABI=${found.abi}`],
+  ...(sanitize ? [`-fsanitize=${sanitize}`, '-fno-omit-frame-pointer', '-g'] : []),
+];
+
+const sources = readdirSync(native).filter((name) => name.endsWith('.cc'));
+
+/** Equal when nothing that goes into the addon has changed. */
+function stampOf() {
+  const hash = createHash('sha256').update(JSON.stringify([found, compiler, FLAGS]));
+  for (const file of readdirSync(native).sort()) if (/\.(cc|h)$/.test(file)) hash.update(file).update(readFileSync(join(native, file)));
+  return hash.digest('hex');
 }
 
-const folder = workFolder();
-const addon = join(folder, 'build/Release/rampart_torch.node');
-const stampFile = join(folder, 'build/stamp.json');
-const stamp = stampOf(found);
+const folder = sanitize ? fileURLToPath(new URL(`../../build/torch-${sanitize}/build/`, import.meta.url)) : join(native, 'build');
+const addon = join(folder, 'Release/rampart_torch.node');
+const stampFile = join(folder, 'stamp.json');
+const stamp = stampOf();
 if (existsSync(addon) && existsSync(stampFile) && JSON.parse(readFileSync(stampFile, 'utf8')).stamp === stamp) {
   console.log(`[torch] up to date: libtorch ${found.version} (${found.source})`);
   process.exit(0);
 }
 
-/** Runs node-gyp, and says after each file, and every half minute, how far it is: the compiler is silent for minutes. */
-function compile(command, args, cwd) {
-  const files = readdirSync(cwd).filter((name) => name.endsWith('.cc')).length;
-  const begin = Date.now();
-  let [log, done] = ['', 0];
-  const tell = () => console.log(`[torch] ${done} of ${files} files begun, ${Math.round((Date.now() - begin) / 1000)} s`);
+/** Resolves when the compiler ends well; else this process ends, with the errors that it gave. */
+function run(args) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
-    const beat = setInterval(tell, 30_000);
-    const end = (outcome) => {
-      clearInterval(beat);
-      resolve({ log, ...outcome });
-    };
-    const hear = (chunk) => {
-      log += chunk;
-      const begun = log.match(/^ *CXX\(target\)/gm)?.length ?? 0;
-      if (begun === done) return;
-      done = begun;
-      tell();
-    };
-    child.stdout.setEncoding('utf8').on('data', hear);
-    child.stderr.setEncoding('utf8').on('data', hear);
-    child.on('error', (error) => end({ error }));
-    child.on('close', (status) => end({ status }));
+    const child = spawn(compiler, args, { cwd: native, stdio: ['ignore', 'pipe', 'pipe'] });
+    let log = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (chunk) => {
+        log += chunk;
+      });
+    child.on('error', (error) => stop(`${compiler} did not start (${error.message}); install a compiler with: apt-get install -y g++`));
+    child.on('close', (status, signal) => {
+      if (status === 0) return resolve();
+      const errors = log.split('\n').filter((line) => /error|not found|undefined reference|fatal/i.test(line));
+      const why = signal ? [`${compiler} was ended by ${signal}; with fewer at a time: JOBS=1`] : errors.slice(0, 12);
+      stop(['the build failed:', ...why.map((line) => `  ${line}`), 'the other engines work without it.'].join('\n'));
+    });
   });
 }
 
-console.log(`[torch] building against libtorch ${found.version} (${found.source}) in ${found.lib}; this takes a few minutes`);
-const libraries = ['-ltorch', '-ltorch_cpu', '-lc10', ...(found.cuda ? ['-ltorch_cuda', '-lc10_cuda'] : [])].join(' ');
-const defines = [
-  `-Dtorch_include=${found.include.join(' ')}`,
-  `-Dtorch_lib=${found.lib}`,
-  `-Dtorch_libs=${libraries}`,
-  `-Dtorch_abi=${found.abi}`,
-  `-Dsanitize=${sanitize}`,
-];
-const [command, ...first] = nodeGyp();
-const args = [...first, 'rebuild', '-j', process.env.JOBS ?? '2', ...nodeDir(), '--', ...defines];
-const run = await compile(command, args, folder);
-if (run.error) stop(`node-gyp did not start (${run.error.message}); install it with: npm i -g node-gyp`);
-if (run.status !== 0) {
-  const { log } = run;
-  const first = log
-    .split('\n')
-    .filter((l) => /error|not found|gyp ERR/i.test(l))
-    .slice(0, 12);
-  const compiler = /make: not found|g\+\+: not found|c\+\+: not found|not found: make/.test(log);
-  stop(
-    [
-      'the build failed:',
-      ...first.map((l) => `  ${l}`),
-      compiler ? 'a compiler is missing; install one with: apt-get install -y g++ make' : 'the other engines work without it.',
-    ].join('\n'),
-  );
+/** As many compilers as processors, each with the memory that libtorch's headers take. */
+function jobs() {
+  const COMPILER_MEMORY = 2 ** 30;
+  return Number(process.env.JOBS ?? Math.max(1, Math.min(availableParallelism(), Math.floor(freemem() / COMPILER_MEMORY))));
 }
+
+/** Runs `body` on all of `items`, so many at a time. */
+async function inParallel(items, body) {
+  const left = [...items];
+  const worker = async () => {
+    for (let item = left.shift(); item !== undefined; item = left.shift()) await body(item);
+  };
+  await Promise.all(Array.from({ length: jobs() }, worker));
+}
+
+const begin = Date.now();
+const seconds = () => `${Math.round((Date.now() - begin) / 1000)} s`;
+let begun = 0;
+const tell = () => console.log(`[torch] ${begun} of ${sources.length} files begun, ${seconds()}`);
+
+console.log(`[torch] building against libtorch ${found.version} (${found.source}) in ${found.lib}; this takes a minute`);
+const beat = setInterval(tell, 30_000);
+rmSync(folder, { recursive: true, force: true });
+mkdirSync(join(folder, 'Release'), { recursive: true });
+
+// libtorch's headers are nine tenths of the work of every file: they are compiled once
+const prefix = join(folder, 'prefix.h');
+writeFileSync(
+  prefix,
+  ['<ATen/ATen.h>', '<ATen/Parallel.h>', '<c10/core/InferenceMode.h>'].map((header) => `#include ${header}\n`).join(''),
+);
+const include = [...nodeHeaders(), ...found.include].map((path) => `-I${path}`);
+await run([...FLAGS, ...include, '-x', 'c++-header', prefix, '-o', `${prefix}.gch`]);
+const objectOf = (source) => join(folder, `${basename(source, '.cc')}.o`);
+await inParallel(sources, (source) => {
+  begun++;
+  tell();
+  return run([...FLAGS, '-include', prefix, ...include, '-c', source, '-o', objectOf(source)]);
+});
+const libraries = ['-ltorch', '-ltorch_cpu', '-lc10', ...(found.cuda ? ['-ltorch_cuda', '-lc10_cuda'] : [])];
+const linked = ['-L', found.lib, `-Wl,-rpath,${found.lib}`, '-Wl,--no-as-needed', ...libraries];
+await run([...FLAGS, '-shared', '-o', addon, ...sources.map(objectOf), ...linked]);
+for (const source of sources) rmSync(objectOf(source));
+rmSync(`${prefix}.gch`);
+clearInterval(beat);
 writeFileSync(stampFile, `${JSON.stringify({ stamp, found }, null, 2)}\n`);
-console.log(`[torch] built ${addon}`);
+console.log(`[torch] built ${addon} in ${seconds()}`);

@@ -39,6 +39,21 @@ function versionOf(includes) {
   return undefined;
 }
 
+/** The C++ that the headers ask for: 17 at least, which is ours. */
+function standardOf(includes) {
+  const header = includes.map((path) => join(path, 'ATen/ATen.h')).find(existsSync);
+  const asked = header && readFileSync(header, 'utf8').match(/C\+\+(\d\d) or later/)?.[1];
+  return String(Math.max(17, Number(asked ?? 17)));
+}
+
+/** Where the headers of CUDA are, of those places that are looked at: beside a PyTorch of pip in packages of its own, else with the toolkit. */
+function cudaHeaders(root) {
+  const packages = join(root, '../nvidia');
+  const beside = existsSync(packages) ? readdirSync(packages).map((name) => join(packages, name, 'include')) : [];
+  const toolkit = [process.env.CUDA_HOME, '/usr/local/cuda'].flatMap((path) => (path ? [join(path, 'include')] : []));
+  return [...beside, ...toolkit].find((path) => existsSync(join(path, 'cuda_runtime_api.h')));
+}
+
 /** A folder with `include` and `lib`, as libtorch comes and as the Python package is laid out. */
 function inFolder(root, source, abi) {
   const include = [join(root, 'include'), join(root, 'include/torch/csrc/api/include')].filter(existsSync);
@@ -49,14 +64,13 @@ function inFolder(root, source, abi) {
   const config = join(root, 'share/cmake/Torch/TorchConfig.cmake');
   const fromConfig = existsSync(config) ? readFileSync(config, 'utf8').match(/_GLIBCXX_USE_CXX11_ABI=(\d)/)?.[1] : undefined;
   const cuda = existsSync(join(lib, 'libtorch_cuda.so'));
-  const headers = ['/usr/local/cuda/include', process.env.CUDA_HOME && join(process.env.CUDA_HOME, 'include')].find(
-    (path) => path && existsSync(join(path, 'cuda_runtime_api.h')),
-  );
+  const headers = cuda ? cudaHeaders(root) : undefined;
   return {
     found: {
       source,
       version: versionIn(root) ?? versionOf(include) ?? 'unknown',
-      include: cuda && headers ? [...include, headers] : include,
+      include: headers ? [...include, headers] : include,
+      std: standardOf(include),
       lib,
       abi: abi ?? fromConfig ?? '1',
       cuda,
@@ -81,7 +95,7 @@ function inSystem() {
   const lib = ['/usr/lib', ...folders].find((folder) => existsSync(join(folder, 'libtorch_cpu.so')));
   if (!lib) return { outcome: 'headers, but no libtorch_cpu.so under /usr/lib' };
   const version = versionOfPackage(join(lib, 'libtorch_cpu.so')) ?? versionOf(include) ?? 'unknown';
-  return { found: { source: 'system', version, include, lib, abi: '1', cuda: false } };
+  return { found: { source: 'system', version, include, std: standardOf(include), lib, abi: '1', cuda: false } };
 }
 
 /**

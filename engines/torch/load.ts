@@ -39,7 +39,7 @@ export interface Built {
 /** The package's root: the nearest folder above that has the addon's sources, whether this runs from source or from `dist`. */
 function packageRoot(): string {
   for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
-    if (existsSync(join(folder, 'engines/torch/native/binding.gyp'))) return folder;
+    if (existsSync(join(folder, 'engines/torch/native/addon.cc'))) return folder;
     if (folder === dirname(folder)) throw new RampartError('[engine torch] the addon sources engines/torch/native are not in this package');
   }
 }

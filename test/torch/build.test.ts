@@ -59,29 +59,33 @@ test('where libtorch is there and the addon is not, doctor names the command tha
 });
 
 test('a compile says what it begins, how far it is, and how it ended', () => {
-  const gyp = join(freshFolder(), 'gyp.cjs');
+  const compiler = join(freshFolder(), 'compiler.cjs');
   writeFileSync(
-    gyp,
-    `console.log('  CXX(target) a.o'); setTimeout(() => { console.log('  CXX(target) b.o'); console.error('error: no'); process.exit(1); }, 300);`,
+    compiler,
+    `#!${process.execPath}
+if (process.argv.includes('ascent.cc')) {
+  console.error('ascent.cc:1: error: no');
+  process.exit(1);
+}`,
+    { mode: 0o755 },
   );
   const { status, stdout } = spawnSync(process.execPath, [build, '--sanitize=nothing'], {
     encoding: 'utf8',
-    env: { ...process.env, LIBTORCH: likeLibtorch(), npm_config_node_gyp: gyp },
+    env: { ...process.env, LIBTORCH: likeLibtorch(), CXX: compiler, JOBS: '1' },
   });
   const folder = fileURLToPath(new URL('../../build/torch-nothing', import.meta.url));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   expect(status).toBe(1);
   const lines = stdout.split('\n');
-  expect(lines[0]).toMatch(/^\[torch\] building against libtorch 2\.5\.1\+cpu .*; this takes a few minutes$/);
+  expect(lines[0]).toMatch(/^\[torch\] building against libtorch 2\.5\.1\+cpu .*; this takes a minute$/);
   expect(lines[1]).toMatch(/^\[torch\] 1 of \d\d files begun, \d+ s$/);
   expect(lines[2]).toMatch(/^\[torch\] 2 of \d\d files begun, \d+ s$/);
-  expect(stdout).toMatch(/the build failed:\n {2}error: no/);
+  expect(stdout).toMatch(/the build failed:\n {2}ascent\.cc:1: error: no/);
 });
 
 test('as a dependency it compiles nothing while npm installs, and names the command that does', () => {
   const folder = join(freshFolder(), 'node_modules/rampart/engines/torch');
-  for (const part of ['build.mjs', 'find.mjs', 'native/binding.gyp'])
-    cpSync(join(build, '..', part), join(folder, part), { recursive: true });
+  for (const part of ['build.mjs', 'find.mjs', 'native/addon.cc']) cpSync(join(build, '..', part), join(folder, part), { recursive: true });
   const { status, stdout } = spawnSync(process.execPath, [join(folder, 'build.mjs'), '--optional'], {
     encoding: 'utf8',
     env: { ...process.env, LIBTORCH: likeLibtorch() },

@@ -6,7 +6,13 @@ import { expect, test } from 'vitest';
 import { freshFolder } from '../harness/folders.ts';
 
 interface Found {
-  readonly found?: { readonly version: string; readonly source: string; readonly abi: string };
+  readonly found?: {
+    readonly version: string;
+    readonly source: string;
+    readonly abi: string;
+    readonly std: string;
+    readonly include: string[];
+  };
   readonly tried: readonly { readonly what: string; readonly outcome: string }[];
 }
 const finder = new URL('../../engines/torch/find.mjs', import.meta.url).href;
@@ -50,4 +56,25 @@ test('a folder that lacks something says what', () => {
   expect(findLibtorch({ LIBTORCH: '/nonexistent' }).tried).toEqual([
     { what: 'LIBTORCH=/nonexistent', outcome: 'no /nonexistent/lib/libtorch_cpu.so' },
   ]);
+});
+
+test.each([
+  ['#error C++20 or later compatible compiler is required to use ATen.', '20'],
+  ['#error C++14 or later compatible compiler is required to use ATen.', '17'],
+  ['', '17'],
+])('headers that say "%s" are compiled as C++%s', (text, std) => {
+  expect(findLibtorch({ LIBTORCH: put({ ...LIBRARY, 'include/ATen/ATen.h': text }) }).found?.std).toBe(std);
+});
+
+test('with CUDA, its headers are those of the package beside PyTorch; without, none are looked for', () => {
+  const cuda = { 'torch/lib/libtorch_cuda.so': '' };
+  const files = {
+    ...Object.fromEntries(Object.entries(LIBRARY).map(([name, text]) => [`torch/${name}`, text])),
+    'nvidia/cudnn/include/cudnn.h': '',
+    'nvidia/cu13/include/cuda_runtime_api.h': '',
+  };
+  const root = put({ ...files, ...cuda });
+  expect(findLibtorch({ LIBTORCH: join(root, 'torch') }).found?.include).toContain(join(root, 'nvidia/cu13/include'));
+  const plain = put(files);
+  expect(findLibtorch({ LIBTORCH: join(plain, 'torch') }).found?.include).not.toContain(join(plain, 'nvidia/cu13/include'));
 });
