@@ -1,42 +1,13 @@
-/** Images per second of one training or attack step on an engine, beside PyTorch's own: `npm run bench:engine -- [--peer torch_bench.py] [--threads 1] [--arch resnet-tiny,resnet-18]`. */
-import { spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import { resolve } from 'node:path';
+/** Images per second of one training or attack step on an engine, beside PyTorch's own: `npm run bench:engine -- [--peer bench/engine_peer.py] [--threads 1] [--arch resnet-tiny,resnet-18]`. */
 import { parseArgs } from 'node:util';
-import { crossEntropy } from '../attacks/parts/losses.ts';
-import { createTarget } from '../attacks/target.ts';
-import type { TrainingBatch } from '../defenses/defense.ts';
-import { defense } from '../defenses/index.ts';
 import { chooseEngine } from '../engines/choose.ts';
 import { RampartError } from '../errors.ts';
-import { recipeSchema } from '../harness/suite/recipe.ts';
-import { Stepper } from '../harness/train/step.ts';
-import { createNetwork } from '../models/index.ts';
-import { signStep } from '../tensor/fused.ts';
-import { Rng } from '../tensor/rng.ts';
-import { tf } from '../tensor/tf.ts';
+import { type Measure, median, peerRates, type Rates, rate, stepsOf, TASKS, type Task } from './rates.ts';
 
-/** As the peer's script names them. */
-const TASKS = ['forward', 'input_grad', 'standard', 'pgd-at', 'trades'] as const;
-type Task = (typeof TASKS)[number];
-type Rates = Partial<Record<Task, number>>;
-
-const EPS = 8 / 255;
-const STEP = 2 / 255;
-/** Defenses with the parameters of the peer's script. */
-const DEFENSES: Partial<Record<Task, Record<string, unknown>>> = {
-  standard: {},
-  'pgd-at': { steps: 7, eps: EPS, step: STEP },
-  trades: { beta: 6, steps: 10, eps: EPS, step: STEP },
-};
-
-interface Options {
+interface Options extends Measure {
   readonly archs: string[];
   readonly tasks: Task[];
-  readonly batch: number;
-  readonly seconds: number;
   readonly rounds: number;
-  readonly threads: number;
   readonly engine: string;
   readonly peer: string | undefined;
 }
@@ -65,80 +36,6 @@ function readOptions(): Options {
   return { archs: values.arch.split(','), tasks, ...common, engine: values.engine, peer: values.peer };
 }
 
-/** One step of every task on the same random batch, through the harness's own stepper, frozen targets and fused kernels. */
-function stepsOf(arch: string, options: Options): Record<Task, () => Promise<void>> {
-  const rng = new Rng(`bench/${arch}`);
-  const network = createNetwork(arch, { inputShape: [32, 32, 3], classes: 10, mean: [0, 0, 0], std: [1, 1, 1] }, rng.fork('init'));
-  const n = options.batch;
-  const x = tf.tensor4d(rng.fork('x').uniform(n * 32 * 32 * 3), [n, 32, 32, 3]);
-  const labels = Int32Array.from({ length: n }, () => rng.int(10));
-  const batch: TrainingBatch = { x, y: tf.tensor1d(labels, 'int32'), labels, ids: labels.map((_, i) => i), rng };
-  const frozen = network.freeze();
-  const target = createTarget(frozen, arch);
-  const recipe = recipeSchema.parse({ learningRate: 0.01, momentum: 0.9, weightDecay: 5e-4 });
-  const threat = { norm: 'Linf', eps: EPS } as const;
-  const training = (task: Task) => {
-    const plugin = defense(task);
-    if (plugin.kind !== 'training') throw new RampartError(`[bench] ${task} is no training defense`);
-    const setup = { network, threat, rng: rng.fork(task), batchSize: n };
-    const stepper = new Stepper({
-      name: arch,
-      network,
-      training: plugin.create(plugin.params.parse(DEFENSES[task]), setup),
-      threat,
-      recipe,
-    });
-    return async () => {
-      await stepper.step(batch, { epoch: 0, step: 0, progress: 0, learningRate: 0.01 });
-    };
-  };
-  return {
-    forward: async () => frozen.logits(x).dispose(),
-    input_grad: async () => {
-      const { loss, logits, grad } = target.gradient(x, crossEntropy(batch.y));
-      tf.dispose([loss, logits, signStep(x, grad, x, STEP, EPS), grad]);
-    },
-    standard: training('standard'),
-    'pgd-at': training('pgd-at'),
-    trades: training('trades'),
-  };
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] as number;
-}
-
-/** Two steps to warm up, then as many as fit into the seconds, five at least: as the peer's script does. */
-async function rate(step: () => Promise<void>, { batch, seconds }: Options): Promise<number> {
-  await step();
-  await step();
-  const times: number[] = [];
-  const end = performance.now() + 1000 * seconds;
-  while (performance.now() < end || times.length < 5) {
-    const start = performance.now();
-    await step();
-    await tf.nextFrame();
-    times.push(performance.now() - start);
-  }
-  return (1000 * batch) / median(times);
-}
-
-/** The peer's rates, in a process of its own with as many threads. */
-function peerRates(script: string, arch: string, { batch, seconds, threads }: Options): Rates {
-  const path = resolve(script);
-  const args = ['--arch', arch, '--batch', String(batch), '--seconds', String(seconds), '--layout', 'channels_last'];
-  const env = { ...process.env, OMP_NUM_THREADS: String(threads), OPENBLAS_NUM_THREADS: String(threads) };
-  let [command, all] = [path, args];
-  try {
-    accessSync(path, constants.X_OK);
-  } catch {
-    [command, all] = [process.env.PYTHON ?? 'python3', [path, ...args]];
-  }
-  const run = spawnSync(command, all, { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
-  if (run.status !== 0) throw new RampartError(`[bench] the peer ${path} ended with ${run.status ?? run.error?.message}`);
-  return (JSON.parse(run.stdout) as { images_per_second: Rates }).images_per_second;
-}
-
 function print(arch: string, options: Options, ours: Rates[], peers: Rates[]): void {
   for (const task of options.tasks) {
     const mine = median(ours.map((r) => r[task] as number));
@@ -163,7 +60,7 @@ console.log(
 );
 console.log(`${'network'.padEnd(12)} ${'step'.padEnd(11)} ${'ours'.padStart(9)}${options.peer ? `${'PyTorch'.padStart(10)}  ratio` : ''}`);
 for (const arch of options.archs) {
-  const steps = stepsOf(arch, options);
+  const steps = stepsOf(arch, options.batch);
   const ours: Rates[] = [];
   const peers: Rates[] = [];
   for (let round = 0; round < options.rounds; round++) {

@@ -12,6 +12,7 @@ import type { Network } from '../../models/network.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
 import { goldenBatch, goldenEntries, goldenJson, goldenNetwork, goldenTensor, largestDifference } from '../golden.ts';
+import { testDevice } from '../torch/device.ts';
 
 interface Reference {
   loss: number;
@@ -141,7 +142,7 @@ describe.each(engines)('on $name', ({ name, usable }) => {
     const reference = (goldenJson('defenses') as Record<string, unknown>)[key] as Reference;
     let got: Step;
     beforeAll(async () => {
-      await engine(name).init({ threads: 1, device: 'cpu' });
+      await engine(name).init({ threads: 1, device: name === 'torch' ? testDevice : 'cpu' });
       got = await step(create());
     });
 

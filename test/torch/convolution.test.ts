@@ -5,6 +5,7 @@ import { findBuilt } from '../../engines/torch/load.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
 import { largestDifference } from '../golden.ts';
+import { testDevice } from './device.ts';
 
 interface Case {
   what: string;
@@ -60,7 +61,7 @@ function passes({ x, out, kernel, stride, pad }: Case): tf.Tensor[] {
 
 describe.skipIf(!findBuilt())('a convolution on torch', () => {
   beforeAll(async () => {
-    await torch.init({ threads: 1, device: 'cpu' });
+    await torch.init({ threads: 1, device: testDevice });
   });
 
   test.each(cases)('$what: value and gradients are those of the plain backend', async (shape) => {

@@ -5,6 +5,7 @@ import { findBuilt, loadBinding } from '../../engines/torch/load.ts';
 import { RampartError } from '../../errors.ts';
 import { tf } from '../../tensor/tf.ts';
 import { goldenNetwork } from '../golden.ts';
+import { testDevice } from './device.ts';
 
 const ops = () => loadBinding(1).binding.ops;
 const upload = (shape: number[], dtype = 'float32') => {
@@ -14,7 +15,7 @@ const upload = (shape: number[], dtype = 'float32') => {
 
 describe.skipIf(!findBuilt())('an error inside libtorch', () => {
   beforeAll(async () => {
-    await torch.init({ threads: 1, device: 'cpu' });
+    await torch.init({ threads: 1, device: testDevice });
   });
 
   afterEach(() => {

@@ -6,6 +6,7 @@ import { createNetwork } from '../../models/index.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
 import { goldenBatch, goldenNetwork, largestDifference } from '../golden.ts';
+import { testDevice } from './device.ts';
 
 /** The L2 norm of the difference over that of `want`: single ReLUs at zero, where rounding decides, weigh as little as they do. */
 function relativeDifference(got: tf.Tensor, want: tf.Tensor): number {
@@ -14,7 +15,7 @@ function relativeDifference(got: tf.Tensor, want: tf.Tensor): number {
 
 describe.skipIf(!findBuilt())('a frozen network on torch', () => {
   beforeAll(async () => {
-    await torch.init({ threads: 1, device: 'cpu' });
+    await torch.init({ threads: 1, device: testDevice });
   });
 
   test.each([64, 16, 5, 1])('on %i images: logits to 1e-5, input gradient to 1e-4', (n) => {

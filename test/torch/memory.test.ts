@@ -8,13 +8,14 @@ import { createNetwork } from '../../models/index.ts';
 import { sgdMomentum, signStep, softmaxCrossEntropy } from '../../tensor/fused.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
+import { testDevice } from './device.ts';
 
 const slots = () => loadBinding(1).binding.memory();
 const MB = 1024 * 1024;
 
 describe.skipIf(!findBuilt())('memory on torch', () => {
   beforeAll(async () => {
-    await torch.init({ threads: 1, device: 'cpu' });
+    await torch.init({ threads: 1, device: testDevice });
   });
 
   test('a tensor takes one slot and its bytes until it is disposed', () => {

@@ -11,6 +11,7 @@ import { NORMS, type NormName } from '../../tensor/norms/index.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { type Shape, tf } from '../../tensor/tf.ts';
 import { randomLinear } from '../contract/linear.ts';
+import { testDevice } from './device.ts';
 
 const SHAPE: Shape = [7, 5, 3];
 const D = 105;
@@ -32,7 +33,7 @@ function farthest(a: ArrayLike<number>, b: ArrayLike<number>): number {
 
 describe.skipIf(!findBuilt())('on torch', () => {
   beforeAll(async () => {
-    await torch.init({ threads: 1, device: 'cpu' });
+    await torch.init({ threads: 1, device: testDevice });
   });
 
   test('the kernels are there', () => {

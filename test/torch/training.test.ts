@@ -12,6 +12,7 @@ import { resnetGraph } from '../../models/resnet.ts';
 import { softmaxCrossEntropy } from '../../tensor/fused.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
+import { testDevice } from './device.ts';
 
 const SETUP = { inputShape: [16, 16, 3], classes: 10, mean: [0.5, 0.4, 0.3], std: [0.25, 0.2, 0.3] } as const;
 const N = 8;
@@ -68,7 +69,7 @@ const relative = (got: tf.Tensor, want: tf.Tensor): number =>
 
 describe.skipIf(!findBuilt())('a training pass on torch', () => {
   beforeAll(async () => {
-    await torch.init({ threads: 1, device: 'cpu' });
+    await torch.init({ threads: 1, device: testDevice });
   });
   afterEach(() => registerTrainingCompiler(BACKEND, compileTrainingPass));
 
