@@ -2,7 +2,7 @@
 import { defineAttack } from './attack.ts';
 import { apgdSearch } from './parts/apgd/apgd.ts';
 import { APGD_NORMS } from './parts/apgd/norms.ts';
-import { type ApgdParams, apgdCost, apgdParams } from './parts/apgd/params.ts';
+import { type ApgdParams, apgdAverages, apgdCost, apgdParams } from './parts/apgd/params.ts';
 import { crossEntropy } from './parts/losses.ts';
 import { CROCE_2020 } from './parts/papers.ts';
 
@@ -16,6 +16,7 @@ export default defineAttack<ApgdParams>({
   norms: APGD_NORMS,
   params: apgdParams,
   streams: true,
+  averages: apgdAverages,
   cost: (p) => apgdCost(p, p.restarts),
   create: (p) => ({
     async perturb(batch, target, threat, run) {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { defineAttack } from './attack.ts';
 import { apgdSearch } from './parts/apgd/apgd.ts';
 import { APGD_NORMS } from './parts/apgd/norms.ts';
-import { apgdCost, apgdParams } from './parts/apgd/params.ts';
+import { apgdAverages, apgdCost, apgdParams } from './parts/apgd/params.ts';
 import { targetedDlr } from './parts/dlr.ts';
 import { CROCE_2020 } from './parts/papers.ts';
 import { classesByRank } from './parts/search/ranks.ts';
@@ -25,6 +25,7 @@ export default defineAttack<ApgdTargetedParams>({
   // the ratio has the third and the fourth largest logit below its bar
   minClasses: 4,
   streams: true,
+  averages: apgdAverages,
   cost: (p, classes) => {
     const { forward, backward } = apgdCost(p, p.restarts * Math.min(p.targets, classes - 1));
     return { forward: forward + 1, backward };

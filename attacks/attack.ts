@@ -115,6 +115,8 @@ export interface AttackPlugin<P = unknown> {
   readonly params: ZodType<P>;
   /** Expected passes per example that stays robust, for the plan. */
   cost(params: P, classes: number): Passes;
+  /** Whether it averages over the answers of a random classifier; it does not when absent. */
+  averages?(params: P): boolean;
   /** Fewest classes for which its loss is defined; 2 when absent. Where there are fewer, the harness does not run it. */
   readonly minClasses?: number;
   /** `true`: `perturb` takes more than one batch at a time and keeps its own batches full. */

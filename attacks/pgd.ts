@@ -40,6 +40,7 @@ export default defineAttack<PgdParams>({
   norms: GRADIENT_NORMS,
   params,
   streams: true,
+  averages: ({ eotIterations }) => eotIterations > 1,
   cost: ({ steps, restarts, loss, eotIterations }) => ({
     forward: eotIterations * (restarts * (steps + 1) + (loss === 'kl' ? 1 : 0)),
     backward: eotIterations * restarts * steps,

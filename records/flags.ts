@@ -47,13 +47,13 @@ const meanings = {
     title: 'Probabilities instead of logits',
     text: 'The classifier returns a distribution that sums to one. Cross-entropy on top of it saturates, gradients vanish, and attacks look weaker than they are. Attack the logits before the softmax. One of the checks of AutoAttack (Croce and Hein 2020).',
   },
-  randomized: {
-    title: 'A randomised classifier',
-    text: 'The same input gives different answers, and the attack did not average over them. Its robust accuracy is an overestimate. Use expectation over transformation (eotIterations) or the version "rand" of AutoAttack.',
-  },
-  'square-beats-gradients': {
+  'queries-beat-gradients': {
     title: 'A query attack beats the gradient attacks',
     text: 'An attack that asks for no gradient, such as Square, broke images that every gradient attack before it left. The gradients probably mislead (gradient masking), and the true robust accuracy may be lower still. Adaptive attacks are needed to know.',
+  },
+  randomized: {
+    title: 'A randomised classifier',
+    text: 'The same input gives different answers, and the attack did not average over them. Its robust accuracy is an overestimate. Use expectation over transformation (`eotIterations` of PGD and APGD) or the version "rand" of AutoAttack.',
   },
   'undeclared-randomness': {
     title: 'Random without saying so',
@@ -75,6 +75,15 @@ export const UNRANKED: ReadonlySet<string> = new Set<keyof typeof meanings>(['gr
 export type FlagName = keyof typeof meanings;
 
 export const FLAGS: Readonly<Record<string, FlagMeaning>> = meanings;
+
+/** Names that flags have in the records of earlier versions. */
+const FORMER = new Map<string, FlagName>([['square-beats-gradients', 'queries-beat-gradients']]);
+
+/** What a flag of a record means; undefined for one that a plug-in raised. */
+export function meaningOf(name: string): FlagMeaning | undefined {
+  const now = FORMER.get(name) ?? name;
+  return Object.hasOwn(FLAGS, now) ? FLAGS[now] : undefined;
+}
 
 /** The only way to raise a flag: its name has an explanation. */
 export function flag(name: FlagName, detail: string): Flag {

@@ -98,7 +98,7 @@ export function queryFlags(
   const found = members.slice(gradient + 1).find((m) => asksLess(m) && (m.entered - m.left) / n > 0.002);
   if (!found) return [];
   const detail = `${found.attack} broke ${found.entered - found.left} points that the gradient attacks before it left; gradients may be masked`;
-  return [flag('square-beats-gradients', detail)];
+  return [flag('queries-beat-gradients', detail)];
 }
 
 /** Members of an ensemble that `classes` are too few for, by their labels: `all` those for many classes, `run` those that ran. */

@@ -100,7 +100,7 @@ async function lookForFlags({ input, state }: Context, members: readonly Member[
     grad.dispose();
   }
   tf.dispose([logits, ...seen.flatMap((s) => [s.logits, ...(s.grad ? [s.grad] : [])])]);
-  const averaged = members.some((m) => Number((m.params as { eotIterations?: number })?.eotIterations ?? 1) > 1);
+  const averaged = members.some(({ plugin, params }) => plugin.averages?.(params));
   if (input.classifier.randomized && !averaged)
     state.flags.push(
       flag(
@@ -224,8 +224,7 @@ function resultOf({ input, state }: Context, members: readonly Member[]): Evalua
   charge(total, state.members);
   const queried = state.members.map((m, i) => ({ ...m, access: (members[i] as Member).plugin.access }));
   const flags = [...state.flags, ...queryFlags(queried, input.data.n)];
-  if (state.leaked > 0)
-    flags.push(flag('leaked-tensors', `${members.map((m) => m.label).join(', ')} left ${state.leaked} tensors allocated`));
+  if (state.leaked > 0) flags.push(flag('leaked-tensors', `${members.map((m) => m.label).join(', ')} left tensors allocated`));
   const [h, w, c] = input.data.shape;
   const adversarial = new Float32Array(state.kept.length * h * w * c);
   state.adversarial.forEach((pixels, i) => {

@@ -1,6 +1,6 @@
 /** The methods page: what was measured on what, the definitions, the limits of this run, and one explanation per flag. */
 
-import { FLAGS } from '../../records/flags.ts';
+import { FLAGS, meaningOf } from '../../records/flags.ts';
 import { canonical } from '../../records/slug.ts';
 import { worstCaseImages } from '../view/board-table.ts';
 import { boardTitle, type View } from '../view/view.ts';
@@ -31,9 +31,10 @@ export function writeMethodsPage(site: Site): void {
     limits: limits(view),
     flags: names.map((name) => ({
       name,
-      id: Object.hasOwn(FLAGS, name) ? `flag-${name}` : '',
-      title: FLAGS[name]?.title ?? 'A flag of a plug-in',
-      text: FLAGS[name]?.text ?? 'Raised by a plug-in that this version of the site does not know; its detail stands where it was raised.',
+      id: meaningOf(name) ? `flag-${name}` : '',
+      title: meaningOf(name)?.title ?? 'A flag of a plug-in',
+      text:
+        meaningOf(name)?.text ?? 'Raised by a plug-in that this version of the site does not know; its detail stands where it was raised.',
       raised: raised.get(name) ?? 0,
     })),
   });

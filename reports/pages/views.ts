@@ -1,6 +1,6 @@
 /** The pieces that pages share, as their templates take them: tables with downloads, charts with data, flags, the frame of a page. */
 
-import { FLAGS } from '../../records/flags.ts';
+import { meaningOf } from '../../records/flags.ts';
 import type { Flag } from '../../records/record.ts';
 import type { Chart } from '../charts/frame.ts';
 import { csvOf } from '../formats/csv.ts';
@@ -128,7 +128,7 @@ export interface FlagView {
 }
 
 export function flagView(flag: Flag, root: string): FlagView {
-  const known = Object.hasOwn(FLAGS, flag.name);
+  const known = meaningOf(flag.name) !== undefined;
   return { name: flag.name, detail: flag.detail, href: `${root}methods.html#${known ? `flag-${flag.name}` : 'flags'}`, known };
 }
 

@@ -1,7 +1,7 @@
 /** Every flag is explained on the methods page and in docs/flags.md in the same words; that every flag raised has an explanation is a matter of types. */
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { FLAGS } from '../../records/flags.ts';
+import { FLAGS, meaningOf } from '../../records/flags.ts';
 
 const root = new URL('../../', import.meta.url);
 
@@ -20,4 +20,10 @@ function expectedPage(): string {
 
 it('docs/flags.md says what the methods page says', () => {
   expect(readFileSync(new URL('docs/flags.md', root), 'utf8')).toBe(expectedPage());
+});
+
+it('a flag is explained under the name of an earlier version too, and one of a plug-in is not', () => {
+  expect(meaningOf('square-beats-gradients')).toBe(FLAGS['queries-beat-gradients']);
+  expect(meaningOf('queries-beat-gradients')?.title).toBe('A query attack beats the gradient attacks');
+  expect(['toString', 'of-a-plugin'].map(meaningOf)).toEqual([undefined, undefined]);
 });

@@ -16,3 +16,5 @@ export function apgdCost({ iterations, eotIterations }: ApgdParams, attempts: nu
   const passes = attempts * (iterations + 1) * eotIterations;
   return { forward: passes, backward: passes };
 }
+
+export const apgdAverages = ({ eotIterations }: ApgdParams): boolean => eotIterations > 1;

@@ -1,6 +1,10 @@
 import { beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
+import apgdCe from '../../../attacks/apgd-ce.ts';
+import apgdDlr from '../../../attacks/apgd-dlr.ts';
+import apgdT from '../../../attacks/apgd-t.ts';
 import { defineEnsemble } from '../../../attacks/attack.ts';
+import pgd from '../../../attacks/pgd.ts';
 import { evaluate } from '../../../harness/evaluate/evaluate.ts';
 import { predictClean } from '../../../harness/evaluate/predict.ts';
 import type { Classifier } from '../../../models/classifier.ts';
@@ -160,6 +164,16 @@ test('a random classifier is judged on the mean of its answers, and says so', as
   const result = await evaluate(input(mover('still', 0), data, { classifier: random }));
   expect(result.robust).toBe('11111');
   expect(result.flags.map((f) => f.name)).toContain('randomized');
+  // an attack that averages over the answers has nothing to be told, whatever its parameters are called
+  for (const averages of [true, false]) {
+    const { flags } = await evaluate(input({ ...mover('own', 0), averages: () => averages }, data, { classifier: random }));
+    expect(flags.some((f) => f.name === 'randomized')).toBe(!averages);
+  }
+});
+
+test.each([pgd, apgdCe, apgdDlr, apgdT])('$name averages from two passes on', (plugin) => {
+  const averages = (eotIterations: number) => plugin.averages?.(plugin.params.parse({ eotIterations }));
+  expect([averages(1), averages(2)]).toEqual([false, true]);
 });
 
 test('the mean is that of five answers, no fewer and no more', async () => {
@@ -207,7 +221,7 @@ test('nothing stays allocated', async () => {
   expect(tf.memory().numTensors).toBe(before);
 });
 
-test('an attack that leaks tensors is flagged', async () => {
+test('an attack that leaks tensors is flagged, in the same words whatever the batch size', async () => {
   const clean = mover('leaky', 1);
   const leaky = {
     ...clean,
@@ -220,6 +234,8 @@ test('an attack that leaks tensors is flagged', async () => {
       return { perturb };
     },
   };
-  const { flags } = await evaluate(input(leaky, data));
-  expect(flags).toEqual([{ name: 'leaked-tensors', detail: 'leaky left 3 tensors allocated' }]);
+  for (const batchSize of [1, 5]) {
+    const { flags } = await evaluate(input(leaky, data, { batchSize }));
+    expect(flags).toEqual([{ name: 'leaked-tensors', detail: 'leaky left tensors allocated' }]);
+  }
 });
