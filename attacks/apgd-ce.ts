@@ -17,7 +17,7 @@ export default defineAttack<ApgdParams>({
   params: apgdParams,
   streams: true,
   averages: apgdAverages,
-  cost: (p) => apgdCost(p, p.restarts),
+  cost: (p, _, norm) => apgdCost(p, p.restarts, norm),
   create: (p) => ({
     async perturb(batch, target, threat, run) {
       // a single class cannot be confused

@@ -19,7 +19,7 @@ export default defineAttack<ApgdParams>({
   minClasses: 3,
   streams: true,
   averages: apgdAverages,
-  cost: (p) => apgdCost(p, p.restarts),
+  cost: (p, _, norm) => apgdCost(p, p.restarts, norm),
   create: (p) => ({
     async perturb(batch, target, threat, run) {
       return apgdSearch(batch, target, threat, run, { ...p, attempts: p.restarts, loss: (_, y) => dlr(y) });

@@ -26,8 +26,8 @@ export default defineAttack<ApgdTargetedParams>({
   minClasses: 4,
   streams: true,
   averages: apgdAverages,
-  cost: (p, classes) => {
-    const { forward, backward } = apgdCost(p, p.restarts * Math.min(p.targets, classes - 1));
+  cost: (p, classes, norm) => {
+    const { forward, backward } = apgdCost(p, p.restarts * Math.min(p.targets, classes - 1), norm);
     return { forward: forward + 1, backward };
   },
   create: (p) => ({

@@ -113,8 +113,8 @@ export interface AttackPlugin<P = unknown> {
   readonly role?: 'baseline';
   readonly norms: readonly NormName[];
   readonly params: ZodType<P>;
-  /** Expected passes per example that stays robust, for the plan. */
-  cost(params: P, classes: number): Passes;
+  /** Passes per example that stays robust, for the plan: what is spent where nothing breaks. */
+  cost(params: P, classes: number, norm: NormName): Passes;
   /** Whether it averages over the answers of a random classifier; it does not when absent. */
   averages?(params: P): boolean;
   /** Fewest classes for which its loss is defined; 2 when absent. Where there are fewer, the harness does not run it. */

@@ -268,7 +268,7 @@ function costOf({ registry }: Setting, name: string, params: unknown, threat: Th
   const { classes } = data.form;
   const total: Passes = { forward: 0, backward: 0 };
   for (const member of membersOf(registry.attack(name), params, threat, classes, (other) => registry.attack(other))) {
-    const { forward, backward } = member.plugin.cost(member.params, classes);
+    const { forward, backward } = member.plugin.cost(member.params, classes, threat.norm);
     total.forward += forward;
     total.backward += backward;
   }

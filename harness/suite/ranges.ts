@@ -99,7 +99,9 @@ function passProblems(suite: Suite, registry: Registry): Problem[] {
     const plugin = registry.attack(ref.name);
     return 'members' in plugin || registry.isStandIn(plugin)
       ? []
-      : problemOf(['attacks', i], '', () => checkPasses(plugin.cost(ref.params, classes)));
+      : problemOf(['attacks', i], '', () => {
+          for (const norm of plugin.norms) checkPasses(plugin.cost(ref.params, classes, norm));
+        });
   });
   const defenses = suite.defenses.flatMap(({ ref }, i) => {
     const plugin = registry.defense(ref.name);

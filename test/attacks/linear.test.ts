@@ -82,3 +82,31 @@ describe('multi-targeted on six classes', () => {
     for (const seed of ['a', 'b']) await expectExact(multiTargeted, { steps: 60 }, norm, 6, seed);
   });
 });
+
+test.each<[AttackPlugin, Record<string, unknown>, number]>([
+  [pgd, {}, 2.5 / 40],
+  [cw, {}, 2.5 / 40],
+  [multiTargeted, {}, 2.5 / 40],
+  [mim, {}, 1 / 40],
+  [transfer, { sources: ['same'] }, 2.5 / 40],
+])('$name: where no step size is given, it is a share of the radius', async (plugin, params, share) => {
+  const rng = new Rng('step');
+  const classifier = randomLinear(SHAPE, 3, rng);
+  const x = tf.tensor4d(rng.uniform(D, 0.3, 0.7), [1, ...SHAPE]);
+  const labels = Int32Array.from(tf.tidy(() => classifier.logits(x).argMax(1).dataSync()));
+  const inner = createTarget(classifier, 'linear');
+  const points: Float32Array[] = [];
+  const gradient: typeof inner.gradient = (at, loss, whose) => {
+    points.push(at.dataSync().slice() as Float32Array);
+    return inner.gradient(at, loss, whose);
+  };
+  const target = { ...inner, passes: inner.passes, logits: inner.logits.bind(inner), gradient };
+  // so small that nothing breaks, so large that float32 holds a fortieth
+  const threat = { norm: 'Linf', eps: 1e-3 } as const;
+  const run = { rng, signal: new AbortController().signal, batchSize: 1, sources: new Map([['same', target]]) };
+  const batch = { x, y: tf.tensor1d(labels, 'int32'), labels, ids: Int32Array.of(0) };
+  await plugin.create(plugin.params.parse({ steps: 40, ...params })).perturb(batch, target, threat, run);
+  const [first, second] = points as [Float32Array, Float32Array];
+  const moved = Math.max(...second.map((v, i) => Math.abs(v - (first[i] as number))));
+  expect(moved / threat.eps).toBeCloseTo(share, 3);
+});

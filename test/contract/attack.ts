@@ -142,6 +142,17 @@ export function testAttack(
         }
       });
 
+      test('spends the passes that the plan expects where nothing breaks', async () => {
+        const rng = new Rng('passes');
+        const classifier = randomLinear(SHAPE, CLASSES, rng);
+        const batch = images(4, classifier, rng);
+        const target = createTarget(classifier, 'victim');
+        const source = createTarget(classifier, 'source');
+        await attack.perturb(batch, target, { norm, eps: 1e-6 }, runWith(source));
+        const spent = (kind: 'forward' | 'backward') => (target.passes[kind] + source.passes[kind]) / 4;
+        expect({ forward: spent('forward'), backward: spent('backward') }).toEqual(plugin.cost(parsed, CLASSES, norm));
+      });
+
       test('leaks no tensors', async () => {
         const rng = new Rng('leak');
         const classifier = randomLinear(SHAPE, CLASSES, rng);
@@ -203,22 +214,6 @@ export function testAttack(
       const run = runWith(createTarget(classifier, 'source'), 16, AbortSignal.abort(new Error('stopped by the user')));
       const attempt = attack.perturb(batch, target, { norm: plugin.norms[0] as NormName, eps: 0.01 }, run);
       await expect(attempt).rejects.toThrow('stopped by the user');
-    });
-
-    test('spends no more passes than the plan expects', async () => {
-      const rng = new Rng('passes');
-      const classifier = randomLinear(SHAPE, CLASSES, rng);
-      const batch = images(4, classifier, rng);
-      const target = createTarget(classifier, 'victim');
-      const source = createTarget(classifier, 'source');
-      // at a radius this small nothing breaks, so that every pass is spent
-      await attack.perturb(batch, target, { norm: plugin.norms[0] as NormName, eps: 1e-6 }, runWith(source));
-      const cost = plugin.cost(parsed, CLASSES);
-      const forward = (target.passes.forward + source.passes.forward) / 4;
-      const backward = (target.passes.backward + source.passes.backward) / 4;
-      expect(forward).toBeLessThanOrEqual(cost.forward);
-      expect(backward).toBeLessThanOrEqual(cost.backward);
-      expect(forward).toBeGreaterThan(0);
     });
 
     test('asks the attacked model for no more than its access says', async () => {

@@ -1,19 +1,17 @@
 /** APGD over a queue of examples, as the authors run it: Croce and Hein 2020 (arXiv 2003.01690), 2021 (arXiv 2103.01208) for L1. */
-import { atNorm, type NormName, norm } from '../../../tensor/norms/index.ts';
+import { type NormName, norm } from '../../../tensor/norms/index.ts';
 import type { Rng } from '../../../tensor/rng.ts';
 import { tf } from '../../../tensor/tf.ts';
 import type { AttackRun, Attempt, Batch, Loss, Target, Threat } from '../../attack.ts';
 import { Attempts, type Pass, rowIndices } from '../search/attempts.ts';
 import { rowsOf, turn } from '../search/finds.ts';
 import { drawn } from '../start.ts';
-import { APGD, type ApgdOptions, type Stage } from './norms.ts';
+import { type ApgdOptions, apgdNorm, evaluations, type Stage } from './norms.ts';
 import { type Looks, type Run, Runs } from './runs.ts';
-
-const of = (norm: NormName) => atNorm(APGD, norm, 'apgd');
 
 /** Random starts around `x` `[k,h,w,c]` at radius `eps`, in the box, one generator per example; `staged` when larger radii come first. The caller owns the result. */
 export function apgdStart(norm: NormName, x: tf.Tensor4D, eps: number, rngs: readonly Rng[], staged = false): tf.Tensor4D {
-  const { noise, start } = of(norm);
+  const { noise, start } = apgdNorm(norm);
   return tf.tidy(() => start(x, drawn(x, rngs, noise), eps, staged));
 }
 
@@ -40,7 +38,7 @@ export async function runToEnd(
   const runs = new Runs<number>(threat.norm, options.eotIterations);
   const { iterations, rho, signal } = options;
   try {
-    const schedule = () => of(threat.norm).schedule({ iterations, rho }, d, true);
+    const schedule = () => apgdNorm(threat.norm).schedule({ iterations, rho }, d, true);
     const each = Array.from({ length: n }, (_, i): Run<number> => ({ of: i, schedule: schedule(), eps: threat.eps, looks: 0 }));
     runs.begin(each, x.clone(), start.clone());
     const robust = new Array<boolean>(n).fill(true);
@@ -79,13 +77,10 @@ interface ApgdSearch extends ApgdOptions {
  */
 export async function apgdSearch(batch: Batch, target: Target, threat: Threat, run: AttackRun, options: ApgdSearch): Promise<tf.Tensor4D> {
   if (batch.ids.length === 0 || threat.eps === 0) return batch.x.clone();
-  const stages = of(threat.norm).stages(options, threat.eps);
+  const stages = apgdNorm(threat.norm).stages(options, threat.eps);
   const attempts = new Attempts(batch, target, run, { attempts: options.attempts, iterations: options.attempts * evaluations(stages) - 1 });
   return attempts.workOff(new ApgdPass(attempts, target, threat.norm, stages, options));
 }
-
-/** Evaluations of a run through all these stages. */
-const evaluations = (stages: readonly Stage[]) => stages.reduce((sum, s) => sum + s.iterations + 1, 0);
 
 class ApgdPass implements Pass {
   readonly #attempts: Attempts;
@@ -111,7 +106,7 @@ class ApgdPass implements Pass {
   #newRun(attempt: Attempt, stage: number): Run<Place> {
     const { eps, iterations } = this.#stages[stage] as Stage;
     const [h, w, c] = this.#target.inputShape;
-    const schedule = of(this.#norm).schedule({ iterations, rho: this.#options.rho }, h * w * c, this.#stages.length > 1);
+    const schedule = apgdNorm(this.#norm).schedule({ iterations, rho: this.#options.rho }, h * w * c, this.#stages.length > 1);
     return { of: { attempt, stage }, schedule, eps, looks: 0 };
   }
 

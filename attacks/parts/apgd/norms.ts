@@ -1,5 +1,5 @@
 /** What APGD does in each norm: Croce and Hein 2020 (arXiv 2003.01690), and 2021 (arXiv 2103.01208) for L1. */
-import { type ByNorm, normsIn } from '../../../tensor/norms/index.ts';
+import { atNorm, type ByNorm, type NormName, normsIn } from '../../../tensor/norms/index.ts';
 import { ontoBall } from '../../../tensor/norms/l1.ts';
 import { L2 } from '../../../tensor/norms/l2.ts';
 import { Linf } from '../../../tensor/norms/linf.ts';
@@ -61,7 +61,7 @@ const sparse: ApgdNorm = {
     return [
       { eps: 3 * eps, iterations: part },
       { eps: 2 * eps, iterations: part },
-      { eps, iterations: iterations - 2 * part },
+      { eps, iterations: Math.max(iterations - 2 * part, 0) },
     ];
   },
   schedule: ({ iterations }, size, warm) => new SparseSchedule(iterations, size, warm),
@@ -82,3 +82,8 @@ export const APGD = {
 } satisfies ByNorm<ApgdNorm>;
 
 export const APGD_NORMS = normsIn(APGD);
+
+export const apgdNorm = (norm: NormName): ApgdNorm => atNorm(APGD, norm, 'apgd');
+
+/** Evaluations of a run through all these stages. */
+export const evaluations = (stages: readonly Stage[]) => stages.reduce((sum, s) => sum + s.iterations + 1, 0);

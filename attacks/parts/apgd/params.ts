@@ -1,6 +1,8 @@
 /** Parameters that all APGD attacks share, with the defaults of the authors. */
 import { z } from 'zod';
+import type { NormName } from '../../../tensor/norms/index.ts';
 import type { Passes } from '../../attack.ts';
+import { apgdNorm, evaluations } from './norms.ts';
 
 export const apgdParams = z.strictObject({
   iterations: z.number().int().min(1).default(100).describe('gradient steps per run'),
@@ -11,9 +13,9 @@ export const apgdParams = z.strictObject({
 });
 export type ApgdParams = z.infer<typeof apgdParams>;
 
-/** Passes per example that stays robust, in a norm other than L1 (three more of each kind there, when it has three stages). */
-export function apgdCost({ iterations, eotIterations }: ApgdParams, attempts: number): Passes {
-  const passes = attempts * (iterations + 1) * eotIterations;
+/** Passes per example that stays robust: every stage looks at its last point too. */
+export function apgdCost(params: ApgdParams, attempts: number, norm: NormName): Passes {
+  const passes = attempts * evaluations(apgdNorm(norm).stages(params, 1)) * params.eotIterations;
   return { forward: passes, backward: passes };
 }
 

@@ -31,7 +31,7 @@ test('an ensemble costs what its members cost, each once', async () => {
   const costs = members.map((m) => {
     const plugin = registry.attack(m.attack);
     if ('members' in plugin) throw new Error('no ensemble in an ensemble');
-    return plugin.cost(plugin.params.parse(m.params), 10);
+    return plugin.cost(plugin.params.parse(m.params), 10, 'Linf');
   });
   expect(cellOf(plan, 'autoattack').work.passes).toEqual({
     forward: 2 * costs.reduce((sum, c) => sum + c.forward, 0),

@@ -5,4 +5,4 @@ import { testAttack } from '../../../contract/attack.ts';
 
 testAttack(apgdCe, { iterations: 8 });
 testAttack(apgdDlr, { iterations: 8, restarts: 2 }, { fewestClasses: 3 });
-testAttack(apgdT, { iterations: 8 }, { fewestClasses: 4 });
+testAttack(apgdT, { iterations: 6, targets: 2, restarts: 2 }, { fewestClasses: 4 });

@@ -7,6 +7,17 @@ import { startEngine } from '../../engine.ts';
 
 beforeAll(startEngine);
 
+test('with larger radii, three and two times the radius take three tenths of the iterations each, rounded up, and the radius what is left', () => {
+  const stages = (iterations: number) => APGD.L1.stages({ iterations, largerEps: true }, 2);
+  expect(stages(11)).toEqual([
+    { eps: 6, iterations: 4 },
+    { eps: 4, iterations: 4 },
+    { eps: 2, iterations: 3 },
+  ]);
+  expect(stages(1).map((s) => s.iterations)).toEqual([1, 1, 0]);
+  expect(APGD.L1.stages({ iterations: 11, largerEps: false }, 2)).toEqual([{ eps: 2, iterations: 11 }]);
+});
+
 describe('the halving schedule', () => {
   test('looks at iterations 22, 41, 57, 70, 80, 87, 93 and 99 of 100', () => {
     const schedule = new HalvingSchedule(100, 0.75);
