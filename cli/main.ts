@@ -126,7 +126,7 @@ cli
   });
 
 cli
-  .command('new <family> <name>', 'A defense or an attack to start from: plug-in, test and row in the table')
+  .command('new <family> <name>', 'A defense, attack, dataset or architecture to start from: plug-in, test and row in the table')
   .action((family: string, name: string) => {
     outcome = import('./commands/new.ts').then((c) => c.newCommand(family, name));
   });

@@ -1,15 +1,17 @@
-/** `rampart new`: a defense or an attack to start from, with its test and its row in the table. */
+/** `rampart new`: a plug-in to start from, with its test and its row in the table. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RampartError } from '../../errors.ts';
 import { UsageError } from '../options.ts';
 import { print } from '../output.ts';
-import { attackFiles, defenseFiles } from '../scaffold.ts';
+import { architectureFiles, attackFiles, datasetFiles, defenseFiles } from '../scaffold.ts';
 
 const FAMILIES = {
   attack: { folder: 'attacks', list: 'attacks: readonly AttackPlugin[]', files: attackFiles },
   defense: { folder: 'defenses', list: 'defenses: readonly DefensePlugin[]', files: defenseFiles },
+  dataset: { folder: 'datasets', list: 'datasets: readonly DatasetPlugin[]', files: datasetFiles },
+  architecture: { folder: 'models', list: 'architectures: readonly ArchitecturePlugin[]', files: architectureFiles },
 } as const;
 
 /** What editors complete suites from. */
@@ -17,7 +19,7 @@ const SCHEMA = 'suites/schema.json';
 
 /** Writes into the clone at `root`, the current folder unless given. */
 export function newCommand(family: string, name: string, root = process.cwd()): number {
-  if (!(family in FAMILIES)) throw new UsageError(`[new] expected attack or defense, got "${family}"`);
+  if (!(family in FAMILIES)) throw new UsageError(`[new] expected ${Object.keys(FAMILIES).join(', ')}, got "${family}"`);
   const { folder, list, files } = FAMILIES[family as keyof typeof FAMILIES];
   if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name))
     throw new UsageError(`[new] expected a name of lower-case letters, digits and single dashes, got "${name}"`);

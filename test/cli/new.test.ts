@@ -23,13 +23,15 @@ function vitest(clone: string, ...files: string[]): { code: number | null; outpu
   return { code: status, output: stdout + stderr };
 }
 
-test('a new attack and a new defense are in their tables, pass their tests, and are formatted and typed as the rest', {
+test('a new plug-in of each family is in its table, and all pass their tests, and are formatted and typed as the rest', {
   timeout: 200_000,
 }, () => {
   const clone = scratchClone();
   const made = [
     ['attack', 'attacks', 'my-attack', `import myAttack from './my-attack.ts';`],
     ['defense', 'defenses', 'my-defense', `import myDefense from './my-defense.ts';`],
+    ['dataset', 'datasets', 'my-data', `import myData from './my-data.ts';`],
+    ['architecture', 'models', 'my-network', `import myNetwork from './my-network.ts';`],
   ] as const;
   for (const [family, folder, name, row] of made) {
     expect(newCommand(family, name, clone)).toBe(0);
@@ -40,7 +42,7 @@ test('a new attack and a new defense are in their tables, pass their tests, and 
   const own = made.map(([, folder, name]) => `test/${folder}/${name}.test.ts`);
   const { code, output } = vitest(clone, ...own, 'test/contract/papers.test.ts', 'test/harness/suite/suite-schema.test.ts');
   expect(code, output).toBe(0);
-  expect(output).toMatch(/Test Files .*4 passed/);
+  expect(output).toMatch(/Test Files .*6 passed/);
   const files = [...own, ...made.flatMap(([, folder, name]) => [`${folder}/${name}.ts`, `${folder}/index.ts`])];
   execFileSync(join(root, 'node_modules/.bin/biome'), ['check', ...files], { cwd: clone, stdio: 'pipe' });
   const types = spawnSync(join(root, 'node_modules/.bin/tsc'), ['--noEmit'], { cwd: clone, encoding: 'utf8' });
@@ -68,7 +70,7 @@ test('names become identifiers', () => {
 test('nothing is overwritten, and names and places that do not fit are refused', () => {
   const empty = freshFolder();
   expect(() => newCommand('attack', 'mine', empty)).toThrow('is no clone of Rampart: it has no attacks/index.ts');
-  expect(() => newCommand('atack', 'mine', root)).toThrow('[new] expected attack or defense, got "atack"');
+  expect(() => newCommand('atack', 'mine', root)).toThrow('[new] expected attack, defense, dataset, architecture, got "atack"');
   expect(() => newCommand('attack', 'My Own', root)).toThrow('got "My Own"');
   const before = readFileSync(join(root, 'attacks/index.ts'), 'utf8');
   expect(() => newCommand('attack', 'pgd', root)).toThrow('[new] attacks/pgd.ts is there already');

@@ -77,7 +77,8 @@ test('it is usable anywhere', async () => {
 });
 
 test('the table finds data sets by name and names the nearest', () => {
-  expect(datasets.map((d) => d.name)).toEqual([
+  // one that `rampart new dataset` adds comes behind them
+  expect(datasets.map((d) => d.name).slice(0, 11)).toEqual([
     'shapes',
     'cifar10',
     'cifar100',

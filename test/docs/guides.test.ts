@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { FolderStore } from '../../records/folder-store.ts';
+import type { RampartRecord } from '../../records/record.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 // outside of the package and of any project: a plug-in needs nothing beside it
@@ -37,9 +38,15 @@ async function run(suite: string) {
   };
 }
 
+/** Of the plug-ins that made a record. */
+const namesIn = (r: RampartRecord) =>
+  r.kind === 'model' ? [r.defense.name, r.arch.name, r.dataset.name] : [r.attack.name, r.dataset.name];
+
 const guides = [
   { page: 'docs/adding-a-defense.md', file: 'smooth-pgd-at.ts', suite: 'smooth.yml', plugin: 'smooth-pgd-at' },
   { page: 'docs/adding-an-attack.md', file: 'r-fgsm.ts', suite: 'r-fgsm.yml', plugin: 'r-fgsm' },
+  { page: 'docs/adding-a-dataset.md', file: 'slopes.ts', suite: 'slopes.yml', plugin: 'slopes' },
+  { page: 'docs/adding-an-architecture.md', file: 'all-conv.ts', suite: 'all-conv.yml', plugin: 'all-conv width=24' },
 ];
 
 for (const { page, file, suite, plugin } of guides)
@@ -48,6 +55,6 @@ for (const { page, file, suite, plugin } of guides)
     expect((files.get(file) as string).trimEnd().split('\n').length).toBeLessThan(40);
     const { status, output, records } = await run(suite);
     expect(status, output).toBe(0);
-    const used = records.filter((r) => (r.kind === 'model' ? r.defense.name : r.attack.name) === plugin);
+    const used = records.filter((r) => namesIn(r).includes(plugin));
     expect(used.map((r) => r.status)).toContain('done');
   });
