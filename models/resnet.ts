@@ -83,7 +83,15 @@ export default defineArchitecture<ResnetParams>({
   paper: 'He et al. 2016 (arXiv 1512.03385)',
   version: 1,
   params,
-  members: { 'resnet-18': 32, 'resnet-34': 32, 'resnet-50': 32, 'resnet-50 stem=imagenet': 224, 'wide-resnet-50-2': 224 },
+  members: {
+    'resnet-18': 32,
+    'resnet-34': 32,
+    'resnet-50': 32,
+    'resnet-18 stem=imagenet': 224,
+    'resnet-34 stem=imagenet': 224,
+    'resnet-50 stem=imagenet': 224,
+    'wide-resnet-50-2': 224,
+  },
   parse(name) {
     if (/^wide[-_]?resnet-?50[-_]2$/i.test(name)) return { depth: 50, stem: 'imagenet', widen: 2 };
     const depth = Number(/^resnet-?(18|34|50|101|152)$/i.exec(name)?.[1]);

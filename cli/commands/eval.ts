@@ -4,6 +4,8 @@ import { basename, dirname, extname, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { datasets } from '../../datasets/index.ts';
 import { resolveSuite } from '../../harness/suite/read.ts';
+import { nearestArchitecture } from '../../models/import/import.ts';
+import { readWeightsFile } from '../../models/import/weights.ts';
 import { slug } from '../../records/slug.ts';
 import { percent } from '../../reports/formats/format.ts';
 import { boardTitle, type View } from '../../reports/view/view.ts';
@@ -27,6 +29,7 @@ export interface EvalOptions extends RawOptions {
 
 /** Resolves with the exit code, after the line that says the number. */
 export async function evalCommand(weights: string, options: EvalOptions, signal: AbortSignal): Promise<number> {
+  checkGiven(weights, options);
   const { suite, registry } = await resolveSuite(stringify(suiteOf(weights, options)), 'eval');
   const { folder } = dataOf(required('dataset', options.dataset, 'cifar10'));
   const { code, view } = await runResolved(suite, registry, { ...options, data: folder ?? options.data }, signal);
@@ -98,6 +101,28 @@ function withParams(text: string): { head: string; params: Record<string, unknow
     }
   });
   return { head: words[0] as string, params: Object.fromEntries(params) };
+}
+
+const REQUIRED = { arch: 'wrn-28-10', dataset: 'cifar10', threat: 'Linf:8/255' } as const;
+
+/** Throws a UsageError that names all that is missing at once, and for the architecture the one whose names the file has. */
+function checkGiven(weights: string, options: EvalOptions): void {
+  const missing = (Object.keys(REQUIRED) as (keyof typeof REQUIRED)[]).filter(
+    (name) => typeof options[name] !== 'string' || options[name] === '',
+  );
+  if (missing.length === 0) return;
+  const likely = missing.includes('arch') ? likelyArchitecture(weights) : undefined;
+  const examples = missing.map((name) => `--${name} "${name === 'arch' ? (likely ?? REQUIRED.arch) : REQUIRED[name]}"`);
+  throw new UsageError(
+    `[eval] expected ${missing.map((name) => `--${name}`).join(', ')} too, such as ${examples.join(' ')}${likely === undefined ? '' : ` (the names in ${weights} are those of ${likely})`}`,
+  );
+}
+
+/** By the names in the file, for images as most data sets have them. */
+function likelyArchitecture(weights: string): string | undefined {
+  const { entries } = readWeightsFile(weights);
+  const [small, large] = [32, 224].map((side) => nearestArchitecture(entries, { inputShape: [side, side, 3], classes: 10 }));
+  return small ?? large;
 }
 
 function required(name: string, value: unknown, example: string): string {

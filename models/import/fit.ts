@@ -64,12 +64,21 @@ function bestNaming(names: Iterable<string>, wanted: ReadonlySet<string>, renami
   return best;
 }
 
-/** How alike the names of a graph and of a checkpoint are, in [0,1]: those in both over those in either. */
-export function likeness(graph: Graph, entries: Entries, renamings: readonly Renaming[] = []): number {
-  const wanted = new Set(graph.nodes.flatMap(parametersOf).map((p) => p.name));
-  const read = [...entries.keys()].filter((name) => !NEVER_READ.some((p) => p.test(name)));
-  const { hits } = bestNaming(read, wanted, renamings);
-  return hits / (wanted.size + read.length - hits);
+/** How alike a graph and a checkpoint are, in [0,1]: the names in both over those in either; and in `whole`, of those the ones with the same shape too. */
+export function likeness(graph: Graph, entries: Entries, renamings: readonly Renaming[] = []): { names: number; whole: number } {
+  const wanted = new Map(graph.nodes.flatMap(parametersOf).map((p) => [p.name, p]));
+  const read = [...entries].filter(([name]) => !NEVER_READ.some((p) => p.test(name)));
+  const { prefix, rename, hits } = bestNaming(
+    read.map(([name]) => name),
+    new Set(wanted.keys()),
+    renamings,
+  );
+  const alike = read.filter(([name, entry]) => {
+    const parameter = name.startsWith(prefix) ? wanted.get(rename(name.slice(prefix.length)) ?? '') : undefined;
+    return parameter !== undefined && shaped(entry, parameter) !== undefined;
+  });
+  const either = wanted.size + read.length - hits;
+  return { names: hits / either, whole: alike.length / either };
 }
 
 const squeezed = (shape: readonly number[]) => shape.filter((n) => n !== 1).join();

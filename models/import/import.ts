@@ -54,7 +54,7 @@ export function importWeights(source: ByteSource, options: ImportOptions): Impor
   if (!stated)
     throw new RampartError(`[model ${found.name}] ${source.name} states no normalisation`, {
       remedy:
-        'give mean and std per channel as the model was trained with, or normalization: none where it takes images in [0,1] as they are',
+        'give mean and std per channel as the model was trained with, or normalization: none where it takes images in [0,1] as they are (rampart eval: --mean and --std, or --normalization none)',
     });
   const notes = [...(path === '' ? [] : [`the state dict is under "${path}"`]), ...fitted.notes];
   const graph = found.graph({ inputShape, classes, ...stated });
@@ -69,26 +69,40 @@ export function importWeights(source: ByteSource, options: ImportOptions): Impor
   };
 }
 
-/** What `fitted` gives; where it throws, the message names the architecture whose names are most like those of the file. */
+/** What `fitted` gives; where it throws, the message names the architecture that the file is most like. */
 function orNearest(entries: ReadonlyMap<string, Entry>, options: ImportOptions, fitted: () => Fitted): Fitted {
-  const { arch, inputShape, classes, families = architectures } = options;
   try {
     return fitted();
   } catch (error) {
     if (!(error instanceof RampartError)) throw error;
-    const setup = { inputShape, classes, mean: inputShape, std: inputShape };
-    const alike = [arch, ...namesOf(families)].flatMap((name) => {
-      const { graph, renamings } = architecture(name, families);
-      try {
-        return [{ name, share: likeness(graph(setup), entries, renamings) }];
-      } catch {
-        return []; // not for images of this size
-      }
-    });
-    const nearest = alike.reduce((best, next) => (next.share > best.share ? next : best));
-    if (nearest.name === arch || nearest.share < 0.5) throw error;
-    throw new RampartError(error.message, { remedy: `its names are those of ${nearest.name}`, cause: error });
+    const { arch, families } = options;
+    const nearest = nearestArchitecture(entries, options, [arch, ...namesOf(families ?? architectures)]);
+    if (nearest === undefined || nearest === arch) throw error;
+    throw new RampartError(error.message, { remedy: `its names are those of ${nearest}`, cause: error });
   }
+}
+
+/** The architecture that a checkpoint is most like by its names, and of those with the same names by its shapes; undefined where none is like it. Of two that are as like the first of `among`. */
+export function nearestArchitecture(
+  entries: ReadonlyMap<string, Entry>,
+  { inputShape, classes, families = architectures }: Pick<ImportOptions, 'inputShape' | 'classes' | 'families'>,
+  among: readonly string[] = namesOf(families),
+): string | undefined {
+  const setup = { inputShape, classes, mean: inputShape, std: inputShape };
+  const alike = among.flatMap((name) => {
+    const { graph, renamings } = architecture(name, families);
+    try {
+      return [{ name, ...likeness(graph(setup), entries, renamings) }];
+    } catch {
+      return []; // not for images of this size
+    }
+  });
+  const nearest = alike.reduce((best, next) => (next.names + next.whole > best.names + best.whole ? next : best), {
+    name: '',
+    names: 0,
+    whole: 0,
+  });
+  return nearest.names < 0.5 ? undefined : nearest.name;
 }
 
 /** The normalisation of architectures that have it among their weights. */

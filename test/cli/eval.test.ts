@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import { dataOf, suiteOf } from '../../cli/commands/eval.ts';
+import { dataOf, evalCommand, suiteOf } from '../../cli/commands/eval.ts';
 import { prepareData } from '../../harness/job/prepare-data.ts';
 import { resolveSuite } from '../../harness/suite/read.ts';
 import { writeSafetensors } from '../../models/safetensors.ts';
@@ -60,6 +60,12 @@ test.each([
   [{ ...base, mean: '0.5,x' }, '[--mean] expected numbers with commas, got "0.5,x"'],
 ])('%j is refused', (options, message) => {
   expect(() => suiteOf(golden, options)).toThrow(message);
+});
+
+test('what is missing is named at once, with the architecture whose names the file has', async () => {
+  await expect(evalCommand(golden, { dataset: 'cifar10' }, new AbortController().signal)).rejects.toThrow(
+    `[eval] expected --arch, --threat too, such as --arch "resnet-tiny" --threat "Linf:8/255" (the names in ${golden} are those of resnet-tiny)`,
+  );
 });
 
 test('what a suite refuses, eval refuses', async () => {

@@ -57,6 +57,9 @@ it('names the architecture whose names the file has', () => {
   const options = { normalization: { mean: [0, 0, 0], std: [1, 1, 1] } };
   expect(() => read('resnet-18', weightsOf('resnet-34'), options)).toThrow(/and \d+ more; its names are those of resnet-34$/);
   expect(() => read('preact-resnet-18', weightsOf('resnet-18'), options)).toThrow(/; its names are those of resnet-18$/);
+  expect(() => read('resnet-18', weightsOf('resnet-18 stem=imagenet'), options)).toThrow(
+    /: conv1\.weight is \[64, 3, 7, 7\], expected \[64, 3, 3, 3\]; missing .*; its names are those of resnet-18 stem=imagenet$/,
+  );
   const strange = new Map([['a.weight', channels(1, 2, 3)]]);
   expect(() => read('resnet-18', strange, options)).toThrow(/does not fit: missing conv1\.weight; .*; and \d+ more$/);
 });
