@@ -32,24 +32,14 @@ async function evaluated(file: string): Promise<CellRecord[]> {
 /** Indices at which two rows of outcomes differ. */
 const differing = (got: string, want: string) => [...want].flatMap((w, i) => (got[i] === w ? [] : [i]));
 
-const rows: string[] = [];
+console.log(`engine ${engine}, 256 images\n\n| form | attack | accuracy | images unlike the authors' | time |\n|---|---|---|---|---|`);
 for (const form of forms) {
   for (const cell of await evaluated(join(folder, `${form}.pt`))) {
     const want = cell.attack.name === 'clean' ? authors.clean : authors.linf_ensemble.robust;
     const apart = differing(cell.outcomes.robust, want);
     const told = apart.length === 0 ? 'none' : apart.join(', ');
-    rows.push(
+    console.log(
       `| ${form} | ${cell.attack.label} | ${(100 * cell.accuracy).toFixed(2)} % | ${told} | ${(cell.wallMs / 1000).toFixed(0)} s |`,
     );
   }
 }
-console.log(
-  [
-    '',
-    `engine ${engine}, 256 images`,
-    '',
-    "| form | attack | accuracy | images unlike the authors' | time |",
-    '|---|---|---|---|---|',
-    ...rows,
-  ].join('\n'),
-);

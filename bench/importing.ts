@@ -139,7 +139,7 @@ const attacksOf = (iterations: number) =>
 async function attacked(saved: Saved): Promise<string> {
   const { classifier, graph } = imported(saved);
   const { side } = saved;
-  const iterations = multiplyAdds(graph) > LARGE ? 3 : 10;
+  const iterations = multiplyAdds(graph) > LARGE ? 2 : 5;
   const bytes = Uint8Array.from(new Rng('images').uniform(IMAGES * side * side * 3), (v) => Math.floor(256 * v));
   const subject = { classifier, name: saved.arch, rng: new Rng('attacked') };
   // fresh weights know no classes: what they say of the images is taken as right
