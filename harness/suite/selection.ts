@@ -6,7 +6,8 @@ import { readFileOf } from './files.ts';
 /** More images than any published data set of images and labels that is attacked has. */
 export const MOST_IMAGES = 10_000_000;
 
-const count = z.number().int().min(1).max(MOST_IMAGES);
+const atLeast = (fewest: number) => z.number().int().min(fewest).max(MOST_IMAGES);
+const count = atLeast(1);
 
 const rangeSchema = z.strictObject({
   from: z.number().int().min(0).max(MOST_IMAGES).default(0).describe('Index of the first image, from 0'),
@@ -25,7 +26,7 @@ const fileSchema = z.strictObject({
 export const selectionSchema = z.union([count, rangeSchema, fileSchema]);
 
 /** Training images may be none. */
-export const trainSchema = z.union([z.literal(0), ...selectionSchema.options]);
+export const trainSchema = z.union([atLeast(0), rangeSchema, fileSchema]);
 
 export type SuiteSelection = z.infer<typeof trainSchema>;
 
