@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { basename, dirname, extname, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { datasets } from '../../datasets/index.ts';
+import { pathText, SuiteError } from '../../harness/suite/problems.ts';
 import { resolveSuite } from '../../harness/suite/read.ts';
 import { nearestArchitecture } from '../../models/import/import.ts';
 import { readWeightsFile } from '../../models/import/weights.ts';
@@ -30,11 +31,33 @@ export interface EvalOptions extends RawOptions {
 /** Resolves with the exit code, after the line that says the number. */
 export async function evalCommand(weights: string, options: EvalOptions, signal: AbortSignal): Promise<number> {
   checkGiven(weights, options);
-  const { suite, registry } = await resolveSuite(stringify(suiteOf(weights, options)), 'eval');
+  const { suite, registry } = await resolveSuite(stringify(suiteOf(weights, options)), 'eval').catch(inWordsOfOptions);
   const { folder } = dataOf(required('dataset', options.dataset, 'cifar10'));
   const { code, view } = await runResolved(suite, registry, { ...options, data: folder ?? options.data }, signal);
   if (!options.json) for (const line of answers(view)) print(line);
   return code;
+}
+
+/** Which option a place in the suite comes from. */
+const PLACES: readonly (readonly [place: RegExp, option: string])[] = [
+  [/^models\[0\]\.(arch|mean|std|normalization)$/, '--$1'],
+  [/^models\[0\]\.bnEps$/, '--bn-eps'],
+  [/^models\[0\]\.expect\.logits$/, '--expect-logits'],
+  [/^models\[0\]\.expect\.clean$/, '--expect'],
+  [/^datasets\[0\]\.test$/, '--n'],
+  [/^(dataset|threat)s\[.*$/, '--$1'],
+  [/^attacks\[.*$/, '--attacks'],
+];
+
+/** Throws what is wrong with the suite as what is wrong with the options that it was made of: nobody has seen a suite. */
+function inWordsOfOptions(error: unknown): never {
+  if (!(error instanceof SuiteError) || error.problems.length === 0) throw error;
+  const texts = error.problems.map(({ path, message }) => {
+    const place = pathText(path);
+    const found = PLACES.find(([pattern]) => pattern.test(place));
+    return found ? `${place.replace(...found)}: ${message}` : message;
+  });
+  throw new UsageError(`[eval] ${texts.join('\n  ')}`, { cause: error });
 }
 
 /** The suite file that says the same. What the options name is checked as everything in a suite is. */

@@ -12,7 +12,15 @@ export interface Problem {
 }
 
 /** Everything that is wrong with a suite, one line each. */
-export class SuiteError extends RampartError {}
+export class SuiteError extends RampartError {
+  /** The same by place; none where the text is no suite at all. */
+  readonly problems: readonly Problem[];
+
+  constructor(message: string, problems: readonly Problem[] = []) {
+    super(message);
+    this.problems = problems;
+  }
+}
 
 /** What `check` refuses, as a problem of that place. */
 export function problemOf(path: Path, prefix: string, check: () => unknown): Problem[] {
@@ -53,7 +61,7 @@ function lineOf({ document, lines }: Source, path: Path): number {
 export function refuse(source: Source, problems: readonly Problem[]): void {
   if (problems.length === 0) return;
   const texts = problems.map(({ path, message }) => `${source.file}:${lineOf(source, path)}: ${pathText(path) || 'the suite'}: ${message}`);
-  throw new SuiteError(`[suite] ${problems.length === 1 ? '' : `${problems.length} problems\n  `}${texts.join('\n  ')}`);
+  throw new SuiteError(`[suite] ${problems.length === 1 ? '' : `${problems.length} problems\n  `}${texts.join('\n  ')}`, problems);
 }
 
 function valueAt(data: unknown, path: Path): unknown {

@@ -68,6 +68,17 @@ test('what is missing is named at once, with the architecture whose names the fi
   );
 });
 
+test.each([
+  [{ arch: 'resnet-19' }, /^\[eval\] --arch: unknown architecture "resnet-19"; did you mean "resnet-18"\?/],
+  [{ arch: 'resnet-18' }, /^\[eval\] \[model resnet-18\] .*its names are those of resnet-tiny$/],
+  [{ mean: '0.5,0.5,0.5' }, /^\[eval\] --std: is missing; mean and std go together/],
+  [{ threat: 'L3:1' }, /^\[eval\] --threat: /],
+  [{ attacks: 'pdg' }, /^\[eval\] --attacks: unknown attack "pdg"/],
+  [{ bnEps: -1 }, /^\[eval\] --bn-eps: /],
+])('%j is refused in the words of the options, not of a suite that nobody has seen', async (options, message) => {
+  await expect(evalCommand(golden, { ...base, ...options }, new AbortController().signal)).rejects.toThrow(message);
+});
+
 test('what a suite refuses, eval refuses', async () => {
   const refused = (options: object) => resolveSuite(stringify(suiteOf(golden, { ...base, ...options })), 'eval');
   await expect(refused({ arch: 'resnet-18' })).rejects.toThrow(/models\[0\]\.weights: .*its names are those of resnet-tiny/);
