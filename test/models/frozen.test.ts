@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
+import { wasm } from '../../engines/wasm/index.ts';
 import type { Classifier, Linearized } from '../../models/classifier.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
@@ -6,7 +7,7 @@ import { largestDifference } from '../golden.ts';
 import { FAMILIES, randomNetwork } from './networks.ts';
 
 beforeAll(async () => {
-  await tf.setBackend('cpu');
+  await wasm.init({ threads: 1, device: 'cpu' });
 });
 
 const images = (n: number, [h, w, c]: readonly [number, number, number]) =>
