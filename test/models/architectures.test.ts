@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import { chooseEngine } from '../../engines/choose.ts';
+import { RampartError } from '../../errors.ts';
 import { type Graph, multiplyAdds, shapesOf } from '../../models/graph/graph.ts';
 import { parametersOf } from '../../models/graph/parameters.ts';
 import { architecture, architectures, createNetwork, namesOf } from '../../models/index.ts';
@@ -190,4 +191,41 @@ test.each([
 
 test('an unknown architecture is named with the nearest', () => {
   expect(() => architecture('resnte-18')).toThrow('unknown architecture "resnte-18"; did you mean "resnet-18"?');
+});
+
+test.each([
+  ['vit', [33, 32, 3], 'expected images of whole patches of 16 and a width of whole heads, got 33x32 and 384 in 6 heads'],
+  ['vit', [32, 40, 3], 'got 32x40'],
+  ['vit heads=7', [32, 32, 3], '384 in 7 heads'],
+  ['vit patch=8 stem=convolution', [32, 32, 3], 'a stem of convolutions makes patches of 16, got patch=8'],
+] as const)('%s at %j is refused', (name, inputShape, message) => {
+  const graph = () => architecture(name).graph({ inputShape, classes: 10, mean: [0, 0, 0], std: [1, 1, 1] });
+  expect(graph).toThrow(message);
+});
+
+test.each(['xvit-tiny-16', 'vit-tiny-16x', 'xconvnext-tiny', 'convnext-tinyx', 'xdm-preact-resnet-18', 'dm-preact-resnet-18x'])(
+  '%s is no name, though it holds one',
+  (name) => {
+    expect(() => architecture(name)).toThrow(RampartError);
+  },
+);
+
+test('a parameter that is none is told with its architecture', () => {
+  expect(() => architecture('vit nonsense')).toThrow('[architecture vit] expected parameters such as key=value, got "nonsense"');
+  expect(() => architecture('vit depth=0')).toThrow('[architecture vit depth=0] depth: ');
+});
+
+test('DeepMind`s 34 layers are 3, 4, 6 and 3 blocks, at half the size after each stage but the first', () => {
+  const graph = architecture('dm-preact-resnet-34').graph({ inputShape: [32, 32, 3], classes: 10, mean: [0, 0, 0], std: [1, 1, 1] });
+  const names = graph.nodes.flatMap((node) => ('name' in node && node.name?.match(/^layer_\d\.\d+/)) || []);
+  const blocks = [...new Set(names)];
+  expect(blocks.map((name) => name.split('.')[0])).toEqual([
+    ...Array(3).fill('layer_0'),
+    ...Array(4).fill('layer_1'),
+    ...Array(6).fill('layer_2'),
+    ...Array(3).fill('layer_3'),
+  ]);
+  // before a convolution of stride 2 the image gets one more row and column at its end
+  const sides = shapesOf(graph).map(([h]) => h);
+  expect([...new Set(sides)]).toEqual([32, 33, 16, 17, 8, 9, 4, 1]);
 });
