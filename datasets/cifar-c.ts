@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { RampartError } from '../errors.ts';
+import { RampartError, shellWord } from '../errors.ts';
 import { readNpy } from '../models/import/npy.ts';
 import type { Shape } from '../tensor/tf.ts';
 import { geometryOf, labelsOf, reader } from './array-images.ts';
@@ -102,7 +102,7 @@ function plugin(format: Format): DatasetPlugin {
       try {
         return { usable: true, detail: `in ${find(format, dataDir)}` };
       } catch {
-        return { usable: false, detail: `not in ${dataDir}`, remedy: `unpack the archive of ${format.url} into ${dataDir}` };
+        return { usable: false, detail: `not in ${dataDir}`, remedy: `unpack the archive of ${format.url} into ${shellWord(dataDir)}` };
       }
     },
   });

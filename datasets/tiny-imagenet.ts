@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { RampartError } from '../errors.ts';
+import { RampartError, shellWord } from '../errors.ts';
 import type { Shape } from '../tensor/tf.ts';
 import { type Dataset, type DatasetPlugin, defineDataset, type LoadOptions } from './dataset.ts';
 import { linesOf } from './files.ts';
@@ -101,7 +101,7 @@ export function tinyImagenetPlugin(classes: number): DatasetPlugin {
       try {
         return { usable: true, detail: `in ${findRoot(dataDir)}` };
       } catch {
-        return { usable: false, detail: `not in ${dataDir}`, remedy: `unpack ${URL} into ${dataDir}` };
+        return { usable: false, detail: `not in ${dataDir}`, remedy: `unpack ${URL} into ${shellWord(dataDir)}` };
       }
     },
   });
