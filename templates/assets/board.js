@@ -1,7 +1,8 @@
 /** The leaderboard's table: sorts, filters and hides columns, and keeps the view in the URL's fragment so that it can be shared. */
 (() => {
   const root = document.documentElement;
-  root.classList.add('js');
+  // Nothing of the table is seen before it is sorted, or a slow browser would paint it twice.
+  root.classList.add('js', 'pending');
   const defaults = (root.dataset.hide || '').split(' ').filter(Boolean).map(Number);
   const style = document.createElement('style');
   document.head.append(style);
@@ -169,5 +170,6 @@
     });
     showForm();
     show();
+    root.classList.remove('pending');
   });
 })();

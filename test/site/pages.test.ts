@@ -268,8 +268,11 @@ describe.skipIf(!browserPath)(browserPath ? 'pages' : `pages (${NO_BROWSER})`, (
     });
   });
 
-  it('does not shift while it loads', async () => {
-    await on(`${bases.http}/index.html#sort=clean&hide=4.5`, {}, async (page) => {
+  it('does not shift while a slow browser loads it', async () => {
+    await on('about:blank', {}, async (page) => {
+      const session = await page.context().newCDPSession(page);
+      await session.send('Emulation.setCPUThrottlingRate', { rate: 15 });
+      await page.goto(`${bases.http}/index.html#sort=clean&hide=4.5`);
       const shift = await page.evaluate<number>(
         `new Promise((done) => { let sum = 0; new PerformanceObserver((l) => { for (const e of l.getEntries()) sum += e.value; }).observe({ type: 'layout-shift', buffered: true }); setTimeout(() => done(sum), 150); })`,
       );
