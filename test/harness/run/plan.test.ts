@@ -269,3 +269,18 @@ test('an attack can be kept to some models', async () => {
   expect(cellNames(plan).filter((name) => name.startsWith('pgd'))).toEqual([expect.stringContaining('on trades')]);
   expect(cellNames(plan).filter((name) => name.startsWith('fgsm'))).toHaveLength(2);
 });
+
+test('a wrapper`s method and parameters, and what it is around, are parts of its model`s key', async () => {
+  const keyOf = async (defenses: string, name: string) => {
+    const { plan } = await planFor({ defenses: `defenses: [${defenses}]` });
+    return plan.models.find((m) => m.job.name === name)?.job.key;
+  };
+  const keys = await Promise.all([
+    keyOf('standard, { name: bit-depth, bits: 3 }', 'bit-depth on standard'),
+    keyOf('standard, { name: bit-depth, bits: 4 }', 'bit-depth on standard'),
+    keyOf('standard, jpeg', 'jpeg on standard'),
+    keyOf('trades, { name: bit-depth, bits: 3 }', 'bit-depth on trades'),
+  ]);
+  expect(keys.every((key) => key !== undefined)).toBe(true);
+  expect(new Set(keys).size).toBe(4);
+});
