@@ -2,11 +2,11 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { RampartError } from '../errors.ts';
+import { fileSource } from '../models/import/bytes.ts';
 import { type NpyArray, readNpy, readNpz, shownNames } from '../models/import/npy.ts';
 import type { Shape } from '../tensor/tf.ts';
 import { geometryOf, labelsOf, reader } from './array-images.ts';
 import { type Dataset, defineDataset, type LoadOptions, type Split } from './dataset.ts';
-import { fileSource } from './files.ts';
 import { classesParams, classNamesFrom, normalizationFrom, normalizationParams } from './params.ts';
 import { limited, NO_IMAGES } from './split.ts';
 

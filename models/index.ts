@@ -56,12 +56,17 @@ export function findArchitecture(text: string, plugins = architectures): Archite
   return undefined;
 }
 
-/** `shortcut=raw` and the like, values as JSON where they are. */
 function given(name: string, words: readonly string[]): Record<string, unknown> {
+  const wrong = words.find((word) => word.indexOf('=') <= 0);
+  if (wrong !== undefined) throw new RampartError(`[architecture ${name}] expected parameters such as key=value, got "${wrong}"`);
+  return paramsIn(words);
+}
+
+/** `shortcut=raw` and the like, values as JSON where they are. */
+export function paramsIn(words: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(
     words.map((word) => {
       const at = word.indexOf('=');
-      if (at <= 0) throw new RampartError(`[architecture ${name}] expected parameters such as key=value, got "${word}"`);
       const value = word.slice(at + 1);
       try {
         return [word.slice(0, at), JSON.parse(value)];

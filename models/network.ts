@@ -89,7 +89,7 @@ export class Network implements Classifier {
     }
     if (node.op !== 'normalize') return;
     const own = (what: string, values: readonly number[]) =>
-      this.buffers.get(`${node.name}${what}`) ?? tf.variable(tf.tensor1d([...values]), false);
+      this.buffers.get(`${node.name}${what}`) ?? tf.tidy(() => tf.variable(tf.tensor1d([...values]), false));
     this.#norms.set(node, [own('mean', node.mean), own('std', node.std)]);
   }
 

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { RampartError } from '../errors.ts';
 import { type ArchSetup, defineArchitecture } from './architecture.ts';
+import { transformerBlock } from './graph/blocks.ts';
 import { type Graph, GraphBuilder, type NodeId } from './graph/graph.ts';
 
 const params = z.strictObject({
@@ -36,13 +37,10 @@ interface BlockShape {
 }
 
 function block(g: GraphBuilder, x: NodeId, name: string, { width, heads, window, shift, eps }: BlockShape): NodeId {
-  const norm = (input: NodeId, which: string) => g.layer({ op: 'layerNorm', input, name: `${name}.${which}`, channels: width, eps });
-  const qkv = g.linear(norm(x, 'norm1'), `${name}.attn.qkv`, width, 3 * width);
   const table = `${name}.attn.relative_position_bias_table`;
-  const mixed = g.layer({ op: 'windowAttention', input: qkv, table, heads, window, shift });
-  const y = g.add(x, g.linear(mixed, `${name}.attn.proj`, width, width));
-  const hidden = g.layer({ op: 'act', input: g.linear(norm(y, 'norm2'), `${name}.mlp.fc1`, width, 4 * width), fn: 'gelu' });
-  return g.add(y, g.linear(hidden, `${name}.mlp.fc2`, 4 * width, width));
+  return transformerBlock(g, x, name, { width, mlp: 4 * width, eps, activation: 'gelu' }, (qkv) =>
+    g.layer({ op: 'windowAttention', input: qkv, table, heads, window, shift }),
+  );
 }
 
 /** Half as many points each way, of twice as many channels. */

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { RampartError } from '../errors.ts';
 import { type ArchSetup, defineArchitecture } from './architecture.ts';
+import { transformerBlock } from './graph/blocks.ts';
 import { type Graph, GraphBuilder, type NodeId } from './graph/graph.ts';
 import type { Activation } from './graph/layers.ts';
 
@@ -42,12 +43,7 @@ interface Inner {
 }
 
 function block(g: GraphBuilder, x: NodeId, name: string, { width, mlp, heads, activation, eps }: Inner): NodeId {
-  const norm = (input: NodeId, part: string) => g.layer({ op: 'layerNorm', input, name: `${name}.${part}`, channels: width, eps });
-  const qkv = g.linear(norm(x, 'norm1'), `${name}.attn.qkv`, width, 3 * width);
-  const attended = g.linear(g.layer({ op: 'attention', input: qkv, heads }), `${name}.attn.proj`, width, width);
-  const y = g.add(x, attended);
-  const hidden = g.layer({ op: 'act', input: g.linear(norm(y, 'norm2'), `${name}.mlp.fc1`, width, mlp), fn: activation });
-  return g.add(y, g.linear(hidden, `${name}.mlp.fc2`, mlp, width));
+  return transformerBlock(g, x, name, { width, mlp, eps, activation }, (qkv) => g.layer({ op: 'attention', input: qkv, heads }));
 }
 
 /** Four 3x3 convolutions of stride 2, each with layer normalisation and GELU, and a 1x1 convolution to the width of the tokens. */

@@ -7,6 +7,7 @@ import { pathText, SuiteError } from '../../harness/suite/problems.ts';
 import { resolveSuite } from '../../harness/suite/read.ts';
 import { nearestArchitecture } from '../../models/import/import.ts';
 import { readWeightsFile } from '../../models/import/weights.ts';
+import { paramsIn } from '../../models/index.ts';
 import { slug } from '../../records/slug.ts';
 import { percent } from '../../reports/formats/format.ts';
 import { boardTitle, type View } from '../../reports/view/view.ts';
@@ -111,19 +112,10 @@ export function dataOf(text: string): Data {
   });
 }
 
-/** The words `key=value` at the end of a text, values as JSON where they are, and what is before them. */
+/** The words `key=value` at the end of a text, and what is before them. */
 function withParams(text: string): { head: string; params: Record<string, unknown> } {
-  const words = text.trim().split(/\s+(?=[A-Za-z]\w*=\S)/);
-  const params = words.slice(1).map((word) => {
-    const at = word.indexOf('=');
-    const value = word.slice(at + 1);
-    try {
-      return [word.slice(0, at), JSON.parse(value)];
-    } catch {
-      return [word.slice(0, at), value]; // a plain word
-    }
-  });
-  return { head: words[0] as string, params: Object.fromEntries(params) };
+  const [head = '', ...words] = text.trim().split(/\s+(?=[A-Za-z]\w*=\S)/);
+  return { head, params: paramsIn(words) };
 }
 
 const REQUIRED = { arch: 'wrn-28-10', dataset: 'cifar10', threat: 'Linf:8/255' } as const;

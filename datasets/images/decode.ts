@@ -1,6 +1,6 @@
 /** Image files as red, green and blue bytes, as PIL's `convert('RGB')` gives them; decoded by sharp, which is loaded when the first is read. */
 import { RampartError } from '../../errors.ts';
-import { fileSource } from '../files.ts';
+import { fileSource } from '../../models/import/bytes.ts';
 import type { Image } from './image.ts';
 
 /** Longest file. */

@@ -61,7 +61,7 @@ export async function checkModel(subject: Subject, data: EvaluationData): Promis
     const randomized = furthest(logits, again) > REPEATS * largest(logits);
     if (!randomized) await checkAlone(probe, x, logits);
     const flags = [
-      ...(randomized ? [flag('undeclared-randomness', await describe(logits, again))] : []),
+      ...(randomized ? [flag('undeclared-randomness', describe(logits, again))] : []),
       ...(await gradientFlags(probe, x, logits, randomized)),
     ];
     return { images: IMAGES, passes: probe.passes, randomized, flags };
@@ -89,7 +89,7 @@ const dot = (a: Float32Array, b: Float32Array) => a.reduce((sum, v, i) => sum + 
 const rowOf = (values: Float32Array, row: number, rows: number) =>
   values.subarray((row * values.length) / rows, ((row + 1) * values.length) / rows);
 
-async function describe(logits: Float32Array, again: Float32Array): Promise<string> {
+function describe(logits: Float32Array, again: Float32Array): string {
   const share = (furthest(logits, again) / largest(logits)).toPrecision(2);
   return `two calls on the same images differ by ${share} of the largest logit: success is judged on mean answers, as for randomised defenses`;
 }

@@ -1,8 +1,10 @@
 /** Holds a model from elsewhere to logits that were computed where it comes from: the proof that it was imported as it is. */
+
+import { unitFloats } from '../../datasets/split.ts';
 import { RampartError } from '../../errors.ts';
 import type { ReferenceLogits } from '../../models/import/reference.ts';
 import { type Shape, tf } from '../../tensor/tf.ts';
-import { batchOf, chunks, type EvaluationData, type Subject } from './predict.ts';
+import { chunks, type EvaluationData, type Subject } from './predict.ts';
 
 /** Throws a RampartError where the model's logits are further from those of the reference than `tolerance` of the largest. */
 export async function holdToReference(
@@ -22,7 +24,8 @@ export async function holdToReference(
     Array.from({ length: n }, (_, i) => i),
     batchSize,
   )) {
-    const got = await logitsOf(classifier, images ? piece(images, ids, data.shape) : (await batchOf(data, ids)).x);
+    const [pixels, from] = images ? [images, ids[0] as number] : [unitFloats(await data.read(ids)), 0];
+    const got = await logitsOf(classifier, piece(pixels, from, ids.length, data.shape));
     got.forEach((v, k) => {
       const at = (ids[0] as number) * classifier.classes + k;
       const apart = Math.abs(v - (logits[at] as number)) / scale;
@@ -36,10 +39,9 @@ export async function holdToReference(
   );
 }
 
-function piece(images: Float32Array, ids: readonly number[], [h, w, c]: Shape): tf.Tensor4D {
+function piece(images: Float32Array, from: number, count: number, [h, w, c]: Shape): tf.Tensor4D {
   const size = h * w * c;
-  const from = ids[0] as number;
-  return tf.tensor4d(images.slice(from * size, (from + ids.length) * size), [ids.length, h, w, c]);
+  return tf.tensor4d(images.slice(from * size, (from + count) * size), [count, h, w, c]);
 }
 
 /** Disposes `x`. */

@@ -41,6 +41,29 @@ export function preActBlock(
   return g.add(c, g.conv(shortcut.from === 'raw' ? x : a, `${name}.${shortcut.name}`, inC, outC, 1, stride));
 }
 
+/** Sizes of a block of a transformer; `mlp` is the width of its hidden layer, `eps` of its layer normalisations. */
+interface TransformerSizes {
+  readonly width: number;
+  readonly mlp: number;
+  readonly eps: number;
+  readonly activation: Activation;
+}
+
+/** Attention and a hidden layer, each after layer normalisation and beside the identity (Dosovitskiy et al. 2021, arXiv 2010.11929), with the names of timm. `attend` makes of queries, keys and values `[n,h,w,3*width]` what they see. */
+export function transformerBlock(
+  g: GraphBuilder,
+  x: NodeId,
+  name: string,
+  { width, mlp, eps, activation }: TransformerSizes,
+  attend: (qkv: NodeId) => NodeId,
+): NodeId {
+  const norm = (input: NodeId, part: string) => g.layer({ op: 'layerNorm', input, name: `${name}.${part}`, channels: width, eps });
+  const attended = attend(g.linear(norm(x, 'norm1'), `${name}.attn.qkv`, width, 3 * width));
+  const y = g.add(x, g.linear(attended, `${name}.attn.proj`, width, width));
+  const hidden = g.layer({ op: 'act', input: g.linear(norm(y, 'norm2'), `${name}.mlp.fc1`, width, mlp), fn: activation });
+  return g.add(y, g.linear(hidden, `${name}.mlp.fc2`, mlp, width));
+}
+
 /** A 3x3 convolution padded as TensorFlow's `SAME` does: with stride 2 only below and to the right. */
 export function convSame(g: GraphBuilder, x: NodeId, name: string, inC: number, outC: number, stride: 1 | 2): NodeId {
   if (stride === 1) return g.conv(x, name, inC, outC, 3);

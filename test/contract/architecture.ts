@@ -50,6 +50,16 @@ export function testArchitecture(plugin: ArchitecturePlugin, params: object = {}
     expect(sizes.every((size) => Number.isFinite(size) && size > 0)).toBe(true);
   });
 
+  test(`${plugin.name}: a network and its frozen form leave no tensor behind`, () => {
+    const before = tf.memory().numTensors;
+    const trained = network();
+    const frozen = trained.freeze();
+    const x = images(1);
+    tf.dispose([x, frozen.logits(x), trained.logits(x)]);
+    for (const made of [trained, frozen]) made.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
   test(`${plugin.name}: its members are read by their names`, () => {
     for (const member of Object.keys(plugin.members)) {
       const [name = ''] = member.split(' ');
