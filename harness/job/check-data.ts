@@ -20,7 +20,7 @@ export function checkedDataset(plugin: DatasetPlugin, dataset: Dataset): Dataset
     refuse('shape', '[height, width, channels]', `[${shape?.join(', ')}]`);
   if (dataset.shape?.join() !== shape.join()) refuse('shape', `[${shape.join(', ')}]`, `[${dataset.shape?.join(', ')}]`);
   if (!(classes > 0) || dataset.classNames?.length !== classes)
-    refuse('classNames', `${classes ?? 'some'} names`, dataset.classNames?.length);
+    refuse('classNames', `${classes || 'some'} names`, dataset.classNames?.length);
   for (const key of ['mean', 'std'] as const) {
     const values = dataset[key];
     const right = values?.length === shape[2] && values.every((v) => Number.isFinite(v) && (key === 'mean' || v > 0));

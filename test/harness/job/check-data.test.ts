@@ -33,6 +33,8 @@ const check = (changes: object) => () => checkedDataset(plugin, { ...right, ...c
 test('a right data set is taken, one without training images too', () => {
   expect(check({})).not.toThrow();
   expect(check({ train: split() })).not.toThrow();
+  // not every class need be there, and a mean may be anything finite
+  expect(check({ train: split(1, 1), mean: [-3] })).not.toThrow();
 });
 
 test('labels that start at 1 are told so', () => {
@@ -52,9 +54,48 @@ test.each([
   [{ shape: [2, 3, 1] }, 'shape: expected [2, 2, 1], got [2, 3, 1]'],
   [{ classNames: ['a', 'b'] }, 'classNames: expected 3 names, got 2'],
   [{ mean: [Number.NaN] }, 'mean: expected 1 finite numbers, one per channel, got [NaN]'],
+  [{ mean: [0.5, 0.5] }, 'mean: expected 1 finite numbers, one per channel, got [0.5, 0.5]'],
+  [{ mean: undefined }, 'mean: expected 1 finite numbers, one per channel, got [undefined]'],
+  [{ std: [-1] }, 'std: expected 1 finite numbers above 0, one per channel, got [-1]'],
+  [{ std: [Number.POSITIVE_INFINITY] }, 'std: expected 1 finite numbers above 0, one per channel, got [Infinity]'],
+  [{ train: { ...split(), n: -1 } }, 'train.n: expected a number of images, got -1'],
+  [{ test: { ...split(0), n: 0.5 } }, 'test.n: expected a number of images, got 0.5'],
+  [{ train: split(0, 1, 3) }, 'train.labels[2]: expected 0..2 for 3 classes, got 3'],
+  [{ train: split(2, 3) }, 'train.labels[1]: expected 0..2 for 3 classes, got 3'],
   [{ std: [0] }, 'std: expected 1 finite numbers above 0, one per channel, got [0]'],
 ])('%o is refused', (changes, message) => {
   expect(check(changes)).toThrow(`[data set mine] ${message}`);
+});
+
+/** A data set of a plug-in that does not say its shape and classes beforehand: then it is held to be one of images, of some classes. */
+const own = (changes: object) => () => {
+  const { shape: _, classes: __, ...open } = plugin;
+  return checkedDataset(open, { ...right, ...changes } as Dataset);
+};
+
+test('where the plug-in names no shape and no classes, those of the data are taken', () => {
+  expect(own({})).not.toThrow();
+  expect(own({ classNames: ['a', 'b', 'c', 'd'], test: split(3) })).not.toThrow();
+});
+
+test.each([
+  [[2, 0, 1], '[2, 0, 1]'],
+  [[-2, 2, 1], '[-2, 2, 1]'],
+  [[2, 2.5, 1], '[2, 2.5, 1]'],
+  [[2, 2], '[2, 2]'],
+  [[2, 2, 1, 1], '[2, 2, 1, 1]'],
+  [undefined, '[undefined]'],
+])('sides of %o are no image', (shape, got) => {
+  expect(own({ shape })).toThrow(`[data set mine] shape: expected [height, width, channels], got ${got}`);
+});
+
+test('an image has at least one pixel and one channel', () => {
+  expect(own({ shape: [1, 1, 1] })).not.toThrow();
+});
+
+test('no classes are refused', () => {
+  expect(own({ classNames: [] })).toThrow('[data set mine] classNames: expected some names, got 0');
+  expect(own({ classNames: undefined })).toThrow('[data set mine] classNames: expected some names, got undefined');
 });
 
 const reading = (pixels: unknown) =>
