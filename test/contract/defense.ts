@@ -38,7 +38,7 @@ export function trainingBatch(n = BATCH): TrainingBatch {
 }
 
 /** `batch` with its bright pixels white and half of its dark ones black: whatever moves them outwards must be brought back. */
-function onTheWalls(batch: TrainingBatch): TrainingBatch {
+export function onTheWalls(batch: TrainingBatch): TrainingBatch {
   const x = tf.tidy(() => tf.where(batch.x.greater(0.5), 1, tf.where(batch.x.less(1 / 3), 0, batch.x)) as tf.Tensor4D);
   return { ...batch, x };
 }

@@ -1,7 +1,7 @@
 /** What each method does beyond the contract: budgets, hand-worked losses, and the moves of AWP and Free AT. */
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Threat } from '../../attacks/attack.ts';
-import type { Training } from '../../defenses/defense.ts';
+import type { Target, Threat } from '../../attacks/attack.ts';
+import type { Training, TrainingBatch } from '../../defenses/defense.ts';
 import { defense } from '../../defenses/index.ts';
 import { cosineLoss, EmbeddingHead, multiPositiveContrastive, sameLabel } from '../../defenses/parts/embedding.ts';
 import { tradesL2 } from '../../defenses/parts/trades-l2.ts';
@@ -14,7 +14,7 @@ import { klDivergence } from '../../tensor/fused.ts';
 import { type NormName, norm } from '../../tensor/norms/index.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
-import { trainingBatch } from '../contract/defense.ts';
+import { onTheWalls, trainingBatch } from '../contract/defense.ts';
 import { largestDifference } from '../golden.ts';
 import { halves } from '../harness/train/training-data.ts';
 
@@ -82,6 +82,40 @@ describe('the training attack stays in its budget and uses it', () => {
     expect(used).toBeGreaterThan(2);
     expect(used).toBeLessThanOrEqual(3 + 1e-5);
   });
+});
+
+/** Where the gradient was first asked for while `name` crafted on images at the walls of the box. */
+async function firstPoint(name: string, batch: TrainingBatch): Promise<tf.Tensor4D> {
+  const { training, stepper } = prepare(name);
+  const asked: tf.Tensor4D[] = [];
+  const noting = <T extends Pick<Target, 'gradient'>>(target: T): T => ({
+    ...target,
+    gradient(...[x, ...rest]: Parameters<Target['gradient']>) {
+      asked.push(tf.keep(x.clone()));
+      return target.gradient(x, ...rest);
+    },
+  });
+  const { craft } = training;
+  training.craft = (images, ctx) =>
+    craft(images, Object.create(ctx, { target: { get: () => noting(ctx.target) }, trainingTarget: { value: noting(ctx.trainingTarget) } }));
+  await stepper.step(batch, { epoch: 0, step: 0, progress: 0.5, learningRate: 0.01 });
+  return asked[0] as tf.Tensor4D;
+}
+
+test.each([
+  ['pgd-at', 1],
+  ['fgsm-rs', 1],
+  ['n-fgsm', 2],
+])('%s starts at random points of a ball of %s radii, cut to the box', async (name, radii) => {
+  const batch = onTheWalls(trainingBatch());
+  const start = await firstPoint(name, batch);
+  expect([start.min().dataSync()[0], start.max().dataSync()[0]]).toEqual([0, 1]);
+  const free = tf.tidy(() => batch.x.greater(0).logicalAnd(batch.x.less(1)).dataSync());
+  const moves = [...start.sub(batch.x).dataSync()].filter((_, i) => free[i]);
+  // uniform: the mean size is half the radius, to four standard errors
+  const size = moves.reduce((sum, v) => sum + Math.abs(v), 0) / moves.length / (radii * EPS);
+  expect(Math.abs(size - 0.5)).toBeLessThan(4 / Math.sqrt(12 * moves.length));
+  expect(Math.max(...moves.map(Math.abs))).toBeLessThanOrEqual(radii * EPS * (1 + 1e-5));
 });
 
 describe('the L2 step of TRADES', () => {

@@ -1,7 +1,12 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { AttackPlugin } from '../../../attacks/attack.ts';
+import cw from '../../../attacks/cw.ts';
 import mim from '../../../attacks/mim.ts';
+import multiTargeted from '../../../attacks/multi-targeted.ts';
 import { momentum, steepest } from '../../../attacks/parts/step.ts';
+import pgd from '../../../attacks/pgd.ts';
 import { createTarget } from '../../../attacks/target.ts';
+import transfer from '../../../attacks/transfer.ts';
 import type { Classifier } from '../../../models/classifier.ts';
 import { Rng } from '../../../tensor/rng.ts';
 import { tf } from '../../../tensor/tf.ts';
@@ -67,6 +72,52 @@ function scripted(gradients: tf.Tensor4D[]): { classifier: Classifier; seen: num
   };
   return { classifier, seen };
 }
+
+/** The points at which `plugin` asks for a gradient that always points to (1, -1), from the image (0.5, 0.5). */
+async function pointsOf(plugin: AttackPlugin, params: Record<string, unknown>, eps: number): Promise<number[][]> {
+  const { classifier, seen } = scripted(Array.from({ length: 60 }, () => images([1, -1])));
+  const [x, labels] = [images([0.5, 0.5]), Int32Array.of(0)];
+  const batch = { x, y: tf.tensor1d(labels, 'int32'), labels, ids: Int32Array.of(0) };
+  const target = createTarget(classifier, 'scripted');
+  const sources = new Map([['same', createTarget(classifier, 'same')]]);
+  const run = { rng: new Rng('steps'), signal: new AbortController().signal, batchSize: 4, sources };
+  await plugin.create(plugin.params.parse(params)).perturb(batch, target, { norm: 'Linf', eps }, run);
+  return seen;
+}
+
+test.each<[string, AttackPlugin, Record<string, unknown>, number]>([
+  ['pgd', pgd, {}, 2.5],
+  ['cw', cw, {}, 2.5],
+  ['multi-targeted', multiTargeted, {}, 2.5],
+  ['transfer', transfer, { sources: ['same'], momentum: 0 }, 2.5],
+  ['mim', mim, {}, 1],
+])('%s takes steps of the length asked for, or its own part of the radius', async (_name, plugin, params, radii) => {
+  const steps = 40;
+  for (const [stepSize, length] of [
+    [undefined, (radii * 0.2) / steps],
+    [0.003, 0.003],
+  ]) {
+    const seen = await pointsOf(plugin, { ...params, steps, stepSize }, 0.2);
+    // multi-targeted looks at the image first; then from the start on
+    const [a, b, c] = seen.slice(plugin === multiTargeted ? 1 : 0) as [number[], number[], number[]];
+    for (const [from, to] of [
+      [a, b],
+      [b, c],
+    ] as const)
+      expect([0, 1].map((i) => (to[i] as number) - (from[i] as number))).toEqual([
+        expect.closeTo(length as number, 5),
+        expect.closeTo(-(length as number), 5),
+      ]);
+  }
+});
+
+test.each([pgd, cw, mim])('$name starts at the image or at a random point of the ball, as asked', async (plugin) => {
+  const first = async (randomStart: boolean) => (await pointsOf(plugin, { steps: 1, randomStart }, 0.2))[0] as [number, number];
+  expect(await first(false)).toEqual([0.5, 0.5]);
+  const [a, b] = await first(true);
+  expect(a).not.toBe(0.5);
+  expect(Math.max(Math.abs(a - 0.5), Math.abs(b - 0.5))).toBeLessThanOrEqual(0.2);
+});
 
 // by hand: (30,-10) and (-2,6) scale to (0.75,-0.25) and (-0.25,0.75); unscaled, the first would outweigh the second
 test.each([
