@@ -1,7 +1,7 @@
 /** What each method does beyond the contract: budgets, hand-worked losses, and the moves of AWP and Free AT. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Target, Threat } from '../../attacks/attack.ts';
-import type { Training, TrainingBatch } from '../../defenses/defense.ts';
+import type { Training, TrainingBatch, TrainingSetup } from '../../defenses/defense.ts';
 import { defense } from '../../defenses/index.ts';
 import { cosineLoss, EmbeddingHead, multiPositiveContrastive, sameLabel } from '../../defenses/parts/embedding.ts';
 import { tradesL2 } from '../../defenses/parts/trades-l2.ts';
@@ -37,12 +37,18 @@ interface Prepared {
 }
 
 /** A stepper of defense `name` that keeps what is crafted. */
-function prepare(name: string, given: Record<string, unknown> = {}, threat: Threat = { norm: 'Linf', eps: EPS }): Prepared {
+function prepare(
+  name: string,
+  given: Record<string, unknown> = {},
+  threat: Threat = { norm: 'Linf', eps: EPS },
+  helping?: TrainingSetup['helper'],
+): Prepared {
   const plugin = defense(name);
   if (plugin.kind !== 'training') throw new Error(`${name} does not train`);
   const net = network();
   const helper = plugin.helper === undefined ? undefined : new Helper(network());
-  const training = plugin.create(plugin.params.parse(given), { network: net, threat, rng: new Rng('defense'), batchSize: 8, helper });
+  const setup = { network: net, threat, rng: new Rng('defense'), batchSize: 8, helper: helping ?? helper };
+  const training = plugin.create(plugin.params.parse(given), setup);
   const adversarial: tf.Tensor4D[] = [];
   const { craft } = training;
   training.craft = async (batch, ctx) => {
@@ -147,24 +153,38 @@ describe('the L2 step of TRADES', () => {
   });
 });
 
+/** A helper whose answer turns with the least change of an image: by the parity of its grey levels' sum in thousandths. */
+const fickle: NonNullable<TrainingSetup['helper']> = {
+  logits: (x) =>
+    tf.tidy(() => {
+      const odd = x.mul(1000).round().sum([1, 2, 3]).mod(2);
+      return tf.stack([odd, tf.sub(1, odd)], 1) as tf.Tensor2D;
+    }),
+};
+
 test("HAT's helper point lies h perturbations beyond the image, not in the box, with the helper's label of the adversarial one", async () => {
-  const { training, stepper } = prepare('hat', { h: 3, steps: 8 });
+  const { training, stepper } = prepare('hat', { h: 3, steps: 8 }, undefined, fickle);
   const batch = trainingBatch();
-  const found: { adversarial?: number[]; beyond?: number[]; label?: number[] } = {};
+  const found: Record<string, number[]> = {};
   const { objective } = training;
   training.objective = (b, crafted, ctx) => {
     for (const name of ['adversarial', 'beyond', 'label'] as const) found[name] = [...(crafted[name] as tf.Tensor).dataSync()];
-    return objective(b, crafted, ctx);
+    const forward = (x: tf.Tensor4D) => {
+      found[`asked ${Object.keys(found).length - 3}`] = [...x.dataSync()];
+      return ctx.forward(x);
+    };
+    return objective(b, crafted, Object.create(ctx, { forward: { value: forward } }));
   };
   await stepper.step(batch, { epoch: 0, step: 0, progress: 0.5, learningRate: 0.01 });
-  const x = batch.x.dataSync();
+  const x = [...batch.x.dataSync()];
   const { adversarial = [], beyond = [], label } = found;
   const off = beyond.map((v, i) => Math.abs(v - ((x[i] as number) + 3 * ((adversarial[i] as number) - (x[i] as number)))));
   expect(Math.max(...off)).toBeLessThan(1e-6);
   expect(Math.max(...beyond.map((v, i) => Math.abs(v - (x[i] as number))))).toBeGreaterThan(2.9 * EPS);
-  const helper = new Helper(network());
-  const want = helper.logits(tf.tensor4d(adversarial, batch.x.shape)).argMax(1).dataSync();
-  expect(label).toEqual([...want]);
+  expect([found['asked 0'], found['asked 1'], found['asked 2']]).toEqual([x, adversarial, beyond]);
+  const labelsOf = (values: number[]) => [...(fickle.logits(tf.tensor4d(values, batch.x.shape)).argMax(1).dataSync() as Int32Array)];
+  expect(label).toEqual(labelsOf(adversarial));
+  expect(label).not.toEqual(labelsOf(x));
 });
 
 describe('Free AT', () => {

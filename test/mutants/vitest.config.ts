@@ -14,7 +14,8 @@ export default defineConfig({
     include: chosen.flatMap((folder) => [`test/${folder}/**/*.test.ts`, ...(BESIDE[folder] ?? [])]),
     exclude: [
       'test/harness/run/{workers,executor}.test.ts',
-      'test/harness/job/{many-classes,peak-memory}.test.ts',
+      'test/harness/job/{many-classes,peak-memory,selection}.test.ts',
+      'test/models/import/forms.test.ts',
       'test/harness/suite/yaml-failures.test.ts',
     ],
     env: { RAMPART_TORCH_BUILD: 'none' },
