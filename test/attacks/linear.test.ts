@@ -10,7 +10,7 @@ import { createTarget } from '../../attacks/target.ts';
 import transfer from '../../attacks/transfer.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { type Shape, tf } from '../../tensor/tf.ts';
-import { type Linear, randomLinear } from '../contract/linear.ts';
+import { type Linear, linearClassifier, randomLinear } from '../contract/linear.ts';
 
 const SHAPE: Shape = [8, 8, 3];
 const D = 192;
@@ -81,6 +81,41 @@ describe('multi-targeted on six classes', () => {
   test.each(['Linf', 'L2'] as const)('breaks exactly the images nearer than eps in %s', async (norm) => {
     for (const seed of ['a', 'b']) await expectExact(multiTargeted, { steps: 60 }, norm, 6, seed);
   });
+});
+
+test.each([1, 2, undefined])('multi-targeted with targets: %s goes for the most likely of the wrong classes', async (targets) => {
+  const rng = new Rng('targets');
+  // the less likely a class is on grey, the more it feels a pixel: the most likely is seldom the nearest
+  const weights = rng.normal(D * 6).map((w, i) => w * ([0.1, 0.1, 0.3, 0.6, 0.9, 1.2][i % 6] as number));
+  const bias = Float32Array.from({ length: 6 }, (_, k) => weights.reduce((sum, w, i) => (i % 6 === k ? sum - 0.5 * w : sum), 2 - k));
+  const classifier = linearClassifier(SHAPE, 6, weights, bias);
+  const x = tf.tensor4d(rng.uniform(N * D, 0.45, 0.55), [N, ...SHAPE]);
+  const logits = tf.tidy(() => classifier.logits(x).arraySync()) as number[][];
+  const ranked = logits.map((z) => [...z.keys()].sort((a, b) => (z[b] as number) - (z[a] as number)));
+  const labels = Int32Array.from(ranked, ([first]) => first as number);
+  const eps = 0.04;
+  // where it ends: the corner of the ball that is worst for each of its targets. On the way there it errs where it does at the end
+  const wrongAt = (row: number, k: number) => {
+    const label = labels[row] as number;
+    const gain = (other: number) => {
+      let sum = 0;
+      for (let i = 0; i < D; i++) {
+        const w = (c: number) => classifier.weights[i * 6 + c] as number;
+        sum += Math.sign(w(k) - w(label)) * (w(other) - w(label));
+      }
+      return sum * eps + (logits[row]?.[other] as number) - (logits[row]?.[label] as number);
+    };
+    return [0, 1, 2, 3, 4, 5].some((other) => other !== label && gain(other) > 0);
+  };
+  const broken = (count: number) => ranked.map((order, row) => order.slice(1, 1 + count).some((k) => wrongAt(row, k)));
+  // fewer targets break fewer images
+  expect(new Set([1, 2, 5].map((count) => broken(count).filter(Boolean).length)).size).toBe(3);
+  const run = { rng, signal: new AbortController().signal, batchSize: 7, sources: new Map() };
+  const batch = { x, y: tf.tensor1d(labels, 'int32'), labels, ids: Int32Array.from(labels.keys()) };
+  const attack = multiTargeted.create(multiTargeted.params.parse({ steps: 60, targets }));
+  const adversarial = await attack.perturb(batch, createTarget(classifier, 'linear'), { norm: 'Linf', eps }, run);
+  const predicted = tf.tidy(() => classifier.logits(adversarial).argMax(1).dataSync());
+  expect(Array.from(labels, (label, i) => predicted[i] !== label)).toEqual(broken(targets ?? 5));
 });
 
 test.each<[AttackPlugin, Record<string, unknown>, number]>([
