@@ -22,6 +22,9 @@ test('an example that is broken is not tried again', () => {
   if (a) board.finish(a, true);
   if (b) board.finish(b, false);
   expect(board.take(9, 100)).toEqual([{ row: 1, nth: 1 }]);
+  // however empty the pass, and though it has attempts left
+  expect(board.take(9, 0)).toEqual([]);
+  expect(board.thrownAway()).toEqual([]);
 });
 
 test('attempts of one example wait for each other while passes are full', () => {
