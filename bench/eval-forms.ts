@@ -1,28 +1,41 @@
-/** `rampart eval` with AutoAttack on one model saved in four forms, image by image beside the authors' own. `tsx bench/eval-forms.ts FOLDER DATA [ENGINE] [FORM...]`, the folder being what `eval_forms.py` made of test/golden/model.safetensors, DATA that of CIFAR-10. */
+/**
+ * `rampart eval` with AutoAttack on forms of one model, image by image beside the authors' own run on it (test/golden/autoattack.json).
+ * `tsx bench/eval-forms.ts DATA ENGINE MODEL...`: DATA is the folder of CIFAR-10, a MODEL a file that `eval_forms.py` made of
+ * test/golden/model.safetensors, that file itself, or `bench/resnet_tiny.py:load`, the same network in PyTorch. `PYTHON=` names the Python that has PyTorch.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FolderStore } from '../records/folder-store.ts';
 import type { CellRecord } from '../records/record.ts';
 
 interface Reference {
-  readonly models: Record<string, { readonly clean: string; readonly linf_ensemble: { readonly robust: string } }>;
+  readonly models: Record<
+    string,
+    { readonly clean: string; readonly linf_ensemble: { readonly robust: string }; readonly l2_ensemble: { readonly robust: string } }
+  >;
 }
 
-const [folder = '', data = '', engine = 'torch', ...wanted] = process.argv.slice(2);
-const forms = wanted.length > 0 ? wanted : ['plain', 'module', 'nested', 'whole'];
+const [data = '', engine = 'torch', ...models] = process.argv.slice(2);
 const path = (url: string) => fileURLToPath(new URL(url, import.meta.url));
 const authors = (JSON.parse(readFileSync(path('../test/golden/autoattack.json'), 'utf8')) as Reference).models['model.safetensors'];
 if (!authors) throw new Error('test/golden/autoattack.json has no model.safetensors');
 
-/** The clean cell and that of AutoAttack on the first 256 test images. */
-async function evaluated(file: string): Promise<CellRecord[]> {
+/** What goes with one kind of model. */
+function optionsOf(model: string): string[] {
+  if (/\.py:/.test(model)) return ['--python', process.env.PYTHON ?? 'python3'];
+  return ['--arch', 'resnet-tiny'];
+}
+
+/** The clean cell and those of AutoAttack on the first 256 test images. */
+async function evaluated(model: string): Promise<CellRecord[]> {
   const out = mkdtempSync(join(tmpdir(), 'rampart-forms-'));
-  const options = ['--arch', 'resnet-tiny', '--dataset', 'cifar10', '--data', data, '--n', '256', '--threat', 'Linf:8/255'];
+  const options = [...optionsOf(model), '--dataset', 'cifar10', '--data', data, '--n', '256', '--threat', 'Linf:8/255,L2:0.5'];
+  const where = ['--engine', engine, '--threads', '1', '--workers', '1', '--out', out];
   try {
-    execFileSync('npx', ['tsx', path('../cli/main.ts'), 'eval', file, ...options, '--engine', engine, '--out', out], { stdio: 'inherit' });
+    execFileSync('npx', ['tsx', path('../cli/main.ts'), 'eval', model, ...options, ...where], { stdio: 'inherit' });
     return (await new FolderStore(out).records()).flatMap((r) => (r.kind === 'cell' ? [r] : []));
   } finally {
     rmSync(out, { recursive: true, force: true });
@@ -32,14 +45,14 @@ async function evaluated(file: string): Promise<CellRecord[]> {
 /** Indices at which two rows of outcomes differ. */
 const differing = (got: string, want: string) => [...want].flatMap((w, i) => (got[i] === w ? [] : [i]));
 
-console.log(`engine ${engine}, 256 images\n\n| form | attack | accuracy | images unlike the authors' | time |\n|---|---|---|---|---|`);
-for (const form of forms) {
-  for (const cell of await evaluated(join(folder, `${form}.pt`))) {
-    const want = cell.attack.name === 'clean' ? authors.clean : authors.linf_ensemble.robust;
-    const apart = differing(cell.outcomes.robust, want);
+console.log(
+  `engine ${engine}, one thread, 256 images\n\n| model | attack | accuracy | images unlike the authors' | time |\n|---|---|---|---|---|`,
+);
+for (const model of models)
+  for (const { attack, threat, outcomes, accuracy, wallMs } of await evaluated(model)) {
+    const ensemble = threat.norm === 'L2' ? authors.l2_ensemble : authors.linf_ensemble;
+    const apart = differing(outcomes.robust, attack.name === 'clean' ? authors.clean : ensemble.robust);
     const told = apart.length === 0 ? 'none' : apart.join(', ');
-    console.log(
-      `| ${form} | ${cell.attack.label} | ${(100 * cell.accuracy).toFixed(2)} % | ${told} | ${(cell.wallMs / 1000).toFixed(0)} s |`,
-    );
+    const label = attack.name === 'clean' ? 'clean' : `${attack.label} ${threat.norm}`;
+    console.log(`| ${basename(model)} | ${label} | ${(100 * accuracy).toFixed(2)} % | ${told} | ${(wallMs / 1000).toFixed(0)} s |`);
   }
-}

@@ -41,7 +41,12 @@ runnable(cli.command('run [suite]', 'Train, attack, and write the site (suite: a
     outcome = import('./commands/run.ts').then((c) => c.runCommand(suite, options, signal));
   });
 
-runnable(cli.command('eval <weights>', 'Attack a model from a file of weights: PyTorch (.pt, .pth) or safetensors'))
+runnable(
+  cli.command(
+    'eval <model>',
+    'Attack a model: a file of weights (.pt, .pth, .safetensors), or a function of a Python file (my_model.py:load)',
+  ),
+)
   .option('--arch <name>', 'Its architecture: see `rampart ls models`')
   .option('--dataset <name>', 'The data set that it classifies: a name, an .npz file or a folder of images, with parameters behind it')
   .option('--threat <norm:eps>', 'Such as Linf:8/255, L2:0.5; several with commas')
@@ -51,6 +56,9 @@ runnable(cli.command('eval <weights>', 'Attack a model from a file of weights: P
   .option('--std <numbers>', 'The same: standard deviations')
   .option('--normalization <none>', '`none`: the model takes images in [0,1] as they are')
   .option('--bn-eps <number>', 'What its batch normalisations add to a variance (default: 1e-5, as PyTorch)')
+  .option('--python <path>', 'The Python that has PyTorch, for a function of a Python file (default: python3)')
+  .option('--device <name>', 'Where PyTorch runs it: cpu, cuda:0, ... (default: the first GPU, else the CPU)')
+  .option('--timeout <seconds>', 'The longest that loading it or a pass of it may take (default: 600)')
   .option('--expect <accuracy>', 'Its clean accuracy in [0,1], where known: checked before any attack')
   .option('--expect-logits <file>', 'Logits that it must give, as docs/importing.md describes: checked before any attack')
   .option('--no-download', 'Fail where data is missing')

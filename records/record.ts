@@ -65,6 +65,34 @@ const selection = z.union([
   z.strictObject({ indices: z.array(z.number().int()).readonly() }),
 ]);
 
+/** What the user of a model from elsewhere knew of it, which it was held to. */
+const known = {
+  expect: z.strictObject({ clean: z.number(), tolerance: z.number() }).optional(),
+  /** The file of logits, by its name and SHA-256. */
+  reference: z.strictObject({ file: z.string(), hash: z.string(), tolerance: z.number().optional() }).optional(),
+};
+
+/** A `torch.nn.Module` in its user's own Python, as that process told of it. */
+const pythonModelSchema = z.strictObject({
+  via: z.literal('python'),
+  /** Without its folder. */
+  file: z.string(),
+  function: z.string(),
+  /** The file and what it imports from below its folder; paths from there. */
+  sources: z.array(z.strictObject({ path: z.string(), hash: z.string() })).readonly(),
+  /** Class of the module. */
+  module: z.string(),
+  python: z.string(),
+  torch: z.string(),
+  device: z.string(),
+  /** Of a GPU; else empty. */
+  deviceName: z.string(),
+});
+
+/** A model that was asked where it is rather than read. */
+export const outsideSchema = z.discriminatedUnion('via', [pythonModelSchema]);
+export type OutsideRecord = z.infer<typeof outsideSchema>;
+
 /** A trained or pretrained classifier. */
 export const modelRecordSchema = z.strictObject({
   schema: z.literal(RECORD_VERSION),
@@ -100,7 +128,7 @@ export const modelRecordSchema = z.strictObject({
   recipe: z.record(z.string(), z.unknown()),
   seed: z.number().int(),
   extraData: z.boolean(),
-  /** SHA-256 of the file of weights. */
+  /** SHA-256 of the file of weights; of a model that ran outside, of its parameters and buffers as it told it. */
   weightsHash: z.string(),
   /** Of a model from elsewhere: its file as it was read, the normalisation that it runs with, and what its user knew of it. */
   imported: z
@@ -111,11 +139,11 @@ export const modelRecordSchema = z.strictObject({
       notes: z.array(z.string()),
       /** Of its batch normalisations, where it is not the family's. */
       bnEps: z.number().optional(),
-      expect: z.strictObject({ clean: z.number(), tolerance: z.number() }).optional(),
-      /** The file of logits that it was held to, by its name and SHA-256. */
-      reference: z.strictObject({ file: z.string(), hash: z.string(), tolerance: z.number().optional() }).optional(),
+      ...known,
     })
     .optional(),
+  /** Of a model that ran outside of this program: what was asked, and what was known of it. */
+  outside: z.strictObject({ source: outsideSchema, ...known }).optional(),
   epochs: z.array(epochSchema),
   /** The epoch whose weights were kept, by PGD accuracy on the validation split. */
   bestEpoch: z.number().int().optional(),

@@ -35,6 +35,7 @@ test('the package holds the compiled sources, what builds the addon, suites and 
       'dist/engines/wasm/kernels.wasm',
       'engines/torch/build.mjs',
       'engines/torch/find.mjs',
+      'models/outside/python/live.py',
       ...native.map((name) => `engines/torch/native/${name}`),
       ...below('suites'),
       ...below('templates'),

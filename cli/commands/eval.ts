@@ -1,4 +1,4 @@
-/** `rampart eval`: one model from a file of weights, attacked as a suite of it alone would be. */
+/** `rampart eval`: one model from a file of weights, or asked where it is, attacked as a suite of it alone would be. */
 import { statSync } from 'node:fs';
 import { basename, dirname, extname, resolve } from 'node:path';
 import { stringify } from 'yaml';
@@ -27,6 +27,9 @@ export interface EvalOptions extends RawOptions {
   bnEps?: unknown;
   expect?: unknown;
   expectLogits?: unknown;
+  python?: unknown;
+  device?: unknown;
+  timeout?: unknown;
 }
 
 /** Resolves with the exit code, after the line that says the number. */
@@ -41,7 +44,8 @@ export async function evalCommand(weights: string, options: EvalOptions, signal:
 
 /** Which option a place in the suite comes from. */
 const PLACES: readonly (readonly [place: RegExp, option: string])[] = [
-  [/^models\[0\]\.(arch|mean|std|normalization)$/, '--$1'],
+  [/^models\[0\]\.(arch|mean|std|normalization|device|timeout)$/, '--$1'],
+  [/^models\[0\]\.interpreter$/, '--python'],
   [/^models\[0\]\.bnEps$/, '--bn-eps'],
   [/^models\[0\]\.expect\.logits$/, '--expect-logits'],
   [/^models\[0\]\.expect\.clean$/, '--expect'],
@@ -63,31 +67,59 @@ function inWordsOfOptions(error: unknown): never {
 
 /** The suite file that says the same. What the options name is checked as everything in a suite is. */
 export function suiteOf(weights: string, options: EvalOptions): Record<string, unknown> {
-  const { n, normalization, bnEps, expect, expectLogits } = options;
+  const { n, expect, expectLogits } = options;
   const known = { ...(expect !== undefined && { clean: expect }), ...(expectLogits !== undefined && { logits: expectLogits }) };
-  const name = slug(basename(weights, extname(weights))) || 'model';
+  const name = slug(nameIn(weights)) || 'model';
   const { entry, title } = dataOf(required('dataset', options.dataset, 'cifar10'));
   return {
     name: `eval-${name}`,
     title: `${name} on ${title}`,
     datasets: [{ ...entry, train: 0, ...(n !== undefined && { test: n }) }],
     threats: threatsOf(required('threat', options.threat, 'Linf:8/255')),
-    models: [
-      {
-        name,
-        weights,
-        arch: required('arch', options.arch, 'wrn-28-10'),
-        ...numbers('mean', options.mean),
-        ...numbers('std', options.std),
-        ...(normalization !== undefined && { normalization }),
-        ...(bnEps !== undefined && { bnEps }),
-        ...(Object.keys(known).length > 0 && { expect: known }),
-      },
-    ],
+    models: [{ name, ...placeOf(weights, options), ...(Object.keys(known).length > 0 && { expect: known }) }],
     attacks: options.attacks === undefined ? ['autoattack'] : listOf(String(options.attacks)),
     keepExamples: 8,
   };
 }
+
+/** A function of a Python file: `my_model.py:load`. */
+const isPython = (model: string) => /\.py(:\w+)?$/.test(model);
+
+/** What a model is called where nobody has named it. */
+const nameIn = (model: string) => basename(model, extname(model)).replace(/\.py$/, '');
+
+/** Options that go with one kind of model. */
+const OF_WEIGHTS = ['arch', 'mean', 'std', 'normalization', 'bnEps'] as const;
+const OF_PYTHON = ['python', 'device', 'timeout'] as const;
+
+/** Where the model is, in the words of a suite. */
+function placeOf(model: string, options: EvalOptions): Record<string, unknown> {
+  const given = (names: readonly (keyof EvalOptions)[]) => names.filter((name) => options[name] !== undefined);
+  const strangers = given(isPython(model) ? OF_WEIGHTS : OF_PYTHON);
+  if (strangers.length > 0)
+    throw new UsageError(
+      `[eval] ${strangers.map(optionOf).join(', ')} ${strangers.length > 1 ? 'go' : 'goes'} with ${isPython(model) ? 'a file of weights' : 'a function of a Python file, such as my_model.py:load'}, got ${model}`,
+    );
+  const { arch, mean, std, normalization, bnEps, python, device, timeout } = options;
+  if (isPython(model))
+    return {
+      python: model,
+      ...(python !== undefined && { interpreter: String(python) }),
+      ...(device !== undefined && { device: String(device) }),
+      ...(timeout !== undefined && { timeout }),
+    };
+  return {
+    weights: model,
+    arch: required('arch', arch, 'wrn-28-10'),
+    ...numbers('mean', mean),
+    ...numbers('std', std),
+    ...(normalization !== undefined && { normalization }),
+    ...(bnEps !== undefined && { bnEps }),
+  };
+}
+
+/** `--bn-eps` */
+const optionOf = (name: string) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
 interface Data {
   /** Of the suite's `datasets`, without the images that it takes. */
@@ -123,7 +155,7 @@ const REQUIRED = { arch: 'wrn-28-10', dataset: 'cifar10', threat: 'Linf:8/255' }
 /** Throws a UsageError that names all that is missing at once, and for the architecture the one whose names the file has. */
 function checkGiven(weights: string, options: EvalOptions): void {
   const missing = (Object.keys(REQUIRED) as (keyof typeof REQUIRED)[]).filter(
-    (name) => typeof options[name] !== 'string' || options[name] === '',
+    (name) => (name !== 'arch' || !isPython(weights)) && (typeof options[name] !== 'string' || options[name] === ''),
   );
   if (missing.length === 0) return;
   const likely = missing.includes('arch') ? likelyArchitecture(weights) : undefined;

@@ -3,6 +3,7 @@
 import type { DatasetPlugin } from '../../datasets/dataset.ts';
 import { RampartError } from '../../errors.ts';
 import { type DataForm, engineIdentity } from '../../harness/job/job.ts';
+import { findOutside } from '../../harness/job/outside.ts';
 import { type PlannedData, prepareData, testImages } from '../../harness/job/prepare-data.ts';
 import { probeEngine } from '../../harness/run/local/process-executor.ts';
 import { planRun } from '../../harness/run/plan.ts';
@@ -55,7 +56,9 @@ export async function planCommand(file: string | undefined, options: RawOptions,
   const engine = engineIdentity(probe.info);
   const slots = slotsOn(probe, suite, request);
   const { data, known } = await dataFor(suite, registry, options, signal);
-  const plan = planRun(suite, registry, data, engine);
+  // to ask a model executes it
+  const outside = await findOutside(suite, data, threads, signal, mayLoad(options));
+  const plan = planRun(suite, registry, data, engine, outside);
   const onDamage = ({ what, reason }: Damage) => printError(`${shownPath(what)}: ${reason}`);
   const store = new FolderStore(outOf(options, suite), { onDamage });
   const done = await reusable(plan, await store.records(), store);

@@ -1,6 +1,7 @@
 /** What a job has at hand where it is performed, be it this process, a child process or another machine. */
 import type { EngineInfo } from '../../engines/engine.ts';
 import type { Store } from '../../records/store.ts';
+import type { OutsideSource } from '../suite/models.ts';
 import type { Registry } from '../suite/registry.ts';
 import type { DataSource } from './data.ts';
 import type { RunSettings } from './job.ts';
@@ -22,6 +23,8 @@ export interface JobContext {
   /** The engine as it started in this process. */
   readonly engine: EngineInfo;
   readonly data: DataSource;
+  /** Models of other programs that can be asked from here. */
+  readonly outside: readonly OutsideSource[];
   readonly signal: AbortSignal;
   /** A sign of life, and how far the job is. Cheap enough for every batch. */
   report(progress?: JobProgress): void;

@@ -51,11 +51,9 @@ export function failedCell(job: CellJob, registry: Registry, error: Failure, pro
 
 export function failedModel(job: ModelJob, registry: Registry, error: Failure, provenance: Provenance): ModelRecord {
   const { data, origin } = job;
-  const { shape, classes } = data.form;
-  const ones = Array.from({ length: shape[2] }, () => 1);
-  const graph = registry.architecture(job.arch.name).graph({ inputShape: shape, classes, mean: ones, std: ones });
-  const pretrained = origin.by === 'pretrained';
-  const plugin = pretrained ? undefined : registry.defense(origin.defense.name);
+  const own = 'defense' in origin ? origin : undefined;
+  const brought = 'defense' in origin ? undefined : origin;
+  const plugin = own && registry.defense(own.defense.name);
   return {
     schema: 1,
     kind: 'model',
@@ -74,26 +72,34 @@ export function failedModel(job: ModelJob, registry: Registry, error: Failure, p
       ...selectionOfRecord(data),
       classNames: [],
     },
-    arch: { name: job.arch.name, version: job.arch.version, parameters: 0, multiplyAdds: multiplyAdds(graph) },
+    arch: { name: job.arch.name, version: job.arch.version, parameters: 0, multiplyAdds: multiplyAddsOf(job, registry) },
     defense: {
-      name: pretrained ? job.name : origin.defense.name,
-      version: pretrained ? 1 : origin.defense.version,
-      params: pretrained ? {} : origin.defense.params,
-      title: pretrained ? origin.title : (plugin?.title ?? ''),
-      paper: pretrained ? origin.paper : (plugin?.paper ?? ''),
-      references: pretrained ? undefined : plugin?.references,
-      kind: origin.by,
+      name: own?.defense.name ?? job.name,
+      version: own?.defense.version ?? 1,
+      params: own?.defense.params ?? {},
+      title: (brought ?? plugin)?.title ?? '',
+      paper: (brought ?? plugin)?.paper ?? '',
+      references: plugin?.references,
+      kind: own?.by ?? 'pretrained',
       ...(plugin?.kind === 'training' && plugin.role && { role: plugin.role }),
     },
     ...(origin.by === 'wrapper' && { wraps: origin.base }),
     ...(origin.by === 'training' && { threat: { ...origin.threat } }),
     recipe: origin.by === 'training' ? { ...origin.recipe } : {},
     seed: job.seed,
-    extraData: pretrained && origin.extraData,
+    extraData: brought?.extraData ?? false,
     weightsHash: '',
     epochs: [],
     cost: NO_COST,
     flags: [],
     provenance,
   };
+}
+
+/** Of a network that is known here; 0 of another. */
+function multiplyAddsOf({ data, arch, origin }: ModelJob, registry: Registry): number {
+  if (origin.by === 'outside') return 0;
+  const { shape, classes } = data.form;
+  const ones = Array.from({ length: shape[2] }, () => 1);
+  return multiplyAdds(registry.architecture(arch.name).graph({ inputShape: shape, classes, mean: ones, std: ones }));
 }

@@ -6,11 +6,12 @@
 import type { Threat } from '../../attacks/attack.ts';
 import type { Normalization } from '../../models/import/import.ts';
 import { keyOf } from '../../records/hash.ts';
+import type { OutsideRecord } from '../../records/record.ts';
 import type { Shape } from '../../tensor/tf.ts';
+import type { Expectation } from '../suite/models.ts';
 import type { Recipe } from '../suite/recipe.ts';
 import type { ArchRef, PluginRef } from '../suite/registry.ts';
 import { countOf, type Selection } from '../suite/selection.ts';
-import type { Expectation } from '../suite/suite.ts';
 
 /** Some images of a split: which, and the SHA-256 of them and their labels. */
 export interface Images {
@@ -76,9 +77,37 @@ export type Origin =
       readonly bnEps?: number;
       /** What its clean accuracy on the test images must be. */
       readonly expect?: Expectation;
-      /** Logits that it must give: an artifact of the store, and its name for messages. */
-      readonly reference?: { readonly hash: string; readonly file: string; readonly tolerance?: number };
+      readonly reference?: ReferenceRef;
+    }
+  | {
+      readonly by: 'outside';
+      readonly source: OutsideFound;
+      readonly title: string;
+      readonly paper: string;
+      readonly extraData: boolean;
+      readonly expect?: Expectation;
+      readonly reference?: ReferenceRef;
     };
+
+/** Logits that a model must give: an artifact of the store, and its name for messages. */
+interface ReferenceRef {
+  readonly hash: string;
+  readonly file: string;
+  readonly tolerance?: number;
+}
+
+/** A model that is asked where it is: what it was found to be when the run was planned, or why nothing could be found. */
+export type OutsideFound =
+  | {
+      readonly model: OutsideRecord;
+      /** SHA-256 of its parameters and buffers. */
+      readonly weights: string;
+      readonly parameters: number;
+      /** Of a forward pass of one image, and what its layers hold. */
+      readonly multiplyAdds: number;
+      readonly activations: number;
+    }
+  | { readonly failure: string };
 
 export interface ModelJob {
   readonly kind: 'model';
@@ -157,10 +186,21 @@ function modelIdentity({ data, arch, origin, seed }: Unkeyed<ModelJob>): unknown
     };
   }
   if (origin.by === 'wrapper') return { model: 'wrapper', defense: origin.defense, base: origin.base, seed };
-  const { weightsHash, normalization, bnEps, expect } = origin;
+  const { expect } = origin;
   const reference = origin.reference && { hash: origin.reference.hash, tolerance: origin.reference.tolerance };
+  if (origin.by === 'outside') {
+    const found = 'failure' in origin.source ? origin.source : outsideIdentity(origin.source);
+    return { model: 'outside', checks: CHECKS, data: data.plugin.name, arch, found, expect, reference };
+  }
+  const { weightsHash, normalization, bnEps } = origin;
   // an expectation is held on the data set's images
   return { model: 'pretrained', checks: CHECKS, data: data.plugin.name, arch, weightsHash, normalization, bnEps, expect, reference };
+}
+
+/** What of a model that is asked changes its answers: its code and weights, and what runs them. Not where its file lies, nor which of several GPUs it is on. */
+function outsideIdentity({ model, weights }: Extract<OutsideFound, { model: unknown }>): unknown {
+  const { via, function: name, sources, torch, device } = model;
+  return { via, name, sources, torch, device: device.split(':')[0], weights };
 }
 
 /** Whether these are the images 0..n-1. */
@@ -195,8 +235,9 @@ function cellIdentity({ model, attack, threat, seed, data, images, sources, smal
 export function withKey(job: Unkeyed<ModelJob>): ModelJob;
 export function withKey(job: Unkeyed<CellJob>): CellJob;
 export function withKey(job: Unkeyed<Job>): Job {
-  // a pretrained model is the same file on every engine
-  const engine = job.kind === 'model' && job.origin.by === 'pretrained' ? undefined : job.engine;
+  // a model from elsewhere is the same on every engine
+  const elsewhere = job.kind === 'model' && (job.origin.by === 'pretrained' || job.origin.by === 'outside');
+  const engine = elsewhere ? undefined : job.engine;
   const identity = job.kind === 'model' ? modelIdentity(job) : cellIdentity(job);
   return { ...job, key: keyOf({ identity, engine }) } as Job;
 }

@@ -9,6 +9,8 @@ import type { CellRecord, ModelRecord } from '../../records/record.ts';
 import type { Store } from '../../records/store.ts';
 import { Rng } from '../../tensor/rng.ts';
 import type { Registry } from '../suite/registry.ts';
+import type { JobContext } from './context.ts';
+import { openOutside } from './outside.ts';
 
 /** Draws nothing: for a network whose weights are about to be loaded. */
 class NoDraws extends Rng {
@@ -65,12 +67,18 @@ function missing(what: string, { place }: Store): RampartError {
 }
 
 /** The classifier of a model record, compiled for attacks. The caller owns it. */
-export async function loadClassifier(key: string, dataset: Dataset, registry: Registry, store: Store): Promise<Classifier> {
+export async function loadClassifier(
+  key: string,
+  dataset: Dataset,
+  context: Pick<JobContext, 'registry' | 'store' | 'outside' | 'engine'>,
+): Promise<Classifier> {
+  const { registry, store, outside, engine } = context;
   const record = await doneModel(key, store);
+  if (record.outside) return openOutside(record, { shape: dataset.shape, classes: dataset.classNames.length }, outside, engine);
   if (record.wraps !== undefined) {
     const plugin = registry.defense(record.defense.name);
     if (plugin.kind !== 'wrapper') throw new RampartError(`[model ${record.name}] ${plugin.name} is no wrapper`);
-    const inner = await loadClassifier(record.wraps, dataset, registry, store);
+    const inner = await loadClassifier(record.wraps, dataset, context);
     return plugin.apply(record.defense.params, inner);
   }
   const bytes = await neededArtifact(record.weightsHash, `the weights of ${record.name}`, store);

@@ -60,9 +60,10 @@ function refuseOthers(job: Job, { engine, registry }: JobContext): void {
     });
   const changed = (name: string) =>
     new RampartError(`[plugin ${name}] is not what the run was planned with: its file changed`, { remedy: 'run the suite again' });
-  if (job.kind === 'model' && registry.archRef(job.arch.name).source !== job.arch.source) throw changed(job.arch.name);
+  if (job.kind === 'model' && job.origin.by !== 'outside' && registry.archRef(job.arch.name).source !== job.arch.source)
+    throw changed(job.arch.name);
   const pluginOf = (name: string) => (job.kind === 'cell' ? registry.attack(name) : registry.defense(name));
-  const named = job.kind === 'cell' ? job.attack.plugin : job.origin.by === 'pretrained' ? undefined : job.origin.defense;
+  const named = job.kind === 'cell' ? job.attack.plugin : 'defense' in job.origin ? job.origin.defense : undefined;
   for (const [ref, plugin] of [
     [job.data.plugin, registry.dataset(job.data.plugin.name)] as const,
     ...(named && named.name !== CLEAN.name ? [[named, pluginOf(named.name)] as const] : []),

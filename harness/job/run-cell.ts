@@ -22,12 +22,12 @@ import { provenance } from './provenance.ts';
 import { alive, withSignsOfLife } from './signs-of-life.ts';
 
 export async function runCell(job: CellJob, context: JobContext): Promise<CellRecord> {
-  const { registry, store, report } = context;
+  const { report } = context;
   const dataset = await context.data.test(job.data);
   const rng = new Rng(drawsOf(job));
   const loaded: Classifier[] = [];
   const load = async (key: string) => {
-    const classifier = withSignsOfLife(await loadClassifier(key, dataset, registry, store), report);
+    const classifier = withSignsOfLife(await loadClassifier(key, dataset, context), report);
     loaded.push(classifier);
     return classifier;
   };
@@ -99,14 +99,15 @@ async function cleanRecord(
   { subject, data, started }: { subject: Subject; data: EvaluationData; started: CellRecord['provenance'] },
 ): Promise<CellRecord> {
   const { registry, batchSize, store } = context;
-  const { defense, imported } = await doneModel(job.model.key, store);
-  if (imported?.reference) await holdToFile(imported.reference, subject, data, context);
-  const checks = defense.kind === 'pretrained' ? await checkModel(subject, data) : undefined;
+  const model = await doneModel(job.model.key, store);
+  const known = model.imported ?? model.outside;
+  if (known?.reference) await holdToFile(known.reference, subject, data, context);
+  const checks = model.defense.kind === 'pretrained' ? await checkModel(subject, data) : undefined;
   const classifier = checks?.randomized ? asRandomized(subject.classifier) : subject.classifier;
   const begin = performance.now();
   const clean = await predictClean({ ...subject, classifier }, data, batchSize);
   const record = cellRecord(job, registry, data, { ...clean, batchSize, ...(checks && { checks }) }, begin, started);
-  holdToExpectation(job, record, imported);
+  holdToExpectation(job, record, model);
   return record;
 }
 
@@ -115,7 +116,7 @@ const referenceTolerance = (device: string) => (device === 'cpu' ? 1e-4 : 2e-3);
 
 /** Throws where the logits are not those that the model must give. */
 async function holdToFile(
-  { file, hash, tolerance }: NonNullable<NonNullable<ModelRecord['imported']>['reference']>,
+  { file, hash, tolerance }: NonNullable<NonNullable<ModelRecord['outside']>['reference']>,
   subject: Subject,
   data: EvaluationData,
   { store, batchSize, engine }: JobContext,
@@ -127,12 +128,17 @@ async function holdToFile(
 }
 
 /** Throws where the clean accuracy of an imported model is not what its user knows it to be: then nothing that follows would be about that model. */
-function holdToExpectation(job: CellJob, { accuracy, n }: CellRecord, imported: ModelRecord['imported']): void {
-  if (!imported?.expect) return;
-  const { clean, tolerance } = imported.expect;
+function holdToExpectation(job: CellJob, { accuracy, n }: CellRecord, { imported, outside }: ModelRecord): void {
+  const { expect } = imported ?? outside ?? {};
+  if (!expect) return;
+  const { clean, tolerance } = expect;
   if (Math.abs(accuracy - clean) <= tolerance + Number.EPSILON) return;
   const expected = `expected a clean accuracy of ${clean} +- ${tolerance} on these ${n} images, got ${accuracy}`;
+  const { mean, std } = imported?.normalization ?? {};
   throw new RampartError(`[model ${job.model.name}] ${expected}`, {
-    remedy: `check architecture, normalisation (mean ${imported.normalization.mean.join(', ')}; std ${imported.normalization.std.join(', ')}) and images`,
+    remedy:
+      mean && std
+        ? `check architecture, normalisation (mean ${mean.join(', ')}; std ${std.join(', ')}) and images`
+        : 'check the images, and that the module takes them in [0,1]',
   });
 }

@@ -18,7 +18,7 @@ import { alive } from './signs-of-life.ts';
 
 /** What a way of making models decides of the record. */
 type Made = Pick<ModelRecord, 'arch' | 'defense' | 'recipe' | 'weightsHash' | 'epochs' | 'cost' | 'flags' | 'extraData'> &
-  Partial<Pick<ModelRecord, 'wraps' | 'threat' | 'bestEpoch' | 'imported'>>;
+  Partial<Pick<ModelRecord, 'wraps' | 'threat' | 'bestEpoch' | 'imported' | 'outside'>>;
 
 export const NO_COST: ModelRecord['cost'] = {
   passes: { forward: 0, backward: 0 },
@@ -63,9 +63,10 @@ export async function runModel(job: ModelJob, context: JobContext): Promise<Mode
   return record;
 }
 
-function make(job: ModelJob, dataset: Dataset, context: JobContext): Promise<Made> {
+async function make(job: ModelJob, dataset: Dataset, context: JobContext): Promise<Made> {
   const { origin } = job;
   if (origin.by === 'training') return trained(job, origin, dataset, context);
+  if (origin.by === 'outside') return asked(job, origin);
   return origin.by === 'wrapper' ? wrapped(origin, context) : pretrained(job, origin, dataset, context);
 }
 
@@ -155,6 +156,23 @@ async function pretrained(
               `${file} as ${job.arch.name}: neither its clean accuracy nor reference logits were given to hold it to`,
             ),
           ],
+  };
+}
+
+/** What the plan has found of it: its cells ask it, and refuse it where it has become another. */
+function asked(job: ModelJob, { source, title, paper, extraData, expect, reference }: Extract<Origin, { by: 'outside' }>): Made {
+  if ('failure' in source) throw new RampartError(source.failure);
+  const { model, weights, parameters, multiplyAdds } = source;
+  return {
+    arch: { name: job.arch.name, version: job.arch.version, parameters, multiplyAdds },
+    defense: { name: job.name, version: 1, params: {}, title, paper, kind: 'pretrained' },
+    outside: { source: model, ...(expect && { expect }), ...(reference && { reference }) },
+    recipe: {},
+    extraData,
+    weightsHash: weights,
+    epochs: [],
+    cost: NO_COST,
+    flags: [],
   };
 }
 

@@ -7,7 +7,7 @@ import type { Plan, Planned } from './plan.ts';
 /** Why a record cannot be reused, or undefined where it can. What is damaged rather than missing, the store tells itself. */
 async function lacking(record: RampartRecord, store: Store): Promise<string | undefined> {
   if (record.kind === 'cell') return record.examples && !(await store.examples(record)) ? 'its examples' : undefined;
-  if (record.wraps !== undefined) return undefined;
+  if (record.wraps !== undefined || record.outside) return undefined; // without weights of their own here
   return (await store.artifact(record.weightsHash)) ? undefined : 'its weights';
 }
 

@@ -6,9 +6,11 @@ import type { RampartRecord } from '../../records/record.ts';
 import { type RunIndex, recordsOfRun } from '../../records/run-index.ts';
 import type { Damage, Store } from '../../records/store.ts';
 import { type EngineRef, engineIdentity, type PluginFiles, type RunSettings } from '../job/job.ts';
+import { findOutside } from '../job/outside.ts';
 import { putPlugins } from '../job/plugins.ts';
 import { type PlannedData, prepareData } from '../job/prepare-data.ts';
 import { provenance } from '../job/provenance.ts';
+import { isOutside } from '../suite/models.ts';
 import type { Registry } from '../suite/registry.ts';
 import { countOf } from '../suite/selection.ts';
 import type { Suite } from '../suite/suite.ts';
@@ -93,11 +95,12 @@ async function prepare(
     async (signal) => earlier ?? ask(signal),
     (signal) => prepareData(suite, registry, { dataDir, download, signal, onProgress }, index?.data),
   ]);
+  const outside = await findOutside(suite, data, first.info.threads, signal);
   const lacks = (planned: Planned, what: string) => listener?.note?.(`${what} are not there: ${nameOf(planned)} is done again`);
   const records = await store.records();
   await forgetFailures(records, store);
   const planFor = async (probe: EngineProbe): Promise<Prepared> => {
-    const plan = planRun(suite, registry, data, engineIdentity(probe.info));
+    const plan = planRun(suite, registry, data, engineIdentity(probe.info), outside);
     return { probe, plan, data, batchSizesBefore: index?.batchSizes, known: await reusable(plan, records, store, lacks) };
   };
   const prepared = await planFor(first);
@@ -112,7 +115,8 @@ export async function runSuite(suite: Suite, registry: Registry, options: RunOpt
   const { out, dataDir, signal, listener, onOutput } = options;
   const onDamage = ({ what, reason }: Damage) => listener?.note?.(`${what}: ${reason}`);
   const store = options.store ?? new FolderStore(out, { mend: true, onDamage });
-  const place = { out, dataDir, plugins: suite.plugins };
+  const outside = suite.models.filter(isOutside).map(({ source }) => source);
+  const place = { out, dataDir, plugins: suite.plugins, outside };
   const machines = options.machines ?? localMachines(place, { silenceMs: suite.timeoutMinutes * 60_000, onOutput });
   await store.prepare();
   const question = await questionOf(suite, options);
@@ -145,8 +149,9 @@ async function forgetFailures(records: readonly RampartRecord[], store: Store): 
 
 /** Puts into the store what jobs name by its hash: files of weights, of reference logits and of plug-ins. */
 async function putInputs(suite: Suite, registry: Registry, store: Store): Promise<PluginFiles[]> {
-  for (const { weights, reference } of suite.models)
-    for (const file of [weights, ...(reference ? [reference.file] : [])]) await store.putArtifact(await readFile(file));
+  for (const model of suite.models)
+    for (const file of [...(isOutside(model) ? [] : [model.weights]), ...(model.reference ? [model.reference.file] : [])])
+      await store.putArtifact(await readFile(file));
   return putPlugins(registry, store);
 }
 

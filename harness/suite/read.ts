@@ -1,19 +1,20 @@
 /** Reads a suite file: YAML, the schema of the suite, every plug-in's own schema, labels, and pairs that cannot go together. */
-import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import type { AttackPlugin, Threat } from '../../attacks/attack.ts';
 import { nearest, RampartError } from '../../errors.ts';
 import type { NormName } from '../../tensor/norms/index.ts';
 import { unholdable } from './limits.ts';
+import type { SuiteModel } from './models.ts';
 import { MOST_FLOAT } from './most.ts';
 import { pairProblems } from './pairs.ts';
 import { type Path, type Problem, problemsOf, refuse } from './problems.ts';
+import { readModels } from './read-models.ts';
 import { type Recipe, recipeSchema } from './recipe.ts';
 import { loadRegistry, type MayLoad, type Registry } from './registry.ts';
 import { RESERVED, type SuiteFile, suiteSchema } from './schema.ts';
 import { firstImages, readIndices, type Selection, type SuiteSelection, selectionSchema, shown } from './selection.ts';
-import type { Suite, SuiteAttack, SuiteDataset, SuiteDefense, SuiteModel, SuiteThreat } from './suite.ts';
+import type { Suite, SuiteAttack, SuiteDataset, SuiteDefense, SuiteThreat } from './suite.ts';
 import { parseSuiteYaml, readSuiteText } from './yaml.ts';
 
 /** The keys of a defense's entry that are no parameters. */
@@ -138,36 +139,13 @@ class Reader {
 
   models(): SuiteModel[] {
     const labels = this.#raw.datasets.map((entry) => (entry as Entry).label ?? (entry as Entry).name);
-    return this.#raw.models.map((model, i) => {
-      const path = ['models', i];
-      const weights = resolve(this.#folder, model.weights);
-      if (!existsSync(weights)) this.problems.push({ path: [...path, 'weights'], message: `no such file: ${weights}` });
-      if (model.dataset === undefined && labels.length > 1)
-        this.problems.push({ path, message: `dataset is missing, expected one of ${labels.join(', ')}` });
-      if (model.dataset !== undefined && !labels.includes(model.dataset))
-        this.#unknown([...path, 'dataset'], 'data set of this suite', model.dataset, labels);
-      const { name, title = 'pretrained', paper = '', extraData, mean, std, bnEps } = model;
-      const arch = this.#architecture(model.arch, [...path, 'arch']);
-      if (model.normalization !== undefined && (mean || std))
-        this.problems.push({ path: [...path, 'normalization'], message: 'says that there is none, but mean or std is given too' });
-      if ((mean === undefined) !== (std === undefined))
-        this.problems.push({ path: [...path, mean ? 'std' : 'mean'], message: 'is missing; mean and std go together' });
-      const normalization = model.normalization ?? (mean && std && { mean, std });
-      const known = this.#expectations(model.expect, [...path, 'expect']);
-      const dataset = model.dataset ?? (labels[0] as string);
-      return { name, arch, weights, dataset, title, paper, extraData, normalization, bnEps, ...known };
+    return readModels(this.#raw.models, {
+      folder: this.#folder,
+      labels,
+      problem: (path, message) => void this.problems.push({ path, message }),
+      architecture: (name, path) => this.#architecture(name, path),
+      unknownDataset: (path, name) => this.#unknown(path, 'data set of this suite', name, labels),
     });
-  }
-
-  /** What is known of a model from elsewhere. */
-  #expectations(given: SuiteFile['models'][number]['expect'], path: Path): Pick<SuiteModel, 'expect' | 'reference'> {
-    const { clean, tolerance = 0, logits, logitsTolerance } = given ?? {};
-    const file = logits === undefined ? undefined : resolve(this.#folder, logits);
-    if (file !== undefined && !existsSync(file)) this.problems.push({ path: [...path, 'logits'], message: `no such file: ${file}` });
-    return {
-      ...(clean !== undefined && { expect: { clean, tolerance } }),
-      ...(file !== undefined && { reference: { file, ...(logitsTolerance !== undefined && { tolerance: logitsTolerance }) } }),
-    };
   }
 
   attacks(): SuiteAttack[] {

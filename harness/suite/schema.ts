@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { NORMS } from '../../tensor/norms/index.ts';
 import { distinct, line, lines, name, path } from './limits.ts';
+import { modelSchema } from './models.ts';
 import { MOST_BATCH, MOST_MINUTES, MOST_PROCESSORS } from './most.ts';
 import { recipeSchema } from './recipe.ts';
 import { selectionSchema, trainSchema } from './selection.ts';
@@ -50,49 +51,6 @@ const attackKeys = {
   norms: distinct(z.enum(NORMS), NORMS.length).min(1).optional().describe('Run it only in threats of these norms'),
   models: distinct(name, 1000).min(1).optional().describe('Run it only on the models of these defenses, by label'),
 };
-
-const modelSchema = z.strictObject({
-  name,
-  weights: path.describe('A PyTorch checkpoint (.pt, .pth) or a safetensors file, relative to the suite'),
-  arch: name.describe('An architecture: see `rampart ls models`'),
-  dataset: name.optional().describe('Label of the data set it classifies, where the suite has several'),
-  title: line(200).optional().describe('How it was trained, in a few words'),
-  paper: line(200).optional(),
-  extraData: z.boolean().default(false),
-  mean: z
-    .array(z.number().min(-1e6).max(1e6))
-    .min(1)
-    .max(1024)
-    .optional()
-    .describe('Normalisation inside the model, per channel; to be given unless the file holds it'),
-  std: z.array(z.number().min(1e-6).max(1e6)).min(1).max(1024).optional(),
-  normalization: z.literal('none').optional().describe('`none`: the model takes images in [0,1] as they are'),
-  bnEps: z
-    .number()
-    .min(1e-12)
-    .max(1)
-    .optional()
-    .describe('What its batch normalisations add to a variance; 1e-5 as in PyTorch unless given'),
-  expect: z
-    .strictObject({
-      clean: z.number().min(0).max(1).optional().describe('Clean accuracy on the test images of the suite'),
-      tolerance: z.number().min(0).max(1).default(0.005).describe('How far from it the measured accuracy may be'),
-      logits: path
-        .optional()
-        .describe(
-          'A file (.pt, .npz, .npy, safetensors) with `logits` [n, classes], and `images` in [0,1] unless they are of the first test images',
-        ),
-      logitsTolerance: z
-        .number()
-        .min(0)
-        .max(1)
-        .optional()
-        .describe('How far from them those of the model may be, of the largest; 1e-4 unless given, 2e-3 on a GPU'),
-    })
-    .refine(({ clean, logits }) => clean !== undefined || logits !== undefined, 'expected clean, logits, or both')
-    .optional()
-    .describe('What is known of the model: checked before any attack. Without it the import counts as unverified'),
-});
 
 const engineSchema = z.strictObject({
   name: line(80).optional().describe('auto, wasm, torch, torch:cuda:0, ...; --engine overrides it'),

@@ -1,7 +1,7 @@
 /** The nouns of a suite as a run needs it: checked against every plug-in's schema, labelled, and free of impossible pairs. */
 import type { AttackPlugin, Threat } from '../../attacks/attack.ts';
-import type { Normalization } from '../../models/import/import.ts';
 import type { NormName } from '../../tensor/norms/index.ts';
+import type { SuiteModel } from './models.ts';
 import type { Recipe } from './recipe.ts';
 import type { PluginRef } from './registry.ts';
 import type { SuiteFile } from './schema.ts';
@@ -37,39 +37,6 @@ export interface SuiteDefense {
   readonly around: readonly string[];
 }
 
-/** The clean accuracy that a model from elsewhere must have: checked before any attack. */
-export interface Expectation {
-  /** On the test images in [0,1], and how far from it the measured one may be. */
-  readonly clean: number;
-  readonly tolerance: number;
-}
-
-/** Logits that a model from elsewhere must give: checked before any attack. */
-export interface Reference {
-  /** Absolute path of the file that holds them. */
-  readonly file: string;
-  /** Of the largest logit; the engine's unless given. */
-  readonly tolerance?: number;
-}
-
-export interface SuiteModel {
-  readonly name: string;
-  /** Absolute path. */
-  readonly weights: string;
-  readonly arch: string;
-  /** Label of its data set. */
-  readonly dataset: string;
-  readonly title: string;
-  readonly paper: string;
-  readonly extraData: boolean;
-  /** As its user states it, `none` for images as they are; absent where the file states it. */
-  readonly normalization?: 'none' | Normalization;
-  /** Of its batch normalisations; the family's where absent. */
-  readonly bnEps?: number;
-  readonly expect?: Expectation;
-  readonly reference?: Reference;
-}
-
 export interface SuiteAttack {
   readonly label: string;
   readonly ref: PluginRef;
@@ -101,10 +68,4 @@ export interface Suite {
   readonly engine: SuiteFile['engine'];
   readonly keepExamples: number;
   readonly timeoutMinutes: number;
-}
-
-/** What a model's user states of its normalisation, for images of so many channels; undefined where the file is to state it. */
-export function normalizationOf({ normalization }: Pick<SuiteModel, 'normalization'>, channels: number): Normalization | undefined {
-  if (normalization !== 'none') return normalization;
-  return { mean: Array.from({ length: channels }, () => 0), std: Array.from({ length: channels }, () => 1) };
 }

@@ -1,5 +1,5 @@
 /** The page of one model: what it is, how it was trained, every cell with its evidence, its errors, and how to make it again. */
-import type { CellRecord, ModelRecord } from '../../records/record.ts';
+import type { CellRecord } from '../../records/record.ts';
 import { trainingCharts } from '../charts/lines.ts';
 import { costSplitChart, outcomesChart } from '../charts/model.ts';
 import { compact, duration, interval, parameter, parameters, percent, pValue, radius } from '../formats/format.ts';
@@ -9,6 +9,7 @@ import { rankText, separated } from '../view/ranking.ts';
 import { reproduction } from '../view/reproduce.ts';
 import { type Board, boardTitle, isClean, type ModelView, type Row } from '../view/view.ts';
 import type { GalleryItem } from './gallery.ts';
+import { provenance, summary } from './model-facts.ts';
 import { classTable, confusionTables } from './model-tables.ts';
 import { boardHref, chartView, flagView, frame, type Site, tableView } from './views.ts';
 
@@ -63,31 +64,6 @@ function allFlags(places: readonly { board: Board; row: Row }[], model: ModelVie
     seen.add(id);
     return [{ ...flagView(flag, '../'), where }];
   });
-}
-
-function summary(site: Site, model: ModelView, row: Row | undefined) {
-  const { record } = model;
-  const { threat, dataset, arch } = record;
-  const wrapped = record.wraps ? site.view.models.find((m) => m.record.key === record.wraps) : undefined;
-  const facts: { key: string; value: string; href?: string }[] = [
-    {
-      key: 'Defense',
-      value: `${record.defense.name}${Object.keys(record.defense.params).length > 0 ? ` (${parameters(record.defense.params)})` : ''}`,
-    },
-    {
-      key: 'Architecture',
-      value: `${arch.name}, ${compact(arch.parameters)} parameters, ${compact(arch.multiplyAdds)} multiply-adds a pass`,
-    },
-    {
-      key: 'Data',
-      value: `${dataset.name}: ${trainingImages(dataset)}${dataset.test} test images${record.extraData ? ', and extra data' : ''}`,
-    },
-    ...(threat ? [{ key: 'Trained against', value: `${threat.norm} ${radius(threat.eps)}` }] : []),
-    { key: 'Seed', value: String(record.seed) },
-  ];
-  if (wrapped) facts.push({ key: 'Wraps', value: wrapped.name, href: `${wrapped.slug}.html` });
-  if (row?.rank) facts.unshift({ key: 'Rank', value: rankText(row.rank) });
-  return facts.map((f) => ({ href: undefined, ...f }));
 }
 
 /** One threat model's part of the page. */
@@ -281,18 +257,3 @@ function costFacts(model: ModelView, row: Row | undefined) {
   }
   return facts;
 }
-
-function provenance(model: ModelView) {
-  const { provenance: p, key } = model.record;
-  return [
-    { key: 'Record', value: key },
-    { key: 'Rampart', value: `${p.rampart}, revision ${p.revision}` },
-    { key: 'Engine', value: `${p.engine.name} ${p.engine.version} on ${p.engine.device}, ${p.engine.threads} threads` },
-    { key: 'Machine', value: `${p.host.cpu}, ${p.host.cores} cores, ${p.host.memoryGb} GB, ${p.host.platform}, Node ${p.node}` },
-    { key: 'Started', value: p.startedAt },
-  ];
-}
-
-/** Nothing of an imported model, of which it is not known. */
-const trainingImages = ({ train, validation }: ModelRecord['dataset']) =>
-  train === 0 ? '' : `${train} training images${validation > 0 ? ` (${validation} of them for validation)` : ''}, `;

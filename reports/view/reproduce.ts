@@ -32,13 +32,7 @@ export function reproduction(model: ModelView, view: View): Reproduction {
     defenses: [...trained.map((m) => trainedEntry(m.record, lead)), ...wrappers.map((m) => wrapperEntry(m.record, base?.record))],
     ...(pretrained.length > 0
       ? {
-          models: pretrained.map((m) => ({
-            name: m.record.name,
-            weights: fileOf(m.record.weightsHash, m.record.imported?.file),
-            arch: m.record.arch.name,
-            ...m.record.imported?.normalization,
-            ...known(m.record),
-          })),
+          models: pretrained.map((m) => ({ name: m.record.name, ...placeOf(m.record), ...known(m.record) })),
         }
       : {}),
     attacks: attacksOf(model),
@@ -46,19 +40,33 @@ export function reproduction(model: ModelView, view: View): Reproduction {
     recipe: trained.length > 0 ? lead.recipe : {},
     engine: { name: provenance.engine.name, threads: provenance.engine.threads },
   };
-  const caveats = pretrained.flatMap(({ record: { weightsHash, imported } }) => [
-    `save the weights with SHA-256 ${weightsHash} as ${fileOf(weightsHash, imported?.file)} beside it`,
-    ...(imported?.reference
-      ? [
-          `save the reference logits with SHA-256 ${imported.reference.hash} as ${fileOf(imported.reference.hash, imported.reference.file)} beside it`,
-        ]
-      : []),
-  ]);
+  const caveats = pretrained.flatMap((m) => caveatsOf(m.record));
   return {
     suite: `# Rampart ${provenance.rampart}, revision ${provenance.revision}\n${stringify(suite, { lineWidth: 0, aliasDuplicateObjects: false })}`,
     command: 'npm run bench -- suite.yml',
     caveat: caveats.length > 0 ? caveats.join('; ') : undefined,
   };
+}
+
+/** Where a model from elsewhere is, in the words of a suite. */
+function placeOf({ arch, weightsHash, imported, outside }: ModelRecord): Record<string, unknown> {
+  if (outside) return { python: `${outside.source.file}:${outside.source.function}` };
+  return { weights: fileOf(weightsHash, imported?.file), arch: arch.name, ...imported?.normalization };
+}
+
+/** What has to lie beside the suite. */
+function caveatsOf({ weightsHash, imported, outside }: ModelRecord): string[] {
+  const reference = (imported ?? outside)?.reference;
+  const { sources = [], torch } = outside?.source ?? {};
+  return [
+    ...(outside
+      ? sources.map(({ path, hash }) => `save the file with SHA-256 ${hash} as ${path} beside it`)
+      : [`save the weights with SHA-256 ${weightsHash} as ${fileOf(weightsHash, imported?.file)} beside it`]),
+    ...(outside ? [`its function must load weights with SHA-256 ${weightsHash}, in a Python with PyTorch ${torch}`] : []),
+    ...(reference
+      ? [`save the reference logits with SHA-256 ${reference.hash} as ${fileOf(reference.hash, reference.file)} beside it`]
+      : []),
+  ];
 }
 
 /** A name that says which file it is; its kind is told by its bytes. */
@@ -68,9 +76,9 @@ function fileOf(hash: string, name = ''): string {
 }
 
 /** What the user of a model from elsewhere stated of it. */
-function known({ imported }: ModelRecord): Record<string, unknown> {
-  if (!imported) return {};
-  const { bnEps, expect, reference } = imported;
+function known({ imported, outside }: ModelRecord): Record<string, unknown> {
+  const { expect, reference } = imported ?? outside ?? {};
+  const bnEps = imported?.bnEps;
   const logits = reference && {
     logits: fileOf(reference.hash, reference.file),
     ...(reference.tolerance !== undefined && { logitsTolerance: reference.tolerance }),

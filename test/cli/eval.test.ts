@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { stringify } from 'yaml';
@@ -51,6 +51,18 @@ test('options say the rest', async () => {
     reference: { file: logits },
     bnEps: 0.001,
   });
+});
+
+test('a function of a Python file is asked where it is, and needs no architecture', async () => {
+  const file = join(freshFolder(), 'my_model.py');
+  writeFileSync(file, 'def load(): ...');
+  const { arch: _, ...asked } = base;
+  const options = { ...asked, python: 'venv/bin/python', device: 'cuda:1', timeout: 30 };
+  const { suite } = await resolveSuite(stringify(suiteOf(`${file}:load`, options)), 'eval');
+  const source = { via: 'python', file, function: 'load', python: resolve('venv/bin/python'), device: 'cuda:1', timeout: 30 };
+  expect(suite).toMatchObject({ name: 'eval-my-model', models: [{ name: 'my-model', source }] });
+  expect(() => suiteOf(`${file}:load`, { ...base, bnEps: 1 })).toThrow('--arch, --bn-eps go with a file of weights');
+  expect(() => suiteOf(golden, { ...base, python: 'python3' })).toThrow('--python goes with a function of a Python file');
 });
 
 test.each([

@@ -3,6 +3,7 @@ import type { Provenance } from '../../../records/record.ts';
 import type { JobProgress } from '../../job/context.ts';
 import type { Failure } from '../../job/failures.ts';
 import type { EngineRef, RunSettings } from '../../job/job.ts';
+import type { OutsideSource } from '../../suite/models.ts';
 import type { EngineProbe, Task } from '../executor.ts';
 
 /** Where a worker of this machine finds what jobs name by their hash or key. */
@@ -12,6 +13,8 @@ export interface Place {
   readonly dataDir: string;
   /** Absolute paths of plug-in files. */
   readonly plugins: readonly string[];
+  /** Models that can be asked from here. */
+  readonly outside: readonly OutsideSource[];
 }
 
 /** To a worker. Every job of a process is on the same engine, in the same place and under the same settings. */

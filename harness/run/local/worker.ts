@@ -53,7 +53,10 @@ async function prepare({ engine, settings, place }: Extract<Assignment, { do: 'j
   const registry = await loadPlugins(settings.plugins, place.plugins, store);
   const { signal } = new AbortController();
   const data = folderData(registry, place.dataDir, signal);
-  return { context: { settings, registry, store, engine: info, data, signal, report }, memory: process.memoryUsage.rss() };
+  return {
+    context: { settings, registry, store, engine: info, data, outside: place.outside, signal, report },
+    memory: process.memoryUsage.rss(),
+  };
 }
 
 async function work(assignment: Assignment): Promise<Message> {

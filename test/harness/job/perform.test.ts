@@ -58,9 +58,11 @@ beforeAll(async () => {
   });
 }, 300_000);
 
+const here = { engine: { ...cpuEngine, version: '', details: {}, warnings: [] }, outside: [] };
+
 /** Logits `[n,classes]` of a model on the test images, loaded anew. */
 async function logitsOf(key: string): Promise<number[][]> {
-  const classifier = await loadClassifier(key, dataset, registry, store);
+  const classifier = await loadClassifier(key, dataset, { registry, store, ...here });
   const x = tf.tensor4d(
     Float32Array.from(await pixelsOf(dataset.test), (byte) => byte / 255),
     [N, ...dataset.shape],
@@ -204,9 +206,9 @@ test('weights that were changed are not attacked', async () => {
   const changed = Buffer.from(bytes);
   changed[changed.length - 1] = (changed.at(-1) as number) ^ 1;
   writeFileSync(file, changed);
-  await expect(loadClassifier(key, dataset, registry, store)).rejects.toThrow(weightsHash);
+  await expect(loadClassifier(key, dataset, { registry, store, ...here })).rejects.toThrow(weightsHash);
   rmSync(file);
-  await expect(loadClassifier(key, dataset, registry, store)).rejects.toThrow(`(SHA-256 ${weightsHash}) is not there`);
+  await expect(loadClassifier(key, dataset, { registry, store, ...here })).rejects.toThrow(`(SHA-256 ${weightsHash}) is not there`);
   writeFileSync(file, bytes);
 });
 

@@ -13,7 +13,7 @@ async function cleanJob() {
     () => 'key',
   );
   if (!job) throw new Error('the plan is empty');
-  const place = { out: freshFolder(), dataDir: '', plugins: [] };
+  const place = { out: freshFolder(), dataDir: '', plugins: [], outside: [] };
   const run = (silenceMs: number, signal = never) =>
     processExecutor({ plugins: [], keepExamples: 0 }, place, { silenceMs }).run({ job, batchSize: 8 }, cpuEngine, signal, {});
   return { job, run, store: new FolderStore(place.out) };

@@ -4,6 +4,7 @@ import { folderData } from '../../../harness/job/data.ts';
 import { perform } from '../../../harness/job/perform.ts';
 import type { Machines } from '../../../harness/run/executor.ts';
 import { runSuite } from '../../../harness/run/run.ts';
+import { isOutside } from '../../../harness/suite/models.ts';
 import type { RampartRecord } from '../../../records/record.ts';
 import { comparable, type Store } from '../../../records/store.ts';
 import { suiteWith } from '../suites.ts';
@@ -22,6 +23,7 @@ export async function inProcess(store: Store, changes: Record<string, string> = 
   const { suite, registry } = await suiteWith(changes);
   const { signal } = new AbortController();
   const info = await wasm.init({ threads: 1, device: 'cpu' });
+  const outside = suite.models.filter(isOutside).map(({ source }) => source);
   const performed: string[] = [];
   let asked = 0;
   const machines: Machines = {
@@ -33,7 +35,7 @@ export async function inProcess(store: Store, changes: Record<string, string> = 
       async run({ job, batchSize }, _engine, signal) {
         performed.push(job.kind === 'model' ? job.name : job.attack.label);
         const data = folderData(registry, '', signal);
-        await perform(job, { settings, batchSize, registry, store, engine: info, data, signal, report: () => undefined });
+        await perform(job, { settings, batchSize, registry, store, engine: info, data, outside, signal, report: () => undefined });
       },
       close: async () => undefined,
     }),

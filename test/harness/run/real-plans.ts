@@ -7,6 +7,7 @@ import { prepareData } from '../../../harness/job/prepare-data.ts';
 import type { Task } from '../../../harness/run/executor.ts';
 import type { Place } from '../../../harness/run/local/messages.ts';
 import { nameOf, type Plan, type Planned, planRun } from '../../../harness/run/plan.ts';
+import { isOutside } from '../../../harness/suite/models.ts';
 import { FolderStore } from '../../../records/folder-store.ts';
 import { freshFolder } from '../folders.ts';
 import { suiteWith } from '../suites.ts';
@@ -51,9 +52,9 @@ export async function realPlan(changes: Record<string, string> = {}, engine = wa
   const { suite, registry } = await suiteWith({ ...REAL, ...changes }, fileURLToPath(new URL('./real.yml', import.meta.url)));
   const data = await prepareData(suite, registry, { dataDir: '', download: false, signal: new AbortController().signal });
   const plan = planRun(suite, registry, data, await identityOf(engine));
-  const place = { out: freshFolder(), dataDir: '', plugins: suite.plugins };
+  const place = { out: freshFolder(), dataDir: '', plugins: suite.plugins, outside: [] };
   const store = new FolderStore(place.out);
-  for (const { weights } of suite.models) await store.putArtifact(readFileSync(weights));
+  for (const model of suite.models) if (!isOutside(model)) await store.putArtifact(readFileSync(model.weights));
   const settings = { plugins: await putPlugins(registry, store), keepExamples: 2 };
   const all: Planned[] = [...plan.models, ...plan.cells];
   const job = async (name: string): Promise<Job> => {

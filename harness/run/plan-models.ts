@@ -1,0 +1,135 @@
+/** The models of a run: trained, wrapped, read from files, or asked where they are; each with its job and about how much work it is. */
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import type { Passes } from '../../attacks/attack.ts';
+import { activations, multiplyAdds } from '../../models/graph/graph.ts';
+import { nameOf } from '../../models/outside/python/process.ts';
+import { sha256 } from '../../records/hash.ts';
+import { type DataRef, type EngineIdentity, type ModelJob, type OutsideFound, withKey } from '../job/job.ts';
+import type { PlannedData } from '../job/prepare-data.ts';
+import { type ImportedModel, isOutside, normalizationOf, type Reference, type SuiteModel } from '../suite/models.ts';
+import { trainedName, wrappedName } from '../suite/names.ts';
+import type { Registry } from '../suite/registry.ts';
+import { countOf } from '../suite/selection.ts';
+import type { Suite, SuiteDefense } from '../suite/suite.ts';
+
+/** Passes over all examples together, at most, and the multiply-adds of a forward pass. */
+export interface Work {
+  readonly passes: Passes;
+  readonly multiplyAdds: number;
+}
+
+export interface PlannedModel {
+  readonly kind: 'model';
+  readonly id: string;
+  readonly needs: readonly string[];
+  readonly work: Work;
+  /** Numbers that its network holds for one image. */
+  readonly activations: number;
+  readonly job: ModelJob;
+}
+
+/** Validation of an epoch: clean, FGSM and PGD-10. */
+const VALIDATION: Passes = { forward: 15, backward: 11 };
+
+/** What a plan is made of. */
+export interface Setting {
+  readonly suite: Suite;
+  readonly registry: Registry;
+  readonly engine: EngineIdentity;
+  readonly data: readonly PlannedData[];
+  /** Models that are asked where they are, by name. */
+  readonly outside: ReadonlyMap<string, OutsideFound>;
+}
+
+/** A model with what its name within the suite is made of. */
+export interface Made extends PlannedModel {
+  readonly label: string;
+}
+
+/** Every model of the suite on one of its data sets. */
+export function modelsOf(setting: Setting, data: DataRef): Made[] {
+  const { suite } = setting;
+  const trained = suite.defenses.filter((d) => d.kind === 'training');
+  const models: Made[] = [];
+  for (const arch of suite.architectures)
+    for (const defense of trained.filter((d) => d.architectures.includes(arch)))
+      for (const seed of suite.seeds) {
+        models.push(trainedModel(setting, data, arch, defense, seed, trainedName(suite, defense.label, arch, data.label, seed)));
+      }
+  const wrappers = suite.defenses.filter((d) => d.kind === 'wrapper');
+  const wrapped = wrappers.flatMap((wrapper) =>
+    models.filter((m) => wrapper.around.includes(m.label)).map((base) => wrappedModel(setting, wrapper, base)),
+  );
+  return [...models, ...wrapped, ...pretrainedModels(setting, data), ...outsideModels(setting, data)];
+}
+
+function sizesOf({ registry }: Setting, data: DataRef, arch: string): { multiplyAdds: number; activations: number } {
+  const { shape, classes } = data.form;
+  const ones = Array.from({ length: shape[2] }, () => 1);
+  const graph = registry.architecture(arch).graph({ inputShape: shape, classes, mean: ones, std: ones });
+  return { multiplyAdds: multiplyAdds(graph), activations: activations(graph) };
+}
+
+function trainedModel(setting: Setting, data: DataRef, arch: string, defense: SuiteDefense, seed: number, name: string): Made {
+  const { ref, threat, recipe, label } = defense;
+  const origin = { by: 'training', defense: ref, threat, recipe } as const;
+  const job = withKey({ kind: 'model', name, data, arch: setting.registry.archRef(arch), origin, seed, engine: setting.engine });
+  const plugin = setting.registry.defense(ref.name);
+  const cost = plugin.kind === 'training' ? plugin.cost(ref.params) : { forward: 0, backward: 0 };
+  const images = recipe.epochs * (countOf(data.train.selection) - recipe.validation);
+  const validations = Math.ceil(recipe.epochs / recipe.validateEvery) * recipe.validation;
+  const passes = {
+    forward: images * cost.forward + validations * VALIDATION.forward,
+    backward: images * cost.backward + validations * VALIDATION.backward,
+  };
+  const { multiplyAdds, activations } = sizesOf(setting, data, arch);
+  return { kind: 'model', id: job.key, label, needs: [], job, work: { passes, multiplyAdds }, activations };
+}
+
+function wrappedModel(setting: Setting, wrapper: SuiteDefense, base: Made): Made {
+  const { data, arch, seed, name } = base.job;
+  const origin = { by: 'wrapper', defense: wrapper.ref, base: base.job.key } as const;
+  const job = withKey({ kind: 'model', name: wrappedName(wrapper.label, name), data, arch, origin, seed, engine: setting.engine });
+  const work = { passes: { forward: 0, backward: 0 }, multiplyAdds: base.work.multiplyAdds };
+  return { kind: 'model', id: job.key, label: wrapper.label, needs: [base.id], job, work, activations: base.activations };
+}
+
+const hashOfFile = (path: string) => sha256(readFileSync(path));
+
+function pretrainedModels(setting: Setting, data: DataRef): Made[] {
+  const { suite, engine } = setting;
+  return suite.models
+    .filter((model): model is ImportedModel => !isOutside(model))
+    .filter((model) => model.dataset === data.label)
+    .map((model) => {
+      const { name, weights, arch, title, paper, extraData, bnEps, expect } = model;
+      const normalization = normalizationOf(model, data.form.shape[2]);
+      const about = { file: basename(weights), title, paper, extraData };
+      const reference = referenceOf(model);
+      const origin = { by: 'pretrained', weightsHash: hashOfFile(weights), ...about, normalization, bnEps, expect, reference } as const;
+      const job = withKey({ kind: 'model', name, data, arch: setting.registry.archRef(arch), origin, seed: suite.seeds[0] ?? 0, engine });
+      const { multiplyAdds, activations } = sizesOf(setting, data, arch);
+      const work = { passes: { forward: 0, backward: 0 }, multiplyAdds };
+      return { kind: 'model' as const, id: job.key, label: name, needs: [], job, work, activations };
+    });
+}
+
+function outsideModels({ suite, engine, outside }: Setting, data: DataRef): Made[] {
+  const asked = suite.models.filter(isOutside).filter((model) => model.dataset === data.label);
+  return asked.map((model) => {
+    const { name, title, paper, extraData, expect } = model;
+    const source = outside.get(name) ?? { failure: `[model ${name}] was not asked` };
+    const arch = { name: nameOf(model.source), version: 1 };
+    const origin = { by: 'outside', source, title, paper, extraData, expect, reference: referenceOf(model) } as const;
+    const job = withKey({ kind: 'model', name, data, arch, origin, seed: suite.seeds[0] ?? 0, engine });
+    const { multiplyAdds, activations } = 'failure' in source ? { multiplyAdds: 0, activations: 1 } : source;
+    const work = { passes: { forward: 0, backward: 0 }, multiplyAdds };
+    return { kind: 'model', id: job.key, label: name, needs: [], job, work, activations };
+  });
+}
+
+/** Logits that a model from elsewhere must give, as a job names them. */
+function referenceOf({ reference }: SuiteModel): (Omit<Reference, 'file'> & { file: string; hash: string }) | undefined {
+  return reference && { ...reference, file: basename(reference.file), hash: hashOfFile(reference.file) };
+}

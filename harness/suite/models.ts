@@ -1,0 +1,120 @@
+/** Models that a suite brings from elsewhere: the schema of an entry, and the nouns that a run knows them by. */
+import { z } from 'zod';
+import type { Normalization } from '../../models/import/import.ts';
+import type { PythonSource } from '../../models/outside/python/process.ts';
+import { line, name, path } from './limits.ts';
+
+export const modelSchema = z.strictObject({
+  name,
+  weights: path.optional().describe('A PyTorch checkpoint (.pt, .pth) or a safetensors file, relative to the suite; or `python`'),
+  arch: name.optional().describe('The architecture that the weights are of: see `rampart ls models`'),
+  python: line(4096)
+    .optional()
+    .describe('`file.py:function`, relative to the suite: a function that returns a torch.nn.Module, run in a Python of its own'),
+  interpreter: line(4096).optional().describe('The Python that has PyTorch; python3 unless given'),
+  device: line(80)
+    .optional()
+    .describe('Where PyTorch runs the module: cpu, cuda:0, ...; the first GPU that it sees unless given, else the CPU'),
+  timeout: z
+    .number()
+    .min(1)
+    .max(86_400)
+    .optional()
+    .describe('The longest that loading the module or a pass of it may take, in seconds; 600 unless given'),
+  dataset: name.optional().describe('Label of the data set it classifies, where the suite has several'),
+  title: line(200).optional().describe('How it was trained, in a few words'),
+  paper: line(200).optional(),
+  extraData: z.boolean().default(false),
+  mean: z
+    .array(z.number().min(-1e6).max(1e6))
+    .min(1)
+    .max(1024)
+    .optional()
+    .describe('Normalisation inside the model, per channel; to be given unless the file holds it'),
+  std: z.array(z.number().min(1e-6).max(1e6)).min(1).max(1024).optional(),
+  normalization: z.literal('none').optional().describe('`none`: the model takes images in [0,1] as they are'),
+  bnEps: z
+    .number()
+    .min(1e-12)
+    .max(1)
+    .optional()
+    .describe('What its batch normalisations add to a variance; 1e-5 as in PyTorch unless given'),
+  expect: z
+    .strictObject({
+      clean: z.number().min(0).max(1).optional().describe('Clean accuracy on the test images of the suite'),
+      tolerance: z.number().min(0).max(1).default(0.005).describe('How far from it the measured accuracy may be'),
+      logits: path
+        .optional()
+        .describe(
+          'A file (.pt, .npz, .npy, safetensors) with `logits` [n, classes], and `images` in [0,1] unless they are of the first test images',
+        ),
+      logitsTolerance: z
+        .number()
+        .min(0)
+        .max(1)
+        .optional()
+        .describe('How far from them those of the model may be, of the largest; 1e-4 unless given, 2e-3 on a GPU'),
+    })
+    .refine(({ clean, logits }) => clean !== undefined || logits !== undefined, 'expected clean, logits, or both')
+    .optional()
+    .describe('What is known of the model: checked before any attack. Without it the import counts as unverified'),
+});
+
+export type ModelEntry = z.infer<typeof modelSchema>;
+
+/** The clean accuracy that a model from elsewhere must have: checked before any attack. */
+export interface Expectation {
+  /** On the test images in [0,1], and how far from it the measured one may be. */
+  readonly clean: number;
+  readonly tolerance: number;
+}
+
+/** Logits that a model from elsewhere must give: checked before any attack. */
+export interface Reference {
+  /** Absolute path of the file that holds them. */
+  readonly file: string;
+  /** Of the largest logit; the engine's unless given. */
+  readonly tolerance?: number;
+}
+
+/** What a suite says of any model from elsewhere. */
+interface Stated {
+  readonly name: string;
+  /** Label of its data set. */
+  readonly dataset: string;
+  readonly title: string;
+  readonly paper: string;
+  readonly extraData: boolean;
+  readonly expect?: Expectation;
+  readonly reference?: Reference;
+}
+
+/** Weights of an architecture that is known here. */
+export interface ImportedModel extends Stated {
+  /** Absolute path. */
+  readonly weights: string;
+  readonly arch: string;
+  /** As its user states it, `none` for images as they are; absent where the file states it. */
+  readonly normalization?: 'none' | Normalization;
+  /** Of its batch normalisations; the family's where absent. */
+  readonly bnEps?: number;
+}
+
+/** A model that stays where it is and is asked for its answers. */
+export interface OutsideModel extends Stated {
+  readonly source: OutsideSource;
+}
+
+/** Where such a model is asked. */
+export type OutsideSource = { readonly via: 'python' } & PythonSource;
+
+export type SuiteModel = ImportedModel | OutsideModel;
+
+/** Whether a model is asked rather than read. */
+export const isOutside = (model: SuiteModel): model is OutsideModel => 'source' in model;
+
+/** What a model's user states of its normalisation, for images of so many channels; undefined where the file is to state it. */
+export function normalizationOf({ normalization }: Pick<ImportedModel, 'normalization'>, channels: number): Normalization | undefined {
+  if (normalization !== 'none') return normalization;
+  return { mean: Array.from({ length: channels }, () => 0), std: Array.from({ length: channels }, () => 1) };
+}
