@@ -16,6 +16,9 @@ export interface Ball {
 /** What the attacker may do, told apart by `kind`. */
 export type Threat = Ball;
 
+/** What an attacker may ask: gradients, scores, decisions, or other models' gradients and this one's decisions. */
+export type Access = 'gradient' | 'scores' | 'decision' | 'transfer';
+
 /** Examples to attack. The harness owns the tensors. */
 export interface Batch {
   /** `[n,h,w,c]` float32 in [0,1]. */
@@ -60,6 +63,8 @@ export interface Target {
   readonly overhead: Passes;
   /** `[n,classes]`, owned by the caller. One forward pass. NaN logits are an error that names the model. */
   logits(x: tf.Tensor4D, whose?: readonly Attempt[]): tf.Tensor2D;
+  /** The predicted class of every row, the first of equals: `[n]` int32, owned by the caller. One forward pass. */
+  decisions(x: tf.Tensor4D, whose?: readonly Attempt[]): tf.Tensor1D;
   /** Loss of every example, logits, and the gradient of the summed loss with respect to `x`. The caller owns all three. One forward and one backward pass. */
   gradient(x: tf.Tensor4D, loss: Loss, whose?: readonly Attempt[]): { loss: tf.Tensor1D; logits: tf.Tensor2D; grad: tf.Tensor4D };
   /** One forward pass with as many pullbacks, each a backward pass, as are asked for. */
@@ -107,8 +112,8 @@ export interface AttackPlugin<P = unknown> {
   readonly references?: readonly Paper[];
   /** Raised when the same parameters would give other results. */
   readonly version: number;
-  /** What the attacker may ask: gradients, scores, decisions, or only other models. */
-  readonly access: 'gradient' | 'scores' | 'decision' | 'transfer';
+  /** What it may ask the attacked model; its target refuses more. */
+  readonly access: Access;
   /** `baseline`: it searches blindly, and every other attack must beat it. */
   readonly role?: 'baseline';
   readonly norms: readonly NormName[];
@@ -131,7 +136,7 @@ export interface EnsemblePlugin<P = unknown> {
   readonly paper: string;
   readonly references?: readonly Paper[];
   readonly version: number;
-  readonly access: AttackPlugin['access'];
+  readonly access: Access;
   readonly norms: readonly NormName[];
   readonly params: ZodType<P>;
   /** For any number of classes: the harness leaves out members that need more than there are. */

@@ -9,10 +9,12 @@ import cw from './cw.ts';
 import fab from './fab.ts';
 import fabT from './fab-t.ts';
 import fgsm from './fgsm.ts';
+import hopskipjump from './hopskipjump.ts';
 import mim from './mim.ts';
 import multiTargeted from './multi-targeted.ts';
 import noise from './noise.ts';
 import pgd from './pgd.ts';
+import rays from './rays.ts';
 import square from './square.ts';
 import transfer from './transfer.ts';
 
@@ -24,6 +26,8 @@ export const attacks: readonly AttackPlugin[] = [
   cw,
   multiTargeted,
   square,
+  hopskipjump,
+  rays,
   transfer,
   apgdCe,
   apgdDlr,

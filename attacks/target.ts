@@ -3,7 +3,7 @@ import { RampartError } from '../errors.ts';
 import type { Classifier, Linearized } from '../models/classifier.ts';
 import { Rng } from '../tensor/rng.ts';
 import { tf } from '../tensor/tf.ts';
-import type { Attempt, Loss, Passes, Target } from './attack.ts';
+import type { Access, Attempt, Loss, Passes, Target } from './attack.ts';
 
 /** The classifier's own `linearize`, or the tape, where each pullback runs the classifier again with the same draws. */
 export function linearizeClassifier(classifier: Classifier, x: tf.Tensor4D, draws?: readonly Rng[]): Linearized {
@@ -106,8 +106,19 @@ class Tally {
   }
 }
 
-/** `name` is the model's, for messages. The target does not own the classifier. A random classifier needs `draws`. */
-export function createTarget(classifier: Classifier, name: string, draws?: Draws): Target {
+/** What each kind of access may ask besides decisions. */
+const ASKS: Record<Access, readonly ('logits' | 'gradients')[]> = {
+  gradient: ['logits', 'gradients'],
+  scores: ['logits'],
+  decision: [],
+  transfer: [],
+};
+
+/**
+ * `name` is the model's, for messages. The target does not own the classifier. A random classifier needs `draws`.
+ * What goes beyond `access` is refused.
+ */
+export function createTarget(classifier: Classifier, name: string, draws?: Draws, access: Access = 'gradient'): Target {
   const randomized = classifier.randomized ?? false;
   if (randomized && !draws)
     throw new RampartError(`[model ${name}] expected the generators of a random model, got none`, {
@@ -121,7 +132,12 @@ export function createTarget(classifier: Classifier, name: string, draws?: Draws
       throw new RampartError(`[model ${name}] logits are not finite (NaN or infinite): the weights or the input are broken`);
     return logits;
   };
+  const allow = (what: 'logits' | 'gradients'): void => {
+    if (!ASKS[access].includes(what)) throw new RampartError(`[model ${name}] an attack whose access is "${access}" asked for ${what}`);
+  };
+  const ask = (x: tf.Tensor4D, whose?: readonly Attempt[]) => checked(classifier.logits(x, tally.forward(x.shape[0], whose).draws));
   const linearize = (x: tf.Tensor4D, whose?: readonly Attempt[]): Linearized => {
+    allow('gradients');
     const pass = tally.forward(x.shape[0], whose);
     const lin = linearizeClassifier(classifier, x, pass.draws);
     checked(lin.logits);
@@ -137,7 +153,11 @@ export function createTarget(classifier: Classifier, name: string, draws?: Draws
     randomized,
     passes: tally.passes,
     overhead: tally.overhead,
-    logits: (x, whose) => checked(classifier.logits(x, tally.forward(x.shape[0], whose).draws)),
+    logits(x, whose) {
+      allow('logits');
+      return ask(x, whose);
+    },
+    decisions: (x, whose) => tf.tidy(() => ask(x, whose).argMax(1)),
     gradient: (x, loss, whose) => gradientOf(linearize(x, whose), loss),
     linearize,
     discard: (attempts) => tally.discard(attempts),

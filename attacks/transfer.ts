@@ -9,7 +9,7 @@ import { crossEntropy, margin } from './parts/losses.ts';
 import { DONG_2018 } from './parts/papers.ts';
 import { climb } from './parts/search/ascent.ts';
 import { randomStarts } from './parts/search/climb.ts';
-import { Finds, predictedClasses, rowsOf } from './parts/search/finds.ts';
+import { Finds, rowsOf } from './parts/search/finds.ts';
 import { momentum } from './parts/step.ts';
 import { gradientOf } from './target.ts';
 
@@ -121,8 +121,8 @@ export default defineAttack<Params>({
       async function tryOn(rows: readonly number[], nth: number): Promise<number[]> {
         const attempts = rows.map((row) => ({ row, nth }));
         const adversarial = await craft(p, attempts, source, batch, threat, run);
-        const logits = target.logits(adversarial, attempts);
-        const predicted = await predictedClasses(logits);
+        const decisions = target.decisions(adversarial, attempts);
+        const predicted = await decisions.data();
         const broken = rows.flatMap((row, i) => (predicted[i] === batch.labels[row] ? [] : [i]));
         finds.found(
           adversarial,
@@ -130,7 +130,7 @@ export default defineAttack<Params>({
           broken.map((i) => rows[i] as number),
           broken.map(() => nth),
         );
-        tf.dispose([adversarial, logits]);
+        tf.dispose([adversarial, decisions]);
         return rows.filter((_, i) => !broken.includes(i));
       }
     },

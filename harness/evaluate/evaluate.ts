@@ -1,5 +1,5 @@
 /** Robust accuracy: runs an attack or an ensemble on the examples that are still right, and decides itself what it broke. */
-import type { AttackRun, Batch, Passes, Target } from '../../attacks/attack.ts';
+import type { Access, AttackRun, Batch, Passes, Target } from '../../attacks/attack.ts';
 import { margin } from '../../attacks/parts/losses.ts';
 import { createTarget } from '../../attacks/target.ts';
 import { RampartError } from '../../errors.ts';
@@ -58,8 +58,8 @@ export async function evaluate(input: EvaluationInput): Promise<Evaluation> {
 }
 
 /** The classifier for one batch, with random numbers of its own for this use of it. */
-function targetFor({ classifier, name, rng }: EvaluationInput, use: string, { ids }: Pick<Batch, 'ids'>): Target {
-  return createTarget(classifier, name, { rng: rng.fork(use), ids });
+function targetFor({ classifier, name, rng }: EvaluationInput, use: string, { ids }: Pick<Batch, 'ids'>, access?: Access): Target {
+  return createTarget(classifier, name, { rng: rng.fork(use), ids }, access);
 }
 
 /** Predictions of the examples that will not be attacked. */
@@ -164,7 +164,7 @@ async function attackBatch(context: Context, member: Member, ids: number[], prog
   const batch = await batchOf(input.data, ids);
   const started = performance.now();
   const rng = input.rng.fork(member.label);
-  const target = targetFor(input, `${member.label}/target`, batch);
+  const target = targetFor(input, `${member.label}/target`, batch, member.plugin.access);
   const sources = new Map(
     [...input.sources].map(([alias, source]) => [alias, targetFor({ ...input, ...source }, `${member.label}/source ${alias}`, batch)]),
   );

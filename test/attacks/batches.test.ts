@@ -1,7 +1,9 @@
 import { beforeAll, expect, test } from 'vitest';
 import type { AttackPlugin } from '../../attacks/attack.ts';
+import hopskipjump from '../../attacks/hopskipjump.ts';
 import multiTargeted from '../../attacks/multi-targeted.ts';
 import pgd from '../../attacks/pgd.ts';
+import rays from '../../attacks/rays.ts';
 import square from '../../attacks/square.ts';
 import { createTarget } from '../../attacks/target.ts';
 import { wasm } from '../../engines/wasm/index.ts';
@@ -17,6 +19,8 @@ const CASES: [AttackPlugin, Record<string, unknown>][] = [
   [pgd, { steps: 4, restarts: 2 }],
   [multiTargeted, { steps: 2, targets: 3 }],
   [square, { queries: 12 }],
+  [hopskipjump, { queries: 60, probes: 10 }],
+  [rays, { queries: 30 }],
 ];
 
 test.each(CASES.map(([plugin, params]) => ({ name: plugin.name, plugin, params })))(

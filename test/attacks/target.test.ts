@@ -75,3 +75,47 @@ test('what attempts used that are thrown away is overhead, forward and backward'
   expect(target.passes).toEqual({ forward: 2, backward: 2 });
   expect(target.overhead).toEqual({ forward: 3, backward: 1 });
 });
+
+/** Logits `[x, 0.5, 0.5]`. */
+const ties: Classifier = {
+  classes: 3,
+  inputShape: [1, 1, 1],
+  logits: (x) =>
+    tf.tidy(() =>
+      tf.pad(
+        x.reshape([-1, 1]) as tf.Tensor2D,
+        [
+          [0, 0],
+          [0, 2],
+        ],
+        0.5,
+      ),
+    ),
+  dispose() {},
+};
+
+test('a decision is the class of the largest logit, the first of equals, and one forward pass', () => {
+  const target = createTarget(ties, 'ties', undefined, 'decision');
+  const before = tf.memory().numTensors;
+  const decisions = target.decisions(tf.tensor4d([0.6, 0.5, 0.4], [3, 1, 1, 1]));
+  expect(decisions.dtype).toBe('int32');
+  expect([...decisions.dataSync()]).toEqual([0, 0, 1]);
+  expect(tf.memory().numTensors - before).toBe(2);
+  expect(target.passes).toEqual({ forward: 3, backward: 0 });
+});
+
+test.each([
+  ['gradient', []],
+  ['scores', ['gradients']],
+  ['decision', ['logits', 'gradients']],
+  ['transfer', ['logits', 'gradients']],
+] as const)('a target for an attack with access "%s" refuses %j, before any pass', (access, refused) => {
+  const target = createTarget(ties, 'closed', undefined, access);
+  const sum = (logits: tf.Tensor2D) => logits.sum(1) as tf.Tensor1D;
+  const asks = { logits: () => target.logits(points(1)), gradients: () => [target.gradient(points(1), sum), target.linearize(points(1))] };
+  for (const what of ['logits', 'gradients'] as const)
+    if ((refused as readonly string[]).includes(what))
+      expect(asks[what]).toThrow(`[model closed] an attack whose access is "${access}" asked for ${what}`);
+    else expect(asks[what]).not.toThrow();
+  expect(target.passes.forward).toBe([3, 1, 0][refused.length]);
+});

@@ -67,9 +67,11 @@ export function testAttack(
   const parsed = plugin.params.parse(params);
   const attack = plugin.create(parsed);
 
+  const targetOf = (classifier: Classifier, name = 'victim') => createTarget(classifier, name, undefined, plugin.access);
+
   /** Attacks `batch` on a target of its own. */
   async function perturb(classifier: Classifier, batch: Batch, threat: Threat, batchSize?: number): Promise<tf.Tensor4D> {
-    return attack.perturb(batch, createTarget(classifier, 'victim'), threat, runWith(createTarget(classifier, 'source'), batchSize));
+    return attack.perturb(batch, targetOf(classifier), threat, runWith(createTarget(classifier, 'source'), batchSize));
   }
 
   describe(`contract of ${plugin.name}`, () => {
@@ -146,7 +148,7 @@ export function testAttack(
         const rng = new Rng('passes');
         const classifier = randomLinear(SHAPE, CLASSES, rng);
         const batch = images(4, classifier, rng);
-        const target = createTarget(classifier, 'victim');
+        const target = targetOf(classifier);
         const source = createTarget(classifier, 'source');
         await attack.perturb(batch, target, { norm, eps: 1e-6 }, runWith(source));
         const spent = (kind: 'forward' | 'backward') => (target.passes[kind] + source.passes[kind]) / 4;
@@ -201,7 +203,7 @@ export function testAttack(
         const batch = images(2, healthy, rng);
         const broken = constantClassifier(SHAPE, CLASSES, Number.NaN);
         const run = runWith(createTarget(healthy, 'source'));
-        const attempt = attack.perturb(batch, createTarget(broken, 'trades beta=6'), { norm, eps: 0.05 * wholeBox(norm) }, run);
+        const attempt = attack.perturb(batch, targetOf(broken, 'trades beta=6'), { norm, eps: 0.05 * wholeBox(norm) }, run);
         await expect(attempt).rejects.toThrow('[model trades beta=6]');
       });
     });
@@ -210,7 +212,7 @@ export function testAttack(
       const rng = new Rng('abort');
       const classifier = randomLinear(SHAPE, CLASSES, rng);
       const batch = images(2, classifier, rng);
-      const target = createTarget(classifier, 'victim');
+      const target = targetOf(classifier);
       const run = runWith(createTarget(classifier, 'source'), 16, AbortSignal.abort(new Error('stopped by the user')));
       const attempt = attack.perturb(batch, target, { norm: plugin.norms[0] as NormName, eps: 0.01 }, run);
       await expect(attempt).rejects.toThrow('stopped by the user');
@@ -220,7 +222,7 @@ export function testAttack(
       const rng = new Rng('access');
       const classifier = randomLinear(SHAPE, CLASSES, rng);
       const batch = images(4, classifier, rng);
-      const target = createTarget(classifier, 'victim');
+      const target = targetOf(classifier);
       const source = createTarget(classifier, 'source');
       await attack.perturb(batch, target, { norm: plugin.norms[0] as NormName, eps: 1e-6 }, runWith(source));
       expect(target.passes.backward > 0).toBe(plugin.access === 'gradient');

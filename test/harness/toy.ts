@@ -49,7 +49,7 @@ export function mover(name: string, by: number, options: { random?: boolean; str
     create: () => ({
       async perturb(batch, target, threat: Threat, run: AttackRun) {
         options.seen?.batches.push([...batch.ids]);
-        target.logits(batch.x).dispose();
+        target.decisions(batch.x).dispose();
         run.trace?.(1, batch.ids.length);
         const scale = Float32Array.from(batch.ids, (id) => by * (options.random ? run.rng.fork(id).next() : 1));
         return tf.tidy(() => {

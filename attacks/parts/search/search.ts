@@ -145,9 +145,9 @@ class ClimbingPass implements Pass {
   /** The last look at the points of attempts that are through. */
   async #look(): Promise<void> {
     const lanes = this.#ended as Lanes;
-    const logits = this.#target.logits(lanes.x, lanes.attempts);
-    const predicted = await predictedClasses(logits);
-    logits.dispose();
+    const decisions = this.#target.decisions(lanes.x, lanes.attempts);
+    const predicted = (await decisions.data()) as Int32Array;
+    decisions.dispose();
     const broken = this.#settle(lanes, predicted);
     lanes.attempts.forEach((attempt, i) => {
       if (!broken[i]) this.#attempts.end(attempt, false);

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import apgdCe from '../../../attacks/apgd-ce.ts';
 import apgdDlr from '../../../attacks/apgd-dlr.ts';
 import apgdT from '../../../attacks/apgd-t.ts';
-import { defineEnsemble } from '../../../attacks/attack.ts';
+import { type Batch, defineEnsemble, type Target } from '../../../attacks/attack.ts';
 import pgd from '../../../attacks/pgd.ts';
 import { evaluate } from '../../../harness/evaluate/evaluate.ts';
 import { predictClean } from '../../../harness/evaluate/predict.ts';
@@ -213,6 +213,14 @@ test('one member that needs gradients is enough for images without one to be fla
   const lookup = (name: string) => (name === 'full' ? mover('full', 0) : gradient);
   const { flags } = await evaluate(input(pair('full', 'gradient'), data, { classifier: steps, lookup }));
   expect(flags.map((f) => f.name)).toContain('zero-gradient');
+});
+
+test('an attack that asks for more than its access says does not pass', async () => {
+  const greedy = {
+    ...mover('greedy', 1),
+    create: () => ({ perturb: async (batch: Batch, target: Target) => target.logits(batch.x).reshape(batch.x.shape) as tf.Tensor4D }),
+  };
+  await expect(evaluate(input(greedy, data))).rejects.toThrow('[model threshold] an attack whose access is "decision" asked for logits');
 });
 
 test('nothing stays allocated', async () => {

@@ -1,0 +1,143 @@
+"""HopSkipJump of Foolbox and of ART, and the authors' RayS, beside ours: how near to each image a misclassified point was after so many decisions.
+
+python3 decision_peer.py GOLDEN_FOLDER LIBRARY NORM [IMAGES]: LIBRARY is foolbox, art or a checkout of uclaml/RayS, NORM is L2 or Linf; GOLDEN_FOLDER is test/golden.
+One JSON line: for each number of decisions the distances, one per image. `tsx bench/decision.ts` gives the same of ours. Each library's own
+starting point, precision and radius of probes; one image at a time, so that no library's batching counts.
+"""
+import json
+import sys
+import types
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import nn
+from torch.nn import functional as F
+
+MARKS = [1000, 2000, 5000]
+torch.set_num_threads(1)
+
+
+class Block(nn.Module):
+    def __init__(self, inside, width, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inside, width, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        if stride != 1 or inside != width:
+            self.short_conv = nn.Conv2d(inside, width, 1, stride, bias=False)
+            self.short_bn = nn.BatchNorm2d(width)
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return F.relu(y + (self.short_bn(self.short_conv(x)) if hasattr(self, 'short_conv') else x))
+
+
+class Reference(nn.Module):
+    """The network of test/golden: `resnet-tiny`."""
+
+    def __init__(self):
+        super().__init__()
+        self.enc = nn.Module()
+        self.enc.register_buffer('mean', torch.zeros(1, 3, 1, 1))
+        self.enc.register_buffer('std', torch.ones(1, 3, 1, 1))
+        self.enc.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
+        self.enc.bn1 = nn.BatchNorm2d(16)
+        self.enc.layer1, self.enc.layer2, self.enc.layer3 = Block(16, 16, 1), Block(16, 32, 2), Block(32, 64, 2)
+        self.linear = nn.Linear(64, 10)
+
+    def forward(self, x):
+        e = self.enc
+        x = F.relu(e.bn1(e.conv1((x - e.mean) / e.std)))
+        return self.linear(e.layer3(e.layer2(e.layer1(x))).mean((2, 3)))
+
+
+class Spent(Exception):
+    """All decisions are made."""
+
+
+class Watched(nn.Module):
+    """Counts decisions about one image, and keeps the smallest distance of a misclassified point at each mark."""
+
+    def __init__(self, model, norm):
+        super().__init__()
+        self.model, self.norm = model, norm
+
+    def watch(self, clean, label):
+        self.clean, self.label, self.asked, self.best, self.at = clean, label, 0, float('inf'), []
+
+    @torch.no_grad()
+    def forward(self, x):
+        x = x.float()
+        logits = self.model(x)
+        wrong = logits.argmax(1) != self.label
+        delta = (x - self.clean).flatten(1).double()
+        sizes = delta.abs().amax(1) if self.norm == 'Linf' else delta.norm(dim=1)
+        for w, size in zip(wrong.tolist(), sizes.tolist()):
+            self.asked += 1
+            if w:
+                self.best = min(self.best, size)
+            if self.asked in MARKS:
+                self.at.append(self.best)
+            if self.asked == MARKS[-1]:
+                raise Spent
+        return logits
+
+
+def foolbox_attack(watched, norm):
+    import foolbox as fb
+    from foolbox.attacks import HopSkipJumpAttack
+    attack = HopSkipJumpAttack(steps=10_000, constraint='linf' if norm == 'Linf' else 'l2')
+    model = fb.PyTorchModel(watched, bounds=(0, 1), device='cpu')
+    return lambda x, y: attack.run(model, x, fb.criteria.Misclassification(y))
+
+
+def art_attack(watched, norm):
+    from art.attacks.evasion import HopSkipJump
+    from art.estimators.classification import PyTorchClassifier
+    classifier = PyTorchClassifier(watched, loss=None, input_shape=(3, 32, 32), nb_classes=10, clip_values=(0, 1), device_type='cpu')
+    attack = HopSkipJump(classifier, norm=np.inf if norm == 'Linf' else 2, max_iter=10_000, max_eval=10_000, init_eval=100, init_size=100, verbose=False)
+    return lambda x, y: attack.generate(x.numpy(), y=np.eye(10)[y.numpy()])
+
+
+def rays_attack(folder, watched):
+    sys.path.insert(0, folder)
+    # it draws a bar on a terminal, and moves all to a GPU
+    sys.modules['pgbar'] = types.SimpleNamespace(progress_bar=lambda *_: None)
+    torch.Tensor.cuda = lambda self: self
+    import RayS as published
+    watched.predict_label = lambda x: watched(x).argmax(1)
+    return published.RayS(watched, epsilon=0).attack_hard_label
+
+
+def main(folder, library, norm, images=32):
+    model = Reference()
+    state = load_file(f'{folder}/model.safetensors')
+    missing, extra = model.load_state_dict({k: v.view_as(model.state_dict()[k]) if k in model.state_dict() else v for k, v in state.items()}, strict=False)
+    # fresh layers have their counters alone
+    assert not extra and all('num_batches_tracked' in k for k in missing), (missing, extra)
+    model.eval()
+    data = load_file(f'{folder}/first256.safetensors')
+    x, y = data['images'].float() / 255, data['labels'].long()
+    with torch.no_grad():
+        right = (model(x).argmax(1) == y).nonzero().flatten()[:int(images)]
+    watched = Watched(model, norm).eval()
+    known = {'foolbox': foolbox_attack, 'art': art_attack}
+    attack = known[library](watched, norm) if library in known else rays_attack(library, watched)
+    torch.manual_seed(0)
+    np.random.seed(0)
+    rows = []
+    for i in right.tolist():
+        watched.watch(x[i:i + 1], y[i])
+        try:
+            attack(x[i:i + 1], y[i:i + 1])
+        except Spent:
+            pass
+        rows.append(watched.at + [watched.best] * (len(MARKS) - len(watched.at)))
+    distances = {mark: [row[k] for row in rows] for k, mark in enumerate(MARKS)}
+    medians = {mark: round(float(np.median(d)), 5) for mark, d in distances.items()}
+    print(json.dumps({'library': library, 'norm': norm, 'medians': medians, 'distances': distances}))
+
+
+main(*sys.argv[1:])
