@@ -28,12 +28,14 @@ function problem(right = true) {
 
 const run = () => ({ rng: new Rng('run'), signal: new AbortController().signal, batchSize: 2, sources: new Map() });
 
-test.each<[AttackPlugin, 'Linf' | 'L2' | 'L1', number]>([
-  [fab, 'Linf', 1],
-  [fab, 'L2', 1],
-  [fab, 'L1', 1],
-  [fabT, 'Linf', 2],
-])('$0.name in %s: the first run of each target starts at the image, the others half a radius from it', async (plugin, norm, targets) => {
+test.each([
+  { plugin: fab, norm: 'Linf', targets: 1 },
+  { plugin: fab, norm: 'L2', targets: 1 },
+  { plugin: fab, norm: 'L1', targets: 1 },
+  { plugin: fabT, norm: 'Linf', targets: 2 },
+] as const)('$plugin.name in $norm: the first run of each target starts at the image, the others half a radius from it', async (row) => {
+  const { norm, targets } = row;
+  const plugin: AttackPlugin = row.plugin;
   const { classifier, batch } = problem();
   const inner = createTarget(classifier, 'linear');
   const starts = new Map<string, tf.Tensor4D>();
@@ -62,7 +64,7 @@ test.each<[AttackPlugin, 'Linf' | 'L2' | 'L1', number]>([
   expect(of('0 1')).not.toEqual(of('0 2'));
 });
 
-test.each([fab, fabT])('$name: an image that errs already is returned as it is, after one look', async (plugin) => {
+test.each([fab, fabT] as AttackPlugin[])('$name: an image that errs already is returned as it is, after one look', async (plugin) => {
   const { classifier, batch } = problem(false);
   const target = createTarget(classifier, 'linear');
   const attack = plugin.create(plugin.params.parse({ iterations: 8, restarts: 1 }));
@@ -70,4 +72,28 @@ test.each([fab, fabT])('$name: an image that errs already is returned as it is, 
   expect(adversarial.dataSync()).toEqual(batch.x.dataSync());
   // fab-t ranks the classes first; then one step of each image, with a backward pass for each other class where none is aimed at
   expect(target.passes).toEqual(plugin === fabT ? { forward: 2 + 4, backward: 2 } : { forward: 4, backward: 4 });
+});
+
+test('fab-t goes for one class after the other in the order of the clean logits, with all restarts of each', async () => {
+  const { classifier, batch } = problem();
+  const inner = createTarget(classifier, 'linear');
+  const logits = tf.tidy(() => classifier.logits(batch.x).arraySync()) as number[][];
+  const aims = new Map<string, number>();
+  const linearize: Target['linearize'] = (x, whose) => {
+    const lin = inner.linearize(x, whose);
+    const pullback = (dlogits: tf.Tensor2D) => {
+      const directions = dlogits.arraySync();
+      (whose as readonly Attempt[]).forEach(({ row, nth }, i) => {
+        aims.set(`${row} ${nth}`, (directions[i] as number[]).indexOf(1));
+      });
+      return lin.pullback(dlogits);
+    };
+    return { ...lin, pullback };
+  };
+  const attack = fabT.create(fabT.params.parse({ iterations: 2, restarts: 2, targets: 2 }));
+  await attack.perturb(batch, { ...inner, passes: inner.passes, linearize }, { norm: 'Linf', eps: 1e-3 }, run());
+  for (const [row, z] of logits.entries()) {
+    const [, second, third] = [0, 1, 2].sort((a, b) => (z[b] as number) - (z[a] as number));
+    expect([0, 1, 2, 3].map((nth) => aims.get(`${row} ${nth}`))).toEqual([second, second, third, third]);
+  }
 });
