@@ -33,6 +33,10 @@ export interface Measure {
   readonly batch: number;
   readonly seconds: number;
   readonly threads: number;
+  /** Steps that are timed however long they take; 5 unless given. */
+  readonly atLeast?: number;
+  /** `cpu` is the processor time of all threads, which a machine that others use leaves as it is; `wall` unless given. */
+  readonly clock?: 'wall' | 'cpu';
 }
 
 /** One step of every task on the same random batch, through the harness's own stepper, frozen targets and fused kernels. */
@@ -78,25 +82,34 @@ export function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1] as number;
 }
 
-/** Two steps to warm up, then as many as fit into the seconds, five at least: as the peer's script does. */
-export async function rate(step: () => Promise<void>, { batch, seconds }: Pick<Measure, 'batch' | 'seconds'>): Promise<number> {
+/** Milliseconds from any beginning. */
+function now(clock: Measure['clock']): number {
+  if (clock !== 'cpu') return performance.now();
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+/** Two steps to warm up, then as many as fit into the seconds, `atLeast` at least: as the peer's script does. */
+export async function rate(step: () => Promise<void>, { batch, seconds, atLeast = 5, clock }: Omit<Measure, 'threads'>): Promise<number> {
   await step();
   await step();
   const times: number[] = [];
   const end = performance.now() + 1000 * seconds;
-  while (performance.now() < end || times.length < 5) {
-    const start = performance.now();
+  while (performance.now() < end || times.length < atLeast) {
+    const start = now(clock);
     await step();
     await tf.nextFrame();
-    times.push(performance.now() - start);
+    times.push(now(clock) - start);
   }
   return (1000 * batch) / median(times);
 }
 
-/** The peer's rates, in a process of its own with as many threads. */
-export function peerRates(script: string, arch: string, { batch, seconds, threads }: Measure, more: readonly string[] = []): Rates {
+/** The peer's rates, in a process of its own with as many threads. `more` are further arguments of its script. */
+export function peerRates(script: string, arch: string, measure: Measure, more: readonly string[] = []): Rates {
+  const { batch, seconds, threads, atLeast = 5, clock = 'wall' } = measure;
   const path = resolve(script);
-  const args = ['--arch', arch, '--batch', String(batch), '--seconds', String(seconds), '--layout', 'channels_last', ...more];
+  const sizes = ['--batch', String(batch), '--seconds', String(seconds), '--at-least', String(atLeast), '--clock', clock];
+  const args = ['--arch', arch, ...sizes, '--layout', 'channels_last', ...more];
   const env = { ...process.env, OMP_NUM_THREADS: String(threads), OPENBLAS_NUM_THREADS: String(threads) };
   let [command, all] = [path, args];
   try {

@@ -59,12 +59,13 @@ export const tensorflow: Engine = {
         },
       );
     if (!(await tf.setBackend('tensorflow'))) throw new RampartError(`[engine tensorflow] ${found.name} did not start`);
+    const { TF_Version: library = 'unknown' } = (tf.backend() as unknown as { binding?: { TF_Version?: string } }).binding ?? {};
     return {
       name: 'tensorflow',
-      version: loaded.version?.['tfjs-node'] ?? 'unknown',
+      version: `${loaded.version?.['tfjs-node'] ?? 'unknown'} on TensorFlow ${library}`,
       device,
       threads,
-      details: { package: found.name },
+      details: { package: found.name, path: dirname(findPackage(found.name) ?? '') },
       warnings: [],
     };
   },

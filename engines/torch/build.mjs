@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism, freemem } from 'node:os';
-import { basename, join, relative } from 'node:path';
+import { basename, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findLibtorch } from './find.mjs';
 
@@ -62,7 +62,9 @@ function stampOf() {
   return hash.digest('hex');
 }
 
-const folder = sanitize ? fileURLToPath(new URL(`../../build/torch-${sanitize}/build/`, import.meta.url)) : join(native, 'build');
+// as load.ts has it: one folder for each libtorch that is tried
+const named = sanitize ? `build/torch-${sanitize}/build` : (process.env.RAMPART_TORCH_BUILD ?? 'engines/torch/native/build');
+const folder = resolve(fileURLToPath(new URL('../../', import.meta.url)), named);
 const addon = join(folder, 'Release/rampart_torch.node');
 const stampFile = join(folder, 'stamp.json');
 const stamp = stampOf();
@@ -112,7 +114,8 @@ const tell = () => console.log(`[torch] ${begun} of ${sources.length} files begu
 
 console.log(`[torch] building against libtorch ${found.version} (${found.source}) in ${found.lib}; this takes a minute`);
 const beat = setInterval(tell, 30_000);
-rmSync(folder, { recursive: true, force: true });
+// by name: the folder is one that the caller may have named
+for (const made of [stampFile, addon]) rmSync(made, { force: true });
 mkdirSync(join(folder, 'Release'), { recursive: true });
 
 // libtorch's headers are nine tenths of the work of every file: they are compiled once
@@ -129,9 +132,12 @@ await inParallel(sources, (source) => {
   tell();
   return run([...FLAGS, '-include', prefix, ...include, '-c', source, '-o', objectOf(source)]);
 });
-const libraries = ['-ltorch', '-ltorch_cpu', '-lc10', ...(found.cuda ? ['-ltorch_cuda', '-lc10_cuda'] : [])];
-const linked = ['-L', found.lib, `-Wl,-rpath,${found.lib}`, '-Wl,--no-as-needed', ...libraries];
-await run([...FLAGS, '-shared', '-o', addon, ...sources.map(objectOf), ...linked]);
+// CUDA's half is loaded by who asks for a GPU (native/addon.cc). One OpenMP for all: a second one has threads of its own and sees no loop of the first
+const openmp = found.openmp && !compiler.includes('clang') ? found.openmp : undefined;
+const flags = openmp ? FLAGS.filter((flag) => flag !== '-fopenmp') : FLAGS;
+// a libtorch that lacks a symbol is refused as the addon loads, not where the symbol is called
+const linked = ['-L', found.lib, `-Wl,-rpath,${found.lib}`, '-Wl,-z,now', '-ltorch_cpu', '-lc10', ...(openmp ? [openmp] : [])];
+await run([...flags, '-shared', '-o', addon, ...sources.map(objectOf), ...linked]);
 for (const source of sources) rmSync(objectOf(source));
 rmSync(`${prefix}.gch`);
 clearInterval(beat);

@@ -65,6 +65,8 @@ function inFolder(root, source, abi) {
   const fromConfig = existsSync(config) ? readFileSync(config, 'utf8').match(/_GLIBCXX_USE_CXX11_ABI=(\d)/)?.[1] : undefined;
   const cuda = existsSync(join(lib, 'libtorch_cuda.so'));
   const headers = cuda ? cudaHeaders(root) : undefined;
+  // renamed when it was packed: the linker would not see that it is the compiler's own
+  const openmp = readdirSync(lib).find((name) => /^libgomp-.*\.so/.test(name));
   return {
     found: {
       source,
@@ -74,6 +76,7 @@ function inFolder(root, source, abi) {
       lib,
       abi: abi ?? fromConfig ?? '1',
       cuda,
+      ...(openmp && { openmp: join(lib, openmp) }),
     },
   };
 }

@@ -3,30 +3,29 @@ import { existsSync, readdirSync } from 'node:fs';
 import { RampartError } from '../../errors.ts';
 import type { Engine } from '../engine.ts';
 import type { Library } from './binding.ts';
-import { type Built, buildCommand, findBuilt, findLibrary, loadBinding, loadedBlas, remedy } from './load.ts';
+import { type Built, buildCommand, checkRelease, findBuilt, findLibrary, loadBinding, remedy } from './load.ts';
+import { loadedBlas, surroundings, warningsOf } from './slow.ts';
 
 /** The release that the build found; its headers, which the library repeats, may name the one before. */
 function versionOf(library: Library, built: Built): string {
   return built.version === 'unknown' ? library.version : built.version;
 }
 
-function detailsOf(library: Library, built: Built, blas: string): Record<string, string> {
+/** What there is of CUDA, as far as it is known without loading it. */
+function cudaOf(library: Library, built: Built, device: string): string {
+  if (!built.cuda) return 'this libtorch is built without it';
+  return device === 'cpu' ? 'not loaded: this process is on the CPU' : `${library.cudaDevices} devices`;
+}
+
+function detailsOf(library: Library, built: Built, device: string, blas: string): Record<string, string> {
   return {
     libtorch: `${versionOf(library, built)} (${built.source})`,
     path: built.lib,
     'CPU capability': library.config.match(/CPU capability usage: (\S+)/)?.[1] ?? 'unknown',
     oneDNN: library.config.match(/MKL-DNN v(\S+)/)?.[1] ?? (library.onednn ? 'yes' : 'no'),
     BLAS: blas,
-    'CUDA devices': String(library.cudaDevices),
+    CUDA: cudaOf(library, built, device),
   };
-}
-
-function warningsOf(library: Library, blas: { name: string; reference: boolean }): string[] {
-  const warnings: string[] = [];
-  if (blas.reference)
-    warnings.push(`the BLAS is the reference one (${blas.name}), 25 times slower than OpenBLAS: apt-get install -y libopenblas0-pthread`);
-  if (!library.onednn) warnings.push('this libtorch has no oneDNN: convolutions are slow');
-  return warnings;
 }
 
 /** One folder for each NVIDIA GPU that the driver runs. */
@@ -42,9 +41,12 @@ export const torch: Engine = {
     return { usable: true, detail: `libtorch ${built.version} (${built.source}) in ${built.lib}` };
   },
   async diagnose() {
-    const found = findBuilt() ? undefined : await findLibrary();
-    if (!found) return torch.probe();
-    return { usable: false, detail: `libtorch ${found.version} (${found.source}) is here, its addon is not built`, remedy: buildCommand() };
+    const [built, found] = [findBuilt(), await findLibrary()];
+    if (!found || found.version === built?.version) return torch.probe();
+    const here = `libtorch ${found.version} (${found.source}) is here`;
+    if (!built) return { usable: false, detail: `${here}, its addon is not built`, remedy: buildCommand() };
+    const { detail } = await torch.probe();
+    return { usable: true, detail: `${detail}; ${here} too, which a new build takes: ${buildCommand()}` };
   },
   async init({ threads, device }) {
     const { binding, built } = loadBinding(threads);
@@ -52,16 +54,17 @@ export const torch: Engine = {
       throw new RampartError(`[engine torch] device "${device}" is neither cpu nor cuda:N`);
     binding.start(threads, device);
     const library = binding.describe();
+    checkRelease(library, built);
     const { start } = await import('./start.ts');
     await start(binding, device);
-    const blas = loadedBlas(library.config);
+    const around = surroundings();
     return {
       name: 'torch',
       version: versionOf(library, built),
       device,
       threads: library.threads,
-      details: detailsOf(library, built, blas.name),
-      warnings: warningsOf(library, blas),
+      details: detailsOf(library, built, device, loadedBlas(library, around).name),
+      warnings: warningsOf(library, around),
     };
   },
   async devices() {

@@ -1,11 +1,11 @@
 /** Finds and loads the addon; threads wait passively, so that workers can share a machine. */
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { RampartError, shellWord } from '../../errors.ts';
 import { disagreements } from './agree.ts';
-import type { Binding } from './binding.ts';
+import type { Binding, Library } from './binding.ts';
 
 /** Builds the addon, in a clone and in a project alike: npm runs no install script of a dependency that nobody has approved. */
 export function buildCommand(): string {
@@ -44,9 +44,9 @@ function packageRoot(): string {
   }
 }
 
-/** The folder of the build; `RAMPART_TORCH_BUILD` names another one from the package's root, such as a build with a sanitizer. */
+/** The folder of the build; `RAMPART_TORCH_BUILD` names another one from the package's root, such as a build with a sanitizer or on another libtorch. */
 function buildFolder(): string {
-  return join(packageRoot(), process.env.RAMPART_TORCH_BUILD ?? 'engines/torch/native/build');
+  return resolve(packageRoot(), process.env.RAMPART_TORCH_BUILD ?? 'engines/torch/native/build');
 }
 
 /** The addon that was built, or undefined. Loads nothing. */
@@ -87,22 +87,24 @@ function loaded(built: Built): Binding {
     return createRequire(import.meta.url)(built.addon) as Binding;
   } catch (cause) {
     const what = cause instanceof Error ? cause.message : String(cause);
-    throw new RampartError(`[engine torch] ${built.addon} does not load against libtorch in ${built.lib}: ${what}`, {
-      remedy: remedy(),
-      cause,
-    });
+    throw new RampartError(
+      `[engine torch] ${built.addon}, built for libtorch ${built.version}, does not load against that in ${built.lib}: ${what}`,
+      {
+        remedy: existsSync(built.lib) ? buildCommand() : remedy(),
+        cause,
+      },
+    );
   }
 }
 
-const SLOW_BLAS = /(^|\/)blas\/|libblas\.so/;
-
-/** The BLAS that the dynamic linker gave this process, by its real path; what libtorch was built with when it is part of it. */
-export function loadedBlas(config: string): { name: string; reference: boolean } {
-  const maps = existsSync('/proc/self/maps') ? readFileSync('/proc/self/maps', 'utf8') : '';
-  const paths = [...new Set([...maps.matchAll(/\s(\/\S*(?:blas|mkl)\S*\.so\S*)/g)].map((m) => realpathSync(m[1] as string)))];
-  const good = paths.find((p) => /openblas|mkl|blis|atlas/.test(p));
-  if (good) return { name: good, reference: false };
-  const reference = paths.find((p) => SLOW_BLAS.test(p));
-  if (reference) return { name: reference, reference: true };
-  return { name: config.match(/BLAS_INFO=(\w+)/)?.[1] ?? 'unknown', reference: false };
+/**
+ * Throws where the libtorch that was loaded is of another release than the headers that the addon was compiled with, as after an upgrade:
+ * its classes may lie otherwise in memory.
+ */
+export function checkRelease(library: Pick<Library, 'version' | 'config'>, built: Built): void {
+  const release = library.config.match(/TORCH_VERSION=(\d+\.\d+\.\d+)/)?.[1];
+  if (release === undefined || release === library.version) return;
+  throw new RampartError(`[engine torch] ${built.addon} was built for libtorch ${library.version}, and ${built.lib} holds ${release} now`, {
+    remedy: buildCommand(),
+  });
 }

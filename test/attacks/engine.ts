@@ -1,11 +1,13 @@
-/** The engine of the attack tests: torch where it is built, else the one that is everywhere. */
+/** The engine of the attack tests: torch where it is built, else the one that is everywhere; `RAMPART_TEST_ENGINE` names another. */
+import { engine } from '../../engines/index.ts';
 import { torch } from '../../engines/torch/index.ts';
-import { wasm } from '../../engines/wasm/index.ts';
 import { testDevice } from '../torch/device.ts';
 
+const chosen = engine(process.env.RAMPART_TEST_ENGINE ?? ((await torch.probe()).usable ? 'torch' : 'wasm'));
+
 /** Whether the tests run on torch, and so can afford more. */
-export const native = (await torch.probe()).usable;
+export const native = chosen.name === 'torch';
 
 export async function startEngine(): Promise<void> {
-  await (native ? torch.init({ threads: 1, device: testDevice }) : wasm.init({ threads: 1, device: 'cpu' }));
+  await chosen.init({ threads: 1, device: native ? testDevice : 'cpu' });
 }

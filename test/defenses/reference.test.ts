@@ -135,7 +135,8 @@ const CASES: readonly Case[] = [
   },
 ];
 
-const engines = await Promise.all(['wasm', 'torch'].map(async (name) => ({ name, ...(await engine(name).probe()) })));
+const names = new Set(['wasm', 'torch', process.env.RAMPART_TEST_ENGINE ?? 'wasm']);
+const engines = await Promise.all([...names].map(async (name) => ({ name, ...(await engine(name).probe()) })));
 
 describe.each(engines)('on $name', ({ name, usable }) => {
   describe.skipIf(!usable).each(CASES)('$key', ({ key, create, terms, adversarial, statistics }) => {

@@ -1,6 +1,6 @@
 /** What building the addon says where there is no libtorch. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test, vi } from 'vitest';
@@ -81,6 +81,43 @@ if (process.argv.includes('ascent.cc')) {
   expect(lines[1]).toMatch(/^\[torch\] 1 of \d\d files begun, \d+ s$/);
   expect(lines[2]).toMatch(/^\[torch\] 2 of \d\d files begun, \d+ s$/);
   expect(stdout).toMatch(/the build failed:\n {2}ascent\.cc:1: error: no/);
+});
+
+/** A compiler that makes empty files, and notes in `log` what it was asked, a line each time. */
+function notingCompiler(log: string): string {
+  const compiler = join(freshFolder(), 'compiler');
+  writeFileSync(compiler, `#!/bin/sh\necho "$@" >> '${log}'\nwhile [ "$1" != -o ]; do shift; done\n: > "$2"\n`, { mode: 0o755 });
+  return compiler;
+}
+
+function linkedWith(libtorch: string): { args: string[]; folder: string } {
+  const folder = freshFolder();
+  const log = join(freshFolder(), 'log');
+  writeFileSync(join(folder, 'mine.txt'), 'kept');
+  const env = { ...process.env, LIBTORCH: libtorch, CXX: notingCompiler(log), RAMPART_TORCH_BUILD: folder };
+  const { status, stdout } = spawnSync(process.execPath, [build], { encoding: 'utf8', env });
+  expect(status, stdout).toBe(0);
+  const calls = readFileSync(log, 'utf8').trim().split('\n');
+  return { args: calls.at(-1)?.split(' ') ?? [], folder };
+}
+
+test('RAMPART_TORCH_BUILD names the folder of the addon, whose other files stay', () => {
+  const { folder } = linkedWith(likeLibtorch());
+  expect(readdirSync(folder).sort()).toEqual(['Release', 'mine.txt', 'prefix.h', 'stamp.json']);
+  expect(existsSync(join(folder, 'Release/rampart_torch.node'))).toBe(true);
+});
+
+test('the addon is bound to the CPU half of libtorch, and to its OpenMP', () => {
+  const plain = linkedWith(likeLibtorch()).args;
+  expect(plain.filter((arg) => arg.startsWith('-l'))).toEqual(['-ltorch_cpu', '-lc10']);
+  expect(plain).toContain('-fopenmp');
+  const packed = likeLibtorch();
+  for (const name of ['libgomp-a34b3233.so.1', 'libtorch_cuda.so']) writeFileSync(join(packed, 'lib', name), '');
+  const { args } = linkedWith(packed);
+  expect(args.filter((arg) => arg.startsWith('-l'))).toEqual(['-ltorch_cpu', '-lc10']);
+  // after the objects: the linker leaves out a library that nobody before it needs
+  expect(args.at(-1)).toBe(join(packed, 'lib/libgomp-a34b3233.so.1'));
+  expect(args).not.toContain('-fopenmp');
 });
 
 test('as a dependency it compiles nothing while npm installs, and names the command that does', () => {

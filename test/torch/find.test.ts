@@ -12,6 +12,7 @@ interface Found {
     readonly abi: string;
     readonly std: string;
     readonly include: string[];
+    readonly openmp?: string;
   };
   readonly tried: readonly { readonly what: string; readonly outcome: string }[];
 }
@@ -77,4 +78,10 @@ test('with CUDA, its headers are those of the package beside PyTorch; without, n
   expect(findLibtorch({ LIBTORCH: join(root, 'torch') }).found?.include).toContain(join(root, 'nvidia/cu13/include'));
   const plain = put(files);
   expect(findLibtorch({ LIBTORCH: join(plain, 'torch') }).found?.include).not.toContain(join(plain, 'nvidia/cu13/include'));
+});
+
+test('an OpenMP that was renamed as it was packed is linked by its file; one that kept its name is found by it', () => {
+  const renamed = put({ ...LIBRARY, 'lib/libgomp-a34b3233.so.1': '' });
+  expect(findLibtorch({ LIBTORCH: renamed }).found?.openmp).toBe(join(renamed, 'lib/libgomp-a34b3233.so.1'));
+  expect(findLibtorch({ LIBTORCH: put({ ...LIBRARY, 'lib/libgomp.so.1': '' }) }).found?.openmp).toBeUndefined();
 });

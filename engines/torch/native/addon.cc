@@ -10,6 +10,8 @@
 #include <torch/csrc/api/include/torch/version.h>
 #endif
 
+#include <dlfcn.h>
+
 #include <cstring>
 #include <memory>
 
@@ -141,6 +143,16 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
   return out;
 }
 
+// CUDA's half of libtorch, which registers itself as it loads. Whoever stays on the CPU is spared its hundreds of megabytes: nothing links it.
+// Returns what went wrong, or nothing.
+std::string loadCuda() {
+  if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL)) return "";
+  const char* why = dlerror();
+  return why ? why : "libtorch_cuda.so does not load";
+}
+
+int64_t cudaDevices() { return static_cast<int64_t>(torch::cuda::device_count()); }
+
 // start(threads, device): sets both for this process.
 Napi::Value start(const Napi::CallbackInfo& info) {
   const auto name = info[1].As<Napi::String>().Utf8Value();
@@ -149,9 +161,10 @@ Napi::Value start(const Napi::CallbackInfo& info) {
     at::set_num_threads(info[0].As<Napi::Number>().Int32Value());
     at::Device wanted(name);
     if (wanted.is_cuda()) {
-      const auto found = static_cast<int64_t>(torch::cuda::device_count());
-      if (wanted.index() >= found)
-        throw std::invalid_argument("this libtorch sees " + std::to_string(found) + " CUDA devices");
+      const auto problem = loadCuda();
+      if (wanted.index() >= cudaDevices())
+        throw std::invalid_argument("this libtorch sees " + std::to_string(cudaDevices()) + " CUDA devices" +
+                                    (problem.empty() ? "" : ": " + problem));
       // TF32 as PyTorch has it by default: in convolutions, not in matrix products
       at::globalContext().setAllowTF32CuDNN(true);
       // the same seed gives the same bits
@@ -170,7 +183,8 @@ Napi::Value describeLibrary(const Napi::CallbackInfo& info) {
   out.Set("onednn", at::hasMKLDNN());
   out.Set("mkl", at::hasMKL());
   out.Set("threads", at::get_num_threads());
-  out.Set("cudaDevices", static_cast<double>(torch::cuda::device_count()));
+  // asked on the CPU, libtorch would settle that there is no CUDA in this process
+  out.Set("cudaDevices", device().is_cuda() ? static_cast<double>(cudaDevices()) : 0.0);
   out.Set("config", at::show_config());
   return out;
 }
