@@ -62,7 +62,7 @@ test.each<[string, number, string[], number[]]>([
   [
     'resnet-18',
     102,
-    ['conv1.weight', 'bn1.running_var', 'layer2.0.shortcut.0.weight', 'layer2.0.shortcut.1.bias', 'linear.bias'],
+    ['conv1.weight', 'bn1.running_var', 'layer1.0.conv1.weight', 'layer2.0.shortcut.0.weight', 'layer4.1.bn2.bias', 'linear.bias'],
     [
       ...[-24.0418, 49.8018, 4.72032, -41.8989, 1.30291, 43.5757, -16.2528, -41.3381, 31.0639, 24.2362],
       ...[-25.8919, 52.7311, 5.43517, -44.4698, 0.892844, 46.3692, -16.8359, -44.4357, 32.749, 25.9748],

@@ -98,6 +98,8 @@ test('layers of transformers have the shapes of their outputs', () => {
   expect(layerShape({ ...grouped, pad: 1 }, [9, 6, 4])).toEqual([5, 3, 6]);
   expect(layerShape(tokens, [2, 3, 5])).toEqual([7, 1, 5]);
   expect(layerShape(attention, [7, 1, 12])).toEqual([7, 1, 4]);
+  expect(layerShape({ op: 'windowAttention', input: 0, table: 't', heads: 2, window: 4, shift: 0 }, [8, 12, 12])).toEqual([8, 12, 4]);
+  expect(layerShape({ op: 'mergePatches', input: 0 }, [8, 12, 5])).toEqual([4, 6, 20]);
   expect(layerShape({ op: 'classToken', input: 0 }, [7, 1, 4])).toEqual([1, 1, 4]);
   expect(layerShape(layerNorm, [7, 2, 4])).toEqual([7, 2, 4]);
 });

@@ -47,6 +47,8 @@ test.each<[string, Uint8Array, string]>([
     withHeader({ ...entry([0, 16]), u: { dtype: 'F32', shape: [2], data_offsets: [8, 16] } }),
     'u shares bytes with the entries before it',
   ],
+  ['three offsets', withHeader(entry([0, 16, 16])), 't is not an entry'],
+  ['one offset', withHeader(entry([0])), 't is not an entry'],
   ['offsets that run backwards', withHeader(entry([8, 0])), 't is not an entry'],
   ['a negative offset', withHeader(entry([-4, 12])), 't is not an entry'],
   ['a shape with a fraction', withHeader(entry([0, 16], [1.5])), 't is not an entry'],

@@ -37,6 +37,11 @@ describe('names', () => {
     expect(notes).toEqual([`names without their prefix "${prefix}"`]);
   });
 
+  it('lose a prefix at a dot alone', () => {
+    const { theirs } = entriesOf('wrn-10-1', (name) => `my${name}`);
+    expect(() => fitted('wrn-10-1', theirs)).toThrow('[model wrn-10-1] w.pt does not fit');
+  });
+
   const VIT = 'vit patch=8 width=12 depth=2 heads=3';
   const torchvisionVit = (name: string) =>
     name
@@ -116,6 +121,15 @@ describe('beside the parameters', () => {
     const known =
       'extra attention.0.weight; extra attention.1.weight; extra attention.2.weight; extra attention.3.weight; extra attention.4.weight';
     expect(() => fitted('wrn-10-1', theirs)).toThrow(`[model wrn-10-1] w.pt does not fit: ${known}; and 3 more`);
+  });
+
+  it('half of a normalisation is none', () => {
+    const { theirs } = entriesOf('wrn-10-1');
+    theirs.set('mu', one(1, 3, 1, 1));
+    expect(() => fitted('wrn-10-1', theirs)).toThrow('does not fit: extra mu');
+    // of other channels than the images have, it is not theirs
+    theirs.set('mu', one(4)).set('sigma', one(4));
+    expect(() => fitted('wrn-10-1', theirs)).toThrow('extra mu; extra sigma');
   });
 
   it('sub_block1 belongs to Wide ResNets alone', () => {

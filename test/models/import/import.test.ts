@@ -1,10 +1,13 @@
 /** Weights as a network: the normalisation is the one that is stated, and none is put in unasked. */
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { type ArchitecturePlugin, defineArchitecture } from '../../../models/architecture.ts';
 import { parametersOf } from '../../../models/graph/parameters.ts';
 import { bytesInMemory } from '../../../models/import/bytes.ts';
 import { type ImportOptions, importWeights } from '../../../models/import/import.ts';
 import { architecture } from '../../../models/index.ts';
 import { type Entry, writeSafetensors } from '../../../models/safetensors.ts';
+import { dict, int, legacy, tensor } from './checkpoints-by-hand.ts';
 
 const setup = { inputShape: [32, 32, 3] as [number, number, number], classes: 10, mean: [0, 0, 0], std: [1, 1, 1] };
 
@@ -62,6 +65,30 @@ it('names the architecture whose names the file has', () => {
   );
   const strange = new Map([['a.weight', channels(1, 2, 3)]]);
   expect(() => read('resnet-18', strange, options)).toThrow(/does not fit: missing conv1\.weight; .*; and \d+ more$/);
+});
+
+it('says where in a checkpoint the state dict was', () => {
+  const source = legacy(dict({ epoch: int(3), model: dict({ w: tensor() }) }));
+  const tiny = defineArchitecture({
+    name: 'one-weight',
+    title: '',
+    paper: '',
+    version: 1,
+    params: z.strictObject({}),
+    members: { 'one-weight': 32 },
+    graph: (_, { inputShape, classes }) => ({
+      nodes: [{ op: 'input' }, { op: 'scale', input: 0, name: 'w', shape: [3], initial: 1 }],
+      output: 1,
+      features: 1,
+      inputShape,
+      classes,
+      init: 'torch',
+    }),
+  }) as ArchitecturePlugin;
+  const options = { arch: 'one-weight', inputShape: setup.inputShape, classes: 10, families: [tiny] };
+  const { notes, kind } = importWeights(source, { ...options, normalization: { mean: [0, 0, 0], std: [1, 1, 1] } });
+  expect(kind).toBe('pytorch-legacy');
+  expect(notes).toEqual(['the state dict is under "model"']);
 });
 
 it('says what was done to the file', () => {

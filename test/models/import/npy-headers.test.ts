@@ -1,4 +1,5 @@
 /** What the header of a .npy file may say, and what is refused with a remedy. */
+import { zipSync } from 'fflate';
 import { expect, it } from 'vitest';
 import { bytesInMemory } from '../../../models/import/bytes.ts';
 import { readNpy, readNpz, shownNames } from '../../../models/import/npy.ts';
@@ -53,6 +54,16 @@ it.each<[string, Buffer, string]>([
 ])('%s: refused', (_, bytes, message) => {
   expect(() => of(bytes)).toThrow(message);
   expect(() => of(bytes)).toThrow('[data] x.npy: ');
+});
+
+it('an array of an archive is named with its file', () => {
+  const packed = zipSync({ 'a.npy': npy(header(), 'ab'), 'b.npy': npy(header(), 'abc') }, { level: 0 });
+  const archive = readNpz(bytesInMemory(packed, 'x.npz'));
+  expect(() => archive.array('a')).toThrow('[data] x.npz: a: truncated');
+  expect(archive.array('b')).toMatchObject({ name: 'x.npz: b', shape: [3] });
+  expect(() => archive.array('c')).toThrow('[data] x.npz has no array "c"; it has a, b');
+  const damaged = readNpz(bytesInMemory(zipSync({ 'a.npy': npy(header(), 'ab') }), 'x.npz'));
+  expect(() => damaged.array('a')).toThrow('[data] x.npz: a: truncated');
 });
 
 it('names for a message are a dozen at most, and none is long', () => {

@@ -34,6 +34,10 @@ it('an object that is a dictionary of attributes keeps its state, inert', () => 
   expect(made).toMatchObject({ of: 'my.Net', args: [], state: new Map([[1, 2]]) });
 });
 
+it('the place of what is cut off is where it begins', () => {
+  expect(() => read([0x55, 9], 'abc')).toThrow('it ends in the middle of an operation at byte 2 of its pickle');
+});
+
 it.each<[string, (string | number[])[], string]>([
   ['an unknown operation', [[0xfe]], 'operation 0xfe is none of pickle'],
   ['a key without a value', ['(', [0x4b, 1], 'd.'], 'a key without a value'],

@@ -55,6 +55,7 @@ describe('a tensor', () => {
 
   it.each([
     ['made by another function', made('torch._utils', '_rebuild_tensor_v3', rebuilt())],
+    ['made by a function whose name begins like one', made('torch._utils', '_rebuild_parameters', [tensor()])],
     ['made by a function of that name elsewhere', made('my.torch._utils', '_rebuild_tensor_v2', rebuilt())],
     ['of a storage of unknown type', tensor({ storage: storage({ type: 'QInt8Storage' }) })],
     ['of a storage named like a method of objects', tensor({ storage: storage({ type: 'toString' }) })],

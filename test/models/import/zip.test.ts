@@ -13,6 +13,7 @@ interface Changes {
   count?: number;
   signature?: number;
   size?: number;
+  local?: number;
 }
 
 const u16 = (...values: number[]) => Buffer.concat(values.map((v) => Buffer.from([v & 255, v >> 8])));
@@ -34,8 +35,18 @@ const u64 = (...values: number[]) =>
   );
 
 /** An archive of one stored file `a` that holds `hello`. */
-function archive({ wide = false, extra, flags = 0, method = 0, comment = '', count = 1, signature = 0x02014b50, size = 5 }: Changes = {}) {
-  const local = Buffer.concat([u32(0x04034b50), u16(20, 0, 0, 0, 0), u32(0, 5, 5), u16(1, 0), Buffer.from('ahello')]);
+function archive({
+  wide = false,
+  extra,
+  flags = 0,
+  method = 0,
+  comment = '',
+  count = 1,
+  signature = 0x02014b50,
+  size = 5,
+  local: own = 0x04034b50,
+}: Changes = {}) {
+  const local = Buffer.concat([u32(own), u16(20, 0, 0, 0, 0), u32(0, 5, 5), u16(1, 0), Buffer.from('ahello')]);
   const none = 0xffffffff;
   const field = extra ?? (wide ? Buffer.concat([u16(1, 24), u64(size, size, 0)]) : Buffer.alloc(0));
   const narrow = wide ? u32(none, none) : u32(size, size);
@@ -70,6 +81,7 @@ it.each<[string, Changes, string]>([
   ['a million files', { wide: true, count: 1_000_000 }, 'the archive says it holds 1000000 files, expected at most 100000'],
   ['more files than are in the directory', { count: 2 }, "entry 1 of the archive's directory is damaged"],
   ['an entry that is none', { signature: 1 }, "entry 0 of the archive's directory is damaged"],
+  ['a file that is not there', { local: 0x04034b51 }, "[data] x.zip: a is not where the archive's directory says"],
   ['a file beyond the end', { size: 500 }, 'a needs 500 bytes from byte 31'],
   ['a 64-bit field that is cut off', { wide: true, extra: Buffer.concat([u16(1, 4), u32(5)]) }, 'ends at byte'],
 ])('%s: refused', (_, changes, message) => {
