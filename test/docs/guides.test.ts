@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { FolderStore } from '../../records/folder-store.ts';
 import type { RampartRecord } from '../../records/record.ts';
+import { python } from '../python.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 // outside of the package and of any project: a plug-in needs nothing beside it
@@ -16,7 +17,7 @@ afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 function unpack(page: string): Map<string, string> {
   const text = readFileSync(join(root, page), 'utf8');
   const files = new Map<string, string>();
-  for (const [, name, body] of text.matchAll(/^```(?:ts|yaml) (\S+)\n([\s\S]*?)^```$/gm)) files.set(name as string, body as string);
+  for (const [, name, body] of text.matchAll(/^```(?:ts|yaml|python) (\S+)\n([\s\S]*?)^```$/gm)) files.set(name as string, body as string);
   for (const [name, body] of files) writeFileSync(join(scratch, name), body);
   return files;
 }
@@ -58,3 +59,47 @@ for (const { page, file, suite, plugin } of guides)
     const used = records.filter((r) => namesIn(r).includes(plugin));
     expect(used.map((r) => r.status)).toContain('done');
   });
+
+const NETWORK = `import torch
+from torch import nn
+
+
+class Network(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 4, 4)
+        self.linear = nn.Linear(8, 10)
+
+    def forward(self, x):
+        return self.linear(torch.relu(self.conv(x)).mean((2, 3)))
+
+
+if __name__ == '__main__':
+    torch.manual_seed(0)
+    torch.save(Network().state_dict(), 'checkpoint.pt')
+`;
+
+test.skipIf(python === undefined)(
+  'my_model.py of docs/importing.md is ten lines, and is attacked as the page says',
+  { timeout: 120_000 },
+  async () => {
+    const code = unpack('docs/importing.md').get('my_model.py') as string;
+    expect(code.split('\n').filter((line) => line.trim() !== '').length).toBeLessThanOrEqual(10);
+    writeFileSync(join(scratch, 'my_network.py'), NETWORK);
+    expect(spawnSync(python as string, ['my_network.py'], { cwd: scratch }).status).toBe(0);
+    const out = join(scratch, 'out', 'live');
+    const asked = ['eval', 'my_model.py:load', '--python', python as string, '--dataset', 'shapes', '--n', '12', '--threat', 'Linf:4/255'];
+    const how = ['--attacks', 'fgsm,pgd', '--engine', 'wasm', '--out', out];
+    const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'dist/cli/main.js'), ...asked, ...how], {
+      cwd: scratch,
+      encoding: 'utf8',
+    });
+    expect(status, stdout + stderr).toBe(0);
+    const records = await new FolderStore(out).records();
+    const model = records.find((r) => r.kind === 'model');
+    expect(model?.outside?.source.sources.map(({ path }) => path)).toEqual(['my_model.py', 'my_network.py']);
+    expect(records.map((r) => r.status)).toEqual(records.map(() => 'done'));
+    expect(stdout).toContain('robust accuracy');
+    expect(readFileSync(join(out, 'site/models/my-model.html'), 'utf8')).toContain('Model of my_model.py:load');
+  },
+);

@@ -1,12 +1,11 @@
 /** A module that lives in the user's own Python, as a classifier: images go out and logits and gradients come back through a file in memory. */
-import { closeSync, existsSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { RampartError } from '../../../errors.ts';
 import { type Shape, tf } from '../../../tensor/tf.ts';
 import type { Classifier, Linearized } from '../../classifier.ts';
 import { Blocking } from '../blocking.ts';
+import { SharedFile } from '../shared-file.ts';
 import { nameOf, type PythonFacts, PythonProcess, type PythonSource } from './process.ts';
 import type { ThreadData, ThreadRequest } from './thread.ts';
 
@@ -20,12 +19,6 @@ export interface LiveSetup {
 /** Rounding of an attack's own arithmetic beyond the box. */
 const BEYOND = 1e-5;
 
-/** Memory that is a file: a folder of its own, gone with `remove`. */
-function memoryFile(): { path: string; remove(): void } {
-  const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'rampart-live-'));
-  return { path: join(folder, 'values'), remove: () => rmSync(folder, { recursive: true, force: true }) };
-}
-
 /** The script at its place in the package, from the sources and from `dist/` alike. */
 function scriptPath(): string {
   for (const up of ['./live.py', '../../../../models/outside/python/live.py']) {
@@ -37,19 +30,17 @@ function scriptPath(): string {
 
 /** What the module is, asked without blocking; its process is gone when this resolves. Throws a RampartError that names what is wrong with it. */
 export async function askPython(source: PythonSource, { shape, classes, threads }: LiveSetup, signal: AbortSignal): Promise<PythonFacts> {
-  const memory = memoryFile();
   const process = new PythonProcess(source, scriptPath());
   const end = () => process.end();
   signal.addEventListener('abort', end);
   try {
-    return await process.load({ shape, classes, threads, memory: memory.path, measure: true });
+    return await process.load({ shape, classes, threads, measure: true });
   } catch (error) {
     signal.throwIfAborted();
     throw error;
   } finally {
     signal.removeEventListener('abort', end);
     process.end();
-    memory.remove();
   }
 }
 
@@ -57,7 +48,6 @@ const threadUrl = () => new URL(import.meta.url.endsWith('.ts') ? './thread.ts' 
 
 /** Starts the process and loads the module: seconds, for as long as `import torch` and the weights take. The caller owns the classifier. */
 export function openPython(source: PythonSource, setup: LiveSetup): { classifier: Classifier; facts: PythonFacts } {
-  const memory = memoryFile();
   const thread = new Blocking<ThreadRequest, PythonFacts | undefined>(threadUrl(), { source, script: scriptPath() } satisfies ThreadData);
   const ask = (request: ThreadRequest) => thread.call(request, source.timeout + GRACE);
   const close = () => {
@@ -65,13 +55,12 @@ export function openPython(source: PythonSource, setup: LiveSetup): { classifier
       ask({ op: 'end' });
     } finally {
       thread.close();
-      memory.remove();
     }
   };
   try {
     const { shape, classes, threads } = setup;
-    const facts = ask({ op: 'load', task: { shape, classes, threads, memory: memory.path, measure: false } }) as PythonFacts;
-    return { classifier: new LiveClassifier(nameOf(source), setup, memory.path, ask, close), facts };
+    const facts = ask({ op: 'load', task: { shape, classes, threads, measure: false } }) as PythonFacts;
+    return { classifier: new LiveClassifier(nameOf(source), setup, ask, close), facts };
   } catch (error) {
     close();
     throw error;
@@ -85,21 +74,20 @@ class LiveClassifier implements Classifier {
   readonly classes: number;
   readonly inputShape: Shape;
   readonly #name: string;
-  readonly #file: number;
   readonly #ask: (request: ThreadRequest) => unknown;
   readonly #close: () => void;
   readonly #pixels: number;
-  /** Images that the file has room for. */
+  #memory: SharedFile | undefined;
+  /** Images that it has room for. */
   #capacity = 0;
   #passes = 0;
   /** Kept passes that nobody will ask again: told with the next request. */
   #dropped: number[] = [];
 
-  constructor(name: string, { shape, classes }: LiveSetup, path: string, ask: (request: ThreadRequest) => unknown, close: () => void) {
+  constructor(name: string, { shape, classes }: LiveSetup, ask: (request: ThreadRequest) => unknown, close: () => void) {
     this.#name = name;
     this.classes = classes;
     this.inputShape = shape;
-    this.#file = openSync(path, 'w+', 0o600);
     this.#ask = ask;
     this.#close = close;
     this.#pixels = shape[0] * shape[1] * shape[2];
@@ -117,7 +105,7 @@ class LiveClassifier implements Classifier {
       logits,
       pullback: (dlogits) => {
         this.#put(dlogits.dataSync() as Float32Array, this.#capacity * this.#pixels);
-        this.#ask({ op: 'pullback', kept, n, capacity: this.#capacity, ...this.#toDrop() });
+        this.#ask({ op: 'pullback', kept, n, ...this.#toDrop() });
         return tf.tensor4d(this.#take(n, this.#pixels, 0, 'a finite input gradient'), [n, ...this.inputShape]);
       },
       dispose: () => {
@@ -134,13 +122,19 @@ class LiveClassifier implements Classifier {
       throw new RampartError(
         `[${this.#name}] expected images [n, ${this.inputShape.join(', ')}] in [0,1], got others of shape [${x.shape.join(', ')}]`,
       );
-    if (n > this.#capacity) {
-      this.#capacity = n;
-      ftruncateSync(this.#file, 4 * n * (this.#pixels + this.classes));
-    }
+    const larger = n > this.#capacity ? this.#grow(n) : undefined;
     this.#put(values, 0);
-    this.#ask({ op: 'logits', n, capacity: this.#capacity, ...(keep !== undefined && { keep }), ...this.#toDrop() });
+    this.#ask({ op: 'logits', n, ...(keep !== undefined && { keep }), ...this.#toDrop(), ...larger });
+    // both sides have it open: whatever ends them now, nothing stays
+    this.#memory?.unlink();
     return tf.tensor2d(this.#take(n, this.classes, this.#capacity * this.#pixels, 'finite logits'), [n, this.classes]);
+  }
+
+  #grow(capacity: number): { memory: string; capacity: number } {
+    this.#memory?.close();
+    this.#memory = new SharedFile(4 * capacity * (this.#pixels + this.classes));
+    this.#capacity = capacity;
+    return { memory: this.#memory.path, capacity };
   }
 
   #toDrop(): { drop?: number[] } {
@@ -152,13 +146,13 @@ class LiveClassifier implements Classifier {
 
   /** Places are counted in float32. */
   #put(values: Float32Array, at: number): void {
-    writeSync(this.#file, new Uint8Array(values.buffer, values.byteOffset, values.byteLength), 0, values.byteLength, 4 * at);
+    this.#memory?.write(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), 4 * at);
   }
 
   /** So many numbers of each of n images. */
   #take(n: number, each: number, at: number, expected: string): Float32Array {
     const values = new Float32Array(n * each);
-    readSync(this.#file, new Uint8Array(values.buffer), 0, values.byteLength, 4 * at);
+    this.#memory?.read(new Uint8Array(values.buffer), 4 * at);
     const broken = values.findIndex((v) => !Number.isFinite(v));
     if (broken >= 0)
       throw new RampartError(
@@ -168,7 +162,7 @@ class LiveClassifier implements Classifier {
   }
 
   dispose(): void {
-    closeSync(this.#file);
+    this.#memory?.close();
     this.#close();
   }
 }

@@ -10,7 +10,8 @@ A request is {"op": ...}:
   load      imports the file, calls the function, and tells what it is and where it runs
   logits    runs the first n images; with "keep", the pass is kept under that number for its gradients
   pullback  the product of the gradients of the logits with the Jacobian of the pass "kept"
-Every request may bring "drop", the numbers of kept passes that nobody will ask for again.
+Every request may bring "drop", the numbers of kept passes that nobody will ask for again, and "memory", a larger file in the place of the
+one before, with room for "capacity" images.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -50,9 +52,8 @@ class Live:
     def __init__(self):
         self.module = None
         self.kept = {}
-        self.floats = 0
 
-    def load(self, file, function, device, threads, shape, classes, memory, measure):
+    def load(self, file, function, device, threads, shape, classes, measure):
         try:
             import torch
         except ImportError as error:
@@ -63,7 +64,7 @@ class Live:
         self.torch = torch
         torch.set_num_threads(threads)
         torch.manual_seed(0)
-        self.shape, self.classes, self.memory = shape, classes, memory
+        self.shape, self.classes = shape, classes
         self.device = self.pick(device)
         self.file = os.path.realpath(file)
         module = self.made(function)
@@ -106,8 +107,10 @@ class Live:
     def weights(self):
         """SHA-256 of every parameter and buffer with its name, type and shape, and of what the module prints itself as."""
         torch = self.torch
-        digest = hashlib.sha256(repr(self.module).encode())
-        for name, value in sorted(self.module.state_dict(keep_vars=True).items()):
+        # functions among its members print where they lie in memory
+        digest = hashlib.sha256(re.sub(r"0x[0-9a-fA-F]+", "0x", repr(self.module)).encode())
+        state = {**self.module.state_dict(keep_vars=True), **dict(self.module.named_buffers())}
+        for name, value in sorted(state.items()):
             if not isinstance(value, torch.Tensor):
                 digest.update(f"{name} {value!r}\n".encode())
                 continue
@@ -155,20 +158,17 @@ class Live:
                 hook.remove()
         return seen
 
-    def places(self, capacity):
-        """The images and the logits of at most `capacity` images, as they lie in the file."""
+    def take(self, memory, capacity):
+        """Maps the images and the logits of at most `capacity` images, as they lie in the file."""
         pixels = self.shape[0] * self.shape[1] * self.shape[2]
         floats = capacity * (pixels + self.classes)
-        if floats > self.floats:
-            self.values = self.torch.from_file(self.memory, shared=True, size=floats, dtype=self.torch.float32)
-            self.floats = floats
-        return self.values[: capacity * pixels], self.values[capacity * pixels : floats]
+        values = self.torch.from_file(memory, shared=True, size=floats, dtype=self.torch.float32)
+        self.images, self.answers = values[: capacity * pixels], values[capacity * pixels :]
 
-    def batch(self, n, capacity):
+    def batch(self, n):
         """A copy of the first n images, (n, channels, height, width) contiguous, on the module's device: the module may change it as it likes."""
-        images, _ = self.places(capacity)
         height, width, channels = self.shape
-        x = images[: n * height * width * channels].view(n, height, width, channels).to(self.device)
+        x = self.images[: n * height * width * channels].view(n, height, width, channels).to(self.device)
         return x.permute(0, 3, 1, 2).clone(memory_format=self.torch.contiguous_format)
 
     def checked(self, out, n):
@@ -185,26 +185,24 @@ class Live:
             raise Refusal(f"forward returned shape {named(out.shape)}, {expected}")
         return out
 
-    def logits(self, n, capacity, keep=None):
-        x = self.batch(n, capacity)
+    def logits(self, n, keep=None):
+        x = self.batch(n)
         with self.torch.no_grad() if keep is None else contextlib.nullcontext():
             if keep is not None:
                 x.requires_grad_(True)
             out = self.checked(self.module(x), n)
-        _, place = self.places(capacity)
-        place[: n * self.classes].view(n, self.classes).copy_(out.detach())
+        self.answers[: n * self.classes].view(n, self.classes).copy_(out.detach())
         if keep is not None:
             self.kept[keep] = (x, out)
 
-    def pullback(self, kept, n, capacity):
+    def pullback(self, kept, n):
         torch = self.torch
         x, out = self.kept[kept]
-        images, place = self.places(capacity)
-        dlogits = place[: n * self.classes].view(n, self.classes).to(out.device, out.dtype, copy=True)
+        dlogits = self.answers[: n * self.classes].view(n, self.classes).to(out.device, out.dtype, copy=True)
         # logits that nothing leads to have no gradient: zero
         grad = torch.autograd.grad(out, x, dlogits, retain_graph=True, allow_unused=True)[0] if out.requires_grad else None
         height, width, channels = self.shape
-        target = images[: n * height * width * channels].view(n, height, width, channels)
+        target = self.images[: n * height * width * channels].view(n, height, width, channels)
         if grad is None:
             target.zero_()
         else:
@@ -213,6 +211,8 @@ class Live:
     def answer(self, request):
         for number in request.pop("drop", []):
             self.kept.pop(number, None)
+        if "memory" in request:
+            self.take(request.pop("memory"), request.pop("capacity"))
         return getattr(self, request.pop("op"))(**request) or {}
 
 

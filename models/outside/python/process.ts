@@ -28,8 +28,6 @@ export interface PythonTask {
   readonly classes: number;
   /** Of PyTorch on the CPU. */
   readonly threads: number;
-  /** Path of the file where images and answers lie. */
-  readonly memory: string;
   /** Whether one image is run to count multiply-adds and activations. */
   readonly measure: boolean;
 }
@@ -53,9 +51,11 @@ export interface PythonFacts {
   readonly activations?: number;
 }
 
-export type PythonRequest =
-  | { readonly op: 'logits'; readonly n: number; readonly capacity: number; readonly keep?: number; readonly drop?: readonly number[] }
-  | { readonly op: 'pullback'; readonly kept: number; readonly n: number; readonly capacity: number; readonly drop?: readonly number[] };
+/** A pass of the first n images, and what goes with any request: passes to forget, and where images and answers lie from now on. */
+export type PythonRequest = (
+  | { readonly op: 'logits'; readonly n: number; readonly keep?: number }
+  | { readonly op: 'pullback'; readonly n: number; readonly kept: number }
+) & { readonly drop?: readonly number[]; readonly memory?: string; readonly capacity?: number };
 
 /** Printed by the module and kept for messages, in characters. */
 const KEPT_OUTPUT = 4000;

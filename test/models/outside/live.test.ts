@@ -23,8 +23,9 @@ const sourceOf = (name: string, changes: Partial<PythonSource> = {}): PythonSour
   ...changes,
 });
 
-/** Folders of values that are there. */
-const memory = () => readdirSync(existsSync('/dev/shm') ? '/dev/shm' : tmpdir()).filter((name) => name.startsWith('rampart-live-'));
+/** Folders of values that this process has left there. */
+const memory = () =>
+  readdirSync(existsSync('/dev/shm') ? '/dev/shm' : tmpdir()).filter((name) => name.startsWith(`rampart-live-${process.pid}-`));
 
 const open: { dispose(): void }[] = [];
 afterEach(() => {
