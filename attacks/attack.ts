@@ -19,6 +19,12 @@ export type Threat = Ball;
 /** What an attacker may ask: gradients, scores, decisions, or other models' gradients and this one's decisions. */
 export type Access = 'gradient' | 'scores' | 'decision' | 'transfer';
 
+/** Whether an attack may ask what it asks of a model that answers with no more than `given`; with everything where that is absent. */
+export function mayAsk(access: Access, given: 'scores' | 'decision' | undefined): boolean {
+  if (given === undefined || access === 'decision' || access === 'transfer') return true;
+  return given === 'scores' && access === 'scores';
+}
+
 /** Examples to attack. The harness owns the tensors. */
 export interface Batch {
   /** `[n,h,w,c]` float32 in [0,1]. */

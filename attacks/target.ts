@@ -134,6 +134,7 @@ export function createTarget(classifier: Classifier, name: string, draws?: Draws
   };
   const allow = (what: 'logits' | 'gradients'): void => {
     if (!ASKS[access].includes(what)) throw new RampartError(`[model ${name}] an attack whose access is "${access}" asked for ${what}`);
+    if (what === 'gradients' && classifier.access) throw new RampartError(`[model ${name}] has no gradients: it is asked by queries alone`);
   };
   const ask = (x: tf.Tensor4D, whose?: readonly Attempt[]) => checked(classifier.logits(x, tally.forward(x.shape[0], whose).draws));
   const linearize = (x: tf.Tensor4D, whose?: readonly Attempt[]): Linearized => {

@@ -21,7 +21,14 @@ export interface Classifier {
   /**
    * True when the answer depends on random numbers; attacks then need expectation over transformation. Each pass brings `draws`, one fresh
    * generator per image, from which alone that image's answer may draw: it then depends neither on the images beside it nor on their number.
+   * One that keeps its answers keeps an answer for each generator's key.
    */
   readonly randomized?: boolean;
+  /** What it can be asked for: scores, or decisions alone, as logits of which only the largest means something. Gradients too where absent. */
+  readonly access?: 'scores' | 'decision';
+  /** Where it rounds every value of an image to a multiple of 1 over this: what is asked about is the rounded image. */
+  readonly levels?: number;
+  /** Of one that is asked over a network: images sent so far, and images whose answers were kept from before. */
+  readonly asked?: { readonly sent: number; readonly kept: number };
   dispose(): void;
 }

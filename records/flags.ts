@@ -29,7 +29,7 @@ const meanings = {
   },
   incomplete: {
     title: 'Not ranked',
-    text: 'Its gradients are flagged as `no-gradients` or `gradient-mismatch`, one of its attacks failed, an attack that at least half of the models of the table have has no result for this model, or its worst case lacks images that those of most models rest on. A worst case over fewer attacks or images cannot be compared with the others, so the model is listed below the ranked ones.',
+    text: 'Its gradients are flagged as `no-gradients` or `gradient-mismatch`, or cannot be asked for (`queries-only`), one of its attacks failed, an attack that at least half of the models of the table have has no result for this model, or its worst case lacks images that those of most models rest on. A worst case over fewer attacks or images cannot be compared with the others, so the model is listed below the ranked ones.',
   },
   'leaked-tensors': {
     title: 'Leaked tensors',
@@ -51,6 +51,10 @@ const meanings = {
     title: 'A query attack beats the gradient attacks',
     text: 'An attack that asks for no gradient, such as Square, broke images that every gradient attack before it left. The gradients probably mislead (gradient masking), and the true robust accuracy may be lower still. Adaptive attacks are needed to know.',
   },
+  'queries-only': {
+    title: 'Queries alone',
+    text: 'The model is behind an endpoint that answers with scores or with labels: no gradient can be asked for, and attacks by queries find less in the same images than gradient attacks find in a model that is at hand. Its robust accuracy is an upper bound, as far as these queries go, and it is not ranked among models that were attacked by gradients.',
+  },
   randomized: {
     title: 'A randomised classifier',
     text: 'The same input gives different answers, and the attack did not average over them. Its robust accuracy is an overestimate. Use expectation over transformation (`eotIterations` of PGD and APGD) or the version "rand" of AutoAttack.',
@@ -70,7 +74,7 @@ const meanings = {
 } satisfies Record<string, FlagMeaning>;
 
 /** Flags that leave no figure to compare: whoever has one is not ranked. */
-export const UNRANKED: ReadonlySet<string> = new Set<keyof typeof meanings>(['gradient-mismatch', 'no-gradients']);
+export const UNRANKED: ReadonlySet<string> = new Set<keyof typeof meanings>(['gradient-mismatch', 'no-gradients', 'queries-only']);
 
 export type FlagName = keyof typeof meanings;
 

@@ -5,6 +5,7 @@ import { createTarget } from '../../attacks/target.ts';
 import { RampartError } from '../../errors.ts';
 import { flag } from '../../records/flags.ts';
 import { tf } from '../../tensor/tf.ts';
+import { asAsked, checkAsked, checkRounded } from './asked.ts';
 import { checkBudget, classFlags, gradientFlags, leakedTensors, logitFlags, queryFlags } from './checks.ts';
 import { isEnsemble, type Member, membersOf } from './ensemble.ts';
 import type { Evaluation, EvaluationInput, SmallerRadius } from './evaluation.ts';
@@ -44,6 +45,7 @@ export async function evaluate(input: EvaluationInput): Promise<Evaluation> {
   if (clean.length !== data.n) throw new RampartError(`[evaluation] expected ${data.n} clean outcomes, got ${clean.length}`);
   const forClasses = (classes: number) => membersOf(input.attack, input.params, input.threat, classes, input.lookup?.bind(input));
   const members = forClasses(classifier.classes);
+  checkAsked(input, members);
   const labels = (all: Member[]) => all.map((m) => m.label);
   const saved = await input.checkpoint?.load((bytes) => decodeState(bytes, data, labels(members)));
   const state = saved ?? initialState(clean);
@@ -93,7 +95,7 @@ async function lookForFlags({ input, state }: Context, members: readonly Member[
     tf.dispose([batch.x, batch.y]);
   }
   const logits = tf.concat(seen.map((s) => s.logits));
-  state.flags.push(...(await logitFlags(logits)));
+  if (input.classifier.access !== 'decision') state.flags.push(...(await logitFlags(logits)));
   if (gradients) {
     const grad = tf.concat(seen.map((s) => s.grad as tf.Tensor4D));
     state.flags.push(...(await gradientFlags(grad)));
@@ -162,6 +164,7 @@ function charge(progress: Spent, used: readonly Spent[]): void {
 async function attackBatch(context: Context, member: Member, ids: number[], progress: MemberProgress): Promise<void> {
   const { input, state } = context;
   const batch = await batchOf(input.data, ids);
+  await checkRounded(batch.x, input);
   const started = performance.now();
   const rng = input.rng.fork(member.label);
   const target = targetFor(input, `${member.label}/target`, batch, member.plugin.access);
@@ -179,10 +182,11 @@ async function attackBatch(context: Context, member: Member, ids: number[], prog
   };
   try {
     const attack = member.plugin.create(member.params);
-    const { value: adversarial, leaked } = await leakedTensors(1, () => attack.perturb(batch, target, input.threat, run));
+    const { value: found, leaked } = await leakedTensors(1, () => attack.perturb(batch, target, input.threat, run));
     progress.wallMs += performance.now() - started;
     charge(progress, [target, ...sources.values()]);
     state.leaked += Math.max(0, leaked);
+    const adversarial = asAsked(found, input.classifier);
     try {
       const distances = await checkBudget(adversarial, batch.x, input.threat, { attack: member.label, ids: batch.ids });
       const judged = await predict(targetFor(input, `${member.label}/judge`, batch), adversarial);

@@ -57,12 +57,12 @@ export async function checkModel(subject: Subject, data: EvaluationData): Promis
   const probe = new Probe(subject);
   try {
     const logits = await probe.logits(x);
-    const again = await probe.logits(x);
+    const again = await probe.logits(x, range(IMAGES), 'again');
     const randomized = furthest(logits, again) > REPEATS * largest(logits);
     if (!randomized) await checkAlone(probe, x, logits);
     const flags = [
       ...(randomized ? [flag('undeclared-randomness', describe(logits, again))] : []),
-      ...(await gradientFlags(probe, x, logits, randomized)),
+      ...(await (subject.classifier.access ? queriesFlag(subject.classifier.access) : gradientFlags(probe, x, logits, randomized))),
     ];
     return { images: IMAGES, passes: probe.passes, randomized, flags };
   } finally {
@@ -77,7 +77,10 @@ export function asRandomized(classifier: Classifier): Classifier {
     classes: classifier.classes,
     inputShape: classifier.inputShape,
     randomized: true,
-    logits: (x) => classifier.logits(x),
+    access: classifier.access,
+    levels: classifier.levels,
+    asked: classifier.asked,
+    logits: (x, draws) => classifier.logits(x, draws),
     ...(linearize && { linearize: (x: tf.Tensor4D) => linearize.call(classifier, x) }),
     dispose: () => classifier.dispose(),
   };
@@ -103,15 +106,16 @@ class Probe {
     this.subject = subject;
   }
 
-  #draws(rows: readonly number[]): Rng[] | undefined {
+  #draws(rows: readonly number[], anew?: string): Rng[] | undefined {
     const { classifier, rng } = this.subject;
-    return classifier.randomized ? rows.map((row) => rng.fork('checks').fork(row)) : undefined;
+    if (classifier.randomized) return rows.map((row) => rng.fork('checks').fork(row));
+    return anew === undefined ? undefined : rows.map((row) => new Rng(`checks/${anew}/${row}`));
   }
 
-  /** Of the images `rows`, all unless given, after a look at their shape and values. */
-  async logits(x: tf.Tensor4D, rows = range(x.shape[0])): Promise<Float32Array> {
+  /** Of the images `rows`, all unless given, after a look at their shape and values. Where it keeps answers, one for each word `anew`. */
+  async logits(x: tf.Tensor4D, rows = range(x.shape[0]), anew?: string): Promise<Float32Array> {
     this.passes.forward += rows.length;
-    const logits = this.subject.classifier.logits(x, this.#draws(rows));
+    const logits = this.subject.classifier.logits(x, this.#draws(rows, anew));
     try {
       return await this.#checked(logits, rows.length);
     } finally {
@@ -169,7 +173,7 @@ const range = (n: number) => Array.from({ length: n }, (_, i) => i);
 async function checkAlone(probe: Probe, x: tf.Tensor4D, logits: Float32Array): Promise<void> {
   for (const row of range(IMAGES)) {
     const one = x.slice([row, 0, 0, 0], [1, -1, -1, -1]) as tf.Tensor4D;
-    const alone = await probe.logits(one, [row]).finally(() => one.dispose());
+    const alone = await probe.logits(one, [row], 'alone').finally(() => one.dispose());
     const apart = furthest(alone, rowOf(logits, row, IMAGES)) / largest(logits);
     if (!(apart <= ALONE))
       throw new RampartError(
@@ -178,6 +182,10 @@ async function checkAlone(probe: Probe, x: tf.Tensor4D, logits: Float32Array): P
       );
   }
 }
+
+const queriesFlag = (access: 'scores' | 'decision') => [
+  flag('queries-only', `it answers with ${access === 'scores' ? 'scores' : 'labels'} and with nothing else`),
+];
 
 async function gradientFlags(probe: Probe, x: tf.Tensor4D, logits: Float32Array, randomized: boolean): Promise<Flag[]> {
   const rng = new Rng('gradient check');

@@ -18,6 +18,9 @@ export function withSignsOfLife(classifier: Classifier, sign: () => void): Class
     classes: classifier.classes,
     inputShape: classifier.inputShape,
     randomized: classifier.randomized,
+    access: classifier.access,
+    levels: classifier.levels,
+    asked: classifier.asked,
     logits(x, draws) {
       sign();
       return classifier.logits(x, draws);
