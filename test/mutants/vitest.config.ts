@@ -1,4 +1,4 @@
-/** The tests that mutants must survive: those of the folder `MUTANTS_OF`, without such as start processes of their own, on engines that are everywhere. */
+/** The tests that mutants must survive: those of the folder `MUTANTS_OF`, without such as start processes of their own or need the built program, on engines that are everywhere. */
 import { defineConfig } from 'vitest/config';
 
 const FOLDERS = ['attacks', 'defenses', 'records', 'harness', 'models', 'tensor'];
@@ -14,8 +14,9 @@ export default defineConfig({
     include: chosen.flatMap((folder) => [`test/${folder}/**/*.test.ts`, ...(BESIDE[folder] ?? [])]),
     exclude: [
       'test/harness/run/{workers,executor}.test.ts',
-      'test/harness/job/{many-classes,peak-memory,selection}.test.ts',
+      'test/harness/job/{many-classes,outside,peak-memory,selection}.test.ts',
       'test/models/import/forms.test.ts',
+      'test/models/outside/live.test.ts',
       'test/harness/suite/yaml-failures.test.ts',
     ],
     env: { RAMPART_TORCH_BUILD: 'none' },

@@ -17,5 +17,6 @@ test.each(ENTRIES)(
     const { mean, wanted } = await compareSquare(entry, seeds);
     expect(Math.abs(mean - wanted)).toBeLessThanOrEqual(1);
   },
-  180_000,
+  // a minute of an idle core on wasm; a core that others use too, at low priority, has taken over three
+  600_000,
 );
