@@ -1,36 +1,47 @@
 /**
  * Images per second of one training or attack step on an engine, beside PyTorch's own: `npm run bench:engine -- [--peer bench/engine_peer.py]
  * [--compile default,max-autotune] [--threads 1] [--arch resnet-tiny,resnet-18] [--batch 16,64,128,512] [--task forward,...] [--rounds 3]
- * [--clock cpu]`.
+ * [--seconds 8] [--at-least 5] [--clock cpu]`.
  */
 import { chooseEngine } from '../engines/choose.ts';
 import { EAGER, type Options, readOptions } from './parts/options.ts';
+import { Peer } from './parts/peer.ts';
 import { rowsOf, titles } from './parts/ratios.ts';
-import { peerRates, type Rates, rate, stepsOf } from './rates.ts';
+import { type Rates, rate, stepsOf } from './rates.ts';
 
-/** PyTorch's rates as it is asked to run; none, and why, where it does not. */
-function peer(options: Options, script: string, mode: string, arch: string, batch: number): Rates {
-  const compile = mode === EAGER ? [] : ['--compile', mode];
+/** One round of the peer; none, and why, where it does not run as it is asked to. */
+async function round(peer: Peer, where: string): Promise<Rates> {
   try {
-    return peerRates(script, arch, { ...options, batch }, ['--task', options.tasks.join(), ...compile]);
+    return await peer.rates();
   } catch (error) {
-    console.error(`${arch}, batch ${batch}, ${mode}: ${(error as Error).message}`);
+    console.error(`${where}: ${(error as Error).message}`);
     return {};
   }
 }
 
-/** Ours and each of the peer's in turn, in each of the rounds. */
+/** PyTorch in each of the modes asked for. */
+function peersOf(options: Options, arch: string, batch: number): Map<string, Peer> {
+  const start = (mode: string) => {
+    const compile = mode === EAGER ? [] : ['--compile', mode];
+    return new Peer(options.peer as string, arch, { ...options, batch }, ['--task', options.tasks.join(), ...compile]);
+  };
+  return new Map(options.modes.map((mode) => [mode, start(mode)]));
+}
+
+/** Ours and each of the peers in turn, in each of the rounds. */
 async function compare(options: Options, arch: string, batch: number): Promise<void> {
   const steps = stepsOf(arch, batch);
+  const peers = peersOf(options, arch, batch);
   const ours: Rates[] = [];
-  const peers = new Map(options.modes.map((mode) => [mode, [] as Rates[]]));
-  for (let round = 0; round < options.rounds; round++) {
+  const theirs = new Map(options.modes.map((mode) => [mode, [] as Rates[]]));
+  for (let i = 0; i < options.rounds; i++) {
     const rates: Rates = {};
     for (const task of options.tasks) rates[task] = await rate(steps[task], { ...options, batch });
     ours.push(rates);
-    if (options.peer) for (const [mode, rounds] of peers) rounds.push(peer(options, options.peer, mode, arch, batch));
+    for (const [mode, peer] of peers) theirs.get(mode)?.push(await round(peer, `${arch}, batch ${batch}, ${mode}`));
   }
-  for (const row of rowsOf(options.tasks, ours, peers)) console.log([arch.padEnd(12), String(batch).padStart(5), ...row].join(' '));
+  for (const peer of peers.values()) peer.close();
+  for (const row of rowsOf(options.tasks, ours, theirs)) console.log([arch.padEnd(12), String(batch).padStart(5), ...row].join(' '));
 }
 
 const options = readOptions();

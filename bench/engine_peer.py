@@ -1,14 +1,14 @@
 """What PyTorch does on the same work: images/s of one training or attack step, eager PyTorch (or compiled, from 2.0 on), so that a ratio can be taken in one run.
 
-usage: OMP_NUM_THREADS=T engine_peer.py [--arch resnet-tiny|resnet-18|wrn-34-10] [--batch 128] [--task forward,...] [--device cpu|cuda] [--seconds 8] [--at-least 5] [--clock wall|cpu] [--layout channels_last|contiguous] [--tf32] [--compile default|reduce-overhead|max-autotune]
-Prints one JSON object. `--clock cpu` counts processor time, which a machine that others use leaves as it is; for one thread. Debian: apt-get install -y python3-torch python3-numpy libopenblas0-pthread (without OpenBLAS its matrix product is 25 times slower).
+usage: OMP_NUM_THREADS=T engine_peer.py [--arch resnet-tiny|resnet-18|wrn-34-10] [--batch 128] [--task forward,...] [--device cpu|cuda] [--seconds 8] [--at-least 5] [--clock wall|cpu] [--serve] [--layout channels_last|contiguous] [--tf32] [--compile default|reduce-overhead|max-autotune]
+Prints one JSON object; with `--serve` one for each line that it reads, from one start and one compilation. `--clock cpu` counts processor time, which a machine that others use leaves as it is; for one thread. Debian: apt-get install -y python3-torch python3-numpy libopenblas0-pthread (without OpenBLAS its matrix product is 25 times slower).
   forward     logits, no gradient, eval mode
   input_grad  cross-entropy and its gradient with respect to the input, eval mode
   standard    one SGD step on clean images
   pgd-at      PGD-7 in eval mode, then one SGD step on the adversarial images
   trades      10 KL-ascent steps in eval mode, then one SGD step on CE + 6 KL
 """
-import argparse, json, time
+import argparse, json, sys, time
 import torch, torch.nn as nn, torch.nn.functional as F
 
 class Basic(nn.Module):
@@ -44,7 +44,7 @@ def net(arch):
 
 a = argparse.ArgumentParser(); a.add_argument('--arch', default='resnet-tiny'); a.add_argument('--batch', type=int, default=128); a.add_argument('--device', default='cpu')
 a.add_argument('--seconds', type=float, default=8); a.add_argument('--layout', default='channels_last'); a.add_argument('--tf32', action='store_true'); a.add_argument('--compile', default='')
-a.add_argument('--task', default='forward,input_grad,standard,pgd-at,trades'); a.add_argument('--at-least', type=int, default=5); a.add_argument('--clock', default='wall', choices=('wall', 'cpu')); a = a.parse_args()
+a.add_argument('--task', default='forward,input_grad,standard,pgd-at,trades'); a.add_argument('--at-least', type=int, default=5); a.add_argument('--clock', default='wall', choices=('wall', 'cpu')); a.add_argument('--serve', action='store_true'); a = a.parse_args()
 clock = time.process_time if a.clock == 'cpu' else time.perf_counter
 if a.device == 'cuda': torch.backends.cuda.matmul.allow_tf32 = a.tf32; torch.backends.cudnn.allow_tf32 = a.tf32; torch.backends.cudnn.benchmark = True
 fmt = torch.channels_last if a.layout == 'channels_last' else torch.contiguous_format
@@ -74,8 +74,12 @@ def sync():
     if a.device == 'cuda': torch.cuda.synchronize()
 out = dict(torch=torch.__version__, device=a.device, threads=torch.get_num_threads(), arch=a.arch, batch=a.batch, layout=a.layout, tf32=a.tf32, compile=a.compile, images_per_second={})
 steps = {'forward': forward, 'input_grad': input_grad, 'standard': standard, 'pgd-at': pgd_at, 'trades': trades}
-for name in a.task.split(','):
-    fn = steps[name]; fn(); fn(); sync(); times = []; t_end = time.time() + a.seconds
-    while time.time() < t_end or len(times) < a.at_least: t = clock(); fn(); sync(); times.append(clock() - t)
-    times.sort(); out['images_per_second'][name] = round(a.batch / times[len(times) // 2], 1)
-print(json.dumps(out))
+def measure():
+    for name in a.task.split(','):
+        fn = steps[name]; fn(); fn(); sync(); times = []; t_end = time.time() + a.seconds
+        while time.time() < t_end or len(times) < a.at_least: t = clock(); fn(); sync(); times.append(clock() - t)
+        times.sort(); out['images_per_second'][name] = round(a.batch / times[len(times) // 2], 1)
+    print(json.dumps(out), flush=True)
+if not a.serve: measure()
+else:
+    for _ in sys.stdin: measure()

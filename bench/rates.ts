@@ -104,20 +104,30 @@ export async function rate(step: () => Promise<void>, { batch, seconds, atLeast 
   return (1000 * batch) / median(times);
 }
 
-/** The peer's rates, in a process of its own with as many threads. `more` are further arguments of its script. */
-export function peerRates(script: string, arch: string, measure: Measure, more: readonly string[] = []): Rates {
+/** How the peer's script is started: as it is where it may be, else by `PYTHON`; with as many threads. `more` are further arguments of it. */
+export function peerCommand(
+  script: string,
+  arch: string,
+  measure: Measure,
+  more: readonly string[],
+): [string, string[], NodeJS.ProcessEnv] {
   const { batch, seconds, threads, atLeast = 5, clock = 'wall' } = measure;
   const path = resolve(script);
   const sizes = ['--batch', String(batch), '--seconds', String(seconds), '--at-least', String(atLeast), '--clock', clock];
   const args = ['--arch', arch, ...sizes, '--layout', 'channels_last', ...more];
   const env = { ...process.env, OMP_NUM_THREADS: String(threads), OPENBLAS_NUM_THREADS: String(threads) };
-  let [command, all] = [path, args];
   try {
     accessSync(path, constants.X_OK);
+    return [path, args, env];
   } catch {
-    [command, all] = [process.env.PYTHON ?? 'python3', [path, ...args]];
+    return [process.env.PYTHON ?? 'python3', [path, ...args], env];
   }
-  const run = spawnSync(command, all, { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
-  if (run.status !== 0) throw new RampartError(`[bench] the peer ${path} ended with ${run.status ?? run.error?.message}`);
+}
+
+/** The peer's rates, in a process of its own. */
+export function peerRates(script: string, arch: string, measure: Measure, more: readonly string[] = []): Rates {
+  const [command, args, env] = peerCommand(script, arch, measure, more);
+  const run = spawnSync(command, args, { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+  if (run.status !== 0) throw new RampartError(`[bench] the peer ${script} ended with ${run.status ?? run.error?.message}`);
   return (JSON.parse(run.stdout) as { images_per_second: Rates }).images_per_second;
 }

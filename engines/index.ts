@@ -2,7 +2,7 @@
 import { unknownName } from '../errors.ts';
 import { cpu } from './cpu.ts';
 import type { Engine } from './engine.ts';
-import { tensorflow } from './tensorflow.ts';
+import { tensorflow } from './tensorflow/index.ts';
 import { torch } from './torch/index.ts';
 import { wasm } from './wasm/index.ts';
 import { webgpu } from './webgpu.ts';

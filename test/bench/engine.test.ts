@@ -3,6 +3,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readOptions } from '../../bench/parts/options.ts';
+import { Peer } from '../../bench/parts/peer.ts';
 import { ratioOf, rowsOf, titles } from '../../bench/parts/ratios.ts';
 import { peerRates, type Rates, rate } from '../../bench/rates.ts';
 import { freshFolder } from '../harness/folders.ts';
@@ -87,6 +88,29 @@ console.log(JSON.stringify({ images_per_second: { args: process.argv.slice(2).jo
     threads: '3',
   });
   expect(() => peerRates('/nonexistent/peer.py', 'resnet-tiny', { batch: 16, seconds: 2, threads: 1 })).toThrow(/the peer .* ended with/);
+});
+
+test('a peer that stays answers each round, and is told to have ended where it does', async () => {
+  const script = join(freshFolder(), 'peer');
+  writeFileSync(
+    script,
+    `#!${process.execPath}
+let round = 0;
+process.stdin.on('data', () => {
+  if (round === 2) process.exit(1);
+  console.log(JSON.stringify({ images_per_second: { forward: ++round } }));
+});
+`,
+  );
+  chmodSync(script, 0o755);
+  const peer = new Peer(script, 'resnet-tiny', { batch: 16, seconds: 1, threads: 1 });
+  expect([await peer.rates(), await peer.rates()]).toEqual([{ forward: 1 }, { forward: 2 }]);
+  await expect(peer.rates()).rejects.toThrow(/ended before it had an answer/);
+  await expect(peer.rates()).rejects.toThrow(/ended before it had an answer/);
+  peer.close();
+  await expect(new Peer('/nonexistent/peer.py', 'resnet-tiny', { batch: 16, seconds: 1, threads: 1 }).rates()).rejects.toThrow(
+    /ended before/,
+  );
 });
 
 test('processor time leaves out what a step waits, wall time does not', async () => {

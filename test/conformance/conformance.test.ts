@@ -1,6 +1,5 @@
 /** TensorFlow.js's own test suite on our engines: every spec passes, or is in the skips with a reason and fails. */
 import { describe, expect, test } from 'vitest';
-import { tensorflow } from '../../engines/tensorflow.ts';
 import { torch } from '../../engines/torch/index.ts';
 import { wasm } from '../../engines/wasm/index.ts';
 import { type Outcome, readSkips, runSuite } from './suite.ts';
@@ -22,7 +21,7 @@ function judge(outcome: Outcome, skips: Record<string, string[]>): { unexpected:
   };
 }
 
-for (const engine of [torch, wasm, tensorflow]) {
+for (const engine of [torch, wasm]) {
   const { usable, detail } = await engine.probe();
   describe.skipIf(!usable)(`TensorFlow.js's suite on ${engine.name}${usable ? '' : ` (${detail})`}`, () => {
     test('every spec passes but the skipped ones, and each of those fails', { timeout: 300_000 }, async () => {

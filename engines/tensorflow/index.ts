@@ -2,10 +2,11 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import util from 'node:util';
-import { RampartError } from '../errors.ts';
-import { tf } from '../tensor/tf.ts';
-import type { Availability, Engine } from './engine.ts';
-import { findPackage, requirePackage } from './optional.ts';
+import { RampartError } from '../../errors.ts';
+import { tf } from '../../tensor/tf.ts';
+import type { Availability, Engine } from '../engine.ts';
+import { findPackage, requirePackage } from '../optional.ts';
+import { allowPadding } from './padding.ts';
 
 const PACKAGES = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const;
 const INSTALL = 'npm install --no-save @tensorflow/tfjs-node@4.22.0';
@@ -21,6 +22,18 @@ function locate(): { name: string } | { detail: string; remedy: string } {
   }
   if (broken === undefined) return { detail: `neither ${PACKAGES.join(' nor ')} is installed`, remedy: INSTALL };
   return { detail: `${broken} is installed without its native addon`, remedy: `npm rebuild ${broken} --build-addon-from-source` };
+}
+
+/** What is read of the backend of tfjs-node. */
+interface NodeBackend {
+  readonly binding?: { readonly TF_Version?: string };
+  readonly isUsingGpuDevice?: boolean;
+}
+
+/** Where TensorFlow runs: a GPU that it does not find is no error to it. */
+export function placeOf(device: string, { isUsingGpuDevice }: NodeBackend): { device: string; warnings: string[] } {
+  if (device === 'cpu' || isUsingGpuDevice !== false) return { device, warnings: [] };
+  return { device: 'cpu', warnings: [`TensorFlow found no GPU for ${device} and runs on the CPU`] };
 }
 
 /** What Node 23 removed from `node:util` and these packages call. */
@@ -59,14 +72,14 @@ export const tensorflow: Engine = {
         },
       );
     if (!(await tf.setBackend('tensorflow'))) throw new RampartError(`[engine tensorflow] ${found.name} did not start`);
-    const { TF_Version: library = 'unknown' } = (tf.backend() as unknown as { binding?: { TF_Version?: string } }).binding ?? {};
+    allowPadding();
+    const backend = tf.backend() as unknown as NodeBackend;
     return {
       name: 'tensorflow',
-      version: `${loaded.version?.['tfjs-node'] ?? 'unknown'} on TensorFlow ${library}`,
-      device,
+      version: `${loaded.version?.['tfjs-node'] ?? 'unknown'} on TensorFlow ${backend.binding?.TF_Version ?? 'unknown'}`,
       threads,
-      details: { package: found.name, path: dirname(findPackage(found.name) ?? '') },
-      warnings: [],
+      details: { package: found.name },
+      ...placeOf(device, backend),
     };
   },
   async devices() {
