@@ -31,7 +31,7 @@ function scriptPath(): string {
 /** What the module is, asked without blocking; its process is gone when this resolves. Throws a RampartError that names what is wrong with it. */
 export async function askPython(source: PythonSource, { shape, classes, threads }: LiveSetup, signal: AbortSignal): Promise<PythonFacts> {
   const process = new PythonProcess(source, scriptPath());
-  const end = () => process.end();
+  const end = () => void process.end();
   signal.addEventListener('abort', end);
   try {
     return await process.load({ shape, classes, threads, measure: true });
@@ -40,7 +40,7 @@ export async function askPython(source: PythonSource, { shape, classes, threads 
     throw error;
   } finally {
     signal.removeEventListener('abort', end);
-    process.end();
+    await process.end();
   }
 }
 

@@ -111,7 +111,7 @@ export class PythonProcess {
       .then(async ({ value, done }): Promise<{ line: string } | string> => (done ? this.#ended : { line: value as string }));
     const first = await Promise.race([next, this.#ended, late]).finally(() => clearTimeout(watch));
     if (first === 'late') {
-      this.end();
+      void this.end();
       throw this.#error(`took longer than ${timeout} s ${what}; its process was ended`, 'give it more: timeout, in seconds (--timeout)');
     }
     if (typeof first === 'string') throw this.#error(first);
@@ -131,8 +131,9 @@ export class PythonProcess {
     return `its process ${how} and gave no answer${signal === 'SIGKILL' ? ' (as happens where memory runs out)' : ''}${said}`;
   }
 
-  /** Ends the process at once. */
-  end(): void {
+  /** Ends the process at once; resolves when it is gone, and not a dead process that its parent has not heard of. */
+  async end(): Promise<void> {
     this.#child.kill('SIGKILL');
+    await this.#ended;
   }
 }

@@ -16,7 +16,7 @@ serveBlocking<ThreadRequest, PythonFacts | undefined>((data) => {
   const process = new PythonProcess(source, script);
   return async (request) => {
     if (request.op === 'load') return process.load(request.task);
-    if (request.op === 'end') process.end();
+    if (request.op === 'end') await process.end();
     else await process.ask(request);
     return undefined;
   };
