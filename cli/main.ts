@@ -44,7 +44,7 @@ runnable(cli.command('run [suite]', 'Train, attack, and write the site (suite: a
 runnable(
   cli.command(
     'eval <model>',
-    'Attack a model: a file of weights (.pt, .pth, .safetensors), or a function of a Python file (my_model.py:load)',
+    'Attack a model: a file of weights (.pt, .pth, .safetensors), a TorchScript module, or a function of a Python file (my_model.py:load)',
   ),
 )
   .option('--arch <name>', 'Its architecture: see `rampart ls models`')

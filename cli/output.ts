@@ -94,7 +94,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 export function jobName(planned: Planned): string {
   if (planned.kind === 'cell')
     return `${planned.label}${planned.label === 'clean' ? '' : ` ${planned.threat.norm} ${shortEps(planned.threat.eps)}`} on ${planned.model.job.name}`;
-  const verb = { training: 'train', wrapper: 'wrap', pretrained: 'load', outside: 'ask' }[planned.job.origin.by];
+  const verb = { training: 'train', wrapper: 'wrap', pretrained: 'load', torchscript: 'load', outside: 'ask' }[planned.job.origin.by];
   return `${verb} ${planned.job.name}`;
 }
 

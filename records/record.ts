@@ -130,12 +130,12 @@ export const modelRecordSchema = z.strictObject({
   extraData: z.boolean(),
   /** SHA-256 of the file of weights; of a model that ran outside, of its parameters and buffers as it told it. */
   weightsHash: z.string(),
-  /** Of a model from elsewhere: its file as it was read, the normalisation that it runs with, and what its user knew of it. */
+  /** Of a model from elsewhere: its file as it was read, the normalisation that it runs with, unless its file has code of its own, and what its user knew of it. */
   imported: z
     .strictObject({
       file: z.string(),
       kind: z.string(),
-      normalization: z.strictObject({ mean: z.array(z.number()), std: z.array(z.number()) }),
+      normalization: z.strictObject({ mean: z.array(z.number()), std: z.array(z.number()) }).optional(),
       notes: z.array(z.string()),
       /** Of its batch normalisations, where it is not the family's. */
       bnEps: z.number().optional(),

@@ -1,12 +1,13 @@
-/** `rampart eval`: one model from a file of weights, or asked where it is, attacked as a suite of it alone would be. */
-import { statSync } from 'node:fs';
+/** `rampart eval`: one model from a file of weights or of TorchScript, or asked where it is, attacked as a suite of it alone would be. */
+import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, extname, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { datasets } from '../../datasets/index.ts';
 import { pathText, SuiteError } from '../../harness/suite/problems.ts';
 import { resolveSuite } from '../../harness/suite/read.ts';
+import { withFile } from '../../models/import/bytes.ts';
 import { nearestArchitecture } from '../../models/import/import.ts';
-import { readWeightsFile } from '../../models/import/weights.ts';
+import { kindOf, readWeightsFile } from '../../models/import/weights.ts';
 import { paramsIn } from '../../models/index.ts';
 import { slug } from '../../records/slug.ts';
 import { percent } from '../../reports/formats/format.ts';
@@ -85,23 +86,40 @@ export function suiteOf(weights: string, options: EvalOptions): Record<string, u
 /** A function of a Python file: `my_model.py:load`. */
 const isPython = (model: string) => /\.py(:\w+)?$/.test(model);
 
+/** A TorchScript module, told by its bytes. Nothing of the file is executed. */
+const isScript = (model: string) => existsSync(model) && statSync(model).isFile() && withFile(model, kindOf) === 'torchscript';
+
 /** What a model is called where nobody has named it. */
 const nameIn = (model: string) => basename(model, extname(model)).replace(/\.py$/, '');
 
+const kindOfModel = (model: string) => (isPython(model) ? 'python' : isScript(model) ? 'torchscript' : 'weights');
+
 /** Options that go with one kind of model. */
-const OF_WEIGHTS = ['arch', 'mean', 'std', 'normalization', 'bnEps'] as const;
-const OF_PYTHON = ['python', 'device', 'timeout'] as const;
+const OPTIONS_OF = {
+  weights: ['arch', 'mean', 'std', 'normalization', 'bnEps'],
+  python: ['python', 'device', 'timeout'],
+} as const;
+
+/** Such a model, in words. */
+const KINDS = {
+  weights: 'a file of weights',
+  torchscript: 'a TorchScript module',
+  python: 'a function of a Python file, such as my_model.py:load',
+};
 
 /** Where the model is, in the words of a suite. */
 function placeOf(model: string, options: EvalOptions): Record<string, unknown> {
-  const given = (names: readonly (keyof EvalOptions)[]) => names.filter((name) => options[name] !== undefined);
-  const strangers = given(isPython(model) ? OF_WEIGHTS : OF_PYTHON);
-  if (strangers.length > 0)
-    throw new UsageError(
-      `[eval] ${strangers.map(optionOf).join(', ')} ${strangers.length > 1 ? 'go' : 'goes'} with ${isPython(model) ? 'a file of weights' : 'a function of a Python file, such as my_model.py:load'}, got ${model}`,
-    );
+  const kind = kindOfModel(model);
+  for (const other of ['weights', 'python'] as const) {
+    const strangers = OPTIONS_OF[other].filter((name) => other !== kind && options[name] !== undefined);
+    if (strangers.length > 0)
+      throw new UsageError(
+        `[eval] ${strangers.map(optionOf).join(', ')} ${strangers.length > 1 ? 'go' : 'goes'} with ${KINDS[other]}, got ${model}${kind === 'torchscript' ? `, ${KINDS[kind]}` : ''}`,
+      );
+  }
+  if (kind === 'torchscript') return { torchscript: model };
   const { arch, mean, std, normalization, bnEps, python, device, timeout } = options;
-  if (isPython(model))
+  if (kind === 'python')
     return {
       python: model,
       ...(python !== undefined && { interpreter: String(python) }),
@@ -155,7 +173,7 @@ const REQUIRED = { arch: 'wrn-28-10', dataset: 'cifar10', threat: 'Linf:8/255' }
 /** Throws a UsageError that names all that is missing at once, and for the architecture the one whose names the file has. */
 function checkGiven(weights: string, options: EvalOptions): void {
   const missing = (Object.keys(REQUIRED) as (keyof typeof REQUIRED)[]).filter(
-    (name) => (name !== 'arch' || !isPython(weights)) && (typeof options[name] !== 'string' || options[name] === ''),
+    (name) => (name !== 'arch' || kindOfModel(weights) === 'weights') && (typeof options[name] !== 'string' || options[name] === ''),
   );
   if (missing.length === 0) return;
   const likely = missing.includes('arch') ? likelyArchitecture(weights) : undefined;

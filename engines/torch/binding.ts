@@ -6,6 +6,10 @@ export type Slot = number;
 /** A forward pass in training inside the addon, until it is released. */
 export type Pass = number;
 
+/** A TorchScript module inside the addon, until it is unloaded; a forward pass through one, until it is released. */
+export type Script = number;
+export type ScriptPass = number;
+
 /** What an operation made: a new slot, with the shape and dtype of TensorFlow.js. */
 export interface Output {
   readonly slot: Slot;
@@ -245,6 +249,19 @@ export interface Ops extends Record<(typeof UNARY)[number], Unary>, Record<(type
   /** The value of every node, for `graphPullback`. */
   graphForward(program: number[], weights: Slot[], x: Slot): Output[];
   graphPullback(program: number[], weights: Slot[], output: number, values: Slot[], dlogits: Slot): Output;
+  /** Runs what the file says at load. */
+  scriptLoad(file: Uint8Array): Script;
+  /** How many of its convolutions are the addon's own. */
+  scriptConvolutions(script: Script): number;
+  /** How many numbers it was trained in. */
+  scriptParameters(script: Script): number;
+  scriptUnload(script: Script): void;
+  /** `x` `[n,h,w,c]`; `[n,classes]`, float32. */
+  scriptLogits(script: Script, x: Slot): Output;
+  scriptForward(script: Script, x: Slot): ScriptPass;
+  scriptOutput(pass: ScriptPass): Output;
+  scriptPullback(pass: ScriptPass, dlogits: Slot): Output;
+  scriptRelease(pass: ScriptPass): void;
   signStep(x: Slot, grad: Slot, origin: Slot, step: number, eps: number): Output;
   /** `controls` `[3, n]`: radius, step size and weight of the fresh step. */
   ascentStep(origin: Slot, x: Slot, previous: Slot, grad: Slot, controls: Slot): Output;

@@ -1,11 +1,13 @@
 /** Makes libtorch the backend of TensorFlow.js: loaded when the engine starts, not where it is only asked whether it is there. */
 import { registerCompiler } from '../../models/graph/frozen.ts';
 import { registerTrainingCompiler } from '../../models/graph/training.ts';
+import { registerScriptLoader } from '../../models/import/torchscript.ts';
 import { tf } from '../../tensor/tf.ts';
 import { BACKEND, TorchBackend } from './backend.ts';
 import type { Binding } from './binding.ts';
 import { compile } from './compile.ts';
 import { kernelsOf } from './kernels/index.ts';
+import { loadScriptOn } from './script.ts';
 import { compileTrainingPass, registerTrainingPass } from './training.ts';
 
 let started: TorchBackend | undefined;
@@ -18,6 +20,7 @@ export async function start(binding: Binding, device: string): Promise<void> {
     tf.registerBackend(BACKEND, () => backend, 10);
     for (const kernel of kernelsOf(device)) tf.registerKernel(kernel);
     registerCompiler(BACKEND, (graph) => compile(graph, backend));
+    registerScriptLoader(BACKEND, (file, options) => loadScriptOn(backend, file, options));
     registerTrainingPass(backend);
     registerTrainingCompiler(BACKEND, compileTrainingPass);
   }

@@ -6,7 +6,7 @@ import { BudgetError } from '../evaluate/checks.ts';
 import type { Registry } from '../suite/registry.ts';
 import { countOf } from '../suite/selection.ts';
 import { cellHead } from './cell-record.ts';
-import { type CellJob, type Job, type ModelJob, selectionOfRecord } from './job.ts';
+import { type CellJob, isNetwork, type Job, type ModelJob, selectionOfRecord } from './job.ts';
 import { NO_COST } from './run-model.ts';
 
 export type Failure = NonNullable<CellRecord['error']>;
@@ -98,7 +98,7 @@ export function failedModel(job: ModelJob, registry: Registry, error: Failure, p
 
 /** Of a network that is known here; 0 of another. */
 function multiplyAddsOf({ data, arch, origin }: ModelJob, registry: Registry): number {
-  if (origin.by === 'outside') return 0;
+  if (!isNetwork(origin)) return 0;
   const { shape, classes } = data.form;
   const ones = Array.from({ length: shape[2] }, () => 1);
   return multiplyAdds(registry.architecture(arch.name).graph({ inputShape: shape, classes, mean: ones, std: ones }));

@@ -80,6 +80,18 @@ export type Origin =
       readonly reference?: ReferenceRef;
     }
   | {
+      readonly by: 'torchscript';
+      /** Of the file, which is an artifact of the store. */
+      readonly weightsHash: string;
+      /** Its name, for messages. */
+      readonly file: string;
+      readonly title: string;
+      readonly paper: string;
+      readonly extraData: boolean;
+      readonly expect?: Expectation;
+      readonly reference?: ReferenceRef;
+    }
+  | {
       readonly by: 'outside';
       readonly source: OutsideFound;
       readonly title: string;
@@ -88,6 +100,9 @@ export type Origin =
       readonly expect?: Expectation;
       readonly reference?: ReferenceRef;
     };
+
+/** Whether the model is a network of an architecture that is known here. */
+export const isNetwork = ({ by }: Origin): boolean => by !== 'outside' && by !== 'torchscript';
 
 /** Logits that a model must give: an artifact of the store, and its name for messages. */
 interface ReferenceRef {
@@ -192,6 +207,8 @@ function modelIdentity({ data, arch, origin, seed }: Unkeyed<ModelJob>): unknown
     const found = 'failure' in origin.source ? origin.source : outsideIdentity(origin.source);
     return { model: 'outside', checks: CHECKS, data: data.plugin.name, arch, found, expect, reference };
   }
+  if (origin.by === 'torchscript')
+    return { model: 'torchscript', checks: CHECKS, data: data.plugin.name, weightsHash: origin.weightsHash, expect, reference };
   const { weightsHash, normalization, bnEps } = origin;
   // an expectation is held on the data set's images
   return { model: 'pretrained', checks: CHECKS, data: data.plugin.name, arch, weightsHash, normalization, bnEps, expect, reference };
@@ -236,7 +253,7 @@ export function withKey(job: Unkeyed<ModelJob>): ModelJob;
 export function withKey(job: Unkeyed<CellJob>): CellJob;
 export function withKey(job: Unkeyed<Job>): Job {
   // a model from elsewhere is the same on every engine
-  const elsewhere = job.kind === 'model' && (job.origin.by === 'pretrained' || job.origin.by === 'outside');
+  const elsewhere = job.kind === 'model' && job.origin.by !== 'training' && job.origin.by !== 'wrapper';
   const engine = elsewhere ? undefined : job.engine;
   const identity = job.kind === 'model' ? modelIdentity(job) : cellIdentity(job);
   return { ...job, key: keyOf({ identity, engine }) } as Job;

@@ -4,6 +4,7 @@ import { RampartError } from '../../errors.ts';
 import type { Classifier } from '../../models/classifier.ts';
 import { bytesInMemory } from '../../models/import/bytes.ts';
 import { type Imported, type ImportOptions, importWeights } from '../../models/import/import.ts';
+import { loadScript, type ScriptOptions } from '../../models/import/torchscript.ts';
 import { Network } from '../../models/network.ts';
 import type { CellRecord, ModelRecord } from '../../records/record.ts';
 import type { Store } from '../../records/store.ts';
@@ -39,6 +40,11 @@ export function networkFrom(
   const network = new Network(arch, imported.graph, new NoDraws('no draws'));
   network.load(imported.entries, source);
   return { network, imported };
+}
+
+/** What a TorchScript file must be for the data set. */
+export function scriptOptions(source: string, { shape, classNames }: Pick<Dataset, 'shape' | 'classNames'>): ScriptOptions {
+  return { source, inputShape: shape, classes: classNames.length };
 }
 
 /** The record of a model that is done; an error where it is not. */
@@ -82,6 +88,7 @@ export async function loadClassifier(
     return plugin.apply(record.defense.params, inner);
   }
   const bytes = await neededArtifact(record.weightsHash, `the weights of ${record.name}`, store);
+  if (record.imported?.kind === 'torchscript') return loadScript(bytes, scriptOptions(record.imported.file, dataset));
   // a trained model has the normalisation of its data set, an imported one its own
   const { mean, std } = record.imported?.normalization ?? dataset;
   const { network } = networkFrom(bytes, record.name, record.arch.name, dataset, registry, {

@@ -7,7 +7,7 @@ import { type Claim, StoreError } from '../../records/store.ts';
 import { CLEAN } from '../suite/suite.ts';
 import type { JobContext } from './context.ts';
 import { failedRecord, failureOf, OutOfMemory } from './failures.ts';
-import { engineIdentity, type Job } from './job.ts';
+import { engineIdentity, isNetwork, type Job } from './job.ts';
 import { provenance } from './provenance.ts';
 import { runCell } from './run-cell.ts';
 import { runModel } from './run-model.ts';
@@ -60,7 +60,7 @@ function refuseOthers(job: Job, { engine, registry }: JobContext): void {
     });
   const changed = (name: string) =>
     new RampartError(`[plugin ${name}] is not what the run was planned with: its file changed`, { remedy: 'run the suite again' });
-  if (job.kind === 'model' && job.origin.by !== 'outside' && registry.archRef(job.arch.name).source !== job.arch.source)
+  if (job.kind === 'model' && isNetwork(job.origin) && registry.archRef(job.arch.name).source !== job.arch.source)
     throw changed(job.arch.name);
   const pluginOf = (name: string) => (job.kind === 'cell' ? registry.attack(name) : registry.defense(name));
   const named = job.kind === 'cell' ? job.attack.plugin : 'defense' in job.origin ? job.origin.defense : undefined;

@@ -2,6 +2,7 @@
 import type { Dataset } from '../../datasets/dataset.ts';
 import { RampartError } from '../../errors.ts';
 import { multiplyAdds } from '../../models/graph/graph.ts';
+import { loadScript } from '../../models/import/torchscript.ts';
 import type { Network } from '../../models/network.ts';
 import { writeSafetensors } from '../../models/safetensors.ts';
 import { flag } from '../../records/flags.ts';
@@ -12,7 +13,7 @@ import { train } from '../train/train.ts';
 import type { JobContext } from './context.ts';
 import { checkTraining } from './data.ts';
 import { type ModelJob, type Origin, selectionOfRecord, trainingDrawsOf } from './job.ts';
-import { doneModel, neededArtifact, networkFrom } from './load-model.ts';
+import { doneModel, neededArtifact, networkFrom, scriptOptions } from './load-model.ts';
 import { peakMemoryMb, provenance } from './provenance.ts';
 import { alive } from './signs-of-life.ts';
 
@@ -67,6 +68,7 @@ async function make(job: ModelJob, dataset: Dataset, context: JobContext): Promi
   const { origin } = job;
   if (origin.by === 'training') return trained(job, origin, dataset, context);
   if (origin.by === 'outside') return asked(job, origin);
+  if (origin.by === 'torchscript') return scripted(job, origin, dataset, context);
   return origin.by === 'wrapper' ? wrapped(origin, context) : pretrained(job, origin, dataset, context);
 }
 
@@ -156,6 +158,30 @@ async function pretrained(
               `${file} as ${job.arch.name}: neither its clean accuracy nor reference logits were given to hold it to`,
             ),
           ],
+  };
+}
+
+/** Loaded once, so that a file that does not fit fails here and in no cell. */
+async function scripted(
+  job: ModelJob,
+  { weightsHash, file, title, paper, extraData, expect, reference }: Extract<Origin, { by: 'torchscript' }>,
+  dataset: Dataset,
+  { store }: JobContext,
+): Promise<Made> {
+  const bytes = await neededArtifact(weightsHash, `the file ${file} of ${job.name}`, store);
+  const classifier = loadScript(bytes, scriptOptions(file, dataset));
+  const { parameters } = classifier;
+  classifier.dispose();
+  return {
+    arch: { name: job.arch.name, version: job.arch.version, parameters, multiplyAdds: 0 },
+    defense: { name: job.name, version: 1, params: {}, title, paper, kind: 'pretrained' },
+    imported: { file, kind: 'torchscript', notes: [], ...(expect && { expect }), ...(reference && { reference }) },
+    recipe: {},
+    extraData,
+    weightsHash,
+    epochs: [],
+    cost: NO_COST,
+    flags: [],
   };
 }
 

@@ -7,7 +7,7 @@ import { nameOf } from '../../models/outside/python/process.ts';
 import { sha256 } from '../../records/hash.ts';
 import { type DataRef, type EngineIdentity, type ModelJob, type OutsideFound, withKey } from '../job/job.ts';
 import type { PlannedData } from '../job/prepare-data.ts';
-import { type ImportedModel, isOutside, normalizationOf, type Reference, type SuiteModel } from '../suite/models.ts';
+import { isImported, isOutside, isScript, normalizationOf, type Reference, type SuiteModel } from '../suite/models.ts';
 import { trainedName, wrappedName } from '../suite/names.ts';
 import type { Registry } from '../suite/registry.ts';
 import { countOf } from '../suite/selection.ts';
@@ -61,7 +61,7 @@ export function modelsOf(setting: Setting, data: DataRef): Made[] {
   const wrapped = wrappers.flatMap((wrapper) =>
     models.filter((m) => wrapper.around.includes(m.label)).map((base) => wrappedModel(setting, wrapper, base)),
   );
-  return [...models, ...wrapped, ...pretrainedModels(setting, data), ...outsideModels(setting, data)];
+  return [...models, ...wrapped, ...pretrainedModels(setting, data), ...scriptModels(setting, data), ...outsideModels(setting, data)];
 }
 
 function sizesOf({ registry }: Setting, data: DataRef, arch: string): { multiplyAdds: number; activations: number } {
@@ -100,7 +100,7 @@ const hashOfFile = (path: string) => sha256(readFileSync(path));
 function pretrainedModels(setting: Setting, data: DataRef): Made[] {
   const { suite, engine } = setting;
   return suite.models
-    .filter((model): model is ImportedModel => !isOutside(model))
+    .filter(isImported)
     .filter((model) => model.dataset === data.label)
     .map((model) => {
       const { name, weights, arch, title, paper, extraData, bnEps, expect } = model;
@@ -113,6 +113,23 @@ function pretrainedModels(setting: Setting, data: DataRef): Made[] {
       const work = { passes: { forward: 0, backward: 0 }, multiplyAdds };
       return { kind: 'model' as const, id: job.key, label: name, needs: [], job, work, activations };
     });
+}
+
+/** Numbers that a network holds for one image, a number of that image: a ResNet has some 200, a wide one some 1,000. What a file of code does is not looked at here. */
+const ACTIVATIONS_OF_A_SCRIPT = 500;
+
+function scriptModels({ suite, engine }: Setting, data: DataRef): Made[] {
+  const scripts = suite.models.filter(isScript).filter((model) => model.dataset === data.label);
+  return scripts.map((model) => {
+    const { name, torchscript, title, paper, extraData, expect } = model;
+    const file = basename(torchscript);
+    const about = { weightsHash: hashOfFile(torchscript), file, title, paper, extraData };
+    const origin = { by: 'torchscript', ...about, expect, reference: referenceOf(model) } as const;
+    const job = withKey({ kind: 'model', name, data, arch: { name: file, version: 1 }, origin, seed: suite.seeds[0] ?? 0, engine });
+    const [h, w, c] = data.form.shape;
+    const work = { passes: { forward: 0, backward: 0 }, multiplyAdds: 0 };
+    return { kind: 'model', id: job.key, label: name, needs: [], job, work, activations: ACTIVATIONS_OF_A_SCRIPT * h * w * c };
+  });
 }
 
 function outsideModels({ suite, engine, outside }: Setting, data: DataRef): Made[] {

@@ -10,7 +10,7 @@ import { findOutside } from '../job/outside.ts';
 import { putPlugins } from '../job/plugins.ts';
 import { type PlannedData, prepareData } from '../job/prepare-data.ts';
 import { provenance } from '../job/provenance.ts';
-import { isOutside } from '../suite/models.ts';
+import { isImported, isOutside, isScript, type SuiteModel } from '../suite/models.ts';
 import type { Registry } from '../suite/registry.ts';
 import { countOf } from '../suite/selection.ts';
 import type { Suite } from '../suite/suite.ts';
@@ -147,10 +147,16 @@ async function forgetFailures(records: readonly RampartRecord[], store: Store): 
   for (const { kind, key, status } of records) if (status === 'failed') await store.removeRecord(kind, key);
 }
 
+/** What a model is read from. */
+function filesOf(model: SuiteModel): string[] {
+  if (isImported(model)) return [model.weights];
+  return isScript(model) ? [model.torchscript] : [];
+}
+
 /** Puts into the store what jobs name by its hash: files of weights, of reference logits and of plug-ins. */
 async function putInputs(suite: Suite, registry: Registry, store: Store): Promise<PluginFiles[]> {
   for (const model of suite.models)
-    for (const file of [...(isOutside(model) ? [] : [model.weights]), ...(model.reference ? [model.reference.file] : [])])
+    for (const file of [...filesOf(model), ...(model.reference ? [model.reference.file] : [])])
       await store.putArtifact(await readFile(file));
   return putPlugins(registry, store);
 }

@@ -6,8 +6,15 @@ import { line, name, path } from './limits.ts';
 
 export const modelSchema = z.strictObject({
   name,
-  weights: path.optional().describe('A PyTorch checkpoint (.pt, .pth) or a safetensors file, relative to the suite; or `python`'),
+  weights: path
+    .optional()
+    .describe('A PyTorch checkpoint (.pt, .pth) or a safetensors file, relative to the suite; or `torchscript`, or `python`'),
   arch: name.optional().describe('The architecture that the weights are of: see `rampart ls models`'),
+  torchscript: path
+    .optional()
+    .describe(
+      'A TorchScript module (torch.jit.save), relative to the suite: run as it is by the torch engine, which executes what the file says',
+    ),
   python: line(4096)
     .optional()
     .describe('`file.py:function`, relative to the suite: a function that returns a torch.nn.Module, run in a Python of its own'),
@@ -100,6 +107,12 @@ export interface ImportedModel extends Stated {
   readonly bnEps?: number;
 }
 
+/** A TorchScript module: a network and its code in a file, which the torch engine runs as it is. */
+export interface ScriptModel extends Stated {
+  /** Absolute path. */
+  readonly torchscript: string;
+}
+
 /** A model that stays where it is and is asked for its answers. */
 export interface OutsideModel extends Stated {
   readonly source: OutsideSource;
@@ -108,7 +121,13 @@ export interface OutsideModel extends Stated {
 /** Where such a model is asked. */
 export type OutsideSource = { readonly via: 'python' } & PythonSource;
 
-export type SuiteModel = ImportedModel | OutsideModel;
+export type SuiteModel = ImportedModel | ScriptModel | OutsideModel;
+
+/** Whether a model's weights are read into a network that is known here. */
+export const isImported = (model: SuiteModel): model is ImportedModel => 'weights' in model;
+
+/** Whether it is run as its file says. */
+export const isScript = (model: SuiteModel): model is ScriptModel => 'torchscript' in model;
 
 /** Whether a model is asked rather than read. */
 export const isOutside = (model: SuiteModel): model is OutsideModel => 'source' in model;

@@ -4,7 +4,7 @@ import { withFile } from '../../models/import/bytes.ts';
 import { importWeights } from '../../models/import/import.ts';
 import { referenceLogits } from '../../models/import/reference.ts';
 import { readWeightsFile } from '../../models/import/weights.ts';
-import { isOutside, normalizationOf, type SuiteModel } from './models.ts';
+import { isImported, normalizationOf, type SuiteModel } from './models.ts';
 import { type Path, type Problem, problemOf } from './problems.ts';
 import { rangeProblems } from './ranges.ts';
 import type { Registry } from './registry.ts';
@@ -126,7 +126,7 @@ function trainingNormProblems(suite: Suite, registry: Registry): Problem[] {
 /** Whether a weights file fits its architecture and data set, entry by entry. */
 function weightProblems(model: SuiteModel, i: number, suite: Suite, registry: Registry): Problem[] {
   const data = suite.datasets.find((d) => d.label === model.dataset);
-  if (!data || isOutside(model)) return [];
+  if (!data || !isImported(model)) return [];
   const plugin = registry.dataset(data.ref.name);
   const { shape, classes } = plugin;
   // where only the files tell, the job that imports the weights finds out

@@ -1,6 +1,9 @@
 /** What is made of a suite's entries of models from elsewhere, and what is wrong with them. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { RampartError } from '../../errors.ts';
+import { withFile } from '../../models/import/bytes.ts';
+import { kindOf as kindOfFile } from '../../models/import/weights.ts';
 import type { ImportedModel, ModelEntry, OutsideSource, SuiteModel } from './models.ts';
 import type { Path } from './problems.ts';
 
@@ -19,6 +22,7 @@ export interface ModelContext {
 /** Where a model is, and the keys that go with it. */
 const KINDS = {
   weights: ['arch', 'mean', 'std', 'normalization', 'bnEps'],
+  torchscript: [],
   python: ['interpreter', 'device', 'timeout'],
 } as const satisfies Partial<Record<keyof ModelEntry, readonly (keyof ModelEntry)[]>>;
 
@@ -32,9 +36,10 @@ export function readModels(entries: readonly ModelEntry[], context: ModelContext
     const dataset = datasetOf(entry, at, context);
     const kind = kindOf(entry, at, context);
     if (kind === undefined) return [];
-    const { name, title = kind === 'weights' ? 'pretrained' : 'asked where it is', paper = '', extraData } = entry;
+    const { name, title = kind === 'python' ? 'asked where it is' : 'pretrained', paper = '', extraData } = entry;
     const stated = { name, dataset, title, paper, extraData, ...expectationsOf(entry.expect, [...at, 'expect'], context) };
     if (kind === 'weights') return [{ ...stated, ...weightsOf(entry, at, context) }];
+    if (kind === 'torchscript') return [{ ...stated, torchscript: scriptOf(entry, at, context) }];
     const source = pythonOf(entry, at, context);
     return source ? [{ ...stated, source }] : [];
   });
@@ -49,7 +54,7 @@ function datasetOf({ dataset }: ModelEntry, at: Path, { labels, problem, unknown
 /** The one place that is given; a problem where there are none or several, or a key of another. */
 function kindOf(entry: ModelEntry, at: Path, { problem }: ModelContext): Kind | undefined {
   const [kind, ...more] = KIND_NAMES.filter((key) => entry[key] !== undefined);
-  if (kind === undefined) problem(at, `${KIND_NAMES.join(' or ')} is missing: where is the model?`);
+  if (kind === undefined) problem(at, `one of ${KIND_NAMES.join(', ')} is missing: where is the model?`);
   if (kind === undefined || more.length > 0) {
     if (kind !== undefined) problem(at, `expected one of ${KIND_NAMES.join(', ')}, got ${[kind, ...more].join(' and ')}`);
     return undefined;
@@ -75,6 +80,24 @@ function weightsOf(
   if ((mean === undefined) !== (std === undefined)) problem([...at, mean ? 'std' : 'mean'], 'is missing; mean and std go together');
   const normalization = entry.normalization ?? (mean && std && { mean, std });
   return { arch, weights, normalization, bnEps };
+}
+
+/** The file of a TorchScript module, told by its bytes: nothing of it is executed before a worker loads it. */
+function scriptOf({ torchscript = '' }: ModelEntry, at: Path, { folder, problem }: ModelContext): string {
+  const file = resolve(folder, torchscript);
+  const here = [...at, 'torchscript'];
+  if (!existsSync(file)) problem(here, `no such file: ${file}`);
+  else {
+    try {
+      const kind = withFile(file, kindOfFile);
+      if (kind !== 'torchscript')
+        problem(here, `${file} is no TorchScript module (${kind}); a file of weights goes under weights, with its arch`);
+    } catch (error) {
+      if (!(error instanceof RampartError)) throw error;
+      problem(here, error.message);
+    }
+  }
+  return file;
 }
 
 /** Seconds: the first pass of a compiled module may take minutes. */

@@ -21,7 +21,7 @@ const TO_SAFETENSORS = `python -c "import torch, safetensors.torch as s; s.save_
 const REFUSED = {
   torchscript: [
     'a TorchScript module',
-    `save its weights in Python: torch.save(torch.jit.load('IN', map_location='cpu').state_dict(), 'OUT.pt')`,
+    `run it as it is (rampart eval without --arch, torchscript: in a suite), or save its weights in Python: torch.save(torch.jit.load('IN', map_location='cpu').state_dict(), 'OUT.pt')`,
   ],
   onnx: ['an ONNX model', 'save the state dict of the PyTorch model that it was made from: torch.save(model.state_dict(), "OUT.pt")'],
   hdf5: ['an HDF5 file, as Keras writes', 'load it in Python and save its arrays under PyTorch names with safetensors'],

@@ -16,8 +16,9 @@ export function summary(site: Site, model: ModelView, row: Row | undefined) {
     },
     {
       key: 'Architecture',
-      value: `${arch.name}, ${compact(arch.parameters)} parameters, ${compact(arch.multiplyAdds)} multiply-adds a pass`,
+      value: `${arch.name}, ${compact(arch.parameters)} parameters${arch.multiplyAdds > 0 ? `, ${compact(arch.multiplyAdds)} multiply-adds a pass` : ''}`,
     },
+    ...scriptFacts(record),
     ...outsideFacts(record),
     {
       key: 'Data',
@@ -29,6 +30,13 @@ export function summary(site: Site, model: ModelView, row: Row | undefined) {
   if (wrapped) facts.push({ key: 'Wraps', value: wrapped.name, href: `${wrapped.slug}.html` });
   if (row?.rank) facts.unshift({ key: 'Rank', value: rankText(row.rank) });
   return facts.map((f) => ({ href: undefined, ...f }));
+}
+
+/** The file of code that was run. */
+function scriptFacts({ imported, weightsHash, provenance }: ModelRecord): { key: string; value: string }[] {
+  if (imported?.kind !== 'torchscript') return [];
+  const { version, device } = provenance.engine;
+  return [{ key: 'TorchScript', value: `${imported.file}, SHA-256 ${weightsHash}, run by libtorch ${version} on ${device}` }];
 }
 
 /** What was asked, of a model that ran outside of this program. */

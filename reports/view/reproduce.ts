@@ -51,6 +51,7 @@ export function reproduction(model: ModelView, view: View): Reproduction {
 /** Where a model from elsewhere is, in the words of a suite. */
 function placeOf({ arch, weightsHash, imported, outside }: ModelRecord): Record<string, unknown> {
   if (outside) return { python: `${outside.source.file}:${outside.source.function}` };
+  if (imported?.kind === 'torchscript') return { torchscript: fileOf(weightsHash, imported.file) };
   return { weights: fileOf(weightsHash, imported?.file), arch: arch.name, ...imported?.normalization };
 }
 

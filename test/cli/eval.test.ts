@@ -12,6 +12,7 @@ import { folderOf, png } from '../datasets/pictures.ts';
 import { freshFolder } from '../harness/folders.ts';
 
 const golden = fileURLToPath(new URL('../golden/model.safetensors', import.meta.url));
+const script = fileURLToPath(new URL('../golden/torchscript/traced.pt', import.meta.url));
 const base = { arch: 'resnet-tiny', dataset: 'cifar10', threat: 'Linf:8/255' };
 
 test('one line is a suite of one model under AutoAttack', async () => {
@@ -63,6 +64,19 @@ test('a function of a Python file is asked where it is, and needs no architectur
   expect(suite).toMatchObject({ name: 'eval-my-model', models: [{ name: 'my-model', source }] });
   expect(() => suiteOf(`${file}:load`, { ...base, bnEps: 1 })).toThrow('--arch, --bn-eps go with a file of weights');
   expect(() => suiteOf(golden, { ...base, python: 'python3' })).toThrow('--python goes with a function of a Python file');
+});
+
+test('a TorchScript module is told by its bytes, and needs no architecture', async () => {
+  const { arch: _, ...asked } = base;
+  const { suite } = await resolveSuite(stringify(suiteOf(script, asked)), 'eval');
+  expect(suite).toMatchObject({ name: 'eval-traced', models: [{ name: 'traced', torchscript: script }] });
+  expect(() => suiteOf(script, { ...base, mean: '0,0,0' })).toThrow(
+    `[eval] --arch, --mean go with a file of weights, got ${script}, a TorchScript module`,
+  );
+  expect(() => suiteOf(script, { ...asked, device: 'cpu' })).toThrow('--device goes with a function of a Python file');
+  await expect(evalCommand(script, { dataset: 'cifar10' }, new AbortController().signal)).rejects.toThrow(
+    /^\[eval\] expected --threat too, such as --threat "Linf:8\/255"$/,
+  );
 });
 
 test.each([

@@ -33,6 +33,9 @@ const char* dtypeName(at::ScalarType type) {
     case at::kInt: return "int32";
     case at::kBool: return "bool";
     case at::kComplexFloat: return "complex64";
+    case at::kLong: return "int64";
+    case at::kHalf: return "float16";
+    case at::kDouble: return "float64";
     default: return at::toString(type);
   }
 }
@@ -138,7 +141,7 @@ Napi::Value release(const Napi::CallbackInfo& info) {
 
 Napi::Value memory(const Napi::CallbackInfo& info) {
   auto out = Napi::Object::New(info.Env());
-  out.Set("slots", static_cast<double>(slots().count() + openPasses()));
+  out.Set("slots", static_cast<double>(slots().count() + openPasses() + openScripts()));
   out.Set("bytes", static_cast<double>(slots().bytes()));
   return out;
 }
@@ -221,6 +224,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   addAscent(ops);
   addGraph(ops);
   addTraining(ops);
+  addScripts(ops);
   exports.Set("ops", table);
   auto shared = Napi::Object::New(env);
   shared.Set("frozenKinds", listOf(env, frozenKinds()));

@@ -63,6 +63,19 @@ struct From<std::vector<T>> {
   }
 };
 
+// A typed array or Buffer, which JavaScript holds during the call.
+struct Bytes {
+  const uint8_t* data;
+  size_t size;
+};
+template <>
+struct From<Bytes> {
+  static Bytes of(const Napi::Value& v) {
+    const auto array = v.As<Napi::TypedArray>();
+    return {static_cast<const uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset(), array.ByteLength()};
+  }
+};
+
 // To JavaScript: `{slot, shape, dtype}`, with the dtype of TensorFlow.js.
 Napi::Value toJs(Napi::Env env, const Tensor& tensor);
 Napi::Value toJs(Napi::Env env, const Tensors& tensors);
@@ -90,6 +103,8 @@ std::string show(const Napi::Value& v) {
     const auto array = v.As<Napi::Array>();
     for (uint32_t i = 0; i < array.Length(); ++i) out += (i ? ", " : "") + show<Tensor>(array.Get(i));
     return "[" + out + "]";
+  } else if constexpr (std::is_same_v<T, Bytes>) {
+    return std::to_string(From<Bytes>::of(v).size) + " bytes";
   } else {
     // a long list says little in a message
     const std::string text = v.ToString().Utf8Value();
@@ -154,7 +169,9 @@ void addHyperplane(Exports& ops);
 void addAscent(Exports& ops);
 void addGraph(Exports& ops);
 void addTraining(Exports& ops);
-// Training passes that were not released.
+void addScripts(Exports& ops);
+// Training passes that were not released; TorchScript modules and their passes.
 size_t openPasses();
+size_t openScripts();
 
 }  // namespace rampart

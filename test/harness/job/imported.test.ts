@@ -39,7 +39,7 @@ test('an import that nothing was stated about is flagged; its record says which 
   const { model, fgsm } = await runWith('unverified', '');
   expect(model.flags.map((f) => f.name)).toEqual(['unverified-import']);
   expect(model.imported).toMatchObject({ file: 'model.safetensors', kind: 'safetensors', notes: [] });
-  expect(model.imported?.normalization.mean).toHaveLength(3);
+  expect(model.imported?.normalization?.mean).toHaveLength(3);
   expect(fgsm.status).toBe('done');
 });
 

@@ -163,8 +163,8 @@ describe.skipIf(python === undefined)('models asked where they are', { timeout: 
 test.each([
   ['{ name: a, python: net.py }', 'expected a file and the function in it that returns the module, such as my_model.py:load, got "net.py"'],
   ['{ name: a, python: "/nowhere/net.py:load" }', 'no such file: /nowhere/net.py'],
-  ['{ name: a }', 'weights or python is missing'],
-  ['{ name: a, python: "net.py:load", weights: a.pt }', 'expected one of weights, python, got weights and python'],
+  ['{ name: a }', 'one of weights, torchscript, python is missing'],
+  ['{ name: a, python: "net.py:load", weights: a.pt }', 'expected one of weights, torchscript, python, got weights and python'],
   ['{ name: a, python: "net.py:load", bnEps: 0.1 }', 'goes with weights, and this model has python'],
   ['{ name: a, weights: a.pt, arch: resnet-18, interpreter: python3 }', 'goes with python, and this model has weights'],
   ['{ name: a, weights: a.pt }', 'is missing: which network are the weights of?'],

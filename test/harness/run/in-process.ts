@@ -1,4 +1,5 @@
-/** Runs jobs in this process, on wasm: for tests of what a run does around its jobs. */
+/** Runs jobs in this process, on wasm unless told otherwise: for tests of what a run does around its jobs. */
+import type { Engine } from '../../../engines/engine.ts';
 import { wasm } from '../../../engines/wasm/index.ts';
 import { folderData } from '../../../harness/job/data.ts';
 import { perform } from '../../../harness/job/perform.ts';
@@ -19,17 +20,17 @@ export const TINY: Record<string, string> = {
   keep: 'keepExamples: 2',
 };
 
-export async function inProcess(store: Store, changes: Record<string, string> = TINY) {
+export async function inProcess(store: Store, changes: Record<string, string> = TINY, engine: Engine = wasm) {
   const { suite, registry } = await suiteWith(changes);
   const { signal } = new AbortController();
-  const info = await wasm.init({ threads: 1, device: 'cpu' });
+  const info = await engine.init({ threads: 1, device: 'cpu' });
   const outside = suite.models.filter(isOutside).map(({ source }) => source);
   const performed: string[] = [];
   let asked = 0;
   const machines: Machines = {
     async probe() {
       asked++;
-      return { info, devices: ['cpu'], why: 'wasm' };
+      return { info, devices: ['cpu'], why: engine.name };
     },
     executor: (settings) => ({
       async run({ job, batchSize }, _engine, signal) {

@@ -7,7 +7,7 @@ import { prepareData } from '../../../harness/job/prepare-data.ts';
 import type { Task } from '../../../harness/run/executor.ts';
 import type { Place } from '../../../harness/run/local/messages.ts';
 import { nameOf, type Plan, type Planned, planRun } from '../../../harness/run/plan.ts';
-import { isOutside } from '../../../harness/suite/models.ts';
+import { isImported } from '../../../harness/suite/models.ts';
 import { FolderStore } from '../../../records/folder-store.ts';
 import { freshFolder } from '../folders.ts';
 import { suiteWith } from '../suites.ts';
@@ -54,7 +54,7 @@ export async function realPlan(changes: Record<string, string> = {}, engine = wa
   const plan = planRun(suite, registry, data, await identityOf(engine));
   const place = { out: freshFolder(), dataDir: '', plugins: suite.plugins, outside: [] };
   const store = new FolderStore(place.out);
-  for (const model of suite.models) if (!isOutside(model)) await store.putArtifact(readFileSync(model.weights));
+  for (const model of suite.models) if (isImported(model)) await store.putArtifact(readFileSync(model.weights));
   const settings = { plugins: await putPlugins(registry, store), keepExamples: 2 };
   const all: Planned[] = [...plan.models, ...plan.cells];
   const job = async (name: string): Promise<Job> => {

@@ -7,6 +7,7 @@ import { freshFolder } from '../folders.ts';
 import { refusal, suiteWith } from '../suites.ts';
 
 const golden = fileURLToPath(new URL('../../golden/model.safetensors', import.meta.url));
+const script = fileURLToPath(new URL('../../golden/torchscript/traced.pt', import.meta.url));
 
 test('an unknown key is named with its line and the nearest right one', async () => {
   expect(await refusal({ seeds: 'sedes: [1]' })).toMatch('small.yml:9: sedes: unknown key "sedes"; did you mean "seeds"?');
@@ -135,8 +136,21 @@ test('a weights file that is cut off is refused with the byte where it ends', as
   );
 });
 
-test('weights that fit are taken', async () => {
+test.each([
+  ['gone.pt', '', /models\[0\]\.torchscript: no such file: .*gone\.pt/],
+  [
+    golden,
+    '',
+    /models\[0\]\.torchscript: .*model\.safetensors is no TorchScript module \(safetensors\); .* goes under weights, with its arch/,
+  ],
+  [script, ', arch: resnet-tiny', /models\[0\]\.arch: goes with weights, and this model has torchscript/],
+])('%s%s as a TorchScript module is refused', async (file, more, message) => {
+  expect(await refusal({ models: `models: [{ name: m, torchscript: ${file}${more} }]` })).toMatch(message);
+});
+
+test('weights and a TorchScript module that fit are taken', async () => {
   await expect(refusal({ models: `models: [{ name: m, weights: ${golden}, arch: resnet-tiny }]` })).rejects.toThrow('the suite was taken');
+  await expect(refusal({ models: `models: [{ name: m, torchscript: ${script} }]` })).rejects.toThrow('the suite was taken');
 });
 
 test('a suite file that is not there is named', async () => {

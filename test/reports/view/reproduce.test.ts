@@ -60,5 +60,7 @@ describe('the suite that makes a model again', () => {
     const { suite, caveat } = reproduction(found, again);
     expect(caveat).toContain(model.weightsHash);
     expect(suite).toContain(`weights: ${model.weightsHash.slice(0, 12)}.safetensors`);
+    model.imported = { file: 'traced.pt', kind: 'torchscript', notes: [] };
+    expect(reproduction(found, again).suite).toContain(`torchscript: ${model.weightsHash.slice(0, 12)}.pt`);
   });
 });
