@@ -36,6 +36,7 @@ function runnable(command: ReturnType<typeof cli.command>) {
 
 runnable(cli.command('run [suite]', 'Train, attack, and write the site (suite: a file, or the name of one of ours; default: quick)'))
   .option('--no-download', 'Fail where data is missing')
+  .option('--queue <url>', 'Hand jobs out to `rampart worker`s through this Redis: redis://HOST:PORT (or RAMPART_QUEUE)')
   .option('--verbose', 'Show what workers print')
   .action((suite: string | undefined, options: RawOptions) => {
     outcome = import('./commands/run.ts').then((c) => c.runCommand(suite, options, signal));
@@ -71,6 +72,26 @@ runnable(cli.command('plan [suite]', 'What would run, with passes and estimated 
   .option('--trust', TRUST)
   .action((suite: string | undefined, options: RawOptions) => {
     outcome = import('./commands/plan.ts').then((c) => c.planCommand(suite, options, signal));
+  });
+
+runnable(cli.command('worker [suite]', 'Do jobs of runs on a queue; a suite names plug-ins that may be executed here'))
+  .option('--queue <url>', 'redis://HOST:PORT, as the run has it (or RAMPART_QUEUE)')
+  .option('--timeout <minutes>', 'A job that gives no sign of life for so long is ended', { default: 30 })
+  .option('--lost-after <seconds>', 'A worker that Redis has not heard of for so long is taken for lost, and its jobs go to others', {
+    default: 30,
+  })
+  .option('--verbose', 'Show what jobs print')
+  .action((suite: string | undefined, options: RawOptions) => {
+    outcome = import('./commands/worker.ts').then((c) => c.workerCommand(suite, options, signal));
+  });
+
+cli
+  .command('status', 'The workers of a queue, what each does, and what waits')
+  .option('--queue <url>', 'redis://HOST:PORT (or RAMPART_QUEUE)')
+  .option('--out <dir>', 'The folder that the run writes to')
+  .option('--json', 'Print JSON')
+  .action((options: RawOptions) => {
+    outcome = import('./commands/status.ts').then((c) => c.statusCommand(options));
   });
 
 cli

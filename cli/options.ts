@@ -16,6 +16,9 @@ export interface RawOptions {
   json?: boolean;
   verbose?: boolean;
   trust?: boolean;
+  queue?: string;
+  timeout?: unknown;
+  lostAfter?: unknown;
 }
 
 /** What a user mistyped: exit code 2. */
@@ -43,7 +46,18 @@ export function dataDirOf(options: RawOptions): string {
 
 /** `--out`, else `runs/<name of the suite>`. */
 export function outOf(options: RawOptions, suite: Pick<Suite, 'name'>): string {
-  return resolve(textOption('out', options.out) ?? join('runs', suite.name));
+  return folderOf(options) ?? resolve('runs', suite.name);
+}
+
+/** `--out` where it is given. */
+export function folderOf(options: RawOptions): string | undefined {
+  const out = textOption('out', options.out);
+  return out === undefined ? undefined : resolve(out);
+}
+
+/** The address of a queue, also from the environment: it may hold a password, which a list of processes would show. */
+export function queueOf(options: RawOptions): string | undefined {
+  return textOption('queue', options.queue) ?? process.env.RAMPART_QUEUE;
 }
 
 export function engineOf(options: RawOptions): string | undefined {

@@ -38,6 +38,11 @@ export class Display {
     this.#timer.unref();
   }
 
+  /** What the machines do at a time from now on. */
+  slots(count: number): void {
+    this.#progress?.share(count);
+  }
+
   started(planned: Planned): void {
     this.#progress?.started(planned, performance.now());
   }

@@ -1,7 +1,9 @@
 /** The store in a folder: the one file that knows where in it things lie. Every write is atomic, and what cannot be written says why. */
+import { randomBytes } from 'node:crypto';
 import { existsSync, type Stats } from 'node:fs';
-import { access, constants, lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { access, constants, lstat, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { RampartError } from '../errors.ts';
 import { tryLock } from '../lock.ts';
 import { type Entry, writeSafetensors } from '../models/safetensors.ts';
@@ -34,6 +36,7 @@ function storeError(cause: unknown, doing: string): StoreError {
 /** Where things lie, relative to the folder. */
 const PATHS = {
   index: 'run.json',
+  id: 'id',
   record: (kind: Kind, key: string) => (kind === 'model' ? `models/${key}/record.json` : `cells/${key}.json`),
   checkpoint: (kind: Kind, key: string) => (kind === 'model' ? `models/${key}/checkpoint.bin` : `cells/${key}.checkpoint.bin`),
   examples: (key: string) => `cells/${key}.examples.safetensors`,
@@ -101,6 +104,22 @@ export class FolderStore implements Store {
       await removeUnfinished(join(this.place, folder));
     // claims of runs that are gone
     for (const name of await this.#names('claims')) await (await this.#lock(`claims/${name}`))?.release();
+  }
+
+  async id(): Promise<string> {
+    const file = join(this.place, PATHS.id);
+    try {
+      await mkdir(this.place, { recursive: true });
+      await writeFile(file, randomBytes(12).toString('hex'), { flag: 'wx' });
+    } catch (cause) {
+      if (codeOf(cause) !== 'EEXIST') throw storeError(cause, `write ${file}`);
+    }
+    for (;;) {
+      const id = await readFile(file, 'utf8');
+      if (/^[0-9a-f]{24}$/.test(id)) return id;
+      if (id !== '') throw new StoreError(`[store] ${file}: expected 24 hex digits`, { remedy: 'remove it where no run is at work' });
+      await sleep(50); // whoever made it is about to write it
+    }
   }
 
   async records(): Promise<RampartRecord[]> {

@@ -49,6 +49,9 @@ export interface Store {
   /** Tries whether it can be written to, and takes away what killed runs left half done. Throws with the remedy. */
   prepare(): Promise<void>;
 
+  /** Of this store, whatever path leads to it: made once, and the same for all that see it. */
+  id(): Promise<string>;
+
   /** Every record, models first, each in the order of keys. */
   records(): Promise<RampartRecord[]>;
   record<K extends Kind>(kind: K, key: string): Promise<Records[K] | undefined>;

@@ -1,4 +1,5 @@
 /** `rampart run`: trains, attacks, and writes the site. */
+import type { QueueListener } from '../../harness/run/queue/coordinator.ts';
 import { type RunOptions, type RunResult, runSuite } from '../../harness/run/run.ts';
 import { MOST_PROCESSORS } from '../../harness/suite/most.ts';
 import { loadSuite } from '../../harness/suite/read.ts';
@@ -8,7 +9,7 @@ import { FolderStore } from '../../records/folder-store.ts';
 import { buildView } from '../../reports/view/leaderboard.ts';
 import type { View } from '../../reports/view/view.ts';
 import { endAtOnce, endInOrder } from '../interrupt.ts';
-import { countOption, dataDirOf, engineOf, outOf, type RawOptions, suiteFile } from '../options.ts';
+import { countOption, dataDirOf, engineOf, outOf, queueOf, type RawOptions, suiteFile } from '../options.ts';
 import {
   bold,
   dim,
@@ -44,6 +45,7 @@ export async function runResolved(
   const display = new Display();
   print(`${bold(suite.title)}  ${dim(`${shownPath(suite.file)} -> ${shownPath(out)}`)}`);
   let result: RunResult;
+  const queue = await queueFor(queueOf(options), out, { note: (text) => display.note(text), slots: (count) => display.slots(count) });
   try {
     result = await runSuite(suite, registry, {
       out,
@@ -54,12 +56,14 @@ export async function runResolved(
       download: options.download !== false,
       signal,
       listener: inOrder(display),
+      machines: queue?.machines,
       onData: dataLine(),
       onOutput: options.verbose ? printOutput : undefined,
     });
   } finally {
     endAtOnce();
     display.stop();
+    queue?.close();
   }
   const view = buildView(result.records);
   if (options.json) printJson(result.records);
@@ -69,6 +73,18 @@ export async function runResolved(
   if (!options.json) print(`site ${shownPath(site)}`);
   for (const { planned, record } of result.failed) print(`${red('failed')} ${jobName(planned)}: ${record.error?.message ?? ''}`);
   return { code: result.failed.length === 0 ? 0 : 1, view };
+}
+
+/** The workers of a queue, where one is asked for; to be closed after the run. */
+async function queueFor(url: string | undefined, out: string, listener: QueueListener) {
+  if (url === undefined) return undefined;
+  const [{ Board, openLine }, { queueMachines }] = await Promise.all([
+    import('../../harness/run/queue/redis.ts'),
+    import('../../harness/run/queue/coordinator.ts'),
+  ]);
+  const line = await openLine(url);
+  const board = new Board(line, await new FolderStore(out).id());
+  return { machines: queueMachines(line, board, listener), close: () => line.close() };
 }
 
 /** Shows what happens, and ends in order from when jobs start: before, nothing is at work that a sudden end could harm. */

@@ -33,6 +33,8 @@ export interface JobListener {
 export interface Task {
   readonly job: Job;
   readonly batchSize: number;
+  /** Floating point operations of the longest chain that waits for it, its own among them: what orders it among others. */
+  readonly behind?: number;
 }
 
 /** Where jobs run. A job is plain data and its result is in the store, so this may be another machine. */
@@ -55,4 +57,8 @@ export interface Machines {
   /** Starts the engine that `request` means, to learn what it is. Throws what `chooseEngine` throws. */
   probe(request: string, threads: number, signal: AbortSignal): Promise<EngineProbe>;
   executor(settings: RunSettings): Executor;
+  /** Jobs that may be handed out at a time, where the machines take them when they can; else as many as a run has slots on its own machine. */
+  readonly handedOut?: number;
+  /** Jobs that they do at a time now, where that is not for the run to say. */
+  slots?(): Promise<number>;
 }

@@ -65,7 +65,7 @@ export interface Running {
 /** What a display shows while a run goes on. Times in milliseconds of `performance.now()`. */
 export class Progress {
   readonly #calibration: Calibration;
-  readonly #slots: number;
+  #slots: number;
   readonly #open = new Map<string, Planned>();
   readonly running = new Map<string, Running>();
   readonly total: number;
@@ -79,6 +79,11 @@ export class Progress {
 
   get finished(): number {
     return this.total - this.#open.size;
+  }
+
+  /** Jobs are done so many at a time from now on. */
+  share(slots: number): void {
+    this.#slots = Math.max(1, slots);
   }
 
   started(planned: Planned, now: number): void {

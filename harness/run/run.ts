@@ -121,12 +121,14 @@ export async function runSuite(suite: Suite, registry: Registry, options: RunOpt
   await store.prepare();
   const question = await questionOf(suite, options);
   const { probe, plan, data, known, batchSizesBefore } = await prepare(suite, registry, store, machines, question, options);
-  const slots = slotsOn(probe, suite, options);
-  listener?.engine?.(probe, slots.length);
+  const slots = machines.handedOut ? handedOutOn(probe, machines.handedOut) : slotsOn(probe, suite, options);
+  listener?.engine?.(probe, (await machines.slots?.()) ?? slots.length);
   listener?.planned?.(plan);
   const { engine, keepExamples } = suite;
   const settings: RunSettings = { plugins: await putInputs(suite, registry, store), keepExamples };
-  const batchSizes = new BatchSizes({ given: engine.batchSize, slots, known: batchSizesBefore });
+  // the memory of other machines is not known here
+  const sizes = machines.handedOut ? { slots: slots.slice(0, 1), memory: Number.POSITIVE_INFINITY } : { slots };
+  const batchSizes = new BatchSizes({ given: engine.batchSize, ...sizes, known: batchSizesBefore });
   const executor = machines.executor(settings);
   const provenanceOf = (slot?: EngineRef) => provenance({ ...probe.info, ...slot });
   const running = schedule({ plan, store, known, registry, executor, slots, batchSizes, provenance: provenanceOf, signal, listener });
@@ -140,6 +142,12 @@ export async function runSuite(suite: Suite, registry: Registry, options: RunOpt
   await store.writeIndex(index);
   const made = finished.map((f) => f.record);
   return { plan, finished, records: recordsOfRun(made, index), failed: finished.filter((f) => f.state === 'failed'), probe };
+}
+
+/** Slots of no machine in particular. */
+function handedOutOn({ info }: EngineProbe, count: number): EngineRef[] {
+  const { name, device, threads } = info;
+  return new Array<EngineRef>(count).fill({ name, device, threads });
 }
 
 /** Failed jobs are tried again; under another key even, where what they need failed too. */

@@ -163,7 +163,7 @@ class Schedule {
     listener?.started?.(planned, slot.device);
     for (;;) {
       const batchSize = batchSizes.of(planned);
-      const attempt = await this.#tryOnce(planned, { job, batchSize }, slot);
+      const attempt = await this.#tryOnce(planned, { job, batchSize, behind: this.#priority.get(planned.id) ?? 0 }, slot);
       const ranOut = attempt.is === 'failure' && attempt.error.kind === 'memory';
       if (!ranOut || !batchSizes.tooMany(planned, batchSize)) return attempt;
       const next = `${nameOf(planned)} goes on with ${batchSizes.of(planned)}`;

@@ -19,12 +19,12 @@ export interface EngineRequest {
 const WORKER_MEMORY = 1.5 * 2 ** 30;
 
 /** What machines are asked for: an engine, and threads for each worker. One unless asked: many small jobs then fill the machine, and the count does not depend on it. */
-export function asked(suite: Suite, { engine, threads }: EngineRequest): { request: string; threads: number } {
+export function asked(suite: Pick<Suite, 'engine'>, { engine, threads }: EngineRequest): { request: string; threads: number } {
   return { request: engine ?? suite.engine.name ?? 'auto', threads: threads ?? suite.engine.threads ?? 1 };
 }
 
 /** What each worker runs on. */
-export function slotsOn({ info, devices }: EngineProbe, suite: Suite, request: EngineRequest): EngineRef[] {
+export function slotsOn({ info, devices }: EngineProbe, suite: Pick<Suite, 'engine'>, request: EngineRequest): EngineRef[] {
   const { name, device, threads } = info;
   const usable = asked(suite, request).request.includes(':') ? [device] : devices.filter((d) => (d === 'cpu') === (device === 'cpu'));
   const fitting = Math.max(1, Math.min(Math.floor(cpus().length / threads), Math.floor(totalmem() / WORKER_MEMORY)));

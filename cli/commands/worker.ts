@@ -1,0 +1,50 @@
+/** `rampart worker`: takes jobs of runs on a queue, on this machine, for the folder that all of them see. */
+import { cpus } from 'node:os';
+import { putPlugins } from '../../harness/job/plugins.ts';
+import { localMachines } from '../../harness/run/local/process-executor.ts';
+import { Board, openLine } from '../../harness/run/queue/redis.ts';
+import { serveQueue } from '../../harness/run/queue/worker.ts';
+import { slotsOn } from '../../harness/run/slots.ts';
+import { isOutside } from '../../harness/suite/models.ts';
+import { MOST_MINUTES, MOST_PROCESSORS } from '../../harness/suite/most.ts';
+import { loadSuite } from '../../harness/suite/read.ts';
+import { FolderStore } from '../../records/folder-store.ts';
+import { endAtOnce, endInOrder } from '../interrupt.ts';
+import { countOption, dataDirOf, engineOf, folderOf, queueOf, type RawOptions, suiteFile, UsageError } from '../options.ts';
+import { dim, print, printError, printOutput, shownPath } from '../output.ts';
+
+/** `file`: a suite whose plug-ins and models of other programs this worker may execute. */
+export async function workerCommand(file: string | undefined, options: RawOptions, signal: AbortSignal): Promise<number> {
+  const url = queueOf(options);
+  const out = folderOf(options);
+  if (url === undefined || out === undefined)
+    throw new UsageError('[worker] expected --queue redis://HOST:PORT and --out DIR, the folder that the run writes to');
+  const loaded = file === undefined ? undefined : await loadSuite(suiteFile(file));
+  const store = new FolderStore(out, { mend: true, onDamage: ({ what, reason }) => printError(`${shownPath(what)}: ${reason}`) });
+  await store.prepare();
+  const plugins = loaded ? await putPlugins(loaded.registry, store) : [];
+  const outside = (loaded?.suite.models ?? []).filter(isOutside).map(({ source }) => source);
+  const place = { out, dataDir: dataDirOf(options), plugins: loaded?.suite.plugins ?? [], outside };
+  const silenceMs = (countOption('timeout', options.timeout, MOST_MINUTES) ?? 30) * 60_000;
+  const machines = localMachines(place, { silenceMs, onOutput: options.verbose ? printOutput : undefined });
+  const threads = countOption('threads', options.threads, MOST_PROCESSORS) ?? 1;
+  const request = engineOf(options) ?? 'auto';
+  const line = await openLine(url);
+  try {
+    const probe = await machines.probe(request, threads, signal);
+    const workers = countOption('workers', options.workers, MOST_PROCESSORS);
+    const slots = slotsOn(probe, { engine: {} }, { engine: request, threads, ...(workers !== undefined && { workers }) });
+    print(dim(`engine ${probe.why}; ${slots.length} of ${cpus().length} processors' jobs at a time; folder ${shownPath(out)}`));
+    endInOrder();
+    const lockMs = 1000 * (countOption('lost-after', options.lostAfter, 86_400) ?? 30);
+    const board = new Board(line, await store.id());
+    await serveQueue(
+      { line, board, store, probe, slots, plugins, executor: (settings) => machines.executor(settings), tell: print, lockMs },
+      signal,
+    );
+    return 0;
+  } finally {
+    endAtOnce();
+    line.close();
+  }
+}

@@ -1,0 +1,222 @@
+/** A run whose jobs are done by whichever workers serve its folder: handed out through a queue, longest chain first. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Job as BullJob, Queue, QueueEvents } from 'bullmq';
+import { RampartError } from '../../../errors.ts';
+import { type EngineIdentity, type EngineRef, engineIdentity, type RunSettings } from '../../job/job.ts';
+import { type EngineProbe, type Executor, JobError, type JobListener, type Machines, type Task } from '../executor.ts';
+import { type Answer, answerSchema, type Order, progressSchema, type WorkerInfo } from './protocol.ts';
+import { type Board, type Line, persistently } from './redis.ts';
+
+/** Jobs that are handed out at a time: all that are ready, so that no worker waits for another's. */
+const HANDED_OUT = 100_000;
+
+/** How often it is looked whether what was handed out is still there: Redis may have lost it. */
+const LOOK_MS = 5_000;
+
+/** Job priorities of BullMQ: 1 first. */
+const LOWEST_PRIORITY = 2_000_000;
+
+/** Hears of the workers of a run, for the terminal. */
+export interface QueueListener {
+  note?(text: string): void;
+  /** Jobs that all workers together do at a time, from now on. */
+  slots?(count: number): void;
+}
+
+/** The workers that serve a folder. The caller owns the line. */
+export function queueMachines(line: Line, board: Board, listener: QueueListener = {}): Machines {
+  return {
+    probe: (request, threads, signal) => waitForWorkers(board, request, threads, signal, (text) => listener.note?.(text)),
+    executor: (settings) => new QueueExecutor(line, board, settings, listener),
+    handedOut: HANDED_OUT,
+    slots: () => slotsOf(board),
+  };
+}
+
+async function slotsOf(board: Board): Promise<number> {
+  return (await persistently(() => board.workers())).reduce((sum, { slots }) => sum + slots, 0);
+}
+
+/** Whether a worker's engine is what was asked for: `auto`, `torch`, `torch:cuda`, `torch:cuda:1`. */
+function serves({ info }: WorkerInfo, request: string, threads: number): boolean {
+  const [name, ...device] = request.split(':');
+  if (info.threads !== threads && info.device === 'cpu') return false;
+  return name === 'auto' || (name === info.name && (device.length === 0 || `${info.device}:`.startsWith(`${device.join(':')}:`)));
+}
+
+/** Waits until a worker serves the request. Of several engines the one with the most slots is the run's: the others would give other bits. */
+async function waitForWorkers(
+  board: Board,
+  request: string,
+  threads: number,
+  signal: AbortSignal,
+  note: (text: string) => void,
+): Promise<EngineProbe> {
+  for (let told = false; ; told = true) {
+    signal.throwIfAborted();
+    const there = await persistently(() => board.workers(), signal);
+    const fitting = there.filter((worker) => serves(worker, request, threads));
+    const chosen = mostSlots(fitting);
+    if (chosen) {
+      for (const { name, info } of there)
+        if (board.queueOf(engineIdentity(info)) !== board.queueOf(engineIdentity(chosen.info)))
+          note(
+            `${name} has another engine (${info.name} ${info.version} on ${info.device}, ${info.threads} threads) and takes nothing of this run`,
+          );
+      const { info, devices, why } = chosen;
+      return { info, devices, why };
+    }
+    if (!told) note(`waiting for a worker with the engine ${request} and ${threads} threads: rampart worker`);
+    await sleep(1000, undefined, { signal });
+  }
+}
+
+function mostSlots(workers: readonly WorkerInfo[]): WorkerInfo | undefined {
+  const sums = new Map<string, { worker: WorkerInfo; slots: number }>();
+  for (const worker of workers) {
+    const id = JSON.stringify(engineIdentity(worker.info));
+    sums.set(id, { worker, slots: (sums.get(id)?.slots ?? 0) + worker.slots });
+  }
+  return [...sums.values()].sort((a, b) => b.slots - a.slots)[0]?.worker;
+}
+
+interface Waiting {
+  readonly answered: (answer: Answer) => void;
+  readonly listener: JobListener;
+  readonly order: Order;
+  readonly priority: number;
+}
+
+/** A queue of one engine, with what this run waits for in it. */
+interface Lane {
+  readonly queue: Queue<Order, Answer>;
+  readonly events: QueueEvents;
+  readonly waiting: Map<string, Waiting>;
+}
+
+class QueueExecutor implements Executor {
+  readonly #line: Line;
+  readonly #board: Board;
+  readonly #settings: RunSettings;
+  readonly #listener: QueueListener;
+  readonly #lanes = new Map<string, Promise<Lane>>();
+  readonly #closed = new AbortController();
+
+  constructor(line: Line, board: Board, settings: RunSettings, listener: QueueListener) {
+    this.#line = line;
+    this.#board = board;
+    this.#settings = settings;
+    this.#listener = listener;
+  }
+
+  async run({ job, batchSize, behind = 0 }: Task, _engine: EngineRef, signal: AbortSignal, listener: JobListener): Promise<void> {
+    signal.throwIfAborted();
+    const lane = await this.#laneOf(job.engine);
+    const id = `${job.kind}-${job.key}`;
+    const order = { settings: this.#settings, job, batchSize } as Order;
+    const priority = Math.max(1, Math.round(LOWEST_PRIORITY - 20_000 * Math.log2(1 + behind)));
+    const answer = new Promise<Answer>((answered) => lane.waiting.set(id, { answered, listener, order, priority }));
+    try {
+      await persistently(() => handOut(lane, id, order, priority), signal);
+      const given = await orAborted(answer, signal);
+      if (given.is === 'failed')
+        throw new JobError(given.error, { fatal: given.fatal, ...(given.provenance && { provenance: given.provenance }) });
+    } finally {
+      lane.waiting.delete(id);
+      // what waits is not done for a run that has ended; what somebody does ends by itself, and its record is there for the next run
+      if (signal.aborted) await lane.queue.remove(id).catch(() => undefined);
+    }
+  }
+
+  #laneOf(engine: EngineIdentity): Promise<Lane> {
+    const name = this.#board.queueOf(engine);
+    const there = this.#lanes.get(name) ?? persistently(() => this.#open(name), this.#closed.signal);
+    this.#lanes.set(name, there);
+    return there;
+  }
+
+  async #open(name: string): Promise<Lane> {
+    const { bull, redis } = this.#line;
+    const options = { connection: redis, prefix: this.#board.prefix };
+    const queue = new bull.Queue<Order, Answer>(name, options);
+    const events = new bull.QueueEvents(name, options);
+    // BullMQ comes back by itself; what was missed meanwhile is looked up
+    queue.on('error', () => undefined);
+    events.on('error', () => undefined);
+    const lane: Lane = { queue, events, waiting: new Map() };
+    events.on('completed', ({ jobId, returnvalue }) => settle(lane, jobId, returnvalue));
+    events.on('failed', ({ jobId }) => void lostWorkers(lane, jobId));
+    events.on('progress', ({ jobId, data }) => {
+      const parsed = progressSchema.safeParse(data);
+      if (parsed.success)
+        lane.waiting
+          .get(jobId)
+          ?.listener.progress?.({ fraction: parsed.data.fraction, detail: `${parsed.data.detail} (${parsed.data.worker})` });
+    });
+    await Promise.all([queue.waitUntilReady(), events.waitUntilReady()]);
+    void this.#lookAfter(lane);
+    return lane;
+  }
+
+  /** Events are missed while Redis is away, and a Redis that comes back empty has lost what was handed out. */
+  async #lookAfter(lane: Lane): Promise<void> {
+    const { signal } = this.#closed;
+    for (;;) {
+      await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      this.#listener.slots?.(await slotsOf(this.#board));
+      for (const [id, { order, priority }] of [...lane.waiting])
+        try {
+          const job = await lane.queue.getJob(id);
+          if (!job) await handOut(lane, id, order, priority);
+          else if (job.finishedOn !== undefined)
+            await (job.failedReason === undefined ? settle(lane, id, job.returnvalue) : lostWorkers(lane, id));
+        } catch {
+          // Redis is away: the next look tells
+        }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort();
+    for (const lane of await Promise.all(this.#lanes.values())) {
+      await lane.events.close();
+      await lane.queue.close();
+    }
+  }
+}
+
+/** Puts an order on the queue; one that is there already, of a run that is gone, is not put twice. What an earlier run was answered is forgotten. */
+async function handOut({ queue }: Lane, id: string, order: Order, priority: number): Promise<void> {
+  const old = await queue.getJob(id);
+  if (old?.finishedOn !== undefined) await old.remove();
+  await queue.add(order.job.kind, order, { jobId: id, priority, removeOnComplete: { age: 600, count: 1000 }, removeOnFail: { age: 600 } });
+}
+
+function settle({ waiting }: Lane, id: string, value: unknown): void {
+  const parsed = answerSchema.safeParse(typeof value === 'string' ? JSON.parse(value) : value);
+  const answer: Answer = parsed.success
+    ? parsed.data
+    : { is: 'failed', fatal: false, error: { kind: 'error', message: 'a worker gave no answer that can be read' } };
+  waiting.get(id)?.answered(answer);
+}
+
+/** A job that so many workers died of is given up, with what they said last. */
+async function lostWorkers(lane: Lane, id: string): Promise<void> {
+  if (!lane.waiting.has(id)) return;
+  const { logs } = await lane.queue.getJobLogs(id).catch(() => ({ logs: [] as string[] }));
+  const job = await lane.queue.getJob(id).catch((): BullJob | undefined => undefined);
+  const last = progressSchema.safeParse(job?.progress);
+  const words = [...logs, ...(last.success ? [`last seen at: ${last.data.detail} (${last.data.worker})`] : [])].join('; ');
+  const message = `${logs.length} workers were lost while they did it: ${words === '' ? (job?.failedReason ?? 'nothing is known of them') : words}`;
+  lane.waiting.get(id)?.answered({ is: 'failed', fatal: false, error: { kind: 'killed', message } });
+}
+
+/** Rejects with the reason of `signal`. */
+function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason instanceof Error ? signal.reason : new RampartError(String(signal.reason)));
+    signal.addEventListener('abort', stop, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
+}

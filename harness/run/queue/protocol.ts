@@ -1,0 +1,132 @@
+/**
+ * What coordinator and workers tell each other through a queue: plain data, checked where it is taken. A job names data, weights and plug-ins
+ * by hash or key, and no path: who can write to the queue has no file of a worker read that way, and no code run that the worker was not started with.
+ */
+import { z } from 'zod';
+import { outsideSchema, provenanceSchema } from '../../../records/record.ts';
+import { NORMS } from '../../../tensor/norms/index.ts';
+import type { Job, RunSettings } from '../../job/job.ts';
+import { MOST_BATCH } from '../../suite/most.ts';
+import { recipeSchema } from '../../suite/recipe.ts';
+import { MOST_IMAGES } from '../../suite/selection.ts';
+
+const text = z.string().max(4096);
+const key = z.string().regex(/^[0-9a-f]{24}$/);
+const sha = z.string().regex(/^[0-9a-f]{64}$/);
+const whole = z.number().int().min(0);
+/** A name and never a way to another folder. */
+const fileName = text.regex(/^[^/\\\0]+$/).refine((name) => name !== '..' && name !== '.');
+
+const pluginRef = z.strictObject({
+  name: text,
+  version: z.number().int(),
+  params: z.record(z.string(), z.unknown()),
+  source: sha.optional(),
+});
+const archRef = z.strictObject({ name: text, version: z.number().int(), source: sha.optional() });
+
+const place = whole.max(MOST_IMAGES);
+const selection = z.union([z.strictObject({ from: place, count: place }), z.strictObject({ indices: z.array(place).max(MOST_IMAGES) })]);
+const images = z.strictObject({ selection, hash: sha });
+const data = z.strictObject({
+  label: text,
+  plugin: pluginRef,
+  form: z.strictObject({ shape: z.tuple([whole, whole, whole]), classes: whole }),
+  hash: sha,
+  train: images,
+  test: images,
+});
+const threat = z.strictObject({ kind: z.literal('ball').optional(), norm: z.enum(NORMS), eps: z.number().min(0) });
+const engine = z.strictObject({ name: text, version: text, device: text, threads: whole.optional() });
+
+const known = {
+  title: text,
+  paper: text,
+  extraData: z.boolean(),
+  expect: z.strictObject({ clean: z.number(), tolerance: z.number() }).optional(),
+  reference: z.strictObject({ hash: sha, file: fileName, tolerance: z.number().optional() }).optional(),
+};
+const numbers = z.array(z.number()).max(1024);
+const origin = z.discriminatedUnion('by', [
+  z.strictObject({ by: z.literal('training'), defense: pluginRef, threat, recipe: recipeSchema }),
+  z.strictObject({ by: z.literal('wrapper'), defense: pluginRef, base: key }),
+  z.strictObject({
+    by: z.literal('pretrained'),
+    weightsHash: sha,
+    file: fileName,
+    normalization: z.strictObject({ mean: numbers, std: numbers }).optional(),
+    bnEps: z.number().optional(),
+    ...known,
+  }),
+  z.strictObject({
+    by: z.literal('outside'),
+    source: z.union([
+      z.strictObject({ model: outsideSchema, weights: sha, parameters: whole, multiplyAdds: whole, activations: whole }),
+      z.strictObject({ failure: text }),
+    ]),
+    ...known,
+  }),
+]);
+
+const modelRef = z.strictObject({ key, name: text, weightsHash: sha });
+const jobSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('model'), key, name: text, data, arch: archRef, origin, seed: whole, engine }),
+  z.strictObject({
+    kind: z.literal('cell'),
+    key,
+    model: modelRef,
+    attack: z.strictObject({ label: text, plugin: pluginRef }),
+    threat,
+    seed: whole,
+    data,
+    images,
+    sources: z.array(modelRef.extend({ alias: text })).max(1000),
+    clean: key.optional(),
+    smaller: key.optional(),
+    engine,
+  }),
+]) satisfies z.ZodType<Job>;
+
+const settingsSchema = z.strictObject({
+  plugins: z.array(z.array(z.strictObject({ path: text, hash: sha })).max(1000)).max(100),
+  keepExamples: whole.max(10_000),
+}) satisfies z.ZodType<RunSettings>;
+
+/** One job on the queue. */
+export const orderSchema = z.strictObject({ settings: settingsSchema, job: jobSchema, batchSize: z.number().int().min(1).max(MOST_BATCH) });
+export type Order = z.infer<typeof orderSchema>;
+
+const failure = z.strictObject({ kind: z.enum(['error', 'budget', 'killed', 'timeout', 'memory', 'dependency']), message: z.string() });
+
+/** A worker's last word on a job: its record is in the folder, or there is none and this is why. */
+export const answerSchema = z.discriminatedUnion('is', [
+  z.strictObject({ is: z.literal('done') }),
+  z.strictObject({ is: z.literal('failed'), error: failure, fatal: z.boolean(), provenance: provenanceSchema.optional() }),
+]);
+export type Answer = z.infer<typeof answerSchema>;
+
+/** How far a job is, and where. */
+export const progressSchema = z.strictObject({ worker: text, fraction: z.number(), detail: text });
+
+/** A worker as it shows itself, every few seconds. */
+export const workerSchema = z.strictObject({
+  /** Host and process. */
+  name: text,
+  rampart: text,
+  revision: text,
+  info: z.strictObject({
+    name: text,
+    version: text,
+    device: text,
+    threads: whole,
+    details: z.record(z.string(), z.string()),
+    warnings: z.array(z.string()).readonly(),
+  }),
+  devices: z.array(text).readonly(),
+  why: text,
+  /** Jobs that it does at a time. */
+  slots: whole,
+  /** Names of those that it does. */
+  doing: z.array(text).readonly(),
+});
+export type WorkerInfo = z.infer<typeof workerSchema>;

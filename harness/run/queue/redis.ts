@@ -1,0 +1,130 @@
+/** Redis and BullMQ, loaded when a queue is asked for: nobody else needs either. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import { RampartError } from '../../../errors.ts';
+import { keyOf } from '../../../records/hash.ts';
+import type { EngineIdentity } from '../../job/job.ts';
+import { gitRevision, packageVersion } from '../../job/provenance.ts';
+import { type WorkerInfo, workerSchema } from './protocol.ts';
+
+export type BullMq = typeof import('bullmq');
+
+/** A worker that has not shown itself for so long is gone. */
+const GONE_MS = 20_000;
+
+/** The address as it may be shown: without password. */
+export function shownAddress(url: string): string {
+  return url.replace(/\/\/([^@/]*)@/, (_, login: string) => `//${login.includes(':') ? `${login.split(':')[0]}:***` : '***'}@`);
+}
+
+/** What one process holds of Redis: a connection for questions, and those that BullMQ opens. */
+export interface Line {
+  readonly bull: BullMq;
+  readonly redis: Redis;
+  /** Where, for messages. */
+  readonly shown: string;
+  close(): void;
+}
+
+/** A server that is started beside the machines may come after them. */
+const PATIENCE_MS = 20_000;
+
+/** Connects. Throws where the packages are missing, the address is none, the password is wrong, or nobody answers within `patienceMs`. Later losses are waited out. */
+export async function openLine(url: string, patienceMs = PATIENCE_MS): Promise<Line> {
+  const shown = shownAddress(url);
+  if (!/^rediss?:\/\/[^\s/]+/.test(url))
+    throw new RampartError(`[queue] expected an address such as redis://host:6379 or rediss://user:password@host:6380, got "${shown}"`);
+  const { bull, ioredis } = await packages();
+  const end = Date.now() + patienceMs;
+  for (;;) {
+    const redis = new ioredis.Redis(url, { maxRetriesPerRequest: null, lazyConnect: true, connectTimeout: 5000 });
+    let last: Error | undefined;
+    // told by whoever waits for an answer; without a listener each would end the process
+    redis.on('error', (error) => {
+      last = error;
+    });
+    try {
+      await redis.connect();
+      await redis.ping();
+      return { bull, redis, shown, close: () => redis.disconnect() };
+    } catch (error) {
+      redis.disconnect();
+      const { message } = last ?? (error as Error);
+      if (Date.now() >= end || /WRONGPASS|NOAUTH|NOPERM/.test(message))
+        throw new RampartError(`[queue] ${shown} does not answer: ${message}`, { remedy: 'start redis-server there, or mend the address' });
+      await sleep(500);
+    }
+  }
+}
+
+async function packages() {
+  try {
+    const [bull, ioredis] = await Promise.all([import('bullmq'), import('ioredis')]);
+    return { bull, ioredis };
+  } catch (cause) {
+    throw new RampartError('[queue] needs the packages bullmq and ioredis', { remedy: 'npm install bullmq ioredis', cause });
+  }
+}
+
+/** What `ask` resolves with, asked again while Redis is away. Rejects with what else goes wrong, and with the reason of `signal`. */
+export async function persistently<T>(ask: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  for (;;) {
+    signal?.throwIfAborted();
+    try {
+      return await ask();
+    } catch (error) {
+      if (!/connection is closed|ECONN|EPIPE|ETIMEDOUT|LOADING|READONLY/i.test((error as Error).message)) throw error;
+      await sleep(500, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
+
+/** Of one folder: everything under `rampart:<id>` in Redis is about the folder of that id. */
+export class Board {
+  readonly #line: Line;
+  readonly #id: string;
+
+  constructor(line: Line, folderId: string) {
+    this.#line = line;
+    this.#id = folderId;
+  }
+
+  get prefix(): string {
+    return `rampart:${this.#id}`;
+  }
+
+  /** The queue of what one build on one engine does: another would answer differently, and does not see it. */
+  queueOf(engine: EngineIdentity): string {
+    return keyOf({ engine, rampart: packageVersion(), revision: gitRevision() });
+  }
+
+  async show(worker: WorkerInfo): Promise<void> {
+    const { redis } = this.#line;
+    const [seconds] = await redis.time();
+    await redis
+      .multi()
+      .hset(`${this.prefix}:workers`, worker.name, JSON.stringify(worker))
+      .zadd(`${this.prefix}:seen`, Number(seconds) * 1000, worker.name)
+      .exec();
+  }
+
+  async leave(name: string): Promise<void> {
+    await this.#line.redis.multi().hdel(`${this.prefix}:workers`, name).zrem(`${this.prefix}:seen`, name).exec();
+  }
+
+  /** Workers that are there now. Whatever another program has written in their place is left out. */
+  async workers(): Promise<WorkerInfo[]> {
+    const { redis } = this.#line;
+    const [seconds] = await redis.time();
+    const names = await redis.zrangebyscore(`${this.prefix}:seen`, Number(seconds) * 1000 - GONE_MS, '+inf');
+    if (names.length === 0) return [];
+    const found = await redis.hmget(`${this.prefix}:workers`, ...names);
+    return found.flatMap((json) => {
+      try {
+        return [workerSchema.parse(JSON.parse(json ?? 'null'))];
+      } catch {
+        return [];
+      }
+    });
+  }
+}

@@ -1,0 +1,175 @@
+/** A worker of a queue: takes jobs that its engine can do, one for each slot, and has each performed in a process of its own. */
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Job as BullJob, Worker } from 'bullmq';
+import { canonicalJson } from '../../../records/hash.ts';
+import type { Store } from '../../../records/store.ts';
+import type { JobProgress } from '../../job/context.ts';
+import { type EngineRef, engineIdentity, type PluginFiles, type RunSettings } from '../../job/job.ts';
+import { gitRevision, packageVersion } from '../../job/provenance.ts';
+import { type EngineProbe, type Executor, JobError } from '../executor.ts';
+import { whole } from '../reuse.ts';
+import { type Answer, type Order, orderSchema, type WorkerInfo } from './protocol.ts';
+import type { Board, Line } from './redis.ts';
+
+/** A worker that has not renewed its right to a job for so long is taken for lost, and the job goes to another. */
+const LOCK_MS = 30_000;
+
+/** A job that so many workers were lost at is given up. */
+const MOST_LOST = 3;
+
+const SHOW_MS = 5_000;
+const PROGRESS_MS = 1_000;
+
+export interface QueueWorkerOptions {
+  readonly line: Line;
+  readonly board: Board;
+  readonly store: Store;
+  readonly probe: EngineProbe;
+  /** One engine for each job that it does at a time. */
+  readonly slots: readonly EngineRef[];
+  /** Plug-ins from outside of the package that it may execute, by the hashes of their files. */
+  readonly plugins: readonly PluginFiles[];
+  executor(settings: RunSettings): Executor;
+  /** What it does, for the terminal. */
+  tell?(text: string): void;
+  readonly lockMs?: number;
+}
+
+/** Works until `signal` aborts, then ends what it does and gives it back. Resolves when it has left. */
+export async function serveQueue(options: QueueWorkerOptions, signal: AbortSignal): Promise<void> {
+  const server = new QueueWorker(options);
+  await server.serve(signal);
+}
+
+const described = ({ job }: Order) => (job.kind === 'model' ? job.name : `${job.attack.label} on ${job.model.name}`);
+
+class QueueWorker {
+  readonly #options: QueueWorkerOptions;
+  readonly #name = `${hostname()} ${process.pid}`;
+  readonly #free: EngineRef[];
+  readonly #doing = new Map<string, { readonly stop: AbortController; readonly name: string }>();
+  /** By the settings of the run that orders. */
+  readonly #executors = new Map<string, Executor>();
+
+  constructor(options: QueueWorkerOptions) {
+    this.#options = options;
+    this.#free = [...options.slots];
+  }
+
+  async serve(signal: AbortSignal): Promise<void> {
+    const { line, board, probe, slots, lockMs = LOCK_MS, tell } = this.#options;
+    await board.show(this.#info());
+    const worker: Worker<Order, Answer> = new line.bull.Worker<Order, Answer>(
+      board.queueOf(engineIdentity(probe.info)),
+      (job, token) => this.#take(job, token),
+      {
+        connection: line.redis,
+        prefix: board.prefix,
+        name: this.#name,
+        concurrency: slots.length,
+        lockDuration: lockMs,
+        stalledInterval: lockMs,
+        maxStalledCount: MOST_LOST - 1,
+        removeOnComplete: { age: 600, count: 1000 },
+        removeOnFail: { age: 600 },
+      },
+    );
+    worker.on('error', (error) => tell?.(`queue: ${error.message}`));
+    // somebody else may have it now
+    worker.on('lockRenewalFailed', (ids) => {
+      for (const id of ids) this.#doing.get(id)?.stop.abort();
+    });
+    tell?.(`serves ${line.shown} as ${this.#name}`);
+    while (!signal.aborted) {
+      await board.show(this.#info()).catch(() => undefined);
+      await sleep(SHOW_MS, undefined, { signal }).catch(() => undefined);
+    }
+    await worker.pause(true);
+    for (const { stop } of this.#doing.values()) stop.abort();
+    await worker.close();
+    await Promise.all([...this.#executors.values()].map((executor) => executor.close()));
+    await board.leave(this.#name);
+  }
+
+  #info(): WorkerInfo {
+    const { probe, slots } = this.#options;
+    const { info, devices, why } = probe;
+    return {
+      name: this.#name,
+      rampart: packageVersion(),
+      revision: gitRevision(),
+      info,
+      devices,
+      why,
+      slots: slots.length,
+      doing: [...this.#doing.values()].map(({ name }) => name),
+    };
+  }
+
+  async #take(job: BullJob<Order, Answer>, token: string | undefined): Promise<Answer> {
+    const parsed = orderSchema.safeParse(job.data);
+    if (!parsed.success)
+      return refused(`what the queue holds is no job: ${parsed.error.issues[0]?.path.join('.')} ${parsed.error.issues[0]?.message}`);
+    const order = parsed.data;
+    const stranger = this.#stranger(order.settings);
+    if (stranger !== undefined)
+      return refused(`the plug-in ${stranger} is none that this worker was started with; name its suite: rampart worker SUITE`);
+    const { store, tell } = this.#options;
+    // done by one who was lost before it could say so
+    if (await whole(await store.record(order.job.kind, order.job.key), store)) return { is: 'done' };
+    const stop = new AbortController();
+    this.#doing.set(job.id as string, { stop, name: described(order) });
+    const slot = this.#free.pop() as EngineRef;
+    await job.log(`${this.#name} began`);
+    tell?.(`${described(order)} begins`);
+    try {
+      const answer = await this.#perform(job, order, slot, stop.signal);
+      if (answer) {
+        tell?.(`${described(order)} ${answer.is === 'done' ? 'is done' : `failed: ${answer.error.message}`}`);
+        return answer;
+      }
+    } finally {
+      this.#free.push(slot);
+      this.#doing.delete(job.id as string);
+    }
+    tell?.(`${described(order)} is given back`);
+    await job.moveToWait(token);
+    throw new this.#options.line.bull.WaitingError();
+  }
+
+  /** Undefined where it was stopped. */
+  async #perform(job: BullJob<Order, Answer>, order: Order, slot: EngineRef, signal: AbortSignal): Promise<Answer | undefined> {
+    let last = 0;
+    const progress = ({ fraction, detail }: JobProgress) => {
+      if (performance.now() - last < PROGRESS_MS) return;
+      last = performance.now();
+      job.updateProgress({ worker: this.#name, fraction, detail }).catch(() => undefined);
+    };
+    const note = (text: string) => this.#options.tell?.(text);
+    try {
+      await this.#executorOf(order.settings).run({ job: order.job, batchSize: order.batchSize }, slot, signal, { progress, note });
+      return { is: 'done' };
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      if (!(error instanceof JobError)) throw error;
+      const { kind, message, fatal, provenance } = error;
+      return { is: 'failed', fatal, error: { kind, message }, ...(provenance && { provenance }) };
+    }
+  }
+
+  #executorOf(settings: RunSettings): Executor {
+    const id = canonicalJson(settings);
+    const executor = this.#executors.get(id) ?? this.#options.executor(settings);
+    this.#executors.set(id, executor);
+    return executor;
+  }
+
+  /** The path of a plug-in of the order that this worker must not execute. */
+  #stranger({ plugins }: RunSettings): string | undefined {
+    const allowed = new Set(this.#options.plugins.map((files) => canonicalJson(files)));
+    return plugins.find((files) => !allowed.has(canonicalJson(files)))?.[0]?.path;
+  }
+}
+
+const refused = (message: string): Answer => ({ is: 'failed', fatal: false, error: { kind: 'error', message } });
