@@ -81,3 +81,17 @@ test('a file that the store lacks is named', async () => {
     `[store] the file parts/radius.ts of the plug-in mine.ts (SHA-256 ${hash}) is not there in ${store.place}`,
   );
 });
+
+test('another file of the same place is not taken for a plug-in of one file', async () => {
+  const text = (title: string) =>
+    `export default { name: 'mine', title: '${title}', source: import.meta.url, paper: '', version: 1, access: 'scores', norms: ['Linf'], params: {}, cost() {}, create() {} };`;
+  const folder = write({ 'one/mine.mjs': text('this'), 'two/mine.mjs': text('that') });
+  const store = new FolderStore(freshFolder());
+  const registry = await loadRegistry([join(folder, 'one/mine.mjs')]);
+  const plugins = await putPlugins(registry, store);
+  const near = [join(folder, 'nowhere.mjs'), join(folder, 'two/mine.mjs')];
+  expect(mine(await loadPlugins(plugins, near, store)).title).toBe('this');
+  // whatever the file is called, and wherever among those near by
+  const same = join(folder, 'one/mine.mjs');
+  expect(mine(await loadPlugins(plugins, [...near, same], store))).toMatchObject({ title: 'this', file: same });
+});
