@@ -4,7 +4,7 @@ import { cac } from 'cac';
 import { RampartError } from '../errors.ts';
 import { packageVersion } from '../harness/job/provenance.ts';
 import { command } from './called.ts';
-import type { EvalOptions } from './commands/eval.ts';
+import type { EvalOptions } from './commands/eval-model.ts';
 import type { TimeOptions } from './commands/time.ts';
 import { interrupted } from './interrupt.ts';
 import { countOption, type RawOptions, UsageError } from './options.ts';
@@ -45,7 +45,7 @@ runnable(cli.command('run [suite]', 'Train, attack, and write the site (suite: a
 runnable(
   cli.command(
     'eval <model>',
-    'Attack a model: a file of weights (.pt, .pth, .safetensors), a TorchScript module, or a function of a Python file (my_model.py:load)',
+    'Attack a model: a file of weights (.pt, .pth, .safetensors), a TorchScript module, a function of a Python file (my_model.py:load), or an endpoint (https://host/predict)',
   ),
 )
   .option('--arch <name>', 'Its architecture: see `rampart ls models`')
@@ -59,7 +59,21 @@ runnable(
   .option('--bn-eps <number>', 'What its batch normalisations add to a variance (default: 1e-5, as PyTorch)')
   .option('--python <path>', 'The Python that has PyTorch, for a function of a Python file (default: python3)')
   .option('--device <name>', 'Where PyTorch runs it: cpu, cuda:0, ... (default: the first GPU, else the CPU)')
-  .option('--timeout <seconds>', 'The longest that loading it or a pass of it may take (default: 600)')
+  .option('--timeout <seconds>', 'The longest that loading it or a pass of it may take (default: 600), or a request to an endpoint (60)')
+  .option('--access <what>', 'What an endpoint answers with: scores or labels')
+  .option('--scores <what>', 'What its scores are: probabilities (default) or logits')
+  .option('--format <name>', 'How it takes images: float32 (default), or png, which rounds them')
+  .option('--queries <n>', 'Of each attack that asks by queries: how many for an image')
+  .option('--most-queries <n>', 'Images that an endpoint may be sent, in all runs into the same folder')
+  .option('--rate <n>', 'Requests to it per second, at most')
+  .option('--price <amount>', 'What it costs to ask about 1,000 images; goes with --budget')
+  .option('--budget <amount>', 'The most to spend on it')
+  .option('--batch <n>', 'Most images of a request (default: 32)')
+  .option('--retries <n>', 'Requests after the first, where it fails or stalls (default: 5)')
+  .option('--token-env <name>', 'Environment variable whose value is sent as Authorization: Bearer')
+  .option('--headers-from <pairs>', 'Headers, and the environment variables that hold their values: x-api-key=KEY, with commas')
+  .option('--model-version <text>', 'What you call the model that is there now: answers are kept for each version')
+  .option('--answers <dir>', 'Where its answers are kept (default: in the output folder)')
   .option('--expect <accuracy>', 'Its clean accuracy in [0,1], where known: checked before any attack')
   .option('--expect-logits <file>', 'Logits that it must give, as docs/importing.md describes: checked before any attack')
   .option('--no-download', 'Fail where data is missing')

@@ -89,8 +89,22 @@ const pythonModelSchema = z.strictObject({
   deviceName: z.string(),
 });
 
+/** A model behind an HTTP endpoint, as its user told of it. */
+const httpModelSchema = z.strictObject({
+  via: z.literal('http'),
+  /** Without values of its query, which may be secret. */
+  url: z.string(),
+  access: z.enum(['scores', 'labels']),
+  /** What its scores are: probabilities became logits by their logarithm. */
+  scores: z.enum(['probabilities', 'logits']).optional(),
+  /** How images were sent: `png` rounded them to 1/255 before they were asked about, checked and counted. */
+  format: z.enum(['float32', 'png']),
+  /** What its user calls the model that was there. */
+  version: z.string(),
+});
+
 /** A model that was asked where it is rather than read. */
-export const outsideSchema = z.discriminatedUnion('via', [pythonModelSchema]);
+export const outsideSchema = z.discriminatedUnion('via', [pythonModelSchema, httpModelSchema]);
 export type OutsideRecord = z.infer<typeof outsideSchema>;
 
 /** A trained or pretrained classifier. */
@@ -128,7 +142,7 @@ export const modelRecordSchema = z.strictObject({
   recipe: z.record(z.string(), z.unknown()),
   seed: z.number().int(),
   extraData: z.boolean(),
-  /** SHA-256 of the file of weights; of a model that ran outside, of its parameters and buffers as it told it. */
+  /** SHA-256 of the file of weights; of a model that ran outside, of its parameters and buffers as it told it; of one behind an endpoint, of what is known of that. */
   weightsHash: z.string(),
   /** Of a model from elsewhere: its file as it was read, the normalisation that it runs with, unless its file has code of its own, and what its user knew of it. */
   imported: z
@@ -213,6 +227,8 @@ export const cellRecordSchema = z.strictObject({
   passes: passesSchema,
   /** Spent beside that on attempts begun ahead, to fill passes, and thrown away: it depends on the batch size. */
   overhead: passesSchema.optional(),
+  /** Of a model behind an endpoint: images sent by the process that ended the cell, and images whose answers were kept from before. */
+  asked: z.strictObject({ sent: z.number().int(), kept: z.number().int() }).optional(),
   wallMs: z.number(),
   /** Images per pass, as many as fitted. */
   batchSize: z.int().min(1).optional(),

@@ -1,37 +1,23 @@
 /** `rampart eval`: one model from a file of weights or of TorchScript, or asked where it is, attacked as a suite of it alone would be. */
-import { existsSync, statSync } from 'node:fs';
-import { basename, dirname, extname, resolve } from 'node:path';
+import { statSync } from 'node:fs';
+import { basename, dirname, resolve } from 'node:path';
 import { stringify } from 'yaml';
+import type { z } from 'zod';
+import { attacks as attackPlugins } from '../../attacks/index.ts';
 import { datasets } from '../../datasets/index.ts';
 import { pathText, SuiteError } from '../../harness/suite/problems.ts';
 import { resolveSuite } from '../../harness/suite/read.ts';
-import { withFile } from '../../models/import/bytes.ts';
 import { nearestArchitecture } from '../../models/import/import.ts';
-import { kindOf, readWeightsFile } from '../../models/import/weights.ts';
+import { readWeightsFile } from '../../models/import/weights.ts';
 import { paramsIn } from '../../models/index.ts';
 import { slug } from '../../records/slug.ts';
 import { percent } from '../../reports/formats/format.ts';
 import { boardTitle, type View } from '../../reports/view/view.ts';
-import { type RawOptions, UsageError } from '../options.ts';
+import { UsageError } from '../options.ts';
 import { bold, print } from '../output.ts';
+import { type EvalOptions, kindOf, listOf, nameIn, placeOf, required } from './eval-model.ts';
+import { parametersOf } from './ls.ts';
 import { runResolved } from './run.ts';
-
-export interface EvalOptions extends RawOptions {
-  arch?: unknown;
-  dataset?: unknown;
-  threat?: unknown;
-  attacks?: unknown;
-  n?: unknown;
-  mean?: unknown;
-  std?: unknown;
-  normalization?: unknown;
-  bnEps?: unknown;
-  expect?: unknown;
-  expectLogits?: unknown;
-  python?: unknown;
-  device?: unknown;
-  timeout?: unknown;
-}
 
 /** Resolves with the exit code, after the line that says the number. */
 export async function evalCommand(weights: string, options: EvalOptions, signal: AbortSignal): Promise<number> {
@@ -45,8 +31,12 @@ export async function evalCommand(weights: string, options: EvalOptions, signal:
 
 /** Which option a place in the suite comes from. */
 const PLACES: readonly (readonly [place: RegExp, option: string])[] = [
-  [/^models\[0\]\.(arch|mean|std|normalization|device|timeout)$/, '--$1'],
+  [/^models\[0\]\.(arch|mean|std|normalization|device|timeout|access|scores|format|batch|retries|rate|price|budget|answers)$/, '--$1'],
   [/^models\[0\]\.interpreter$/, '--python'],
+  [/^models\[0\]\.version$/, '--model-version'],
+  [/^models\[0\]\.queries$/, '--most-queries'],
+  [/^models\[0\]\.tokenEnv$/, '--token-env'],
+  [/^models\[0\]\.headersFrom.*$/, '--headers-from'],
   [/^models\[0\]\.bnEps$/, '--bn-eps'],
   [/^models\[0\]\.expect\.logits$/, '--expect-logits'],
   [/^models\[0\]\.expect\.clean$/, '--expect'],
@@ -78,66 +68,27 @@ export function suiteOf(weights: string, options: EvalOptions): Record<string, u
     datasets: [{ ...entry, train: 0, ...(n !== undefined && { test: n }) }],
     threats: threatsOf(required('threat', options.threat, 'Linf:8/255')),
     models: [{ name, ...placeOf(weights, options), ...(Object.keys(known).length > 0 && { expect: known }) }],
-    attacks: options.attacks === undefined ? ['autoattack'] : listOf(String(options.attacks)),
+    attacks: attacksOf(options),
     keepExamples: 8,
   };
 }
 
-/** A function of a Python file: `my_model.py:load`. */
-const isPython = (model: string) => /\.py(:\w+)?$/.test(model);
-
-/** A TorchScript module, told by its bytes. Nothing of the file is executed. */
-const isScript = (model: string) => existsSync(model) && statSync(model).isFile() && withFile(model, kindOf) === 'torchscript';
-
-/** What a model is called where nobody has named it. */
-const nameIn = (model: string) => basename(model, extname(model)).replace(/\.py$/, '');
-
-const kindOfModel = (model: string) => (isPython(model) ? 'python' : isScript(model) ? 'torchscript' : 'weights');
-
-/** Options that go with one kind of model. */
-const OPTIONS_OF = {
-  weights: ['arch', 'mean', 'std', 'normalization', 'bnEps'],
-  python: ['python', 'device', 'timeout'],
-} as const;
-
-/** Such a model, in words. */
-const KINDS = {
-  weights: 'a file of weights',
-  torchscript: 'a TorchScript module',
-  python: 'a function of a Python file, such as my_model.py:load',
-};
-
-/** Where the model is, in the words of a suite. */
-function placeOf(model: string, options: EvalOptions): Record<string, unknown> {
-  const kind = kindOfModel(model);
-  for (const other of ['weights', 'python'] as const) {
-    const strangers = OPTIONS_OF[other].filter((name) => other !== kind && options[name] !== undefined);
-    if (strangers.length > 0)
-      throw new UsageError(
-        `[eval] ${strangers.map(optionOf).join(', ')} ${strangers.length > 1 ? 'go' : 'goes'} with ${KINDS[other]}, got ${model}${kind === 'torchscript' ? `, ${KINDS[kind]}` : ''}`,
-      );
-  }
-  if (kind === 'torchscript') return { torchscript: model };
-  const { arch, mean, std, normalization, bnEps, python, device, timeout } = options;
-  if (kind === 'python')
-    return {
-      python: model,
-      ...(python !== undefined && { interpreter: String(python) }),
-      ...(device !== undefined && { device: String(device) }),
-      ...(timeout !== undefined && { timeout }),
-    };
-  return {
-    weights: model,
-    arch: required('arch', arch, 'wrn-28-10'),
-    ...numbers('mean', mean),
-    ...numbers('std', std),
-    ...(normalization !== undefined && { normalization }),
-    ...(bnEps !== undefined && { bnEps }),
-  };
+/** `--attacks` as a suite has them; `--queries` is the parameter of that name, of each attack that has it. */
+function attacksOf({ attacks, queries }: EvalOptions): unknown[] {
+  const names = attacks === undefined ? ['autoattack'] : listOf(String(attacks));
+  if (queries === undefined) return names;
+  const asking = names.filter((name) => attackPlugins.some((plugin) => plugin.name === name && takesQueries(plugin)));
+  if (asking.length === 0)
+    throw new UsageError(
+      `[eval] --queries goes with ${attackPlugins
+        .filter(takesQueries)
+        .map(({ name }) => name)
+        .join(', ')}`,
+    );
+  return names.map((name) => (asking.includes(name) ? { name, queries } : name));
 }
 
-/** `--bn-eps` */
-const optionOf = (name: string) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+const takesQueries = ({ params }: { params: z.ZodType }) => parametersOf(params).some(({ name }) => name === 'queries');
 
 interface Data {
   /** Of the suite's `datasets`, without the images that it takes. */
@@ -173,7 +124,7 @@ const REQUIRED = { arch: 'wrn-28-10', dataset: 'cifar10', threat: 'Linf:8/255' }
 /** Throws a UsageError that names all that is missing at once, and for the architecture the one whose names the file has. */
 function checkGiven(weights: string, options: EvalOptions): void {
   const missing = (Object.keys(REQUIRED) as (keyof typeof REQUIRED)[]).filter(
-    (name) => (name !== 'arch' || kindOfModel(weights) === 'weights') && (typeof options[name] !== 'string' || options[name] === ''),
+    (name) => (name !== 'arch' || kindOf(weights) === 'weights') && (typeof options[name] !== 'string' || options[name] === ''),
   );
   if (missing.length === 0) return;
   const likely = missing.includes('arch') ? likelyArchitecture(weights) : undefined;
@@ -188,24 +139,6 @@ function likelyArchitecture(weights: string): string | undefined {
   const { entries } = readWeightsFile(weights);
   const [small, large] = [32, 224].map((side) => nearestArchitecture(entries, { inputShape: [side, side, 3], classes: 10 }));
   return small ?? large;
-}
-
-function required(name: string, value: unknown, example: string): string {
-  if (typeof value === 'string' && value !== '') return value;
-  throw new UsageError(`[eval] --${name} is missing, such as --${name} ${example}`);
-}
-
-const listOf = (text: string) =>
-  text
-    .split(',')
-    .map((part) => part.trim())
-    .filter(Boolean);
-
-function numbers(name: 'mean' | 'std', value: unknown): Record<string, number[]> {
-  if (value === undefined) return {};
-  const given = listOf(String(value)).map(Number);
-  if (given.length === 0 || !given.every(Number.isFinite)) throw new UsageError(`[--${name}] expected numbers with commas, got "${value}"`);
-  return { [name]: given };
 }
 
 /** `Linf:8/255,Linf:4/255,L2:0.5` as the threats of a suite: one entry a norm, its radii together. */

@@ -1,11 +1,11 @@
 /** `rampart worker`: takes jobs of runs on a queue, on this machine, for the folder that all of them see. */
 import { cpus } from 'node:os';
+import { sourcesOf } from '../../harness/job/outside.ts';
 import { putPlugins } from '../../harness/job/plugins.ts';
 import { localMachines } from '../../harness/run/local/process-executor.ts';
 import { Board, openLine } from '../../harness/run/queue/redis.ts';
 import { serveQueue } from '../../harness/run/queue/worker.ts';
 import { slotsOn } from '../../harness/run/slots.ts';
-import { isOutside } from '../../harness/suite/models.ts';
 import { MOST_MINUTES, MOST_PROCESSORS } from '../../harness/suite/most.ts';
 import { loadSuite } from '../../harness/suite/read.ts';
 import { FolderStore } from '../../records/folder-store.ts';
@@ -23,7 +23,7 @@ export async function workerCommand(file: string | undefined, options: RawOption
   const store = new FolderStore(out, { mend: true, onDamage: ({ what, reason }) => printError(`${shownPath(what)}: ${reason}`) });
   await store.prepare();
   const plugins = loaded ? await putPlugins(loaded.registry, store) : [];
-  const outside = (loaded?.suite.models ?? []).filter(isOutside).map(({ source }) => source);
+  const outside = loaded ? sourcesOf(loaded.suite, out) : [];
   const place = { out, dataDir: dataDirOf(options), plugins: loaded?.suite.plugins ?? [], outside };
   const silenceMs = (countOption('timeout', options.timeout, MOST_MINUTES) ?? 30) * 60_000;
   const machines = localMachines(place, { silenceMs, onOutput: options.verbose ? printOutput : undefined });

@@ -1,13 +1,11 @@
 /** What comes of a model that cannot be asked for everything: attacks that it cannot answer are refused, and what counts is the image that it was asked about. */
-import { mayAsk, type Threat } from '../../attacks/attack.ts';
+import { mayAsk } from '../../attacks/attack.ts';
 import { RampartError } from '../../errors.ts';
 import type { Classifier } from '../../models/classifier.ts';
 import { tf } from '../../tensor/tf.ts';
+import { ASKED_FOR, answersOf, isRound, isWhole, notRound } from '../suite/access.ts';
 import type { Member } from './ensemble.ts';
 import type { EvaluationInput } from './evaluation.ts';
-
-/** In words, what attacks ask for. */
-export const ASKED_FOR = { gradient: 'gradients', scores: 'scores', decision: 'decisions', transfer: 'decisions' } as const;
 
 type Subject = Pick<EvaluationInput, 'classifier' | 'name' | 'threat'>;
 
@@ -17,22 +15,10 @@ export function checkAsked({ classifier, name, threat }: Subject, members: reado
   const greedy = members.find(({ plugin }) => !mayAsk(plugin.access, access));
   if (greedy)
     throw new RampartError(
-      `[attack ${greedy.label}] asks for ${ASKED_FOR[greedy.plugin.access]}, and ${name} answers with ${access === 'scores' ? 'scores' : 'labels'} alone`,
+      `[attack ${greedy.label}] asks for ${ASKED_FOR[greedy.plugin.access]}, and ${name} answers with ${answersOf(access)} alone`,
     );
   if (levels !== undefined && !isRound(threat, levels)) throw new RampartError(`[model ${name}] ${notRound(threat, levels)}`);
 }
-
-/** How far a multiple may be off, in levels: 8/255 and its like are rounded in float32. */
-const OFF = 1e-3;
-
-const isWhole = (v: number) => Math.abs(v - Math.round(v)) <= OFF;
-
-/** Whether an image in the ball around a rounded one stays in it when it is rounded. */
-export const isRound = ({ norm, eps }: Threat, levels: number) => norm === 'Linf' && isWhole(eps * levels);
-
-/** Why a threat does not go with rounded images. */
-export const notRound = ({ norm, eps }: Threat, levels: number) =>
-  `rounds images to 1/${levels}, which would leave ${norm} ${eps}: expected Linf and a radius of whole grey levels, such as 8/${levels}, or images that are sent as float32`;
 
 /** Throws where the images `[n,h,w,c]` are none that such a model can be asked about. */
 export async function checkRounded(x: tf.Tensor4D, { classifier: { levels }, name }: Subject): Promise<void> {

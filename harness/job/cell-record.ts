@@ -22,6 +22,8 @@ export interface Outcome {
   readonly survivors?: CellRecord['survivors'];
   readonly flags?: readonly Flag[];
   readonly batchSize: number;
+  /** Of a model behind an endpoint. */
+  readonly asked?: CellRecord['asked'];
   /** Of a model from elsewhere, on its clean cell. */
   readonly checks?: ModelChecks;
 }
@@ -83,6 +85,7 @@ export function cellRecord(
     },
     passes: outcome.passes,
     ...(outcome.overhead && { overhead: outcome.overhead }),
+    ...(outcome.asked && { asked: { ...outcome.asked } }),
     wallMs: rounded(1)(wallMs),
     batchSize: outcome.batchSize,
     imagesPerSecond: rounded(2)(data.n / (wallMs / 1000)),

@@ -5,7 +5,7 @@ import type { Entry } from '../../models/safetensors.ts';
 import { tf } from '../../tensor/tf.ts';
 import { type EvaluationData, predict, type Subject } from '../evaluate/predict.ts';
 
-/** Entries `ids` [k], `clean` and `adversarial` [k,h,w,c] in [0,1], and `confidences` [k], the softmax probability of the predicted class. */
+/** Entries `ids` [k], `clean` and `adversarial` [k,h,w,c] in [0,1], and `confidences` [k], the softmax probability of the predicted class, where the model has scores. */
 export async function exampleEntries(
   examples: { readonly ids: readonly number[]; readonly adversarial: Float32Array },
   data: EvaluationData,
@@ -18,10 +18,12 @@ export async function exampleEntries(
   const ids = examples.ids.map((id) => data.indices?.[id] ?? id);
   const { confidences } = await predict(createTarget(classifier, name, { rng: rng.fork('examples'), ids }), x);
   x.dispose();
-  return new Map<string, Entry>([
+  const entries: [string, Entry][] = [
     ['ids', { shape: [k], data: Float32Array.from(examples.ids) }],
     ['clean', { shape: [k, h, w, c], data: clean }],
     ['adversarial', { shape: [k, h, w, c], data: examples.adversarial }],
-    ['confidences', { shape: [k], data: confidences }],
-  ]);
+  ];
+  // a label alone says nothing of how sure the model is
+  if (classifier.access !== 'decision') entries.push(['confidences', { shape: [k], data: confidences }]);
+  return new Map(entries);
 }

@@ -216,6 +216,7 @@ function modelIdentity({ data, arch, origin, seed }: Unkeyed<ModelJob>): unknown
 
 /** What of a model that is asked changes its answers: its code and weights, and what runs them. Not where its file lies, nor which of several GPUs it is on. */
 function outsideIdentity({ model, weights }: Extract<OutsideFound, { model: unknown }>): unknown {
+  if (model.via === 'http') return { via: model.via, weights };
   const { via, function: name, sources, torch, device } = model;
   return { via, name, sources, torch, device: device.split(':')[0], weights };
 }

@@ -76,11 +76,11 @@ function missing(what: string, { place }: Store): RampartError {
 export async function loadClassifier(
   key: string,
   dataset: Dataset,
-  context: Pick<JobContext, 'registry' | 'store' | 'outside' | 'engine'>,
+  context: Pick<JobContext, 'registry' | 'store' | 'outside' | 'engine' | 'report'>,
 ): Promise<Classifier> {
-  const { registry, store, outside, engine } = context;
+  const { registry, store, outside, engine, report } = context;
   const record = await doneModel(key, store);
-  if (record.outside) return openOutside(record, { shape: dataset.shape, classes: dataset.classNames.length }, outside, engine);
+  if (record.outside) return openOutside(record, { shape: dataset.shape, classes: dataset.classNames.length }, outside, engine, report);
   if (record.wraps !== undefined) {
     const plugin = registry.defense(record.defense.name);
     if (plugin.kind !== 'wrapper') throw new RampartError(`[model ${record.name}] ${plugin.name} is no wrapper`);

@@ -87,7 +87,10 @@ async function fill(job: CellJob, context: JobContext, { dataset, rng, load }: M
   const { examples } = evaluation;
   const kept = examples && examples.ids.length > 0 ? await exampleEntries(examples, data, subject) : undefined;
   const hash = kept && (await store.writeExamples(job.key, kept));
-  const record = { ...cellRecord(job, registry, data, { ...evaluation, batchSize }, begin, started), ...(hash && { examples: hash }) };
+  const record = {
+    ...cellRecord(job, registry, data, { ...evaluation, batchSize, asked: classifier.asked }, begin, started),
+    ...(hash && { examples: hash }),
+  };
   await store.writeRecord(record);
   return record;
 }
@@ -105,8 +108,10 @@ async function cleanRecord(
   const checks = model.defense.kind === 'pretrained' ? await checkModel(subject, data) : undefined;
   const classifier = checks?.randomized ? asRandomized(subject.classifier) : subject.classifier;
   const begin = performance.now();
-  const clean = await predictClean({ ...subject, classifier }, data, batchSize);
-  const record = cellRecord(job, registry, data, { ...clean, batchSize, ...(checks && { checks }) }, begin, started);
+  const { confidences, ...clean } = await predictClean({ ...subject, classifier }, data, batchSize);
+  const { access, asked } = classifier;
+  const outcome = { ...clean, batchSize, asked, ...(access !== 'decision' && { confidences }), ...(checks && { checks }) };
+  const record = cellRecord(job, registry, data, outcome, begin, started);
   holdToExpectation(job, record, model);
   return record;
 }
@@ -139,6 +144,6 @@ function holdToExpectation(job: CellJob, { accuracy, n }: CellRecord, { imported
     remedy:
       mean && std
         ? `check architecture, normalisation (mean ${mean.join(', ')}; std ${std.join(', ')}) and images`
-        : 'check the images, and that the module takes them in [0,1]',
+        : 'check the images, and that the model takes them in [0,1]',
   });
 }

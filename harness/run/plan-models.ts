@@ -3,11 +3,10 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Passes } from '../../attacks/attack.ts';
 import { activations, multiplyAdds } from '../../models/graph/graph.ts';
-import { nameOf } from '../../models/outside/python/process.ts';
 import { sha256 } from '../../records/hash.ts';
 import { type DataRef, type EngineIdentity, type ModelJob, type OutsideFound, withKey } from '../job/job.ts';
 import type { PlannedData } from '../job/prepare-data.ts';
-import { isImported, isOutside, isScript, normalizationOf, type Reference, type SuiteModel } from '../suite/models.ts';
+import { isImported, isOutside, isScript, nameOfSource, normalizationOf, type Reference, type SuiteModel } from '../suite/models.ts';
 import { trainedName, wrappedName } from '../suite/names.ts';
 import type { Registry } from '../suite/registry.ts';
 import { countOf } from '../suite/selection.ts';
@@ -137,7 +136,7 @@ function outsideModels({ suite, engine, outside }: Setting, data: DataRef): Made
   return asked.map((model) => {
     const { name, title, paper, extraData, expect } = model;
     const source = outside.get(name) ?? { failure: `[model ${name}] was not asked` };
-    const arch = { name: nameOf(model.source), version: 1 };
+    const arch = { name: nameOfSource(model.source), version: 1 };
     const origin = { by: 'outside', source, title, paper, extraData, expect, reference: referenceOf(model) } as const;
     const job = withKey({ kind: 'model', name, data, arch, origin, seed: suite.seeds[0] ?? 0, engine });
     const { multiplyAdds, activations } = 'failure' in source ? { multiplyAdds: 0, activations: 1 } : source;

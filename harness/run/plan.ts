@@ -4,6 +4,7 @@ import { membersOf } from '../evaluate/ensemble.ts';
 import type { CellJob, DataRef, EngineIdentity, Images, ModelJob, ModelRef, OutsideFound } from '../job/job.ts';
 import { withKey } from '../job/job.ts';
 import type { PlannedData } from '../job/prepare-data.ts';
+import { beyondAccess } from '../suite/access.ts';
 import type { Registry } from '../suite/registry.ts';
 import { countOf } from '../suite/selection.ts';
 import { CLEAN, type Suite, type SuiteAttack } from '../suite/suite.ts';
@@ -88,6 +89,14 @@ function cellsOf(setting: Setting, model: Made, models: readonly Made[], omitted
   const images = setting.data.find(({ ref }) => ref === model.job.data)?.attacked ?? [];
   for (const [i, attack] of suite.attacks.entries()) {
     if (attack.models && !attack.models.includes(model.label)) continue;
+    const beyond = beyondAccess(
+      attack,
+      suite.models.find(({ name }) => name === model.label),
+    );
+    if (beyond !== undefined) {
+      omitted.push(`${attack.label} on ${model.job.name}: ${beyond}`);
+      continue;
+    }
     const sources = attack.sources.map((alias) => ({ alias, model: sourceFor(alias, model, models) }));
     const usable = sources.flatMap(({ alias, model: source }) => (source && source.id !== model.id ? [{ alias, model: source }] : []));
     if (usable.length < sources.length) {

@@ -1,8 +1,44 @@
 /** Models that a suite brings from elsewhere: the schema of an entry, and the nouns that a run knows them by. */
 import { z } from 'zod';
 import type { Normalization } from '../../models/import/import.ts';
-import type { PythonSource } from '../../models/outside/python/process.ts';
+import { type HttpSource, nameOfUrl } from '../../models/outside/http/source.ts';
+import { nameOf, type PythonSource } from '../../models/outside/python/process.ts';
 import { line, name, path } from './limits.ts';
+
+const environment = z.string().regex(/^[A-Za-z_]\w{0,199}$/, 'expected the name of an environment variable');
+
+/** Of a model behind an HTTP endpoint. */
+const endpointKeys = {
+  url: line(4096).optional().describe('Of an endpoint that takes images and answers with scores or labels, as docs/importing.md describes'),
+  access: z.enum(['scores', 'labels']).optional().describe('What the endpoint answers with'),
+  scores: z.enum(['probabilities', 'logits']).optional().describe('What its scores are; probabilities unless given'),
+  format: z
+    .enum(['float32', 'png'])
+    .optional()
+    .describe('How images are sent: as they are (float32, unless given), or as PNG, which rounds them to 1/255'),
+  version: line(200).optional().describe('What you call the model that is there now: answers of another version are not taken for its own'),
+  batch: z.number().int().min(1).max(4096).optional().describe('Most images of a request; 32 unless given'),
+  retries: z
+    .number()
+    .int()
+    .min(0)
+    .max(100)
+    .optional()
+    .describe('Requests after the first where the endpoint fails or stalls; 5 unless given'),
+  rate: z.number().min(1e-3).max(1e6).optional().describe('Requests per second at most'),
+  queries: z.number().int().min(0).max(1e12).optional().describe('Images to send at most, over all runs into the same folder'),
+  price: z.number().min(1e-9).max(1e9).optional().describe('Of 1,000 images; goes with budget'),
+  budget: z.number().min(0).max(1e12).optional().describe('The most to spend on it, in the currency of price'),
+  answers: path
+    .optional()
+    .describe('Folder where its answers are kept, relative to the suite; `answers` in the output folder unless given'),
+  tokenEnv: environment.optional().describe('Environment variable whose value is sent as `Authorization: Bearer`'),
+  headersFrom: z
+    .record(line(200), environment)
+    .refine((headers) => Object.keys(headers).every((key) => /^[A-Za-z][\w-]*$/.test(key)), 'names of headers, such as x-api-key')
+    .optional()
+    .describe('Headers, and the environment variables that hold their values'),
+};
 
 export const modelSchema = z.strictObject({
   name,
@@ -27,7 +63,10 @@ export const modelSchema = z.strictObject({
     .min(1)
     .max(86_400)
     .optional()
-    .describe('The longest that loading the module or a pass of it may take, in seconds; 600 unless given'),
+    .describe(
+      'The longest that loading the module, a pass of it or a request to an endpoint may take, in seconds; 600 unless given, 60 of a request',
+    ),
+  ...endpointKeys,
   dataset: name.optional().describe('Label of the data set it classifies, where the suite has several'),
   title: line(200).optional().describe('How it was trained, in a few words'),
   paper: line(200).optional(),
@@ -119,7 +158,8 @@ export interface OutsideModel extends Stated {
 }
 
 /** Where such a model is asked. */
-export type OutsideSource = { readonly via: 'python' } & PythonSource;
+export type OutsideSource = ({ readonly via: 'python' } & PythonSource) | EndpointSource;
+export type EndpointSource = { readonly via: 'http' } & HttpSource;
 
 export type SuiteModel = ImportedModel | ScriptModel | OutsideModel;
 
@@ -131,6 +171,15 @@ export const isScript = (model: SuiteModel): model is ScriptModel => 'torchscrip
 
 /** Whether a model is asked rather than read. */
 export const isOutside = (model: SuiteModel): model is OutsideModel => 'source' in model;
+
+/** `my_model.py:load`, or `host/predict`. */
+export const nameOfSource = (source: OutsideSource): string => (source.via === 'python' ? nameOf(source) : nameOfUrl(source.url));
+
+/** What a model can be asked for; gradients too where undefined. */
+export function accessOf(model: SuiteModel): 'scores' | 'decision' | undefined {
+  if (!isOutside(model) || model.source.via !== 'http') return undefined;
+  return model.source.access === 'labels' ? 'decision' : 'scores';
+}
 
 /** What a model's user states of its normalisation, for images of so many channels; undefined where the file is to state it. */
 export function normalizationOf({ normalization }: Pick<ImportedModel, 'normalization'>, channels: number): Normalization | undefined {

@@ -4,6 +4,7 @@ import { withFile } from '../../models/import/bytes.ts';
 import { importWeights } from '../../models/import/import.ts';
 import { referenceLogits } from '../../models/import/reference.ts';
 import { readWeightsFile } from '../../models/import/weights.ts';
+import { accessProblems } from './access.ts';
 import { isImported, normalizationOf, type SuiteModel } from './models.ts';
 import { type Path, type Problem, problemOf } from './problems.ts';
 import { rangeProblems } from './ranges.ts';
@@ -22,6 +23,7 @@ export function pairProblems(suite: Suite, registry: Registry): Problem[] {
     ...rangeProblems(suite, registry),
     ...normProblems(suite, registry),
     ...sourceProblems(suite),
+    ...accessProblems(suite, registry),
     ...attackedProblems(suite),
     ...selectionProblems(suite, registry),
     ...validationProblems(suite, registry),

@@ -24,6 +24,22 @@ const KINDS = {
   weights: ['arch', 'mean', 'std', 'normalization', 'bnEps'],
   torchscript: [],
   python: ['interpreter', 'device', 'timeout'],
+  url: [
+    'access',
+    'scores',
+    'format',
+    'version',
+    'batch',
+    'timeout',
+    'retries',
+    'rate',
+    'queries',
+    'price',
+    'budget',
+    'answers',
+    'tokenEnv',
+    'headersFrom',
+  ],
 } as const satisfies Partial<Record<keyof ModelEntry, readonly (keyof ModelEntry)[]>>;
 
 type Kind = keyof typeof KINDS;
@@ -36,11 +52,11 @@ export function readModels(entries: readonly ModelEntry[], context: ModelContext
     const dataset = datasetOf(entry, at, context);
     const kind = kindOf(entry, at, context);
     if (kind === undefined) return [];
-    const { name, title = kind === 'python' ? 'asked where it is' : 'pretrained', paper = '', extraData } = entry;
+    const { name, title = kind === 'python' || kind === 'url' ? 'asked where it is' : 'pretrained', paper = '', extraData } = entry;
     const stated = { name, dataset, title, paper, extraData, ...expectationsOf(entry.expect, [...at, 'expect'], context) };
     if (kind === 'weights') return [{ ...stated, ...weightsOf(entry, at, context) }];
     if (kind === 'torchscript') return [{ ...stated, torchscript: scriptOf(entry, at, context) }];
-    const source = pythonOf(entry, at, context);
+    const source = kind === 'python' ? pythonOf(entry, at, context) : endpointOf(entry, at, context);
     return source ? [{ ...stated, source }] : [];
   });
 }
@@ -60,7 +76,9 @@ function kindOf(entry: ModelEntry, at: Path, { problem }: ModelContext): Kind | 
     return undefined;
   }
   for (const other of KIND_NAMES.filter((name) => name !== kind))
-    for (const key of KINDS[other]) if (entry[key] !== undefined) problem([...at, key], `goes with ${other}, and this model has ${kind}`);
+    for (const key of KINDS[other])
+      if (entry[key] !== undefined && !(KINDS[kind] as readonly string[]).includes(key))
+        problem([...at, key], `goes with ${other}, and this model has ${kind}`);
   return kind;
 }
 
@@ -123,6 +141,41 @@ function pythonOf(
     device,
     timeout,
   };
+}
+
+/** Of a request, in seconds. */
+const REQUEST_TIMEOUT = 60;
+
+function endpointOf(entry: ModelEntry, at: Path, { folder, problem }: ModelContext): OutsideSource | undefined {
+  const { url = '', access, scores, format = 'float32', version = '', batch = 32, timeout = REQUEST_TIMEOUT, retries = 5 } = entry;
+  const { rate, queries, price, budget, answers, tokenEnv, headersFrom = {} } = entry;
+  const wrong = faultOfUrl(url);
+  if (wrong !== undefined) problem([...at, 'url'], wrong);
+  if (access === undefined) problem([...at, 'access'], 'is missing: does the endpoint answer with scores or with labels?');
+  if (access === 'labels' && scores !== undefined) problem([...at, 'scores'], 'goes with access: scores');
+  if ((price === undefined) !== (budget === undefined))
+    problem([...at, price === undefined ? 'price' : 'budget'], 'is missing; price and budget go together');
+  if (entry.expect?.logits !== undefined && scores !== 'logits')
+    problem([...at, 'expect', 'logits'], 'goes with scores: logits; for another endpoint state its clean accuracy');
+  if (wrong !== undefined || access === undefined) return undefined;
+  return {
+    via: 'http',
+    ...{ url, access, scores: scores ?? 'probabilities', format, version, batch, timeout, retries, headersFrom },
+    ...(rate !== undefined && { rate }),
+    ...(queries !== undefined && { queries }),
+    ...(price !== undefined && { price }),
+    ...(budget !== undefined && { budget }),
+    ...(answers !== undefined && { answers: resolve(folder, answers) }),
+    ...(tokenEnv !== undefined && { tokenEnv }),
+  };
+}
+
+function faultOfUrl(text: string): string | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol)) return `expected a URL such as https://host/predict, got "${text}"`;
+  if (url.username !== '' || url.password !== '')
+    return 'holds a password: name an environment variable that has it (tokenEnv, headersFrom)';
+  return undefined;
 }
 
 /** What is known of a model from elsewhere. */

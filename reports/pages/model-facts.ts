@@ -1,9 +1,11 @@
 /** What stands at the head and at the foot of a model's page: how it came about, what was asked, and where its record was made. */
-import type { ModelRecord } from '../../records/record.ts';
-import { compact, parameters, radius } from '../formats/format.ts';
+import type { ModelRecord, OutsideRecord } from '../../records/record.ts';
+import { compact, parameters, percent, radius } from '../formats/format.ts';
 import { rankText } from '../view/ranking.ts';
 import type { ModelView, Row } from '../view/view.ts';
 import type { Site } from './views.ts';
+
+type EndpointRecord = Extract<OutsideRecord, { via: 'http' }>;
 
 export function summary(site: Site, model: ModelView, row: Row | undefined) {
   const { record } = model;
@@ -16,10 +18,14 @@ export function summary(site: Site, model: ModelView, row: Row | undefined) {
     },
     {
       key: 'Architecture',
-      value: `${arch.name}, ${compact(arch.parameters)} parameters${arch.multiplyAdds > 0 ? `, ${compact(arch.multiplyAdds)} multiply-adds a pass` : ''}`,
+      value:
+        arch.parameters === 0
+          ? `${arch.name}, of which nothing is known`
+          : `${arch.name}, ${compact(arch.parameters)} parameters${arch.multiplyAdds > 0 ? `, ${compact(arch.multiplyAdds)} multiply-adds a pass` : ''}`,
     },
     ...scriptFacts(record),
     ...outsideFacts(record),
+    ...askedFacts(row),
     {
       key: 'Data',
       value: `${dataset.name}: ${trainingImages(dataset)}${dataset.test} test images${record.extraData ? ', and extra data' : ''}`,
@@ -42,6 +48,7 @@ function scriptFacts({ imported, weightsHash, provenance }: ModelRecord): { key:
 /** What was asked, of a model that ran outside of this program. */
 function outsideFacts({ outside, weightsHash }: ModelRecord): { key: string; value: string }[] {
   if (!outside) return [];
+  if (outside.source.via === 'http') return endpointFacts(outside.source);
   const { file, function: name, module, python, torch, device, deviceName, sources } = outside.source;
   return [
     {
@@ -51,6 +58,23 @@ function outsideFacts({ outside, weightsHash }: ModelRecord): { key: string; val
     { key: 'Its weights', value: `SHA-256 ${weightsHash} of parameters and buffers, as it told them` },
     ...sources.map(({ path, hash }) => ({ key: 'Its code', value: `${path}, SHA-256 ${hash}` })),
   ];
+}
+
+function endpointFacts({ url, access, scores, format, version }: EndpointRecord): { key: string; value: string }[] {
+  const answers = access === 'labels' ? 'labels alone' : scores === 'logits' ? 'logits' : 'probabilities, of which the logarithm was taken';
+  const sent = format === 'png' ? 'as PNG, rounded to 1/255 before they were asked about and counted' : 'as float32';
+  return [
+    { key: 'Ran outside', value: `${url}, which answered with ${answers}; images were sent ${sent}` },
+    ...(version === '' ? [] : [{ key: 'Its version', value: version }]),
+  ];
+}
+
+/** What a model behind an endpoint was asked, by all cells of the row together. */
+function askedFacts(row: Row | undefined): { key: string; value: string }[] {
+  const asked = [...(row?.cells.values() ?? [])].flatMap((cell) => cell.asked ?? []);
+  const [sent, kept] = (['sent', 'kept'] as const).map((key) => asked.reduce((sum, one) => sum + one[key], 0)) as [number, number];
+  if (sent + kept === 0) return [];
+  return [{ key: 'Asked', value: `${sent} images sent, ${kept} answered from what was kept (${percent(kept / (sent + kept))} %)` }];
 }
 
 /** Nothing of an imported model, of which it is not known. */

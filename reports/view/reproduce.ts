@@ -50,6 +50,10 @@ export function reproduction(model: ModelView, view: View): Reproduction {
 
 /** Where a model from elsewhere is, in the words of a suite. */
 function placeOf({ arch, weightsHash, imported, outside }: ModelRecord): Record<string, unknown> {
+  if (outside?.source.via === 'http') {
+    const { url, access, scores, format, version } = outside.source;
+    return { url, access, ...(scores && { scores }), format, ...(version !== '' && { version }) };
+  }
   if (outside) return { python: `${outside.source.file}:${outside.source.function}` };
   if (imported?.kind === 'torchscript') return { torchscript: fileOf(weightsHash, imported.file) };
   return { weights: fileOf(weightsHash, imported?.file), arch: arch.name, ...imported?.normalization };
@@ -58,6 +62,7 @@ function placeOf({ arch, weightsHash, imported, outside }: ModelRecord): Record<
 /** What has to lie beside the suite. */
 function caveatsOf({ weightsHash, imported, outside }: ModelRecord): string[] {
   const reference = (imported ?? outside)?.reference;
+  if (outside?.source.via === 'http') return [`what ${outside.source.url} answers with today is not known here`];
   const { sources = [], torch } = outside?.source ?? {};
   return [
     ...(outside

@@ -54,6 +54,63 @@ test('options say the rest', async () => {
   });
 });
 
+test('an endpoint is asked where it is, with what its options say', async () => {
+  const { arch: _, ...asked } = base;
+  const limits = { batch: 8, retries: 2, rate: 0.5, mostQueries: 1000, price: 1.5, budget: 20, timeout: 30 };
+  const options = {
+    ...asked,
+    ...limits,
+    ...{ access: 'scores', scores: 'logits', modelVersion: 3, tokenEnv: 'TOKEN', headersFrom: 'x-api-key=KEY,x-b=B' },
+    ...{ attacks: 'square, rays, noise', queries: 2000 },
+  };
+  const { suite } = await resolveSuite(stringify(suiteOf('https://api.example.org/v1/predict', options)), 'eval');
+  const { mostQueries: queries, ...rest } = limits;
+  expect(suite).toMatchObject({
+    name: 'eval-api-example-org',
+    models: [
+      {
+        source: {
+          ...{
+            via: 'http',
+            url: 'https://api.example.org/v1/predict',
+            access: 'scores',
+            scores: 'logits',
+            version: '3',
+            tokenEnv: 'TOKEN',
+          },
+          ...{ ...rest, queries, headersFrom: { 'x-api-key': 'KEY', 'x-b': 'B' } },
+        },
+      },
+    ],
+    attacks: [{ ref: { params: { queries: 2000 } } }, { ref: { params: { queries: 2000 } } }, { ref: { params: { draws: 10 } } }],
+  });
+});
+
+test.each([
+  ['https://host/predict?key=hidden', { access: 'scores', mean: '0.5' }, '--mean goes with a file of weights, got https://host/predict'],
+  [
+    'my_model.py:load',
+    { rate: 1, tokenEnv: 'A' },
+    '--rate, --token-env go with an endpoint, such as https://host/predict, got my_model.py:load',
+  ],
+  [golden, { timeout: 3 }, '--timeout goes with a function of a Python file, such as my_model.py:load'],
+  ['https://host/predict', { access: 'scores', queries: 10 }, '--queries goes with square, hopskipjump, rays'],
+])('%s with %j is refused', (model, options, message) => {
+  const { arch: _, ...asked } = base;
+  const ask = () => suiteOf(model, { ...asked, ...options });
+  expect(ask).toThrow(message);
+  expect(ask).not.toThrow('hidden');
+});
+
+test('what is wrong with an endpoint is said in the words of the options', async () => {
+  const { arch: _, ...asked } = base;
+  const refused = (options: object) => evalCommand('https://host/predict', { ...asked, ...options }, new AbortController().signal);
+  await expect(refused({})).rejects.toThrow('--access: is missing: does the endpoint answer with scores or with labels?');
+  await expect(refused({ access: 'labels', price: 1 })).rejects.toThrow('--budget: is missing; price and budget go together');
+  await expect(refused({ access: 'scores' })).rejects.toThrow('--attacks: autoattack: it asks for gradients');
+  await expect(refused({ access: 'labels', attacks: 'rays', headersFrom: 'x-api-key' })).rejects.toThrow('--headers-from');
+});
+
 test('a function of a Python file is asked where it is, and needs no architecture', async () => {
   const file = join(freshFolder(), 'my_model.py');
   writeFileSync(file, 'def load(): ...');

@@ -16,7 +16,7 @@ export default defineConfig({
       'test/harness/run/{workers,executor}.test.ts',
       'test/harness/job/{many-classes,outside,peak-memory,selection}.test.ts',
       'test/models/import/forms.test.ts',
-      'test/models/outside/live.test.ts',
+      'test/models/outside/{live,http/classifier}.test.ts',
       'test/harness/suite/yaml-failures.test.ts',
     ],
     env: { RAMPART_TORCH_BUILD: 'none' },

@@ -23,6 +23,8 @@ export interface HttpSource {
   /** Of 1,000 images, and the most to spend, in the same currency. */
   readonly price?: number;
   readonly budget?: number;
+  /** Folder where answers are kept; that of the run where absent. */
+  readonly answers?: string;
   /** Variable of the environment whose value is sent as `Authorization: Bearer`. */
   readonly tokenEnv?: string;
   /** Headers, and the variables of the environment that hold their values. */

@@ -58,7 +58,7 @@ beforeAll(async () => {
   });
 }, 300_000);
 
-const here = { engine: { ...cpuEngine, version: '', details: {}, warnings: [] }, outside: [] };
+const here = { engine: { ...cpuEngine, version: '', details: {}, warnings: [] }, outside: [], report: () => undefined };
 
 /** Logits `[n,classes]` of a model on the test images, loaded anew. */
 async function logitsOf(key: string): Promise<number[][]> {

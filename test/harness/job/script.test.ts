@@ -51,7 +51,7 @@ test.skipIf(!findBuilt())(
 
 test.skipIf(!findBuilt())('what is known of it is held before any attack', async () => {
   const { clean, pgd } = await runOn(torch, ', expect: { clean: 1, tolerance: 0 }');
-  expect(clean.error?.message).toMatch(/^\[model theirs\] expected a clean accuracy of 1 .* that the module takes them in \[0,1\]$/);
+  expect(clean.error?.message).toMatch(/^\[model theirs\] expected a clean accuracy of 1 .* that the model takes them in \[0,1\]$/);
   expect(pgd).toMatchObject({ status: 'failed', error: { kind: 'dependency' } });
 });
 

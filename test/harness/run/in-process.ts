@@ -2,10 +2,10 @@
 import type { Engine } from '../../../engines/engine.ts';
 import { wasm } from '../../../engines/wasm/index.ts';
 import { folderData } from '../../../harness/job/data.ts';
+import { sourcesOf } from '../../../harness/job/outside.ts';
 import { perform } from '../../../harness/job/perform.ts';
 import type { Machines } from '../../../harness/run/executor.ts';
 import { runSuite } from '../../../harness/run/run.ts';
-import { isOutside } from '../../../harness/suite/models.ts';
 import type { RampartRecord } from '../../../records/record.ts';
 import { comparable, type Store } from '../../../records/store.ts';
 import { suiteWith } from '../suites.ts';
@@ -24,7 +24,7 @@ export async function inProcess(store: Store, changes: Record<string, string> = 
   const { suite, registry } = await suiteWith(changes);
   const { signal } = new AbortController();
   const info = await engine.init({ threads: 1, device: 'cpu' });
-  const outside = suite.models.filter(isOutside).map(({ source }) => source);
+  const outside = sourcesOf(suite, store.place);
   const performed: string[] = [];
   let asked = 0;
   const machines: Machines = {
