@@ -44,6 +44,24 @@ test('where something is to do, the engine is asked for again', { timeout: 100_0
   expect(again.records.map(comparable)).toEqual(records.map(comparable));
 });
 
+test('weights and examples that are gone are told, and what they belong to is done again', { timeout: 100_000 }, async () => {
+  const store = new FolderStore(freshFolder());
+  const { run, performed, notes } = await inProcess(store, { ...ONE, threats: 'threats: [{ norm: Linf, eps: 0.5 }]' });
+  const { records } = await run();
+  const [model, , cell] = records;
+  if (model?.kind !== 'model' || cell?.kind !== 'cell') throw new Error('not in the order of the plan');
+  expect([notes, cell.examples]).toEqual([[], expect.stringMatching(/^[0-9a-f]{64}$/)]);
+  rmSync(join(store.place, 'cells', `${cell.key}.examples.safetensors`));
+  const second = await run();
+  expect(notes).toEqual(['its examples are not there: fgsm on standard is done again']);
+  expect(performed.slice(3)).toEqual(['fgsm']);
+  rmSync(join(store.place, 'artifacts', model.weightsHash));
+  const third = await run();
+  expect(notes.slice(1)).toEqual(['its weights are not there: standard is done again']);
+  expect(performed.slice(4)).toEqual(['standard']);
+  for (const { records: again } of [second, third]) expect(again.map(comparable)).toEqual(records.map(comparable));
+});
+
 test('another number of threads is another question', { timeout: 100_000 }, async () => {
   const store = new FolderStore(freshFolder());
   await (await inProcess(store, ONE)).run();
