@@ -1,4 +1,5 @@
 /** `rampart worker`: takes jobs of runs on a queue, on this machine, for the folder that all of them see. */
+import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { sourcesOf } from '../../harness/job/outside.ts';
 import { putPlugins } from '../../harness/job/plugins.ts';
@@ -6,9 +7,11 @@ import { localMachines } from '../../harness/run/local/process-executor.ts';
 import { Board, openLine } from '../../harness/run/queue/redis.ts';
 import { serveQueue } from '../../harness/run/queue/worker.ts';
 import { slotsOn } from '../../harness/run/slots.ts';
+import { isScript } from '../../harness/suite/models.ts';
 import { MOST_MINUTES, MOST_PROCESSORS } from '../../harness/suite/most.ts';
 import { loadSuite } from '../../harness/suite/read.ts';
 import { FolderStore } from '../../records/folder-store.ts';
+import { sha256 } from '../../records/hash.ts';
 import { endAtOnce, endInOrder } from '../interrupt.ts';
 import { countOption, dataDirOf, engineOf, folderOf, queueOf, type RawOptions, suiteFile, UsageError } from '../options.ts';
 import { dim, print, printError, printOutput, shownPath } from '../output.ts';
@@ -24,6 +27,8 @@ export async function workerCommand(file: string | undefined, options: RawOption
   await store.prepare();
   const plugins = loaded ? await putPlugins(loaded.registry, store) : [];
   const outside = loaded ? sourcesOf(loaded.suite, out) : [];
+  const scripts = (loaded?.suite.models ?? []).filter(isScript);
+  const programs = new Set(scripts.map(({ torchscript }) => sha256(readFileSync(torchscript))));
   const place = { out, dataDir: dataDirOf(options), plugins: loaded?.suite.plugins ?? [], outside };
   const silenceMs = (countOption('timeout', options.timeout, MOST_MINUTES) ?? 30) * 60_000;
   const machines = localMachines(place, { silenceMs, onOutput: options.verbose ? printOutput : undefined });
@@ -39,7 +44,7 @@ export async function workerCommand(file: string | undefined, options: RawOption
     const lockMs = 1000 * (countOption('lost-after', options.lostAfter, 86_400) ?? 30);
     const board = new Board(line, await store.id());
     await serveQueue(
-      { line, board, store, probe, slots, plugins, executor: (settings) => machines.executor(settings), tell: print, lockMs },
+      { line, board, store, probe, slots, plugins, programs, executor: (settings) => machines.executor(settings), tell: print, lockMs },
       signal,
     );
     return 0;

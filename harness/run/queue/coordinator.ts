@@ -4,7 +4,7 @@ import type { Job as BullJob, Queue, QueueEvents } from 'bullmq';
 import { RampartError } from '../../../errors.ts';
 import { type EngineIdentity, type EngineRef, engineIdentity, type RunSettings } from '../../job/job.ts';
 import { type EngineProbe, type Executor, JobError, type JobListener, type Machines, type Task } from '../executor.ts';
-import { type Answer, answerSchema, type Order, progressSchema, type WorkerInfo } from './protocol.ts';
+import { type Answer, answerSchema, asOrdered, type Order, progressSchema, type WorkerInfo } from './protocol.ts';
 import { type Board, type Line, persistently } from './redis.ts';
 
 /** Jobs that are handed out at a time: all that are ready, so that no worker waits for another's. */
@@ -113,7 +113,7 @@ class QueueExecutor implements Executor {
     signal.throwIfAborted();
     const lane = await this.#laneOf(job.engine);
     const id = `${job.kind}-${job.key}`;
-    const order = { settings: this.#settings, job, batchSize } as Order;
+    const order = { settings: this.#settings, job: asOrdered(job), batchSize } as Order;
     const priority = Math.max(1, Math.round(LOWEST_PRIORITY - 20_000 * Math.log2(1 + behind)));
     const answer = new Promise<Answer>((answered) => lane.waiting.set(id, { answered, listener, order, priority }));
     try {

@@ -58,6 +58,7 @@ const origin = z.discriminatedUnion('by', [
     bnEps: z.number().optional(),
     ...known,
   }),
+  z.strictObject({ by: z.literal('torchscript'), weightsHash: sha, file: fileName, ...known }),
   z.strictObject({
     by: z.literal('outside'),
     source: z.union([
@@ -91,6 +92,11 @@ const settingsSchema = z.strictObject({
   plugins: z.array(z.array(z.strictObject({ path: text, hash: sha })).max(1000)).max(100),
   keepExamples: whole.max(10_000),
 }) satisfies z.ZodType<RunSettings>;
+
+type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
+
+/** A job of every kind goes through the queue, or this does not compile. */
+export const asOrdered = (job: Job): DeepReadonly<z.infer<typeof jobSchema>> => job;
 
 /** One job on the queue. */
 export const orderSchema = z.strictObject({ settings: settingsSchema, job: jobSchema, batchSize: z.number().int().min(1).max(MOST_BATCH) });

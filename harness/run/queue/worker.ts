@@ -5,7 +5,7 @@ import type { Job as BullJob, Worker } from 'bullmq';
 import { canonicalJson } from '../../../records/hash.ts';
 import type { Store } from '../../../records/store.ts';
 import type { JobProgress } from '../../job/context.ts';
-import { type EngineRef, engineIdentity, type PluginFiles, type RunSettings } from '../../job/job.ts';
+import { type EngineRef, engineIdentity, type Job, type PluginFiles, type RunSettings } from '../../job/job.ts';
 import { gitRevision, packageVersion } from '../../job/provenance.ts';
 import { type EngineProbe, type Executor, JobError } from '../executor.ts';
 import { whole } from '../reuse.ts';
@@ -30,6 +30,8 @@ export interface QueueWorkerOptions {
   readonly slots: readonly EngineRef[];
   /** Plug-ins from outside of the package that it may execute, by the hashes of their files. */
   readonly plugins: readonly PluginFiles[];
+  /** Programs that it may load: TorchScript files, by hash. */
+  readonly programs: ReadonlySet<string>;
   executor(settings: RunSettings): Executor;
   /** What it does, for the terminal. */
   tell?(text: string): void;
@@ -115,6 +117,9 @@ class QueueWorker {
     const stranger = this.#stranger(order.settings);
     if (stranger !== undefined)
       return refused(`the plug-in ${stranger} is none that this worker was started with; name its suite: rampart worker SUITE`);
+    const program = await this.#strangeProgram(order.job);
+    if (program !== undefined)
+      return refused(`the TorchScript file ${program} is none that this worker was started with; name its suite: rampart worker SUITE`);
     const { store, tell } = this.#options;
     // done by one who was lost before it could say so
     if (await whole(await store.record(order.job.kind, order.job.key), store)) return { is: 'done' };
@@ -163,6 +168,20 @@ class QueueWorker {
     const executor = this.#executors.get(id) ?? this.#options.executor(settings);
     this.#executors.set(id, executor);
     return executor;
+  }
+
+  /** The name of a TorchScript file that the job would load, unless this worker may. */
+  async #strangeProgram(job: Job): Promise<string | undefined> {
+    const { store, programs } = this.#options;
+    if (job.kind === 'model') {
+      const { origin } = job;
+      return origin.by === 'torchscript' && !programs.has(origin.weightsHash) ? origin.file : undefined;
+    }
+    for (const { key } of [job.model, ...job.sources]) {
+      const { imported, weightsHash } = (await store.record('model', key)) ?? {};
+      if (imported?.kind === 'torchscript' && !programs.has(weightsHash ?? '')) return imported.file;
+    }
+    return undefined;
   }
 
   /** The path of a plug-in of the order that this worker must not execute. */

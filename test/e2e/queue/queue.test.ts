@@ -169,6 +169,7 @@ describe.skipIf(noRedis)('a run on a queue', { timeout: 60_000 + FAULTS * 60_000
       { settings: { plugins: [], keepExamples: 0 }, job: { kind: 'cell', key: '../../etc/passwd' }, batchSize: 1 },
       { settings: { plugins: [[{ path: 'own.ts', hash: 'a'.repeat(64) }]], keepExamples: 0 }, job: MODEL, batchSize: 1 },
       { settings: { plugins: [], keepExamples: 0 }, job: { ...MODEL, data: { ...MODEL.data, hash: '/etc/passwd' } }, batchSize: 1 },
+      { settings: { plugins: [], keepExamples: 0 }, job: { ...MODEL, origin: SCRIPT }, batchSize: 1 },
     ];
     for (const [i, data] of strange.entries()) await queue.add('model', data, { jobId: `strange${i}` });
     const answers: string[] = [];
@@ -180,6 +181,7 @@ describe.skipIf(noRedis)('a run on a queue', { timeout: 60_000 + FAULTS * 60_000
     expect(answers[0]).toContain('what the queue holds is no job');
     expect(answers[1]).toContain('the plug-in own.ts is none that this worker was started with');
     expect(answers[2]).toContain('what the queue holds is no job: job.data.hash');
+    expect(answers[3]).toContain('the TorchScript file own.pt is none that this worker was started with');
     expect((await new FolderStore(out).records()).length).toBe(0);
     await queue.close();
     own.signal('SIGTERM');
@@ -210,6 +212,7 @@ export default defineAttack({
 
 const H = '0'.repeat(64);
 const IMAGES = { selection: { from: 0, count: 4 }, hash: H };
+const SCRIPT = { by: 'torchscript', weightsHash: H, file: 'own.pt', title: '', paper: '', extraData: false };
 const MODEL = {
   kind: 'model',
   key: '0'.repeat(24),
