@@ -1,11 +1,12 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { FolderStore } from '../../records/folder-store.ts';
 import type { RampartRecord } from '../../records/record.ts';
+import { freePort } from '../cli/free-port.ts';
 import { python } from '../python.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -60,6 +61,7 @@ for (const { page, file, suite, plugin } of guides)
     expect(used.map((r) => r.status)).toContain('done');
   });
 
+/** A module, and its weights where it is run. */
 const NETWORK = `import torch
 from torch import nn
 
@@ -103,3 +105,37 @@ test.skipIf(python === undefined)(
     expect(readFileSync(join(out, 'site/models/my-model.html'), 'utf8')).toContain('Model of my_model.py:load');
   },
 );
+
+test.skipIf(python === undefined)('serve.py of docs/importing.md answers as the module behind it does', { timeout: 120_000 }, async () => {
+  const code = unpack('docs/importing.md').get('serve.py') as string;
+  writeFileSync(join(scratch, 'my_network.py'), NETWORK);
+  expect(spawnSync(python as string, ['my_network.py'], { cwd: scratch }).status).toBe(0);
+  const port = await freePort();
+  writeFileSync(join(scratch, 'serve.py'), code.replace('8000', String(port)));
+  const server = spawn(python as string, ['serve.py'], { cwd: scratch, stdio: 'ignore' });
+  onTestFinished(() => void server.kill());
+  const ask = async (model: string, name: string, ...how: string[]) => {
+    const out = join(scratch, 'out', name);
+    const rest = [
+      '--dataset',
+      'shapes',
+      '--n',
+      '12',
+      '--threat',
+      'Linf:16/255',
+      '--attacks',
+      'square',
+      '--queries',
+      '20',
+      '--engine',
+      'wasm',
+    ];
+    const args = [join(root, 'dist/cli/main.js'), 'eval', model, ...how, ...rest, '--out', out];
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: scratch, encoding: 'utf8' });
+    expect(status, stdout + stderr).toBe(0);
+    const cells = (await new FolderStore(out).records()).filter((r) => r.kind === 'cell');
+    return Object.fromEntries(cells.map(({ attack, outcomes }) => [attack.name, outcomes.predictions]));
+  };
+  const behind = await ask(`http://127.0.0.1:${port}/`, 'behind', '--access', 'scores');
+  expect(behind).toEqual(await ask('my_model.py:load', 'beside', '--python', python as string));
+});

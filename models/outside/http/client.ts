@@ -125,9 +125,12 @@ export class HttpClient {
       await sleep(wait);
       this.#ledger.look();
     }
-    if (limit && this.#ledger.sent + n > limit.images)
-      throw this.#error(`${this.#ledger.sent} images were sent, ${n} more would be over the limit (${limit.why})`, `raise it and ${AGAIN}`);
+    // noted before it is looked at, so that of several processes none goes beyond what the others have noted
     this.#ledger.send(n);
+    if (limit && this.#ledger.sent > limit.images) {
+      this.#ledger.send(-n);
+      throw this.#error(`${this.#ledger.sent} images were sent, ${n} more would be over the limit (${limit.why})`, `raise it and ${AGAIN}`);
+    }
     this.#sent += n;
   }
 

@@ -72,7 +72,7 @@ export class Ledger {
     return values.length === 4 * classes ? new Float32Array(values.buffer) : undefined;
   }
 
-  /** Notes that `n` images are about to be sent. */
+  /** Notes that `n` images are about to be sent; where they are not, -`n` takes it back. */
   send(n: number): void {
     this.#append([{ sent: n, at: Date.now() }]);
   }

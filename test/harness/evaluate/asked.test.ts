@@ -1,7 +1,7 @@
 /** A model that answers queries alone: which attacks it cannot answer, and which image counts where it rounds. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { evaluate } from '../../../harness/evaluate/evaluate.ts';
-import { checkModel } from '../../../harness/evaluate/model-checks.ts';
+import { asRandomized, checkModel } from '../../../harness/evaluate/model-checks.ts';
 import type { Classifier } from '../../../models/classifier.ts';
 import { Rng } from '../../../tensor/rng.ts';
 import { tf } from '../../../tensor/tf.ts';
@@ -81,4 +81,32 @@ test('the checks before the attacks ask one that keeps answers anew, and for no 
   expect(randomized).toBe(false);
   expect(passes).toBe(12);
   expect(asked).toEqual([0, 1, 2, 3].map((row) => `checks/again/${row}`).concat([0, 1, 2, 3].map((row) => `checks/alone/${row}`)));
+});
+
+test('one that keeps answers and is random is found out, and asked anew for each of its draws', async () => {
+  const keys: string[] = [];
+  const classifier: Classifier = {
+    ...only('decision'),
+    logits(x, draws = []) {
+      keys.push(...draws.map(({ key }) => key));
+      // other answers under other draws
+      return tf.tidy(
+        () =>
+          threshold()
+            .logits(x)
+            .mul(draws.length > 0 ? -1 : 1) as tf.Tensor2D,
+      );
+    },
+  };
+  const { flags, randomized } = await checkModel({ classifier, name: 'remote', rng: new Rng('checks') }, data);
+  expect(randomized).toBe(true);
+  expect(flags.map(({ name }) => name)).toEqual(['undeclared-randomness', 'queries-only']);
+  keys.length = 0;
+  const random = asRandomized(classifier);
+  expect(random.access).toBe('decision');
+  await evaluate(input(asking('decision'), data, { classifier: random }));
+  // the attack asks once about each image, and five draws of each judge what it returned
+  expect(new Set(keys).size).toBe(keys.length);
+  expect(keys.filter((key) => key.includes('full/target')).length).toBe(2);
+  expect(keys.filter((key) => key.includes('full/judge')).length).toBe(10);
 });
