@@ -1,13 +1,15 @@
 /**
  * `rampart eval` with AutoAttack on forms of one model, image by image beside the authors' own run on it (test/golden/autoattack.json).
  * `tsx bench/eval-forms.ts DATA ENGINE MODEL...`: DATA is the folder of CIFAR-10, a MODEL a file that `eval_forms.py` made of
- * test/golden/model.safetensors, that file itself, or `bench/resnet_tiny.py:load`, the same network in PyTorch. `PYTHON=` names the Python that has PyTorch.
+ * test/golden/model.safetensors, that file itself, one of `torchscript_peer.py`, or `bench/resnet_tiny.py:load`, the same network in PyTorch. `PYTHON=` names the Python that has PyTorch.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { withFile } from '../models/import/bytes.ts';
+import { kindOf } from '../models/import/weights.ts';
 import { FolderStore } from '../records/folder-store.ts';
 import type { CellRecord } from '../records/record.ts';
 
@@ -26,6 +28,7 @@ if (!authors) throw new Error('test/golden/autoattack.json has no model.safetens
 /** What goes with one kind of model. */
 function optionsOf(model: string): string[] {
   if (/\.py:/.test(model)) return ['--python', process.env.PYTHON ?? 'python3'];
+  if (withFile(model, kindOf) === 'torchscript') return [];
   return ['--arch', 'resnet-tiny'];
 }
 

@@ -16,14 +16,13 @@ class Block(nn.Module):
         self.bn1 = nn.BatchNorm2d(channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(channels)
-        self.short = stride != 1 or channels_in != channels
-        if self.short:
-            self.short_conv = nn.Conv2d(channels_in, channels, 1, stride, bias=False)
-            self.short_bn = nn.BatchNorm2d(channels)
+        short = stride != 1 or channels_in != channels
+        self.short_conv = nn.Conv2d(channels_in, channels, 1, stride, bias=False) if short else nn.Identity()
+        self.short_bn = nn.BatchNorm2d(channels) if short else nn.Identity()
 
     def forward(self, x):
         inside = self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(x)))))
-        return torch.relu(inside + (self.short_bn(self.short_conv(x)) if self.short else x))
+        return torch.relu(inside + self.short_bn(self.short_conv(x)))
 
 
 class Encoder(nn.Module):
