@@ -6,16 +6,18 @@ import { type DataForm, engineIdentity } from '../../harness/job/job.ts';
 import { findOutside } from '../../harness/job/outside.ts';
 import { type PlannedData, prepareData, testImages } from '../../harness/job/prepare-data.ts';
 import { probeEngine } from '../../harness/run/local/process-executor.ts';
-import { planRun } from '../../harness/run/plan.ts';
+import { type Plan, planRun } from '../../harness/run/plan.ts';
 import { Calibration } from '../../harness/run/progress.ts';
 import { reusable } from '../../harness/run/reuse.ts';
 import { asked, slotsOn } from '../../harness/run/slots.ts';
 import { suiteJsonSchema } from '../../harness/suite/json-schema.ts';
+import { isOutside } from '../../harness/suite/models.ts';
 import { MOST_PROCESSORS } from '../../harness/suite/most.ts';
 import { loadSuite } from '../../harness/suite/read.ts';
 import { Registry } from '../../harness/suite/registry.ts';
 import { firstImages, type Selection } from '../../harness/suite/selection.ts';
 import type { Suite } from '../../harness/suite/suite.ts';
+import { limitOf } from '../../models/outside/http/source.ts';
 import { FolderStore } from '../../records/folder-store.ts';
 import type { Damage } from '../../records/store.ts';
 import { compact, duration } from '../../reports/formats/format.ts';
@@ -83,12 +85,26 @@ export async function planCommand(file: string | undefined, options: RawOptions,
   const rows = jobs.map((j) => [j.job, j.state, compact(j.forward), compact(j.backward), j.seconds > 0 ? duration(j.seconds * 1000) : '-']);
   printBlock(table(['job', 'state', 'forward', 'backward', 'time'], rows, new Set([2, 3, 4])));
   for (const text of plan.omitted) print(dim(`left out: ${text}`));
+  for (const text of endpointLines(suite, plan, done)) print(text);
   if (!known) print('data is not here yet: what is done cannot be told before it is');
   const left = jobs.filter((j) => j.state === 'to do').length;
   print(
     `${left} of ${jobs.length} jobs to do, about ${duration(seconds * 1000)} with ${slots.length} workers; passes are over all examples, at most`,
   );
   return 0;
+}
+
+/** Of each model behind an endpoint, how many images it may be asked about, and what that costs where a price is known. */
+function endpointLines(suite: Suite, { cells }: Plan, done: ReadonlyMap<string, unknown>): string[] {
+  return suite.models.flatMap((model) => {
+    if (!isOutside(model) || model.source.via !== 'http') return [];
+    const { source } = model;
+    const left = cells.filter((cell) => cell.model.job.name === model.name && !done.has(cell.id));
+    const images = left.reduce((sum, { work }) => sum + work.passes.forward, 0);
+    const price = source.price === undefined ? '' : `, at a price of ${Number(((images / 1000) * source.price).toPrecision(4))}`;
+    const limit = limitOf(source);
+    return [`${model.name} is asked about ${images} images at most${price}${limit ? `; ${limit.images} may be sent (${limit.why})` : ''}`];
+  });
 }
 
 /** Data sets that are here; for one that is not, its limits stand in and nothing can be known to be done. */

@@ -25,7 +25,7 @@ const endpointKeys = {
     .max(100)
     .optional()
     .describe('Requests after the first where the endpoint fails or stalls; 5 unless given'),
-  rate: z.number().min(1e-3).max(1e6).optional().describe('Requests per second at most'),
+  rate: z.number().min(0.01).max(1e6).optional().describe('Requests per second at most'),
   queries: z.number().int().min(0).max(1e12).optional().describe('Images to send at most, over all runs into the same folder'),
   price: z.number().min(1e-9).max(1e9).optional().describe('Of 1,000 images; goes with budget'),
   budget: z.number().min(0).max(1e12).optional().describe('The most to spend on it, in the currency of price'),

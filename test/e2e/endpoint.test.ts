@@ -7,7 +7,7 @@ import type { CellRecord, ModelRecord } from '../../records/record.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { npy, npz } from '../datasets/numpy.ts';
 import { Endpoint } from '../models/outside/http/server.ts';
-import { filesBelow, started, until, workFolder } from './cli.ts';
+import { filesBelow, put, rampart, started, until, workFolder } from './cli.ts';
 
 let endpoint: Endpoint;
 beforeEach(async () => {
@@ -87,6 +87,19 @@ test('scores, by Square: number, flag, record and page say what was asked; the n
   expect(endpoint.asked.length).toBe(before);
   expect((await recordsIn(folder, 'again')).cell('square')).toMatchObject({ outcomes: cell('square')?.outcomes, asked: { sent: 0 } });
 }, 120_000);
+
+test('a plan says how many images it may be asked about, and at what price, and asks nothing', () => {
+  const folder = workFolder();
+  const model = `{ name: api, url: "${endpoint.url}", access: labels, price: 1.5, budget: 0.5 }`;
+  const lines = ['name: priced', 'datasets: [{ name: shapes, train: 0, test: 20 }]', 'threats: [{ norm: Linf, eps: 8/255 }]'];
+  const suite = put(folder, 'suite.yml', `${[...lines, `models: [${model}]`, 'attacks: [{ name: rays, queries: 50 }]'].join('\n')}\n`);
+  const { code, output } = rampart('plan', suite, '--engine', 'wasm', '--out', join(folder, 'out'));
+  expect(code, output).toBe(0);
+  expect(output).toContain(
+    'api is asked about 1020 images at most, at a price of 1.53; 333 may be sent (budget: 0.5 at 1.5 per 1,000 images)',
+  );
+  expect(endpoint.asked).toEqual([]);
+}, 60_000);
 
 test('labels, by RayS and HopSkipJump', async () => {
   endpoint.answer = (means) => ({ labels: means.map((mean) => (mean > 0.5 ? 1 : 0)) });
