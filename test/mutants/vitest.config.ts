@@ -17,7 +17,7 @@ export default defineConfig({
       'test/harness/job/{many-classes,outside,peak-memory,selection}.test.ts',
       'test/models/import/forms.test.ts',
       'test/models/outside/{live,http/classifier}.test.ts',
-      'test/harness/suite/yaml-failures.test.ts',
+      'test/harness/suite/yaml-time.test.ts',
     ],
     env: { RAMPART_TORCH_BUILD: 'none' },
     testTimeout: 600_000,
