@@ -63,4 +63,25 @@ describe('the suite that makes a model again', () => {
     model.imported = { file: 'traced.pt', kind: 'torchscript', notes: [] };
     expect(reproduction(found, again).suite).toContain(`torchscript: ${model.weightsHash.slice(0, 12)}.pt`);
   });
+
+  it('of a model behind an endpoint says where it is and how it was asked, and that it may be another today', async () => {
+    const made = structuredClone(records());
+    const model = made.find((r) => r.kind === 'model' && r.name === 'trades');
+    if (model?.kind !== 'model') throw new Error('no trades among the synthetic models');
+    model.defense = { ...model.defense, kind: 'pretrained', params: {} };
+    const known = { access: 'scores', scores: 'logits', format: 'float32', version: '3' } as const;
+    model.outside = { source: { via: 'http', url: 'https://host/predict?key=...', ...known }, expect: { clean: 0.9, tolerance: 0.01 } };
+    // what may be asked of it
+    const asked = made.filter((r) => r.kind === 'model' || r.model.key !== model.key || r.attack.access !== 'gradient');
+    const again = buildView(asked);
+    const found = again.models.find((m) => m.name === 'trades');
+    if (!found) throw new Error('no trades in the view');
+    const { suite: text, caveat } = reproduction(found, again);
+    expect(caveat).toBe('what https://host/predict?key=... answers with today is not known here');
+    const { suite } = await resolveSuite(text, 'suite.yml');
+    expect(suite.models).toMatchObject([
+      { name: 'trades', source: { url: 'https://host/predict?key=...', ...known }, expect: { clean: 0.9 } },
+    ]);
+    expect(suite.attacks.map(({ label }) => label)).toContain('square');
+  });
 });
