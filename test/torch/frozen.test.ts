@@ -42,6 +42,12 @@ describe.skipIf(!findBuilt())('a frozen network on torch', () => {
     expect(relativeDifference(linear?.pullback(dlogits) as tf.Tensor, wantGrad)).toBeLessThan(1e-4);
   });
 
+  test.each([64, 40, 33])('%i images: the logits, which are made a few images at a time, are bit for bit those of the whole batch', (n) => {
+    const { x } = goldenBatch(n);
+    const frozen = goldenNetwork().freeze();
+    expect(largestDifference(frozen.logits(x), frozen.linearize?.(x).logits as tf.Tensor)).toBe(0);
+  });
+
   test('two pullbacks of one forward pass are two products with the same Jacobian', () => {
     const { x } = goldenBatch(4);
     const linear = goldenNetwork().freeze().linearize?.(x);

@@ -1,4 +1,6 @@
 // A frozen network run whole: forward in one call, and the product with its Jacobian in another. Nothing is kept here between calls.
+#include <ATen/Parallel.h>
+
 #include "convolve.h"
 #include "normalize.h"
 #include "program.h"
@@ -26,11 +28,11 @@ class Forward {
  public:
   Forward(const Program& program, const Tensors& weights, const Tensor& x) : program_(program), weights_(weights), x_(x) {}
 
-  // The value of every node; `keep` false lets go of what nobody reads any more.
-  Tensors run(bool keep) {
+  // The value of every node up to `last`; `keep` false lets go of what nobody reads any more.
+  Tensors run(bool keep, size_t last) {
     auto left = program_.readers;
     values_.assign(program_.nodes.size(), Tensor());
-    for (size_t i = 0; i < program_.nodes.size(); ++i) {
+    for (size_t i = 0; i <= last; ++i) {
       const auto& node = program_.nodes[i];
       values_[i] = value(node, i);
       if (keep || waits(i)) continue;
@@ -42,6 +44,14 @@ class Forward {
       readSoFar(node);
     }
     return values_;
+  }
+
+  // The value of `last`, from that of `first` on, where each node between them reads the one before it.
+  Tensor after(size_t first, const Tensor& value, size_t last) {
+    values_.assign(program_.nodes.size(), Tensor());
+    values_[first] = value;
+    for (size_t i = first + 1; i <= last; ++i) values_[i] = this->value(program_.nodes[i], i);
+    return values_[last];
   }
 
  private:
@@ -164,15 +174,61 @@ class Backward {
   std::vector<bool> masked_;
 };
 
+// Images whose activations go through all layers before the next come: as many as oneDNN wants, few enough that they stay in the cache.
+constexpr int64_t kPiece = 16;
+// Filters that are read again for each piece, in numbers: they stay in the cache beside the activations.
+constexpr int64_t kFewWeights = 1 << 18;
+
+// `[height, width]` of what a node makes of an image of `size`.
+std::pair<int64_t, int64_t> sizeAfter(const Node& node, const Tensors& weights, std::pair<int64_t, int64_t> size) {
+  if (node.kind != Kind::conv && node.kind != Kind::maxPool) return size;
+  const bool conv = node.kind == Kind::conv;
+  const int64_t around = conv ? 2 * node.window : 0, kernel = conv ? weightAt(weights, node.weights[0])->size(0) : node.window;
+  return {(size.first + around - kernel) / node.stride + 1, (size.second + around - kernel) / node.stride + 1};
+}
+
+// Whether the pieces are computed as the whole is, bit for bit: by the same algorithm in every convolution, and with weights that repay it.
+bool cutsWell(const Program& program, const Tensors& weights, const Tensor& x) {
+  int64_t numbers = 0;
+  std::vector<std::pair<int64_t, int64_t>> sizes;
+  for (const auto& node : program.nodes) {
+    if (node.kind == Kind::conv) {
+      const auto [h, w] = sizes[node.a];
+      numbers += weightAt(weights, node.weights[0])->numel();
+      if (node.weights[2] >= 0 && winogradPays({kPiece, h, w, 1}) != winogradPays({x.size(0), h, w, 1})) return false;
+    }
+    sizes.push_back(node.kind == Kind::input ? std::pair(x.size(1), x.size(2)) : sizeAfter(node, weights, sizes[node.a]));
+  }
+  return numbers <= kFewWeights;
+}
+
+// The last node before the layers on features, whose matrix product rounds by the number of its rows.
+size_t featuresBefore(const Program& program, size_t output) {
+  const auto onFeatures = [&](size_t i) {
+    const auto& node = program.nodes[i];
+    return (node.kind == Kind::linear || node.kind == Kind::flatten) && node.a == static_cast<int64_t>(i) - 1;
+  };
+  while (output > 0 && onFeatures(output)) --output;
+  return output;
+}
+
 Tensor graphLogits(const Ints& code, const Tensors& weights, int64_t output, const Tensor& x) {
   const Program program(code);
-  return Forward(program, weights, x).run(false).at(static_cast<size_t>(output));
+  const auto last = static_cast<size_t>(output);
+  const int64_t pieces = x.size(0) / kPiece;
+  // threads share a layer, and want it large
+  if (pieces < 2 || !x.is_cpu() || at::get_num_threads() > 1 || !cutsWell(program, weights, x))
+    return Forward(program, weights, x).run(false, last)[last];
+  const size_t features = featuresBefore(program, last);
+  Tensors parts;
+  for (const auto& images : x.tensor_split(pieces)) parts.push_back(Forward(program, weights, images).run(false, features)[features]);
+  return Forward(program, weights, x).after(features, at::cat(parts), last);
 }
 
 // The value of every node that the backward pass may read; a stand-in of size 0 for a convolution computed with its sum.
 Tensors graphForward(const Ints& code, const Tensors& weights, const Tensor& x) {
   const Program program(code);
-  Tensors values = Forward(program, weights, x).run(true);
+  Tensors values = Forward(program, weights, x).run(true, program.nodes.size() - 1);
   for (auto& value : values)
     if (!value.defined()) value = at::empty({0}, x.options());
   return values;
