@@ -5,6 +5,7 @@ import { RampartError } from '../errors.ts';
 import { packageVersion } from '../harness/job/provenance.ts';
 import { command } from './called.ts';
 import type { EvalOptions } from './commands/eval-model.ts';
+import type { SubmitOptions } from './commands/submit.ts';
 import type { TimeOptions } from './commands/time.ts';
 import { interrupted } from './interrupt.ts';
 import { countOption, type RawOptions, UsageError } from './options.ts';
@@ -97,6 +98,22 @@ runnable(cli.command('worker [suite]', 'Do jobs of runs on a queue; a suite name
   .option('--verbose', 'Show what jobs print')
   .action((suite: string | undefined, options: RawOptions) => {
     outcome = import('./commands/worker.ts').then((c) => c.workerCommand(suite, options, signal));
+  });
+
+runnable(cli.command('submit [suite]', 'Run a suite on a cluster: writes a batch script, shows it, and hands it in'))
+  .option('--slurm', 'As a Slurm job: an array of workers, the first of which coordinates')
+  .option('--array <n>', 'Tasks of the array (default: 1)')
+  .option('--gpus <n>', 'GPUs of each task')
+  .option('--partition <name>', 'As sbatch has it; so are --time, --mem, --account and --qos')
+  .option('--time <limit>', 'Of each task, such as 8:00:00; a task comes again until the run is done')
+  .option('--mem <size>', 'Memory of each task')
+  .option('--account <name>', 'Who pays')
+  .option('--qos <name>', 'Quality of service')
+  .option('--queue <url>', 'A Redis that is there (or RAMPART_QUEUE); unless given, the first task starts its own')
+  .option('--dry-run', 'Show the script and do not hand it in')
+  .option('--trust', TRUST)
+  .action((suite: string | undefined, options: SubmitOptions) => {
+    outcome = import('./commands/submit.ts').then((c) => c.submitCommand(suite, options));
   });
 
 cli

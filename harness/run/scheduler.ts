@@ -1,4 +1,5 @@
 /** Works through a plan: what is done is reused, what is ready runs on a free device, longest chain first, and a failure costs only what needs it. */
+import { setMaxListeners } from 'node:events';
 import { setImmediate as everyoneReady, setTimeout as sleep } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type { Provenance, RampartRecord } from '../../records/record.ts';
@@ -75,6 +76,7 @@ class Schedule {
     this.#priority = priorities(options.plan);
     this.#limit = pLimit(options.slots.length);
     this.#free = [...options.slots];
+    setMaxListeners(0, this.#abort.signal); // every job that runs listens
   }
 
   async run(): Promise<Finished[]> {
