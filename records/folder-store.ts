@@ -1,14 +1,13 @@
 /** The store in a folder: the one file that knows where in it things lie. Every write is atomic, and what cannot be written says why. */
-import { randomBytes } from 'node:crypto';
 import { existsSync, type Stats } from 'node:fs';
-import { access, constants, lstat, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, constants, lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { RampartError } from '../errors.ts';
 import { tryLock } from '../lock.ts';
 import { type Entry, writeSafetensors } from '../models/safetensors.ts';
 import { removeUnfinished, writeAtomic } from './atomic.ts';
 import { type Examples, parseExamples } from './examples.ts';
+import { folderId } from './folder-id.ts';
 import { sha256 } from './hash.ts';
 import { LIMITS, readPlain, UnfitFile } from './plain-file.ts';
 import { type CellRecord, cellRecordSchema, modelRecordSchema, type RampartRecord } from './record.ts';
@@ -108,18 +107,9 @@ export class FolderStore implements Store {
 
   async id(): Promise<string> {
     const file = join(this.place, PATHS.id);
-    try {
-      await mkdir(this.place, { recursive: true });
-      await writeFile(file, randomBytes(12).toString('hex'), { flag: 'wx' });
-    } catch (cause) {
-      if (codeOf(cause) !== 'EEXIST') throw storeError(cause, `write ${file}`);
-    }
-    for (;;) {
-      const id = await readFile(file, 'utf8');
-      if (/^[0-9a-f]{24}$/.test(id)) return id;
-      if (id !== '') throw new StoreError(`[store] ${file}: expected 24 hex digits`, { remedy: 'remove it where no run is at work' });
-      await sleep(50); // whoever made it is about to write it
-    }
+    return folderId(file).catch((cause: unknown) => {
+      throw storeError(cause, `read or write ${file}`);
+    });
   }
 
   async records(): Promise<RampartRecord[]> {
