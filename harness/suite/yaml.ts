@@ -100,6 +100,7 @@ function checkTokens(text: string, file: string): void {
     if (token === '[' || token === '{') brackets++;
     else if (token === ']' || token === '}') brackets--;
     else if (token === '-' || token === '?' || token === ':') marks++;
+    else if (token === ',' && brackets > 0) marks = 0; // the next entry lies beside this one, not in it
     startsLine = token.endsWith('\n');
     if (startsLine) marks = 0;
     if (Math.max(brackets, marks, indents.length) > DEEPEST)

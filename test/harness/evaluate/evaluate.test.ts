@@ -83,6 +83,22 @@ test('survivors are summed over batches and counted on over members', async () =
   ]);
 });
 
+test('progress counts what was attacked, of all that may still be, and what is left', async () => {
+  // `weak` breaks images 0 and 3 of five, `full` then 1
+  const table = [mover('weak', 0.5), mover('full', 1)];
+  const lookup = (name: string) => table.find((a) => a.name === name) as (typeof table)[0];
+  const seen: [number, number, number][] = [];
+  await evaluate(input(pair('weak', 'full'), data, { lookup, onProgress: (...told) => seen.push(told) }));
+  // done, of how many at most, and still right: `weak` on five in passes of two, then `full` on the three that it left
+  expect(seen).toEqual([
+    [2, 5 + 4, 4],
+    [4, 5 + 3, 3],
+    [5, 5 + 3, 3],
+    [7, 8, 2],
+    [8, 8, 2],
+  ]);
+});
+
 test('the outcome does not depend on the batch size', async () => {
   const results = [];
   for (const batchSize of [1, 2, 5]) results.push(await evaluate(input(mover('lucky', 1, { random: true }), data, { batchSize })));

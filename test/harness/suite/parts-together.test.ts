@@ -46,6 +46,11 @@ test.each<[string, Record<string, string>, string]>([
     'expected at least 1 characters, got ""',
   ],
   ['an empty list', { threats: 'threats: []' }, 'threats: expected at least 1 entries, got []'],
+  [
+    'a list that is too long',
+    { threats: `threats: [${Array.from({ length: 101 }, (_, i) => `{ norm: Linf, eps: ${(i + 1) / 1000} }`).join(', ')}]` },
+    'threats: expected at most 100 entries, got [',
+  ],
   ['no test images', { datasets: 'datasets: [{ name: shapes, test: 0 }]' }, 'datasets[0].test: expected at least 1, got 0'],
   [
     'mean without std',

@@ -62,6 +62,12 @@ test('what is deep, but not too deep, is taken', () => {
   expect(JSON.stringify(deep(62))).toBe(`${'['.repeat(62)}${']'.repeat(62)}`);
 });
 
+test('entries beside each other on one line are not deep, however many they are', () => {
+  const entries = Array.from({ length: 500 }, (_, i) => ({ name: `a${i}`, steps: i }));
+  const text = `attacks: [${entries.map(({ name, steps }) => `{ name: ${name}, steps: ${steps} }`).join(', ')}]`;
+  expect(parseSuiteYaml(text, 's.yml').data).toEqual({ attacks: entries });
+});
+
 test('an alias repeats what it names', () => {
   expect(parseSuiteYaml('a: &r { epochs: 2 }\nb: *r\nc: [*r, *r]', 's.yml').data).toEqual({
     a: { epochs: 2 },

@@ -68,6 +68,17 @@ test.each([
   });
 });
 
+test('a method that does not try to be robust keeps what is best on the images themselves, though PGD says otherwise', async () => {
+  const kept = async (selectBy: 'clean' | 'pgd') => {
+    const robust = job('pgd-at', restless(0.001), { params: { steps: 1 }, threat });
+    return train({ ...robust, defense: { ...robust.defense, selectBy } });
+  };
+  const [clean, pgd] = [await kept('clean'), await kept('pgd')];
+  expect(clean.epochs.map((e) => e.validationPgd)).toEqual(pgd.epochs.map((e) => e.validationPgd));
+  expect([clean.bestEpoch, pgd.bestEpoch]).toEqual([bestBy(clean.epochs, 'validationClean'), bestBy(pgd.epochs, 'validationPgd')]);
+  expect(clean.bestEpoch).not.toBe(pgd.bestEpoch);
+});
+
 test('where the last weights are kept no epoch is the best one', async () => {
   const states = memory();
   const { bestEpoch, network } = await train(job('standard', { epochs: 2, keep: 'last' }, { checkpoint: states }));
