@@ -1,9 +1,10 @@
 /**
- * TorchScript modules on the torch engine: logits and input gradients beside PyTorch's, and the time of a ResNet-18 beside the same network
- * imported. Prints the tables of docs/importing.md. `tsx bench/torchscript.ts FOLDER [ROUNDS] [BATCH]`, FOLDER being what `torchscript_peer.py` made.
+ * TorchScript modules on the torch engine: logits and input gradients beside PyTorch's, and the time of two ResNets beside the same
+ * networks imported. Prints the tables of docs/importing.md. `tsx bench/torchscript.ts FOLDER [ROUNDS] [BATCH]`, FOLDER being what `torchscript_peer.py` made.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { chooseEngine } from '../engines/choose.ts';
 import type { Classifier } from '../models/classifier.ts';
 import { withFile } from '../models/import/bytes.ts';
@@ -58,14 +59,26 @@ function compare(name: string): string {
   return `| ${name} | ${x.shape[1]} | ${numbers.map((v) => v.toExponential(1)).join(' | ')} |`;
 }
 
-/** The network of `resnet18_cifar.state.pt`, as the harness imports and freezes it. */
-function imported(): Classifier {
-  const file = join(folder, 'resnet18_cifar.state.pt');
+interface Pair {
+  readonly arch: string;
+  readonly weights: string;
+  readonly script: string;
+}
+
+const GOLDEN = fileURLToPath(new URL('../test/golden/model.safetensors', import.meta.url));
+const PAIRS: readonly Pair[] = [
+  { arch: 'resnet-18', weights: join(folder, 'resnet18_cifar.state.pt'), script: 'resnet18_cifar' },
+  { arch: 'resnet-tiny', weights: GOLDEN, script: 'reference-traced' },
+  { arch: 'resnet-tiny', weights: GOLDEN, script: 'reference-scripted' },
+];
+
+/** The weights as the harness imports and freezes them. */
+function imported({ arch, weights }: Pair): Classifier {
   const normalization = { mean: [0, 0, 0], std: [1, 1, 1] };
-  const options = { arch: 'resnet-18', inputShape: [32, 32, 3] as const, classes: 10, normalization };
-  const { graph, entries } = withFile(file, (source) => importWeights(source, options));
-  const network = new Network('resnet-18', graph, new Rng('blank'));
-  network.load(entries, file);
+  const options = { arch, inputShape: [32, 32, 3] as const, classes: 10, normalization };
+  const { graph, entries } = withFile(weights, (source) => importWeights(source, options));
+  const network = new Network(arch, graph, new Rng('blank'));
+  network.load(entries, weights);
   const classifier = network.freeze();
   network.dispose();
   return classifier;
@@ -80,8 +93,8 @@ function processorTime(pass: () => void): number {
 }
 
 /** The two sides in turns, so that what the machine does beside it falls on both. */
-function printTimes(): void {
-  const sides = [imported(), scripted('resnet18_cifar', [32, 32, 3], 10)] as const;
+function printTimes(pair: Pair): void {
+  const sides = [imported(pair), scripted(pair.script, [32, 32, 3], 10)] as const;
   const x = tf.tensor4d(new Rng('x').uniform(batch * 32 * 32 * 3), [batch, 32, 32, 3]);
   const dlogits = tf.tensor2d(new Rng('d').normal(batch * 10), [batch, 10]);
   const passes = {
@@ -92,8 +105,6 @@ function printTimes(): void {
       linear?.dispose();
     },
   };
-  console.log(`\nResNet-18, batch ${batch}, one thread, processor time, medians of ${rounds} rounds, the two in turns\n`);
-  console.log('| pass | imported, images/s | TorchScript, images/s | TorchScript / imported |\n| --- | --- | --- | --- |');
   for (const [name, pass] of Object.entries(passes)) {
     for (const side of sides) pass(side);
     const times: [number, number][] = [];
@@ -105,8 +116,9 @@ function printTimes(): void {
     }
     const [own, script] = [0, 1].map((k) => batch / median(times.map((t) => t[k as 0 | 1]))) as [number, number];
     const ratio = median(times.map(([a, b]) => a / b));
-    console.log(`| ${name} | ${own.toFixed(1)} | ${script.toFixed(1)} | ${ratio.toFixed(3)} |`);
+    console.log(`| ${pair.script} | ${name} | ${own.toFixed(1)} | ${script.toFixed(1)} | ${ratio.toFixed(3)} |`);
   }
+  for (const side of sides) side.dispose();
 }
 
 console.log(
@@ -116,4 +128,6 @@ console.log(
   "| network | side | logits | gradient, from PyTorch | gradient, from float64 | PyTorch's own, from float64 |\n| --- | --- | --- | --- | --- | --- |",
 );
 for (const name of NAMES.filter((n) => existsSync(join(folder, `${n}.npz`)))) console.log(tf.tidy(() => compare(name)));
-if (existsSync(join(folder, 'resnet18_cifar.state.pt'))) printTimes();
+console.log(`\nBatch ${batch}, one thread, processor time, medians of ${rounds} rounds, the two in turns\n`);
+console.log('| network | pass | imported, images/s | TorchScript, images/s | TorchScript / imported |\n| --- | --- | --- | --- | --- |');
+for (const pair of PAIRS.filter(({ script, weights }) => existsSync(join(folder, `${script}.pt`)) && existsSync(weights))) printTimes(pair);
