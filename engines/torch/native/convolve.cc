@@ -65,14 +65,14 @@ std::tuple<Tensor, Tensor> directGradients(const Tensor& dy, const Tensor& x, co
 }
 
 Tensor convolve(const Tensor& x, const ConvWeights& weights, int64_t stride, int64_t pad, const Epilogue& after) {
-  if (weights.winograd && winogradPays(x.sizes())) return winogradConvolve(x, *weights.winograd, after);
+  if (weights.winograd) return winogradConvolve(x, *weights.winograd, after);
   const c10::optional<Tensor> bias = after.bias ? c10::optional<Tensor>(*after.bias) : c10::nullopt;
   const Tensor y = directConvolution(x.permute({0, 3, 1, 2}), weights.filter.permute({3, 2, 0, 1}), bias, {pad, pad}, {stride, stride}, {1, 1}, 1);
   return finish(y.permute({0, 2, 3, 1}), after);
 }
 
 Tensor convolveBack(const Tensor& dy, const ConvWeights& weights, at::IntArrayRef shape, int64_t stride, int64_t pad, const Epilogue& after) {
-  if (weights.winogradBack && winogradPays(shape)) return winogradConvolve(dy, *weights.winogradBack, after);
+  if (weights.winogradBack) return winogradConvolve(dy, *weights.winogradBack, after);
   const Tensor x = at::empty(shape, dy.options()).permute({0, 3, 1, 2});
   const Tensor dx = std::get<0>(directGradients(dy.permute({0, 3, 1, 2}), x, weights.filter.permute({3, 2, 0, 1}), {pad, pad},
                                                 {stride, stride}, {1, 1}, 1, true, false));

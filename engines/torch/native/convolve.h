@@ -23,10 +23,9 @@ Tensor convolve(const Tensor& x, const ConvWeights& weights, int64_t stride, int
 // The product of `dy` with the Jacobian of the convolution, for inputs of `shape`.
 Tensor convolveBack(const Tensor& dy, const ConvWeights& weights, at::IntArrayRef shape, int64_t stride, int64_t pad, const Epilogue& after);
 
-// Winograd's algorithm: which convolutions it takes, at which sizes it is the faster one, filters packed for it (`back`: for the
-// product with the Jacobian), and the convolution itself.
+// Winograd's algorithm: which convolutions it takes, filters packed for it (`back`: for the product with the Jacobian), and the convolution
+// itself. With a packed filter it is the faster one for a single image too: oneDNN puts a filter into its own order at every call.
 bool winogradFits(const Tensor& filter, int64_t stride, int64_t pad);
-bool winogradPays(at::IntArrayRef shape);
 // Whether it repays packing the filter for one use.
 bool winogradRepays(const Tensor& filter, at::IntArrayRef image, int64_t stride, int64_t pad);
 Tensor winogradPack(const Tensor& filter, bool back);

@@ -179,26 +179,11 @@ constexpr int64_t kPiece = 16;
 // Filters that are read again for each piece, in numbers: they stay in the cache beside the activations.
 constexpr int64_t kFewWeights = 1 << 18;
 
-// `[height, width]` of what a node makes of an image of `size`.
-std::pair<int64_t, int64_t> sizeAfter(const Node& node, const Tensors& weights, std::pair<int64_t, int64_t> size) {
-  if (node.kind != Kind::conv && node.kind != Kind::maxPool) return size;
-  const bool conv = node.kind == Kind::conv;
-  const int64_t around = conv ? 2 * node.window : 0, kernel = conv ? weightAt(weights, node.weights[0])->size(0) : node.window;
-  return {(size.first + around - kernel) / node.stride + 1, (size.second + around - kernel) / node.stride + 1};
-}
-
-// Whether the pieces are computed as the whole is, bit for bit: by the same algorithm in every convolution, and with weights that repay it.
-bool cutsWell(const Program& program, const Tensors& weights, const Tensor& x) {
+// Whether reading the filters again for each piece costs less than it saves.
+bool hasFewWeights(const Program& program, const Tensors& weights) {
   int64_t numbers = 0;
-  std::vector<std::pair<int64_t, int64_t>> sizes;
-  for (const auto& node : program.nodes) {
-    if (node.kind == Kind::conv) {
-      const auto [h, w] = sizes[node.a];
-      numbers += weightAt(weights, node.weights[0])->numel();
-      if (node.weights[2] >= 0 && winogradPays({kPiece, h, w, 1}) != winogradPays({x.size(0), h, w, 1})) return false;
-    }
-    sizes.push_back(node.kind == Kind::input ? std::pair(x.size(1), x.size(2)) : sizeAfter(node, weights, sizes[node.a]));
-  }
+  for (const auto& node : program.nodes)
+    if (node.kind == Kind::conv) numbers += weightAt(weights, node.weights[0])->numel();
   return numbers <= kFewWeights;
 }
 
@@ -217,7 +202,7 @@ Tensor graphLogits(const Ints& code, const Tensors& weights, int64_t output, con
   const auto last = static_cast<size_t>(output);
   const int64_t pieces = x.size(0) / kPiece;
   // threads share a layer, and want it large
-  if (pieces < 2 || !x.is_cpu() || at::get_num_threads() > 1 || !cutsWell(program, weights, x))
+  if (pieces < 2 || !x.is_cpu() || at::get_num_threads() > 1 || !hasFewWeights(program, weights))
     return Forward(program, weights, x).run(false, last)[last];
   const size_t features = featuresBefore(program, last);
   Tensors parts;

@@ -12,8 +12,6 @@ namespace {
 
 // Tiles that a thread takes at a time: their transforms stay in its cache.
 constexpr int64_t kTiles = 120, kFewTiles = 48;
-// Below this many tiles the filter's transform costs more than it saves.
-constexpr int64_t kEnoughTiles = 256;
 // From this many on it repays the transform of a filter that is used once.
 constexpr int64_t kTilesForOneUse = 1024;
 
@@ -41,8 +39,6 @@ bool winogradFits(const Tensor& filter, int64_t stride, int64_t pad) {
   return kernels && filter.is_cpu() && filter.scalar_type() == at::kFloat && stride == 1 && pad == 1 && filter.size(0) == 3 &&
          filter.size(1) == 3 && filter.size(2) % kernels->lanes == 0 && filter.size(3) % kernels->lanes == 0;
 }
-
-bool winogradPays(at::IntArrayRef shape) { return tilesOf(shape) >= kEnoughTiles; }
 
 bool winogradRepays(const Tensor& filter, at::IntArrayRef image, int64_t stride, int64_t pad) {
   return winogradFits(filter, stride, pad) && tilesOf(image) >= kTilesForOneUse;
