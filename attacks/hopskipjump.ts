@@ -60,9 +60,12 @@ export default defineAttack<HopSkipJumpParams>({
   }),
 });
 
+/** How near to the boundary the start comes, as a share of its way. */
+const START = 1 / 64;
+
 /** The search at one image, `clean`, whose points come nearer and nearer to it. */
 export function* hopSkipJump(clean: Float32Array, shape: Shape, geometry: Geometry, p: HopSkipJumpParams, rng: Rng): Questions<never> {
-  let far = yield* wrongStart(shape, rng);
+  let far = yield* blended(clean, yield* wrongStart(shape, rng));
   for (let t = 1; ; t++) {
     const distance = geometry.distance(far, clean);
     const near = yield* toBoundary(clean, far, geometry, p.gamma);
@@ -71,6 +74,21 @@ export function* hopSkipJump(clean: Float32Array, shape: Shape, geometry: Geomet
     const gradient = yield* estimate(near, reach, probes, geometry, rng);
     far = yield* jump(near, geometry.steepest(gradient), geometry.distance(near, clean) / Math.sqrt(t));
   }
+}
+
+/** Halves the straight way to a wrong start. In Linf, where a search by halves goes along another way, the point nearer on this one is the better start. */
+function* blended(clean: Float32Array, start: Float32Array): Questions<Float32Array> {
+  let far = start;
+  let [right, wrong] = [0, 1];
+  while (wrong - right > START) {
+    const share = (right + wrong) / 2;
+    const point = clean.map((v, i) => v + share * ((start[i] as number) - v));
+    if (yield* ask(point)) {
+      wrong = share;
+      far = point;
+    } else right = share;
+  }
+  return far;
 }
 
 /** Halves the way from `clean`, which is right, to `far`, which is wrong, down to a wrong point beside the boundary. */
