@@ -2,6 +2,7 @@
 import { existsSync, type Stats } from 'node:fs';
 import { access, constants, lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import pLimit from 'p-limit';
 import { RampartError } from '../errors.ts';
 import { tryLock } from '../lock.ts';
 import { type Entry, writeSafetensors } from '../models/safetensors.ts';
@@ -14,23 +15,8 @@ import { type CellRecord, cellRecordSchema, modelRecordSchema, type RampartRecor
 import { parseJson, parseRecord, type Records } from './record-file.ts';
 import { indexSchema, type RunIndex } from './run-index.ts';
 import { seal, unseal } from './seal.ts';
-import { type Checkpoint, type Claim, type Kind, type Store, StoreError, type StoreOptions } from './store.ts';
-
-const REASONS: Record<string, [what: string, remedy: string]> = {
-  ENOSPC: ['no space left on the disk', 'free some space and run again; what is finished is kept and reused'],
-  EDQUOT: ['the disk quota is used up', 'free some space and run again; what is finished is kept and reused'],
-  EROFS: ['the folder is on a read-only file system', 'choose a folder that can be written with --out DIR'],
-  EACCES: ['permission denied', 'choose a folder that can be written with --out DIR'],
-  EPERM: ['operation not permitted', 'choose a folder that can be written with --out DIR'],
-  ENOTDIR: ['a part of the path is a file', 'choose another folder with --out DIR'],
-  EEXIST: ['a file is in the way of a folder', 'choose another folder with --out DIR'],
-};
-
-function storeError(cause: unknown, doing: string): StoreError {
-  const { code, message } = cause as NodeJS.ErrnoException;
-  const [what, remedy] = REASONS[code ?? ''] ?? [message, 'see the system error'];
-  return new StoreError(`[store] cannot ${doing}: ${what}${code ? ` (${code})` : ''}`, { remedy, cause });
-}
+import type { Checkpoint, Claim, Kind, Store, StoreOptions } from './store.ts';
+import { storeError } from './store-error.ts';
 
 /** Where things lie, relative to the folder. */
 const PATHS = {
@@ -73,6 +59,9 @@ export function placeAt(path: string): Place | undefined {
 /** A checkpoint is the SHA-256 of the state, and the state. */
 const CHECKSUM_BYTES = 32;
 const checksumOf = (state: Uint8Array) => Buffer.from(sha256(state), 'hex');
+
+/** Files open at a time, of all that is asked: a run on many machines asks for thousands at once, and a process may open some thousand. */
+const few = pLimit(128);
 
 const codeOf = (cause: unknown) => (cause as NodeJS.ErrnoException).code ?? '';
 /** What the system says where a folder is in the place of a file, or the other way round. */
@@ -203,7 +192,7 @@ export class FolderStore implements Store {
   /** What `parse` makes of a file; undefined where there is none, or one that is damaged. */
   async #read<T>(path: string, limit: number, parse: (bytes: Buffer) => T): Promise<T | undefined> {
     try {
-      return parse(await readPlain(this.place, path, limit));
+      return parse(await few(() => readPlain(this.place, path, limit)));
     } catch (cause) {
       if (codeOf(cause) === 'ENOENT' || codeOf(cause) === 'ENOTDIR') return undefined;
       if (!(cause instanceof RampartError)) throw storeError(cause, `read ${join(this.place, path)}`);
@@ -226,7 +215,7 @@ export class FolderStore implements Store {
   async #write(path: string, bytes: Uint8Array | string): Promise<void> {
     const file = join(this.place, path);
     try {
-      await this.#inTheClear(path, () => writeAtomic(file, bytes));
+      await this.#inTheClear(path, () => few(() => writeAtomic(file, bytes)));
     } catch (cause) {
       throw storeError(cause, `write ${file} (${Buffer.byteLength(bytes)} bytes)`);
     }
@@ -237,7 +226,7 @@ export class FolderStore implements Store {
     try {
       return await this.#inTheClear(path, async () => {
         await mkdir(dirname(file), { recursive: true });
-        return tryLock(file);
+        return few(() => tryLock(file));
       });
     } catch (cause) {
       throw storeError(cause, `write ${file}`);
