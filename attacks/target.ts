@@ -142,9 +142,9 @@ export function createTarget(classifier: Classifier, name: string, draws?: Draws
     const pass = tally.forward(x.shape[0], whose);
     const lin = linearizeClassifier(classifier, x, pass.draws);
     checked(lin.logits);
-    const pullback = (dlogits: tf.Tensor2D) => {
+    const pullback = (dlogits: tf.Tensor2D, last?: boolean) => {
       tally.backward(pass.used);
-      return lin.pullback(dlogits);
+      return lin.pullback(dlogits, last);
     };
     return { logits: lin.logits, pullback, dispose: () => lin.dispose() };
   };
@@ -169,7 +169,7 @@ export function createTarget(classifier: Classifier, name: string, draws?: Draws
 export function gradientOf(lin: Linearized, loss: Loss): { loss: tf.Tensor1D; logits: tf.Tensor2D; grad: tf.Tensor4D } {
   try {
     const { value, grad: dlogits } = valueAndGradient(lin.logits, loss);
-    const grad = lin.pullback(dlogits);
+    const grad = lin.pullback(dlogits, true);
     dlogits.dispose();
     return { loss: value, logits: lin.logits.clone(), grad };
   } finally {

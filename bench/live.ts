@@ -31,7 +31,7 @@ function asked(kind: Kind): number {
   if (kind === 'forward') classifier.logits(x).dispose();
   else {
     const lin = classifier.linearize?.(x);
-    lin?.pullback(dlogits).dispose();
+    lin?.pullback(dlogits, true).dispose();
     lin?.dispose();
   }
   return (performance.now() - start) / 1000;

@@ -6,8 +6,8 @@ import type { Shape, tf } from '../tensor/tf.ts';
 export interface Linearized {
   /** `[n,classes]`, owned by this object. */
   readonly logits: tf.Tensor2D;
-  /** The product of `dlogits` `[n,classes]` with the Jacobian: `[n,h,w,c]`, owned by the caller. One backward pass. */
-  pullback(dlogits: tf.Tensor2D): tf.Tensor4D;
+  /** The product of `dlogits` `[n,classes]` with the Jacobian: `[n,h,w,c]`, owned by the caller. One backward pass. `last` says that none follows: what is kept for it may be freed on the way. */
+  pullback(dlogits: tf.Tensor2D, last?: boolean): tf.Tensor4D;
   dispose(): void;
 }
 

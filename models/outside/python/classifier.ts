@@ -103,9 +103,9 @@ class LiveClassifier implements Classifier {
     const n = x.shape[0];
     return {
       logits,
-      pullback: (dlogits) => {
+      pullback: (dlogits, last = false) => {
         this.#put(dlogits.dataSync() as Float32Array, this.#capacity * this.#pixels);
-        this.#ask({ op: 'pullback', kept, n, ...this.#toDrop() });
+        this.#ask({ op: 'pullback', kept, n, last, ...this.#toDrop() });
         return tf.tensor4d(this.#take(n, this.#pixels, 0, 'a finite input gradient'), [n, ...this.inputShape]);
       },
       dispose: () => {

@@ -9,7 +9,7 @@ the logits, (n, classes), whose place also brings the gradients of a loss with r
 A request is {"op": ...}:
   load      imports the file, calls the function, and tells what it is and where it runs
   logits    runs the first n images; with "keep", the pass is kept under that number for its gradients
-  pullback  the product of the gradients of the logits with the Jacobian of the pass "kept"
+  pullback  the product of the gradients of the logits with the Jacobian of the pass "kept"; the "last" one frees it on the way
 Every request may bring "drop", the numbers of kept passes that nobody will ask for again, and "memory", a larger file in the place of the
 one before, with room for "capacity" images.
 """
@@ -195,12 +195,12 @@ class Live:
         if keep is not None:
             self.kept[keep] = (x, out)
 
-    def pullback(self, kept, n):
+    def pullback(self, kept, n, last):
         torch = self.torch
         x, out = self.kept[kept]
         dlogits = self.answers[: n * self.classes].view(n, self.classes).to(out.device, out.dtype, copy=True)
         # logits that nothing leads to have no gradient: zero
-        grad = torch.autograd.grad(out, x, dlogits, retain_graph=True, allow_unused=True)[0] if out.requires_grad else None
+        grad = torch.autograd.grad(out, x, dlogits, retain_graph=not last, allow_unused=True)[0] if out.requires_grad else None
         height, width, channels = self.shape
         target = self.images[: n * height * width * channels].view(n, height, width, channels)
         if grad is None:

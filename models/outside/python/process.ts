@@ -54,11 +54,14 @@ export interface PythonFacts {
 /** A pass of the first n images, and what goes with any request: passes to forget, and where images and answers lie from now on. */
 export type PythonRequest = (
   | { readonly op: 'logits'; readonly n: number; readonly keep?: number }
-  | { readonly op: 'pullback'; readonly n: number; readonly kept: number }
+  | { readonly op: 'pullback'; readonly n: number; readonly kept: number; readonly last: boolean }
 ) & { readonly drop?: readonly number[]; readonly memory?: string; readonly capacity?: number };
 
 /** Printed by the module and kept for messages, in characters. */
 const KEPT_OUTPUT = 4000;
+
+/** glibc gives large blocks back to the system at once and takes them anew, page by page; passes of one size want the same blocks again and again. */
+const ALLOCATION = { MALLOC_MMAP_MAX_: '0', MALLOC_TRIM_THRESHOLD_: `${2 ** 33}`, MALLOC_TOP_PAD_: `${2 ** 26}` };
 
 export class PythonProcess {
   readonly #source: PythonSource;
@@ -70,7 +73,7 @@ export class PythonProcess {
   /** `script` is the path of `live.py`. */
   constructor(source: PythonSource, script: string) {
     this.#source = source;
-    this.#child = spawn(source.python, ['-u', script], { stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
+    this.#child = spawn(source.python, ['-u', script], { stdio: ['pipe', 'pipe', 'pipe', 'pipe'], env: { ...ALLOCATION, ...process.env } });
     const keep = (chunk: Buffer) => {
       this.#output = (this.#output + chunk.toString()).slice(-KEPT_OUTPUT);
     };
