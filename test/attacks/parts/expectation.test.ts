@@ -54,3 +54,14 @@ test('one draw is the target itself', () => {
   const target = createTarget(drawing(), 'random', { rng: new Rng('cell'), ids: [0] });
   expect(averagedTarget(target, 1)).toBe(target);
 });
+
+test('a decision is that of the mean, not of the first draw', async () => {
+  const draws = { rng: new Rng('decisions'), ids: Int32Array.of(0) };
+  const target = createTarget(drawing(), 'drawing', draws);
+  const x = tf.tensor4d([0.5], [1, 1, 1, 1]);
+  const [first, mean] = [createTarget(drawing(), 'drawing', draws).decisions(x), averagedTarget(target, 2).decisions(x)];
+  // on the first draw both logits are equal, and the first of equals is taken
+  expect([...(await first.data()), ...(await mean.data())]).toEqual([0, 1]);
+  expect(target.passes.forward).toBe(2);
+  tf.dispose([x, first, mean]);
+});
