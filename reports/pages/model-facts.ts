@@ -46,7 +46,7 @@ function scriptFacts({ imported, weightsHash, provenance }: ModelRecord): { key:
 }
 
 /** What was asked, of a model that ran outside of this program. */
-function outsideFacts({ outside, weightsHash }: ModelRecord): { key: string; value: string }[] {
+function outsideFacts({ outside }: ModelRecord): { key: string; value: string }[] {
   if (!outside) return [];
   if (outside.source.via === 'http') return endpointFacts(outside.source);
   const { file, function: name, module, python, torch, device, deviceName, sources } = outside.source;
@@ -55,7 +55,6 @@ function outsideFacts({ outside, weightsHash }: ModelRecord): { key: string; val
       key: 'Ran outside',
       value: `${module} of ${file}:${name}, in Python ${python} with PyTorch ${torch} on ${deviceName === '' ? device : `${device} (${deviceName})`}`,
     },
-    { key: 'Its weights', value: `SHA-256 ${weightsHash} of parameters and buffers, as it told them` },
     ...sources.map(({ path, hash }) => ({ key: 'Its code', value: `${path}, SHA-256 ${hash}` })),
   ];
 }
