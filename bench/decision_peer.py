@@ -12,45 +12,11 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import nn
-from torch.nn import functional as F
+
+from resnet_tiny import load
 
 MARKS = [1000, 2000, 5000]
 torch.set_num_threads(1)
-
-
-class Block(nn.Module):
-    def __init__(self, inside, width, stride):
-        super().__init__()
-        self.conv1 = nn.Conv2d(inside, width, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
-        if stride != 1 or inside != width:
-            self.short_conv = nn.Conv2d(inside, width, 1, stride, bias=False)
-            self.short_bn = nn.BatchNorm2d(width)
-
-    def forward(self, x):
-        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
-        return F.relu(y + (self.short_bn(self.short_conv(x)) if hasattr(self, 'short_conv') else x))
-
-
-class Reference(nn.Module):
-    """The network of test/golden: `resnet-tiny`."""
-
-    def __init__(self):
-        super().__init__()
-        self.enc = nn.Module()
-        self.enc.register_buffer('mean', torch.zeros(1, 3, 1, 1))
-        self.enc.register_buffer('std', torch.ones(1, 3, 1, 1))
-        self.enc.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
-        self.enc.bn1 = nn.BatchNorm2d(16)
-        self.enc.layer1, self.enc.layer2, self.enc.layer3 = Block(16, 16, 1), Block(16, 32, 2), Block(32, 64, 2)
-        self.linear = nn.Linear(64, 10)
-
-    def forward(self, x):
-        e = self.enc
-        x = F.relu(e.bn1(e.conv1((x - e.mean) / e.std)))
-        return self.linear(e.layer3(e.layer2(e.layer1(x))).mean((2, 3)))
 
 
 class Spent(Exception):
@@ -112,12 +78,7 @@ def rays_attack(folder, watched):
 
 
 def main(folder, library, norm, images=32):
-    model = Reference()
-    state = load_file(f'{folder}/model.safetensors')
-    missing, extra = model.load_state_dict({k: v.view_as(model.state_dict()[k]) if k in model.state_dict() else v for k, v in state.items()}, strict=False)
-    # fresh layers have their counters alone
-    assert not extra and all('num_batches_tracked' in k for k in missing), (missing, extra)
-    model.eval()
+    model = load()
     data = load_file(f'{folder}/first256.safetensors')
     x, y = data['images'].float() / 255, data['labels'].long()
     with torch.no_grad():

@@ -2,13 +2,13 @@
 
 python3 eval_forms.py MODEL.safetensors OUT
 """
-import json
 import os
-import struct
 import sys
 from collections import OrderedDict
 
 import torch
+
+from resnet_tiny import tensors
 
 model, out = sys.argv[1:3]
 os.makedirs(out, exist_ok=True)
@@ -16,17 +16,6 @@ os.makedirs(out, exist_ok=True)
 
 class Part(torch.nn.Module):
     """Holds parameters and buffers under the names that they have; the file of a whole module has no code in it."""
-
-
-def tensors(path):
-    data = open(path, 'rb').read()
-    (size,) = struct.unpack('<Q', data[:8])
-    for name, about in json.loads(data[8 : 8 + size]).items():
-        if name == '__metadata__':
-            continue
-        start, end = about['data_offsets']
-        values = torch.frombuffer(bytearray(data[8 + size + start : 8 + size + end]), dtype=torch.float32)
-        yield name, values.reshape(about['shape'])
 
 
 def module(state):

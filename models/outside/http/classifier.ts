@@ -1,10 +1,10 @@
 /** A model behind an HTTP endpoint, as a classifier without gradients. */
 
-import { RampartError } from '../../../errors.ts';
 import type { Rng } from '../../../tensor/rng.ts';
 import { type Shape, tf } from '../../../tensor/tf.ts';
 import type { Classifier } from '../../classifier.ts';
 import { Blocking } from '../blocking.ts';
+import { imagesToSend } from '../images.ts';
 import type { HttpReply, HttpSetup } from './client.ts';
 import { type HttpSource, nameOfUrl } from './source.ts';
 import type { ThreadData, ThreadRequest } from './thread.ts';
@@ -33,9 +33,6 @@ export function openHttp(source: HttpSource, setup: HttpSetup, alive: () => void
   }
   return new HttpClassifier(source, setup, ask, close, alive);
 }
-
-/** Rounding of an attack's own arithmetic beyond the box. */
-const BEYOND = 1e-5;
 
 class HttpClassifier implements Classifier {
   readonly classes: number;
@@ -67,12 +64,8 @@ class HttpClassifier implements Classifier {
 
   /** Logits, the logarithms of probabilities, or for a label alone one that is far above the rest. An image under other `draws` is asked about anew. */
   logits(x: tf.Tensor4D, draws?: readonly Rng[]): tf.Tensor2D {
-    const [n, ...shape] = x.shape;
-    const values = x.dataSync() as Float32Array;
-    if (shape.join() !== this.inputShape.join() || !values.every((v) => v >= -BEYOND && v <= 1 + BEYOND))
-      throw new RampartError(
-        `[${nameOfUrl(this.#source.url)}] expected images [n, ${this.inputShape.join(', ')}] in [0,1], got others of shape [${x.shape.join(', ')}]`,
-      );
+    const n = x.shape[0];
+    const values = imagesToSend(x, this.inputShape, nameOfUrl(this.#source.url));
     const d = values.length / n;
     const logits = new Float32Array(n * this.classes);
     for (let at = 0; at < n; at += this.#source.batch) {

@@ -5,6 +5,7 @@ import { RampartError } from '../../../errors.ts';
 import { type Shape, tf } from '../../../tensor/tf.ts';
 import type { Classifier, Linearized } from '../../classifier.ts';
 import { Blocking } from '../blocking.ts';
+import { imagesToSend } from '../images.ts';
 import { SharedFile } from '../shared-file.ts';
 import { nameOf, type PythonFacts, PythonProcess, type PythonSource } from './process.ts';
 import type { ThreadData, ThreadRequest } from './thread.ts';
@@ -15,9 +16,6 @@ export interface LiveSetup {
   readonly classes: number;
   readonly threads: number;
 }
-
-/** Rounding of an attack's own arithmetic beyond the box. */
-const BEYOND = 1e-5;
 
 /** The script at its place in the package, from the sources and from `dist/` alike. */
 function scriptPath(): string {
@@ -117,11 +115,7 @@ class LiveClassifier implements Classifier {
 
   #forward(x: tf.Tensor4D, keep?: number): tf.Tensor2D {
     const n = x.shape[0];
-    const values = x.dataSync() as Float32Array;
-    if (x.shape.slice(1).join() !== this.inputShape.join() || !values.every((v) => v >= -BEYOND && v <= 1 + BEYOND))
-      throw new RampartError(
-        `[${this.#name}] expected images [n, ${this.inputShape.join(', ')}] in [0,1], got others of shape [${x.shape.join(', ')}]`,
-      );
+    const values = imagesToSend(x, this.inputShape, this.#name);
     const larger = n > this.#capacity ? this.#grow(n) : undefined;
     this.#put(values, 0);
     this.#ask({ op: 'logits', n, ...(keep !== undefined && { keep }), ...this.#toDrop(), ...larger });

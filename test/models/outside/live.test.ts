@@ -55,7 +55,6 @@ function askOften(name: string, changes: Partial<PythonSource> = {}): () => void
 describe.skipIf(python === undefined)('a module in a Python of its own', { timeout: 120_000 }, () => {
   test('answers with its logits, whatever the batch, and with gradients that are those of differences', async () => {
     const { classifier, facts } = live('sound');
-    const before = tf.memory().numTensors;
     const x = images(5);
     const logits = classifier.logits(x);
     const one = classifier.logits(x.slice([2, 0, 0, 0], [1, -1, -1, -1]) as tf.Tensor4D);
@@ -70,12 +69,6 @@ describe.skipIf(python === undefined)('a module in a Python of its own', { timeo
     const again = lin.pullback(weights);
     expect(await again.data()).toEqual(await grad.data());
     const direction = tf.tensor4d(new Rng('direction').normal(x.size), x.shape);
-    const at = (step: number) =>
-      classifier
-        .logits(x.add(direction.mul(step)).clipByValue(0, 1) as tf.Tensor4D)
-        .mul(weights)
-        .sum()
-        .dataSync()[0] as number;
     // the box is left by no step of these: differences are of the network
     const inside = x.mul(0.8).add(0.1) as tf.Tensor4D;
     const moved = (step: number) =>
@@ -87,13 +80,10 @@ describe.skipIf(python === undefined)('a module in a Python of its own', { timeo
     const middle = classifier.linearize?.(inside);
     const slope = middle?.pullback(weights).mul(direction).sum().dataSync()[0] as number;
     expect((moved(5e-3) - moved(-5e-3)) / 1e-2 / slope).toBeCloseTo(1, 2);
-    expect(Number.isFinite(at(0))).toBe(true);
     lin.dispose();
     middle?.dispose();
-    tf.disposeVariables();
     expect(facts).toMatchObject({ module: 'Small', parameters: 3 * 5 * 9 + 5 + 180 * 4 + 4, device: 'cpu' });
     expect(facts.torch).toMatch(/^\d+\.\d+/);
-    expect(before).toBeGreaterThanOrEqual(0);
   });
 
   test('leaves no tensor behind, and its images as they were', async () => {
