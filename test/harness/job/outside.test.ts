@@ -42,6 +42,11 @@ def dies():
     model.register_forward_pre_hook(go)
     return model
 
+def draws():
+    model = load()
+    model.register_forward_hook(lambda module, args, logits: logits + torch.randn_like(logits))
+    return model
+
 def cannot():
     raise ValueError('no checkpoint')
 `;
@@ -136,6 +141,15 @@ describe.skipIf(python === undefined)('models asked where they are', { timeout: 
       '[model load] net.py:load is not what the run was planned with: its weights changed; run the suite again',
     );
     expect(readFileSync(join(folder, 'bias.txt'), 'utf8')).toBe('5.011');
+  });
+
+  test('one that answers anew at every call is flagged, and judged as a random one', async () => {
+    const { folder, store } = written();
+    const { run } = await inProcess(store, { ...SUITE, attacks: 'attacks: [fgsm]', models: models(folder, 'draws') });
+    const [, clean, fgsm] = (await run()).records as [ModelRecord, CellRecord, CellRecord];
+    expect(clean.flags.map(({ name }) => name)).toContain('undeclared-randomness');
+    expect(clean.checks?.randomized).toBe(true);
+    expect(fgsm.flags.map(({ name }) => name)).toContain('randomized');
   });
 
   test('what is known of it is held before any attack', async () => {

@@ -88,10 +88,6 @@ def changes_input():
     return Small(lambda y, x: (x.mul_(0), y)[1])
 
 
-def random():
-    return Small(lambda y, x: y + torch.randn_like(y))
-
-
 def grows():
     return Small(lambda y, x: torch.ones(1 << 50), after=2)
 
