@@ -7,6 +7,7 @@ import fgsmRs from './fgsm-rs.ts';
 import freeAt from './free-at.ts';
 import { hat } from './hat.ts';
 import jpeg from './jpeg.ts';
+import loat from './loat.ts';
 import mart from './mart.ts';
 import { morel } from './morel.ts';
 import nFgsm from './n-fgsm.ts';
@@ -15,16 +16,17 @@ import randomResizePad from './random-resize-pad.ts';
 import standard from './standard.ts';
 import trades from './trades.ts';
 
-const morelDefense = morel({ trades, mart });
+const morelDefense = morel({ trades, mart, loat });
 
 export const defenses: readonly DefensePlugin[] = [
   standard,
   pgdAt,
   trades,
   mart,
+  loat,
   morelDefense,
   hat(trades),
-  awp([pgdAt, trades, mart, morelDefense, fgsmRs, nFgsm, freeAt, standard]),
+  awp([pgdAt, trades, mart, loat, morelDefense, fgsmRs, nFgsm, freeAt, standard]),
   fgsmRs,
   nFgsm,
   freeAt,

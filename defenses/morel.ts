@@ -8,7 +8,8 @@ import { cosineLoss, EmbeddingHead, multiPositiveContrastive, sameLabel } from '
 const weight = z.number().min(0);
 
 const params = z.strictObject({
-  base: z.enum(['trades', 'mart']).default('trades').describe('The loss for accuracy, and the attack in training'),
+  base: z.enum(['trades', 'mart', 'loat']).default('trades').describe('The loss for accuracy, and the attack in training'),
+  params: z.record(z.string(), z.unknown()).optional().describe('Further parameters of the base'),
   beta: weight.default(6),
   steps: z.number().int().min(1).default(10),
   eps: z.number().positive().optional().describe('Radius; that of the threat model when absent'),
@@ -52,7 +53,16 @@ export function createMorel(p: Params, base: Training, head: EmbeddingHead): Tra
 
 /** MOREL over the defenses that can be its base. */
 export function morel(bases: Record<Params['base'], TrainingDefense>) {
-  const baseParams = ({ beta, steps, eps, step }: Params) => ({ beta, steps, eps, step });
+  const baseParams = ({ beta, steps, eps, step, params }: Params) => ({ ...params, beta, steps, eps, step });
+  const checked = params
+    .refine((p) => p.embedding % p.heads === 0, 'expected `embedding` to be a multiple of `heads`')
+    .superRefine((p, check) => {
+      const own = Object.keys(p.params ?? {}).filter((key) => ['beta', 'steps', 'eps', 'step'].includes(key));
+      for (const key of own) check.addIssue({ code: 'custom', message: `\`${key}\` stands beside \`params\``, path: ['params', key] });
+      const { error } = bases[p.base].params.safeParse(baseParams(p));
+      for (const { message, path } of error?.issues ?? []) check.addIssue({ code: 'custom', message, path: ['params', ...path] });
+    });
+  const parsed = (p: Params) => bases[p.base].params.parse(baseParams(p));
   return defineDefense<Params>({
     name: 'morel',
     title: 'MOREL',
@@ -69,12 +79,12 @@ export function morel(bases: Record<Params['base'], TrainingDefense>) {
     version: 1,
     kind: 'training',
     norms: ['Linf'],
-    params: params.refine((p) => p.embedding % p.heads === 0, 'expected `embedding` to be a multiple of `heads`'),
+    params: checked,
     // the features come out of passes that the base makes
-    cost: (p) => bases[p.base].cost(baseParams(p)),
+    cost: (p) => bases[p.base].cost(parsed(p)),
     create(p, setup) {
       const head = new EmbeddingHead(featureWidth(setup.network), p.embedding, p.heads, setup.rng.fork('head'));
-      return createMorel(p, bases[p.base].create(baseParams(p), setup), head);
+      return createMorel(p, bases[p.base].create(parsed(p), setup), head);
     },
   });
 }

@@ -119,6 +119,7 @@ function defenseContender(defense: TrainingDefense, job: TimingJob): Contender {
     threat,
     rng: rng.fork('defense'),
     batchSize,
+    epochs: 1,
     ...(helper && { helper: createTarget(helper, 'helper') }),
   });
   // so small a rate that hundreds of steps on one batch change nothing that matters to their cost

@@ -61,8 +61,9 @@ export class TrainingRun {
     this.#validationIds = Int32Array.from({ length: recipe.validation }, (_, i) => this.#trainCount + i);
     this.network = createNetwork(job.arch, archSetup(dataset), draws.weights);
     const { network } = this;
-    const { batchSize } = recipe;
-    this.#training = job.defense.create(job.params, { network, threat, rng: draws.noise.fork('defense'), batchSize, helper: this.#helper });
+    const { batchSize, epochs } = recipe;
+    const setup = { network, threat, rng: draws.noise.fork('defense'), batchSize, epochs, helper: this.#helper };
+    this.#training = job.defense.create(job.params, setup);
     this.#replays = this.#training.replays ?? 1;
     this.#epochs = Math.ceil(recipe.epochs / this.#replays);
     this.#stepper = new Stepper({ name: job.name, network, training: this.#training, threat, recipe, helper: this.#helper });

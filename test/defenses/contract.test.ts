@@ -9,7 +9,8 @@ beforeAll(async () => {
 
 /** Beside the defaults: the other bases. */
 const variants: Record<string, Record<string, unknown>[]> = {
-  morel: [{ base: 'trades' }, { base: 'mart' }],
+  loat: [{}, { variant: 'LORE', form: 'log', last: 1 }],
+  morel: [{ base: 'trades' }, { base: 'mart' }, { base: 'loat', params: { theta: 0.5 } }],
   awp: [{}, { base: 'trades', gamma: 0.005 }, { base: 'free-at', params: { replays: 2 } }],
   'free-at': [{ replays: 2 }],
 };
