@@ -16,6 +16,19 @@ export function wilson(k: number, n: number, z = Z95): [number, number] {
   return [k === 0 ? 0 : centre - half, k === n ? 1 : centre + half];
 }
 
+/**
+ * The adjusted Wald interval of the difference of two proportions on the same `n` examples (Bonett and Price 2012), in [-1,1]: `b` examples
+ * that only the first gets right, `c` that only the second does. Throws unless they are counts with b + c <= n and n > 0.
+ */
+export function pairedDifference(b: number, c: number, n: number, z = Z95): [number, number] {
+  if (!(b >= 0 && c >= 0 && n > 0 && b + c <= n))
+    throw new RampartError(`[paired difference] expected b + c <= n, got b ${b}, c ${c}, n ${n}`);
+  const [first, second] = [(b + 1) / (n + 2), (c + 1) / (n + 2)];
+  const centre = first - second;
+  const half = z * Math.sqrt((first + second - centre * centre) / (n + 2));
+  return [Math.max(-1, centre - half), Math.min(1, centre + half)];
+}
+
 /** ln(n!) by summing logarithms once: exact enough (1e-12 relative) for every n a test set has. */
 const logFactorials = [0];
 function logFactorial(n: number): number {

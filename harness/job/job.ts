@@ -60,7 +60,14 @@ export function engineIdentity({ name, version, device, threads }: EngineRef & {
 
 /** How a model comes about. */
 export type Origin =
-  | { readonly by: 'training'; readonly defense: PluginRef; readonly threat: Threat; readonly recipe: Recipe }
+  | {
+      readonly by: 'training';
+      readonly defense: PluginRef;
+      readonly threat: Threat;
+      readonly recipe: Recipe;
+      /** The model of its final epoch, which it makes beside that of its best one: the job of the same training with `keep: last`. */
+      readonly alsoLast?: Pick<ModelJob, 'key' | 'name'>;
+    }
   | { readonly by: 'wrapper'; readonly defense: PluginRef; readonly base: string }
   | {
       readonly by: 'pretrained';
@@ -185,7 +192,7 @@ const TRAINING = 2;
 
 type Unkeyed<J> = J extends Job ? Omit<J, 'key'> : never;
 
-/** What identifies a model, without engine. Names and labels are left out: they change nothing. */
+/** What identifies a model, without engine. Names, labels and what a training makes beside it are left out: they change nothing. */
 function modelIdentity({ data, arch, origin, seed }: Unkeyed<ModelJob>): unknown {
   if (origin.by === 'training') {
     const { defense, threat, recipe } = origin;

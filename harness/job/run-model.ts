@@ -21,6 +21,9 @@ import { alive } from './signs-of-life.ts';
 type Made = Pick<ModelRecord, 'arch' | 'defense' | 'recipe' | 'weightsHash' | 'epochs' | 'cost' | 'flags' | 'extraData'> &
   Partial<Pick<ModelRecord, 'wraps' | 'threat' | 'bestEpoch' | 'imported' | 'outside'>>;
 
+/** What a record says of its own of a training's final epoch, where that is a model beside that of the best one. */
+type Last = Pick<ModelRecord, 'key' | 'name' | 'weightsHash'>;
+
 export const NO_COST: ModelRecord['cost'] = {
   passes: { forward: 0, backward: 0 },
   optimizerSteps: 0,
@@ -36,7 +39,7 @@ export async function runModel(job: ModelJob, context: JobContext): Promise<Mode
   const started = provenance(engine);
   const training = job.origin.by === 'training';
   const dataset = await (training ? data.both(job.data) : data.test(job.data));
-  const made = await make(job, dataset, context);
+  const { last, ...made } = await make(job, dataset, context);
   const validation = job.origin.by === 'training' ? job.origin.recipe.validation : 0;
   const record: ModelRecord = {
     schema: 1,
@@ -60,11 +63,18 @@ export async function runModel(job: ModelJob, context: JobContext): Promise<Mode
     cost: { ...made.cost, peakMemoryMb: peakMemoryMb() },
     provenance: started,
   };
+  // first, so that it is there wherever this one is
+  if (last) await store.writeRecord(asKeptLast(record, last));
   await store.writeRecord(record);
   return record;
 }
 
-async function make(job: ModelJob, dataset: Dataset, context: JobContext): Promise<Made> {
+/** The record of the same training with `keep: last`, whose weights those of the final epoch are, bit for bit. */
+function asKeptLast({ bestEpoch: _, recipe, ...record }: ModelRecord, last: Last): ModelRecord {
+  return { ...record, ...last, recipe: { ...recipe, keep: 'last' } };
+}
+
+async function make(job: ModelJob, dataset: Dataset, context: JobContext): Promise<Made & { last?: Last }> {
   const { origin } = job;
   if (origin.by === 'training') return trained(job, origin, dataset, context);
   if (origin.by === 'outside') return asked(job, origin);
@@ -72,13 +82,18 @@ async function make(job: ModelJob, dataset: Dataset, context: JobContext): Promi
   return origin.by === 'wrapper' ? wrapped(origin, context) : pretrained(job, origin, dataset, context);
 }
 
-async function trained(job: ModelJob, origin: Extract<Origin, { by: 'training' }>, dataset: Dataset, context: JobContext): Promise<Made> {
+async function trained(
+  job: ModelJob,
+  origin: Extract<Origin, { by: 'training' }>,
+  dataset: Dataset,
+  context: JobContext,
+): Promise<Made & { last?: Last }> {
   const { registry, store, signal, report } = context;
   await checkTraining(dataset, job.data, alive(context));
   const plugin = registry.defense(origin.defense.name);
   if (plugin.kind !== 'training') throw new RampartError(`[model ${job.name}] ${plugin.name} is a wrapper and cannot be trained`);
   const draws = trainingDrawsOf(job);
-  const { network, epochs, bestEpoch, cost, flags } = await train({
+  const { network, last, epochs, bestEpoch, cost, flags } = await train({
     name: job.name,
     dataset,
     arch: registry.architecture(job.arch.name),
@@ -89,6 +104,7 @@ async function trained(job: ModelJob, origin: Extract<Origin, { by: 'training' }
     draws: { weights: new Rng(draws.weights), order: new Rng(draws.order), noise: new Rng(draws.noise) },
     checkpoint: store.checkpoint('model', job.key),
     signal,
+    alsoLast: origin.alsoLast !== undefined,
     onProgress({ epoch, epochs, done, total, loss }) {
       report({ fraction: (epoch + done / total) / epochs, detail: `epoch ${epoch + 1}/${epochs}, loss ${loss.toFixed(3)}` });
     },
@@ -96,7 +112,10 @@ async function trained(job: ModelJob, origin: Extract<Origin, { by: 'training' }
   const bytes = writeSafetensors(await network.save());
   const weightsHash = await store.putArtifact(bytes);
   const { name, version, params } = origin.defense;
-  const made: Made = {
+  const { alsoLast } = origin;
+  const lastHash = last && (await store.putArtifact(writeSafetensors(last)));
+  const made: Made & { last?: Last } = {
+    ...(alsoLast && lastHash && { last: { ...alsoLast, weightsHash: lastHash } }),
     arch: archOf(job, network),
     defense: {
       name,

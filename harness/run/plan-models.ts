@@ -4,8 +4,9 @@ import { basename } from 'node:path';
 import type { Passes } from '../../attacks/attack.ts';
 import { activations, multiplyAdds } from '../../models/graph/graph.ts';
 import { sha256 } from '../../records/hash.ts';
-import { type DataRef, type EngineIdentity, type ModelJob, type OutsideFound, withKey } from '../job/job.ts';
+import { type DataRef, type EngineIdentity, type ModelJob, type Origin, type OutsideFound, withKey } from '../job/job.ts';
 import type { PlannedData } from '../job/prepare-data.ts';
+import { lastName } from '../suite/checkpoints.ts';
 import { isImported, isOutside, isScript, nameOfSource, normalizationOf, type Reference, type SuiteModel } from '../suite/models.ts';
 import { trainedName, wrappedName } from '../suite/names.ts';
 import type { Registry } from '../suite/registry.ts';
@@ -41,10 +42,15 @@ export interface Setting {
   readonly outside: ReadonlyMap<string, OutsideFound>;
 }
 
-/** A model with what its name within the suite is made of. */
+/** A model with what a suite may call it. */
 export interface Made extends PlannedModel {
   readonly label: string;
+  /** Labels that mean it: its own, and that of the final epoch where its training gives two models. */
+  readonly labels: readonly string[];
 }
+
+/** Whether `names` has one of the labels that mean a model. */
+export const isMeant = ({ labels }: Made, names: readonly string[]): boolean => labels.some((label) => names.includes(label));
 
 /** Every model of the suite on one of its data sets. */
 export function modelsOf(setting: Setting, data: DataRef): Made[] {
@@ -54,11 +60,11 @@ export function modelsOf(setting: Setting, data: DataRef): Made[] {
   for (const arch of suite.architectures)
     for (const defense of trained.filter((d) => d.architectures.includes(arch)))
       for (const seed of suite.seeds) {
-        models.push(trainedModel(setting, data, arch, defense, seed, trainedName(suite, defense.label, arch, data.label, seed)));
+        models.push(...trainedModels(setting, data, arch, defense, seed));
       }
   const wrappers = suite.defenses.filter((d) => d.kind === 'wrapper');
   const wrapped = wrappers.flatMap((wrapper) =>
-    models.filter((m) => wrapper.around.includes(m.label)).map((base) => wrappedModel(setting, wrapper, base)),
+    models.filter((m) => isMeant(m, wrapper.around)).map((base) => wrappedModel(setting, wrapper, base)),
   );
   return [...models, ...wrapped, ...pretrainedModels(setting, data), ...scriptModels(setting, data), ...outsideModels(setting, data)];
 }
@@ -70,10 +76,42 @@ function sizesOf({ registry }: Setting, data: DataRef, arch: string): { multiply
   return { multiplyAdds: multiplyAdds(graph), activations: activations(graph) };
 }
 
-function trainedModel(setting: Setting, data: DataRef, arch: string, defense: SuiteDefense, seed: number, name: string): Made {
-  const { ref, threat, recipe, label } = defense;
-  const origin = { by: 'training', defense: ref, threat, recipe } as const;
-  const job = withKey({ kind: 'model', name, data, arch: setting.registry.archRef(arch), origin, seed, engine: setting.engine });
+/** The model of a training; of one that gives two, that of its best epoch, then that of its final one, which is there once the first is. */
+function trainedModels(setting: Setting, data: DataRef, arch: string, defense: SuiteDefense, seed: number): Made[] {
+  const { suite, registry, engine } = setting;
+  const { ref, threat, recipe, label, checkpoints } = defense;
+  const name = trainedName(suite, label, arch, data.label, seed);
+  const job = (name: string, own: Partial<Extract<Origin, { by: 'training' }>>) =>
+    withKey({
+      kind: 'model',
+      name,
+      data,
+      arch: registry.archRef(arch),
+      origin: { by: 'training', defense: ref, threat, recipe, ...own },
+      seed,
+      engine,
+    });
+  const { work, activations } = trainingWork(setting, data, arch, defense);
+  const model = { kind: 'model', label, activations } as const;
+  if (checkpoints.length < 2) {
+    const only = job(name, {});
+    return [{ ...model, id: only.key, labels: [label], needs: [], job: only, work }];
+  }
+  const last = job(lastName(name), { recipe: { ...recipe, keep: 'last' } });
+  const best = job(name, { alsoLast: { key: last.key, name: last.name } });
+  const nothing = { ...work, passes: { forward: 0, backward: 0 } };
+  return [
+    { ...model, id: best.key, labels: [label], needs: [], job: best, work },
+    { ...model, id: last.key, labels: [label, lastName(label)], needs: [best.key], job: last, work: nothing },
+  ];
+}
+
+function trainingWork(
+  setting: Setting,
+  data: DataRef,
+  arch: string,
+  { ref, recipe }: SuiteDefense,
+): Pick<PlannedModel, 'work' | 'activations'> {
   const plugin = setting.registry.defense(ref.name);
   const cost = plugin.kind === 'training' ? plugin.cost(ref.params) : { forward: 0, backward: 0 };
   const images = recipe.epochs * (countOf(data.train.selection) - recipe.validation);
@@ -83,7 +121,7 @@ function trainedModel(setting: Setting, data: DataRef, arch: string, defense: Su
     backward: images * cost.backward + validations * VALIDATION.backward,
   };
   const { multiplyAdds, activations } = sizesOf(setting, data, arch);
-  return { kind: 'model', id: job.key, label, needs: [], job, work: { passes, multiplyAdds }, activations };
+  return { work: { passes, multiplyAdds }, activations };
 }
 
 function wrappedModel(setting: Setting, wrapper: SuiteDefense, base: Made): Made {
@@ -91,7 +129,8 @@ function wrappedModel(setting: Setting, wrapper: SuiteDefense, base: Made): Made
   const origin = { by: 'wrapper', defense: wrapper.ref, base: base.job.key } as const;
   const job = withKey({ kind: 'model', name: wrappedName(wrapper.label, name), data, arch, origin, seed, engine: setting.engine });
   const work = { passes: { forward: 0, backward: 0 }, multiplyAdds: base.work.multiplyAdds };
-  return { kind: 'model', id: job.key, label: wrapper.label, needs: [base.id], job, work, activations: base.activations };
+  const { label } = wrapper;
+  return { kind: 'model', id: job.key, label, labels: [label], needs: [base.id], job, work, activations: base.activations };
 }
 
 const hashOfFile = (path: string) => sha256(readFileSync(path));
@@ -110,7 +149,7 @@ function pretrainedModels(setting: Setting, data: DataRef): Made[] {
       const job = withKey({ kind: 'model', name, data, arch: setting.registry.archRef(arch), origin, seed: suite.seeds[0] ?? 0, engine });
       const { multiplyAdds, activations } = sizesOf(setting, data, arch);
       const work = { passes: { forward: 0, backward: 0 }, multiplyAdds };
-      return { kind: 'model' as const, id: job.key, label: name, needs: [], job, work, activations };
+      return { kind: 'model' as const, id: job.key, label: name, labels: [name], needs: [], job, work, activations };
     });
 }
 
@@ -127,7 +166,16 @@ function scriptModels({ suite, engine }: Setting, data: DataRef): Made[] {
     const job = withKey({ kind: 'model', name, data, arch: { name: file, version: 1 }, origin, seed: suite.seeds[0] ?? 0, engine });
     const [h, w, c] = data.form.shape;
     const work = { passes: { forward: 0, backward: 0 }, multiplyAdds: 0 };
-    return { kind: 'model', id: job.key, label: name, needs: [], job, work, activations: ACTIVATIONS_OF_A_SCRIPT * h * w * c };
+    return {
+      kind: 'model',
+      id: job.key,
+      label: name,
+      labels: [name],
+      needs: [],
+      job,
+      work,
+      activations: ACTIVATIONS_OF_A_SCRIPT * h * w * c,
+    };
   });
 }
 
@@ -141,7 +189,7 @@ function outsideModels({ suite, engine, outside }: Setting, data: DataRef): Made
     const job = withKey({ kind: 'model', name, data, arch, origin, seed: suite.seeds[0] ?? 0, engine });
     const { multiplyAdds, activations } = 'failure' in source ? { multiplyAdds: 0, activations: 1 } : source;
     const work = { passes: { forward: 0, backward: 0 }, multiplyAdds };
-    return { kind: 'model', id: job.key, label: name, needs: [], job, work, activations };
+    return { kind: 'model', id: job.key, label: name, labels: [name], needs: [], job, work, activations };
   });
 }
 

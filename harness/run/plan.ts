@@ -8,7 +8,7 @@ import { beyondAccess } from '../suite/access.ts';
 import type { Registry } from '../suite/registry.ts';
 import { countOf } from '../suite/selection.ts';
 import { CLEAN, type Suite, type SuiteAttack } from '../suite/suite.ts';
-import { type Made, modelsOf, type PlannedModel, type Setting, type Work } from './plan-models.ts';
+import { isMeant, type Made, modelsOf, type PlannedModel, type Setting, type Work } from './plan-models.ts';
 
 export type { PlannedModel, Work } from './plan-models.ts';
 
@@ -74,10 +74,16 @@ export function planRun(
 
 /** The model that a transfer attack on `target` means by `alias`: of that name, else of that label on the same data, architecture and seed. */
 function sourceFor(alias: string, target: Made, models: readonly Made[]): Made | undefined {
-  const there = models.filter((m) => m.job.data.label === target.job.data.label && (m.label === alias || m.job.name === alias));
+  const there = models.filter((m) => m.job.data.label === target.job.data.label && (isMeant(m, [alias]) || m.job.name === alias));
   const score = (m: Made) =>
     (m.job.name === alias ? 4 : 0) + (m.job.arch.name === target.job.arch.name ? 2 : 0) + (m.job.seed === target.job.seed ? 1 : 0);
   return there.sort((a, b) => score(b) - score(a))[0];
+}
+
+/** Whether two models are one, or two epochs of one training. */
+function sameTraining(a: Made, b: Made): boolean {
+  const trained = a.job.origin.by === 'training' && b.job.origin.by === 'training';
+  return a.id === b.id || (trained && (a.needs.includes(b.id) || b.needs.includes(a.id)));
 }
 
 function cellsOf(setting: Setting, model: Made, models: readonly Made[], omitted: string[]): PlannedCell[] {
@@ -88,7 +94,7 @@ function cellsOf(setting: Setting, model: Made, models: readonly Made[], omitted
   const cells = [clean];
   const images = setting.data.find(({ ref }) => ref === model.job.data)?.attacked ?? [];
   for (const [i, attack] of suite.attacks.entries()) {
-    if (attack.models && !attack.models.includes(model.label)) continue;
+    if (attack.models && !isMeant(model, attack.models)) continue;
     const beyond = beyondAccess(
       attack,
       suite.models.find(({ name }) => name === model.label),
@@ -98,7 +104,9 @@ function cellsOf(setting: Setting, model: Made, models: readonly Made[], omitted
       continue;
     }
     const sources = attack.sources.map((alias) => ({ alias, model: sourceFor(alias, model, models) }));
-    const usable = sources.flatMap(({ alias, model: source }) => (source && source.id !== model.id ? [{ alias, model: source }] : []));
+    const usable = sources.flatMap(({ alias, model: source }) =>
+      source && !sameTraining(source, model) ? [{ alias, model: source }] : [],
+    );
     if (usable.length < sources.length) {
       const why = sources.some((s) => !s.model) ? 'a source is not trained on this data set' : 'it would transfer from itself';
       omitted.push(`${attack.label} on ${model.job.name}: ${why}`);

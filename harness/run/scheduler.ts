@@ -153,10 +153,15 @@ class Schedule {
     if (!claim) return { is: 'elsewhere' };
     try {
       const known = await whole(await store.record(job.kind, job.key), store);
-      return known ? { is: 'record', state: 'reused', record: known } : await this.#execute(planned, job, slot);
+      return known ? { is: 'record', state: this.#stateOf(planned), record: known } : await this.#execute(planned, job, slot);
     } finally {
       await claim.release();
     }
+  }
+
+  /** Of what has a record before it was begun: a training of this run may have made it beside its own model. */
+  #stateOf({ kind, needs }: Planned): State {
+    return kind === 'model' && needs.some((id) => this.#finished.get(id)?.state === 'done') ? 'done' : 'reused';
   }
 
   /** With passes as large as fit in memory. */

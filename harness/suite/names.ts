@@ -1,4 +1,5 @@
 /** The names of a suite's models: what a plan calls them, known before anything is loaded. */
+import { lastName } from './checkpoints.ts';
 import type { Suite, SuiteDefense } from './suite.ts';
 
 /** Architecture, data set and seed are named where the suite has several. */
@@ -13,6 +14,10 @@ export function trainedName(suite: Suite, label: string, arch: string, dataset: 
 
 export const wrappedName = (label: string, base: string): string => `${label} on ${base}`;
 
+/** Labels by which a suite may name the models of a defense: its own stands for all of them. */
+export const modelLabelsOf = ({ label, checkpoints }: Pick<SuiteDefense, 'label' | 'checkpoints'>): string[] =>
+  checkpoints.length > 1 ? [label, lastName(label)] : [label];
+
 /** Every model with the place in the suite that it comes from. */
 export function* namesOf(suite: Suite): Generator<{ name: string; path: (string | number)[] }> {
   for (const [i, { name }] of suite.models.entries()) yield { name, path: ['models', i, 'name'] };
@@ -20,11 +25,19 @@ export function* namesOf(suite: Suite): Generator<{ name: string; path: (string 
     suite.datasets.flatMap((data) =>
       defense.architectures.flatMap((arch) => suite.seeds.map((seed) => trainedName(suite, defense.label, arch, data.label, seed))),
     );
+  /** Of each checkpoint that `asked` names: all of them by the label of the defense. */
+  const checkpoints = (defense: SuiteDefense, asked: readonly string[] = [defense.label]) => {
+    const both = defense.checkpoints.length > 1;
+    return trainings(defense).flatMap((name) => [
+      ...(asked.includes(defense.label) ? [name] : []),
+      ...(both && modelLabelsOf(defense).some((label) => asked.includes(label)) ? [lastName(name)] : []),
+    ]);
+  };
   for (const [i, defense] of suite.defenses.entries()) {
     const path = ['defenses', i];
-    if (defense.kind === 'training') for (const name of trainings(defense)) yield { name, path };
+    if (defense.kind === 'training') for (const name of checkpoints(defense)) yield { name, path };
     else
-      for (const base of suite.defenses.filter((d) => d.kind === 'training' && defense.around.includes(d.label)))
-        for (const name of trainings(base)) yield { name: wrappedName(defense.label, name), path };
+      for (const base of suite.defenses.filter((d) => d.kind === 'training'))
+        for (const name of checkpoints(base, defense.around)) yield { name: wrappedName(defense.label, name), path };
   }
 }

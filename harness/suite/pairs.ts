@@ -6,6 +6,7 @@ import { referenceLogits } from '../../models/import/reference.ts';
 import { readWeightsFile } from '../../models/import/weights.ts';
 import { accessProblems } from './access.ts';
 import { isImported, normalizationOf, type SuiteModel } from './models.ts';
+import { modelLabelsOf } from './names.ts';
 import { type Path, type Problem, problemOf } from './problems.ts';
 import { rangeProblems } from './ranges.ts';
 import type { Registry } from './registry.ts';
@@ -14,7 +15,7 @@ import { CLEAN, type Suite } from './suite.ts';
 
 /** Labels by which an attack may name a model of the suite. */
 export function modelLabels(suite: Suite): string[] {
-  return [...suite.defenses.map((d) => d.label), ...suite.models.map((m) => m.name)];
+  return [...suite.defenses.flatMap(modelLabelsOf), ...suite.models.map((m) => m.name)];
 }
 
 export function pairProblems(suite: Suite, registry: Registry): Problem[] {

@@ -2,11 +2,14 @@
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import type { AttackPlugin, Threat } from '../../attacks/attack.ts';
+import type { DefensePlugin } from '../../defenses/defense.ts';
 import { nearest, RampartError } from '../../errors.ts';
 import type { NormName } from '../../tensor/norms/index.ts';
+import { type CheckpointName, withCheckpoints } from './checkpoints.ts';
 import { unholdable } from './limits.ts';
 import type { SuiteModel } from './models.ts';
 import { MOST_FLOAT } from './most.ts';
+import { modelLabelsOf } from './names.ts';
 import { pairProblems } from './pairs.ts';
 import { type Path, type Problem, problemsOf, refuse } from './problems.ts';
 import { readModels } from './read-models.ts';
@@ -21,6 +24,7 @@ import { parseSuiteYaml, readSuiteText } from './yaml.ts';
 interface DefenseKeys {
   threat?: Threat;
   recipe?: Record<string, unknown>;
+  checkpoints?: CheckpointName[];
   around?: string[];
   architectures?: string[];
 }
@@ -111,9 +115,10 @@ class Reader {
 
   defenses(): SuiteDefense[] {
     const found = this.#entries('defenses', this.#raw.defenses, (name) => this.#registry.defense(name));
-    const trained = found.filter(({ plugin }) => plugin.kind === 'training').map(({ label }) => label);
-    return found.map(({ entry, label, plugin, params, path }) => {
-      const { threat, recipe, around, architectures } = entry as DefenseKeys;
+    const made = found.map((one) => ({ ...one, ...this.#checkpoints(one) }));
+    const trained = made.filter(({ plugin }) => plugin.kind === 'training').flatMap(modelLabelsOf);
+    return made.map(({ entry, label, plugin, params, path, recipe, checkpoints }) => {
+      const { threat, around, architectures } = entry as DefenseKeys;
       const only = architectures?.map((name) => this.#canonical(name));
       const first = this.#raw.threats[0] as SuiteFile['threats'][number];
       const main = { norm: first.norm, eps: first.main ?? Math.max(...[first.eps].flat()) };
@@ -130,7 +135,8 @@ class Reader {
         ref: this.#registry.ref(plugin, params),
         // a ball is written without its kind, so that keys do not depend on whether the suite spells it out
         threat: threat ? { norm: threat.norm, eps: threat.eps } : main,
-        recipe: this.#recipe(recipe, path),
+        recipe,
+        checkpoints,
         architectures: only ?? inSuite,
         around: plugin.kind === 'wrapper' ? (around ?? trained) : [],
       };
@@ -225,6 +231,17 @@ class Reader {
       path,
       message: `unknown ${kind} "${name}"; ${near ? `did you mean "${near}"? ` : ''}known: ${known.join(', ') || 'none'}`,
     });
+  }
+
+  /** The recipe of a defense, and which epochs it gives; a wrapper none. */
+  #checkpoints({ entry, plugin, path }: { entry: Entry; plugin: DefensePlugin; path: Path }) {
+    const { recipe, checkpoints } = entry as DefenseKeys;
+    const own = this.#recipe(recipe, path);
+    const problem = (message: string) =>
+      void this.problems.push({ path: checkpoints ? [...path, 'checkpoints'] : ['checkpoints'], message });
+    if (plugin.kind === 'training') return withCheckpoints(checkpoints ?? this.#raw.checkpoints, own, problem);
+    if (checkpoints) problem(`only a training has epochs; ${plugin.name} is put around others`);
+    return { recipe: own, checkpoints: [] };
   }
 
   /** The recipe of the suite with a defense's own changes on top. */

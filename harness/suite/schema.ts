@@ -1,6 +1,7 @@
 /** The suite file: its parts as zod schemas. The parameters of a plug-in are checked by the plug-in's own schema, in suite.ts. */
 import { z } from 'zod';
 import { NORMS } from '../../tensor/norms/index.ts';
+import { checkpointsSchema } from './checkpoints.ts';
 import { distinct, line, lines, name, path } from './limits.ts';
 import { modelSchema } from './models.ts';
 import { MOST_BATCH, MOST_MINUTES, MOST_PROCESSORS } from './most.ts';
@@ -35,11 +36,14 @@ const defenseKeys = {
     .optional()
     .describe('What to train against, where it is not the first threat of the suite'),
   recipe: z.record(z.string(), z.unknown()).optional().describe('Changes to the recipe of the suite, for this defense'),
+  checkpoints: checkpointsSchema,
   architectures: distinct(name, 100).min(1).optional().describe('Train it only in these architectures of the suite'),
   around: distinct(name, 1000)
     .min(1)
     .optional()
-    .describe('For a wrapper: labels of the defenses it is put around; all trained ones unless given'),
+    .describe(
+      'For a wrapper: labels of the defenses it is put around, or `NAME (last)` for one of two checkpoints; all trained ones unless given',
+    ),
 };
 
 const attackKeys = {
@@ -49,7 +53,10 @@ const attackKeys = {
     .optional()
     .describe("Attack only the first n of the suite's test images, or a range or a file of indices of the data set's own test images"),
   norms: distinct(z.enum(NORMS), NORMS.length).min(1).optional().describe('Run it only in threats of these norms'),
-  models: distinct(name, 1000).min(1).optional().describe('Run it only on the models of these defenses, by label'),
+  models: distinct(name, 1000)
+    .min(1)
+    .optional()
+    .describe('Run it only on the models of these defenses, by label, or `NAME (last)` for one of two checkpoints'),
 };
 
 const engineSchema = z.strictObject({
@@ -89,6 +96,7 @@ export const suiteSchema = z.strictObject({
   attacks: z.array(entryOf(attackKeys)).max(1000).default([]),
   seeds: distinct(z.number().int().nonnegative(), 1000).min(1).default([0]),
   recipe: recipeSchema.prefault({}).describe('How models are trained'),
+  checkpoints: checkpointsSchema,
   engine: engineSchema.prefault({}),
   keepExamples: z.number().int().min(0).max(10_000).default(0).describe('Keep so many adversarial examples of every cell, for the gallery'),
   timeoutMinutes: z.number().min(0.01).max(MOST_MINUTES).default(30).describe('A job that gives no sign of life for so long is ended'),

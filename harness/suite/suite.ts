@@ -1,6 +1,7 @@
 /** The nouns of a suite as a run needs it: checked against every plug-in's schema, labelled, and free of impossible pairs. */
 import type { AttackPlugin, Threat } from '../../attacks/attack.ts';
 import type { NormName } from '../../tensor/norms/index.ts';
+import type { CheckpointName } from './checkpoints.ts';
 import type { SuiteModel } from './models.ts';
 import type { Recipe } from './recipe.ts';
 import type { PluginRef } from './registry.ts';
@@ -30,7 +31,10 @@ export interface SuiteDefense {
   readonly kind: 'training' | 'wrapper';
   readonly ref: PluginRef;
   readonly threat: Threat;
+  /** Of the first of its checkpoints. */
   readonly recipe: Recipe;
+  /** Epochs whose weights are models, best first; of a wrapper none. */
+  readonly checkpoints: readonly CheckpointName[];
   /** Architectures of the suite that it is trained in. */
   readonly architectures: readonly string[];
   /** Labels of the defenses that a wrapper is put around. */

@@ -57,13 +57,13 @@ function helperRun(job: TrainingJob, name: string): TrainingRun {
   const plugin = defense(name);
   if (plugin.kind !== 'training') throw new RampartError(`[train ${job.name}] the helper ${name} is no training defense`);
   const own = { name: `${job.name}: helper`, defense: plugin, params: plugin.params.parse({}) };
-  return new TrainingRun({ ...job, ...own }, { isHelper: true });
+  return new TrainingRun({ ...job, ...own, alsoLast: false }, { isHelper: true });
 }
 
 async function finish(run: TrainingRun): Promise<TrainingResult> {
   try {
     while (!run.finished) await run.epoch();
-    return run.result();
+    return await run.result();
   } catch (error) {
     run.network.dispose();
     throw error;

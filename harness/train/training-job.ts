@@ -4,6 +4,7 @@ import type { Dataset } from '../../datasets/dataset.ts';
 import type { TrainingDefense } from '../../defenses/defense.ts';
 import type { Architecture } from '../../models/architecture.ts';
 import type { Network } from '../../models/network.ts';
+import type { Entry } from '../../models/safetensors.ts';
 import type { Epoch, Flag } from '../../records/record.ts';
 import type { Checkpoint } from '../../records/store.ts';
 import type { Rng } from '../../tensor/rng.ts';
@@ -44,6 +45,8 @@ export interface TrainingJob {
   readonly draws: TrainingDraws;
   /** The state after every epoch; a saved one is continued bit for bit. */
   readonly checkpoint?: Pick<Checkpoint, 'load' | 'save'>;
+  /** Whether the weights of the final epoch are wanted beside the kept ones. */
+  readonly alsoLast?: boolean;
   readonly signal: AbortSignal;
   onProgress?(progress: TrainingProgress): void;
 }
@@ -51,6 +54,8 @@ export interface TrainingJob {
 export interface TrainingResult {
   /** With the kept weights. The caller owns it. */
   readonly network: Network;
+  /** The weights of the final epoch, where they were asked for. */
+  readonly last?: ReadonlyMap<string, Entry>;
   readonly epochs: Epoch[];
   /** The epoch whose weights were kept; absent without a validation split. */
   readonly bestEpoch?: number;

@@ -260,15 +260,17 @@ export class TrainingRun {
   }
 
   /** Loads the kept weights into the network and sums up. */
-  result(): TrainingResult {
+  async result(): Promise<TrainingResult> {
     this.#settle();
     const { epochs, best } = this.#facts;
-    const { recipe, name } = this.#job;
+    const { recipe, name, alsoLast } = this.#job;
+    const last = alsoLast && (await this.#weights());
     if (this.#best) this.network.load(this.#best, `best epoch of ${name}`);
     else this.#average?.swap();
     const bestEpoch = recipe.keep === 'best' ? best?.epoch : undefined;
     return {
       network: this.network,
+      ...(last && { last }),
       epochs,
       ...(bestEpoch !== undefined && { bestEpoch }),
       cost: totalCost(this.#facts),

@@ -175,8 +175,11 @@ export function trainingCharts(record: ModelRecord, name: string, id: string): C
       dashed: true,
     })),
   ];
+  const final = record.recipe.keep === 'last' ? ' The weights of the final epoch were kept.' : '';
   const kept =
-    record.bestEpoch === undefined ? '' : ` The weights of epoch ${record.bestEpoch} were kept, by PGD accuracy on the validation split.`;
+    record.bestEpoch === undefined
+      ? final
+      : ` The weights of epoch ${record.bestEpoch} were kept, by PGD accuracy on the validation split.`;
   return [
     lineChart({
       id: `${id}-accuracy`,

@@ -4,7 +4,7 @@ import { indicesOf } from '../../records/record.ts';
 import { classRates } from '../charts/heatmap.ts';
 import type { Table } from '../formats/table.ts';
 import { labelsOn, outcomesOn } from '../view/images.ts';
-import { type Board, boardTitle, isClean, isDone, type Row } from '../view/view.ts';
+import { type Board, boardTitle, type Difference, isClean, isDone, type Overfitting, type Row } from '../view/view.ts';
 
 /** Clean and worst-case accuracy of every class. */
 export function classTable(board: Board, row: Row): Table {
@@ -24,6 +24,31 @@ export function classTable(board: Board, row: Row): Table {
       { key: 'worst_case', title: 'Worst case', kind: 'accuracy' },
     ],
     rows: names.map((name, c) => [name, count[c] as number, clean[c] ?? null, worst[c] ?? null]),
+  };
+}
+
+/** The best and the final epoch of one training under every attack that both were put to. */
+export function overfittingTable(board: Board, { best, last, byAttack, worst }: Overfitting): Table {
+  const line = (name: string, d: Difference) => [name, d.best, d.last, d.value, ...d.interval, d.n, d.onlyBest, d.onlyLast, d.p];
+  return {
+    name: `overfitting-${board.id}`,
+    caption: `Robust overfitting: ${best.name} against ${last.name}, two epochs of one training, on the same images of ${boardTitle(board)}; 95 % intervals of a paired difference, p of an exact McNemar test`,
+    columns: [
+      { key: 'attack', title: 'Attack', kind: 'text' },
+      { key: 'best', title: 'Best epoch', kind: 'accuracy' },
+      { key: 'last', title: 'Final epoch', kind: 'accuracy' },
+      { key: 'difference', title: 'Best − last', kind: 'accuracy' },
+      { key: 'low', title: 'Low', kind: 'accuracy' },
+      { key: 'high', title: 'High', kind: 'accuracy' },
+      { key: 'n', title: 'Images', kind: 'count' },
+      { key: 'only_best', title: 'Right at the best alone', kind: 'count' },
+      { key: 'only_last', title: 'Right at the final alone', kind: 'count' },
+      { key: 'p', title: 'p', kind: 'number' },
+    ],
+    rows: [
+      ...byAttack.map(({ attack, difference }) => line(isClean(attack) ? 'no attack' : attack.label, difference)),
+      ...(worst ? [line('worst case', worst)] : []),
+    ],
   };
 }
 

@@ -10,7 +10,7 @@ import { reproduction } from '../view/reproduce.ts';
 import { type Board, boardTitle, isClean, type ModelView, type Row } from '../view/view.ts';
 import type { GalleryItem } from './gallery.ts';
 import { provenance, summary } from './model-facts.ts';
-import { classTable, confusionTables } from './model-tables.ts';
+import { classTable, confusionTables, overfittingTable } from './model-tables.ts';
 import { boardHref, chartView, flagView, frame, type Site, tableView } from './views.ts';
 
 export function writeModelPage(site: Site, model: ModelView, gallery: readonly GalleryItem[]): void {
@@ -115,6 +115,10 @@ function boardPart(site: Site, model: ModelView, board: Board, row: Row, first: 
     ).files,
     outcomes: chart ? chartView(site, chart, '../') : undefined,
     members,
+    overfitting: row.overfitting && {
+      anchor: first ? 'overfitting' : `overfitting-${board.id}`,
+      table: tableView(site, dir, overfittingTable(board, row.overfitting), '../'),
+    },
   };
 }
 

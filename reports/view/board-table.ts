@@ -22,7 +22,8 @@ export const attackAnchor = (attack: AttackView, board: Board, first: boolean) =
 export function boardColumns(board: Board, first: boolean): BoardColumn[] {
   const made = ({ section, shown, ...rest }: ColumnSpec): BoardColumn => ({
     ...rest,
-    anchor: !first && (section === 'worst' || section === 'cells') ? `${section}-${board.id}` : (section ?? ''),
+    anchor:
+      !first && (section === 'worst' || section === 'overfitting' || section === 'cells') ? `${section}-${board.id}` : (section ?? ''),
     shown: typeof shown === 'boolean' ? shown : shown(board),
   });
   return [...BEFORE.map(made), ...board.attacks.flatMap((attack) => attackColumns(board, attack, first)), ...AFTER.map(made)];

@@ -6,6 +6,8 @@ import { mean, standardDeviation } from '../../records/stats.ts';
 import { attackId } from './attacks.ts';
 import { attackCost, costRatio } from './costs.ts';
 import { commonImages, rightOn } from './images.ts';
+import { keptLast } from './models.ts';
+import { overfitting } from './overfitting.ts';
 import { type Rank, type Ranking, rank } from './ranking.ts';
 import { flagsOf, hasFailed } from './row-flags.ts';
 import { type AttackView, type Board, isClean, isDone, type ModelView, type Row, type WorstCase } from './view.ts';
@@ -46,6 +48,7 @@ export function viewBoard(
   const attacks = allAttacks.filter((a) => present.has(a.id));
   const { placed, pairs } = placeModels(draftsOf(material, models, attacks), attacks);
   const ranked = new Map(placed.filter((p) => p.rank).map((p) => [p.model.record.key, p.worst]));
+  const halves = new Map(placed.map((p) => [p.model, p]));
   const rows = placed.map(
     (p): Row => ({
       model: p.model,
@@ -57,6 +60,7 @@ export function viewBoard(
       ratio: costRatio(p.model, [...models.values()]),
       attackCost: attackCost(p.cells),
       seeds: p.rank && seedSpread(p.model, ranked),
+      overfitting: overfittingOf(p, p.model.twin && halves.get(p.model.twin), attacks),
       flags: flagsOf(p.model, p.cells, p.unranked),
     }),
   );
@@ -64,6 +68,13 @@ export function viewBoard(
   const counted = done.some((c) => !isClean(c)) ? done.filter((c) => !isClean(c)) : done;
   const n = Math.max(0, ...counted.map((c) => c.n));
   return { id, dataset: material.dataset, threat: material.threat, attacks, rows, pairs, n };
+}
+
+/** Of a model and the other epoch of its training, whichever of the two is the final one. */
+function overfittingOf(own: Placed, twin: Placed | undefined, attacks: readonly AttackView[]): Row['overfitting'] {
+  if (!twin) return undefined;
+  const [best, last] = keptLast(own.model.record) ? [twin, own] : [own, twin];
+  return overfitting(best, last, attacks);
 }
 
 /** Every model of the board with its cells; failed models too, with their reason, on each board of their data set. */

@@ -4,6 +4,35 @@ import type { CellRecord, ModelRecord } from '../../records/record.ts';
 import { canonical, uniqueSlugs } from '../../records/slug.ts';
 import type { ModelView } from './view.ts';
 
+/** Whether a model has the weights of the final epoch of its training, whatever validation said. */
+export const keptLast = ({ recipe }: ModelRecord): boolean => recipe.keep === 'last';
+
+/** What must be equal for two models to differ only in the epoch that was kept of their training. */
+function trainingOf(record: ModelRecord, byKey: ReadonlyMap<string, ModelRecord>): string {
+  const { keep: _, ...recipe } = record.recipe;
+  const { engine } = record.provenance;
+  const base = record.wraps ? byKey.get(record.wraps) : undefined;
+  return canonical([
+    seedGroup({ ...record, recipe, ...(base && { wraps: '' }) }, byKey),
+    base ? trainingOf(base, byKey) : '',
+    record.seed,
+    engine,
+  ]);
+}
+
+/** The best and the final epoch of every training that has both. */
+function twinsOf(views: readonly ModelView[], byKey: ReadonlyMap<string, ModelRecord>): Map<ModelView, ModelView> {
+  const trainings = new Map<string, { best?: ModelView; last?: ModelView }>();
+  for (const view of views) {
+    const { record } = view;
+    if (record.defense.kind === 'pretrained' || record.recipe.keep === undefined) continue;
+    const id = trainingOf(record, byKey);
+    trainings.set(id, { [keptLast(record) ? 'last' : 'best']: view, ...trainings.get(id) });
+  }
+  const pairs = [...trainings.values()].flatMap(({ best, last }) => (best && last ? [[best, last] as const, [last, best] as const] : []));
+  return new Map(pairs);
+}
+
 /** What must be equal for two models to differ only in their seed. */
 function seedGroup(record: ModelRecord, byKey: ReadonlyMap<string, ModelRecord>): string {
   const base = record.wraps ? byKey.get(record.wraps) : undefined;
@@ -43,6 +72,8 @@ export function viewModels(records: readonly ModelRecord[], cells: readonly Cell
     siblings.sort((a, b) => a.record.seed - b.record.seed || (a.record.key < b.record.key ? -1 : 1));
     views.set(record.key, view);
   }
+  const twins = twinsOf([...views.values()], byKey);
+  for (const [view, twin] of twins) view.twin = twin;
   for (const cell of cells) {
     const view = views.get(cell.model.key);
     if (!view)

@@ -35,6 +35,29 @@ export interface ModelView {
   readonly cells: CellRecord[];
   /** The records that differ from this one only in the seed, this one included. */
   readonly siblings: ModelView[];
+  /** The other one of two epochs of one training, where both are there: the best by validation and the final one. */
+  twin?: ModelView;
+}
+
+/** Two models on the same images, in accuracy: `value` is best - last, `interval` its 95 % interval, `p` of an exact McNemar test. */
+export interface Difference {
+  readonly n: number;
+  readonly best: number;
+  readonly last: number;
+  readonly onlyBest: number;
+  readonly onlyLast: number;
+  readonly value: number;
+  readonly interval: [number, number];
+  readonly p: number;
+}
+
+/** What the best epoch of a training is better by than its final one. */
+export interface Overfitting {
+  readonly best: ModelView;
+  readonly last: ModelView;
+  readonly byAttack: { readonly attack: AttackView; readonly difference: Difference }[];
+  /** Over the attacks that both finished. */
+  readonly worst: Difference | undefined;
 }
 
 export interface Row {
@@ -52,6 +75,8 @@ export interface Row {
   readonly ratio: { passes: number; time: number | undefined } | undefined;
   readonly attackCost: { forward: number; backward: number; wallMs: number };
   readonly seeds: { count: number; mean: number; deviation: number } | undefined;
+  /** Where the other epoch of its training is in the table too. */
+  readonly overfitting?: Overfitting | undefined;
   readonly flags: { flag: Flag; cell: CellRecord | undefined }[];
 }
 

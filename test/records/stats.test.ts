@@ -1,6 +1,7 @@
 /** Statistics against worked examples and published tables. */
 import { describe, expect, it } from 'vitest';
-import { holm, mcnemar, mean, standardDeviation, wilson } from '../../records/stats.ts';
+import { holm, mcnemar, mean, pairedDifference, standardDeviation, wilson } from '../../records/stats.ts';
+import { Rng } from '../../tensor/rng.ts';
 
 describe('wilson', () => {
   // Newcombe 1998, "Two-sided confidence intervals for the single proportion", table I, method 3.
@@ -105,5 +106,39 @@ describe('seeds', () => {
     expect(mean(values)).toBe(5);
     expect(standardDeviation(values)).toBeCloseTo(Math.sqrt(32 / 7), 14);
     expect(standardDeviation([3])).toBeNaN();
+  });
+});
+
+describe('pairedDifference', () => {
+  it('is the interval of Bonett and Price by hand', () => {
+    // 9/102 - 3/102 -+ 1.96 sqrt((12/102 - (6/102)^2) / 102)
+    expect(pairedDifference(8, 2, 100)).toEqual([expect.closeTo(-0.00675, 4), expect.closeTo(0.1244, 4)]);
+    expect(pairedDifference(2, 8, 100).map((x) => -x)).toEqual([...pairedDifference(8, 2, 100)].reverse());
+  });
+
+  it('holds the true difference about as often as it says', () => {
+    const rng = new Rng('paired');
+    for (const [onlyFirst, onlySecond] of [
+      [0.1, 0.1],
+      [0.2, 0.05],
+      [0.02, 0],
+    ] as const) {
+      let held = 0;
+      for (let trial = 0; trial < 2000; trial++) {
+        const draws = Array.from({ length: 200 }, () => rng.next());
+        const b = draws.filter((u) => u < onlyFirst).length;
+        const c = draws.filter((u) => u >= onlyFirst && u < onlyFirst + onlySecond).length;
+        const [low, high] = pairedDifference(b, c, 200);
+        if (low <= onlyFirst - onlySecond && onlyFirst - onlySecond <= high) held++;
+      }
+      expect(held / 2000).toBeGreaterThan(0.935);
+      expect(held / 2000).toBeLessThan(0.99);
+    }
+  });
+
+  it('stays between -1 and 1 and refuses what are no counts', () => {
+    expect(pairedDifference(1, 0, 1)[1]).toBeLessThanOrEqual(1);
+    expect(() => pairedDifference(3, 2, 4)).toThrow('expected b + c <= n, got b 3, c 2, n 4');
+    expect(() => pairedDifference(0, 0, 0)).toThrow('got b 0, c 0, n 0');
   });
 });

@@ -48,7 +48,13 @@ const known = {
 };
 const numbers = z.array(z.number()).max(1024);
 const origin = z.discriminatedUnion('by', [
-  z.strictObject({ by: z.literal('training'), defense: pluginRef, threat, recipe: recipeSchema }),
+  z.strictObject({
+    by: z.literal('training'),
+    defense: pluginRef,
+    threat,
+    recipe: recipeSchema,
+    alsoLast: z.strictObject({ key, name: text }).optional(),
+  }),
   z.strictObject({ by: z.literal('wrapper'), defense: pluginRef, base: key }),
   z.strictObject({
     by: z.literal('pretrained'),

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Recipe } from '../../../harness/suite/recipe.ts';
 import { decodeCheckpoint } from '../../../harness/train/checkpoint.ts';
 import { train } from '../../../harness/train/train.ts';
-import { halves, job, memory } from './training-data.ts';
+import { halves, job, memory, plain } from './training-data.ts';
 
 /** A training whose reads of the training split are noted, by place. */
 async function reads(recipe: Partial<Recipe>) {
@@ -88,3 +88,20 @@ test('where the last weights are kept no epoch is the best one', async () => {
   const kept = (await network.save()).get('linear.bias')?.data;
   expect([...(kept ?? [])]).toEqual([...(entries.get('param/linear.bias')?.data ?? [])]);
 });
+
+test.each(['none', { ema: 0.5 }] as const)(
+  'the weights of the final epoch beside those of the best are what keep: last keeps, averaged by %j, resumed too',
+  async (averaging) => {
+    const recipe = { ...restless(0.01), epochs: 3, averaging };
+    const lastOf = async (at?: Uint8Array, states = memory(at)) => {
+      const { last, network } = await train(job('standard', recipe, { checkpoint: states, alsoLast: true }));
+      return { states, last: plain(new Map(last)), kept: plain(await network.save()) };
+    };
+    const wanted = await train(job('standard', { ...recipe, keep: 'last' }));
+    expect(wanted.last).toBeUndefined();
+    const { states, last, kept } = await lastOf();
+    expect(last).toEqual(plain(await wanted.network.save()));
+    expect(last).not.toEqual(kept);
+    for (const state of states.saved.slice(-2)) expect((await lastOf(state)).last).toEqual(last);
+  },
+);
