@@ -1,5 +1,5 @@
-/** The names of a suite's models: what a plan calls them, known before anything is loaded. */
-import { lastName } from './checkpoints.ts';
+/** The models of a suite: which epochs of a training are some, and what a plan calls them, known before anything is loaded. */
+import { CHECKPOINTS, type Recipe } from './recipe.ts';
 import type { Suite, SuiteDefense } from './suite.ts';
 
 /** Architecture, data set and seed are named where the suite has several. */
@@ -11,6 +11,9 @@ export function trainedName(suite: Suite, label: string, arch: string, dataset: 
   ];
   return label + suffix.join('');
 }
+
+/** Of the model of the final epoch, where its training gives one of the best epoch too. */
+export const lastName = (name: string): string => `${name} (last)`;
 
 export const wrappedName = (label: string, base: string): string => `${label} on ${base}`;
 
@@ -40,4 +43,19 @@ export function* namesOf(suite: Suite): Generator<{ name: string; path: (string 
       for (const base of suite.defenses.filter((d) => d.kind === 'training'))
         for (const name of checkpoints(base, defense.around)) yield { name: wrappedName(defense.label, name), path };
   }
+}
+
+/** The epochs that are asked for, best first, and the recipe of the first of them; `problem` is told of what does not go together. */
+export function withCheckpoints(
+  asked: readonly Recipe['keep'][] | undefined,
+  recipe: Recipe,
+  problem: (message: string) => void,
+): Pick<SuiteDefense, 'checkpoints' | 'recipe'> {
+  if (!asked) return { checkpoints: [recipe.keep], recipe };
+  const checkpoints = CHECKPOINTS.filter((name) => asked.includes(name));
+  if (checkpoints.includes('best') && recipe.keep === 'last')
+    problem('best contradicts recipe.keep, which is last: leave out one of the two');
+  if (checkpoints.length === 2 && recipe.validation === 0)
+    problem('the best epoch is chosen on validation images, and recipe.validation is 0: both would be the last one');
+  return { checkpoints, recipe: { ...recipe, keep: checkpoints[0] ?? recipe.keep } };
 }

@@ -5,11 +5,10 @@ import type { AttackPlugin, Threat } from '../../attacks/attack.ts';
 import type { DefensePlugin } from '../../defenses/defense.ts';
 import { nearest, RampartError } from '../../errors.ts';
 import type { NormName } from '../../tensor/norms/index.ts';
-import { type CheckpointName, withCheckpoints } from './checkpoints.ts';
 import { unholdable } from './limits.ts';
 import type { SuiteModel } from './models.ts';
 import { MOST_FLOAT } from './most.ts';
-import { modelLabelsOf } from './names.ts';
+import { modelLabelsOf, withCheckpoints } from './names.ts';
 import { pairProblems } from './pairs.ts';
 import { type Path, type Problem, problemsOf, refuse } from './problems.ts';
 import { readModels } from './read-models.ts';
@@ -24,7 +23,7 @@ import { parseSuiteYaml, readSuiteText } from './yaml.ts';
 interface DefenseKeys {
   threat?: Threat;
   recipe?: Record<string, unknown>;
-  checkpoints?: CheckpointName[];
+  checkpoints?: Recipe['keep'][];
   around?: string[];
   architectures?: string[];
 }

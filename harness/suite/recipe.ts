@@ -56,6 +56,9 @@ const sequence = z.strictObject({
 
 const scheduleSchema = z.discriminatedUnion('kind', [constant, piecewise, cosine, oneCycle, sequence]);
 
+/** An epoch whose weights are a model: the one with the highest validation accuracy, and the final one. */
+export const CHECKPOINTS = ['best', 'last'] as const;
+
 export const recipeSchema = z.strictObject({
   epochs: z.number().int().min(1).max(MOST_EPOCHS).default(12).describe('Passes over the training set, replays of a batch counted'),
   batchSize: z
@@ -103,10 +106,7 @@ export const recipeSchema = z.strictObject({
     .union([z.literal('none'), z.number().int().min(1).max(MOST_EPOCHS)])
     .default('none')
     .describe('Validations without a better one before the training stops'),
-  keep: z
-    .enum(['best', 'last'])
-    .default('best')
-    .describe('`best`: the epoch with the highest validation accuracy; `last`: the final weights'),
+  keep: z.enum(CHECKPOINTS).default('best').describe('`best`: the epoch with the highest validation accuracy; `last`: the final weights'),
 });
 
 export type Recipe = z.infer<typeof recipeSchema>;

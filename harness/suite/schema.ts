@@ -1,11 +1,10 @@
 /** The suite file: its parts as zod schemas. The parameters of a plug-in are checked by the plug-in's own schema, in suite.ts. */
 import { z } from 'zod';
 import { NORMS } from '../../tensor/norms/index.ts';
-import { checkpointsSchema } from './checkpoints.ts';
 import { distinct, line, lines, name, path } from './limits.ts';
 import { modelSchema } from './models.ts';
 import { MOST_BATCH, MOST_MINUTES, MOST_PROCESSORS } from './most.ts';
-import { recipeSchema } from './recipe.ts';
+import { CHECKPOINTS, recipeSchema } from './recipe.ts';
 import { selectionSchema, trainSchema } from './selection.ts';
 
 /** At most the diameter of the box, which depends on the norm and the images: see pairs.ts. */
@@ -27,6 +26,13 @@ const threatSchema = z.strictObject({
   eps: z.union([eps, distinct(eps, 100).min(1)]).describe('The radius, such as 8/255; a list gives a security curve'),
   main: eps.optional().describe('The radius of a list that models train at; the largest unless given'),
 });
+
+const checkpointsSchema = distinct(z.enum(CHECKPOINTS), CHECKPOINTS.length)
+  .min(1)
+  .optional()
+  .describe(
+    'Epochs whose weights are models of their own: `[best, last]` are two of one training, the second named `NAME (last)`; `[best]` unless given, or as recipe.keep says',
+  );
 
 const defenseKeys = {
   name: name.describe('A defense: see `rampart ls defenses`'),

@@ -1,7 +1,6 @@
 /** The nouns of a suite as a run needs it: checked against every plug-in's schema, labelled, and free of impossible pairs. */
 import type { AttackPlugin, Threat } from '../../attacks/attack.ts';
 import type { NormName } from '../../tensor/norms/index.ts';
-import type { CheckpointName } from './checkpoints.ts';
 import type { SuiteModel } from './models.ts';
 import type { Recipe } from './recipe.ts';
 import type { PluginRef } from './registry.ts';
@@ -34,7 +33,7 @@ export interface SuiteDefense {
   /** Of the first of its checkpoints. */
   readonly recipe: Recipe;
   /** Epochs whose weights are models, best first; of a wrapper none. */
-  readonly checkpoints: readonly CheckpointName[];
+  readonly checkpoints: readonly Recipe['keep'][];
   /** Architectures of the suite that it is trained in. */
   readonly architectures: readonly string[];
   /** Labels of the defenses that a wrapper is put around. */
