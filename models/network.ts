@@ -13,6 +13,8 @@ import { compileTraining, type TrainingProgram, type Wanted } from './graph/trai
 import type { Entry } from './safetensors.ts';
 
 const BN_MOMENTUM = 0.1;
+/** Standard deviation of initial weights (Dosovitskiy et al. 2021, arXiv 2010.11929, as timm and others have it). */
+const TRANSFORMER_SCALE = 0.02;
 
 /** A parameter, and where it lives here. */
 interface Slot extends Parameter {
@@ -107,6 +109,8 @@ export class Network implements Classifier {
     const size = node.outC * fanIn;
     const bound = 1 / Math.sqrt(fanIn);
     const own = rng.fork(node.name);
+    if (this.graph.init === 'transformer')
+      return [own.normal(size).map((v) => v * TRANSFORMER_SCALE), ...(node.bias ? [new Float32Array(node.outC)] : [])];
     const weight =
       node.op === 'conv' && this.graph.init === 'normal'
         ? own.normal(size).map((v) => v * Math.sqrt(2 / (k * k * node.outC)))

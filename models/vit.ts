@@ -34,6 +34,12 @@ const SIZES: Readonly<Record<string, readonly [number, number, number]>> = {
   large: [1024, 24, 16],
 };
 
+/** What MOREL's code calls `vit_small`, for images of 32x32 (Hotegni and Peitz 2025, arXiv 2410.01697): one wide block on patches of 4. */
+const SMALL_CIFAR = { patch: 4, width: 256, depth: 1, heads: 4, mlp: 1024, activation: 'gelu-tanh', lastNorm: false, eps: 1e-5 } as const;
+
+const isSmallCifar = (params: VitParams) =>
+  params.stem === 'patch' && Object.entries(SMALL_CIFAR).every(([key, value]) => params[key as keyof VitParams] === value);
+
 interface Inner {
   readonly width: number;
   readonly mlp: number;
@@ -78,7 +84,7 @@ function vitGraph({ patch, width, depth, heads, mlp = 4 * width, stem, activatio
   for (let i = 0; i < depth; i++) x = block(g, x, `blocks.${i}`, { width, mlp, heads, activation, eps });
   const first = g.layer({ op: 'classToken', input: x });
   const features = lastNorm ? g.layer({ op: 'layerNorm', input: first, name: 'norm', channels: width, eps }) : first;
-  return g.finish(features, 'head', width, { inputShape, classes });
+  return g.finish(features, 'head', width, { inputShape, classes, init: 'transformer' });
 }
 
 /** Names of torchvision's VisionTransformer, of today and of before 0.14. */
@@ -110,24 +116,51 @@ function fromTorchvision(name: string): string | undefined {
   return part && `blocks.${inner[1]}.${part[1]}${inner[2]?.slice(part[0].length)}`;
 }
 
+/** Names of MOREL's code. */
+function fromMorel(name: string): string | undefined {
+  const whole: readonly (readonly [string, string])[] = [
+    ['embedding.cls_token', 'cls_token'],
+    ['embedding.position_embeddings', 'pos_embed'],
+    ['embedding.patch_embeddings.projection.', 'patch_embed.proj.'],
+    ['classifier.', 'head.'],
+  ];
+  const found = whole.find(([theirs]) => name.startsWith(theirs));
+  if (found) return `${found[1]}${name.slice(found[0].length)}`;
+  const inner =
+    /^encoder\.blocks\.(\d+)\.(attention\.qkv_projection|attention\.output_projection|layernorm_[12]|mlp\.dense_[12])\.(\w+)$/.exec(name);
+  if (!inner) return undefined;
+  const ours: Readonly<Record<string, string>> = {
+    'attention.qkv_projection': 'attn.qkv',
+    'attention.output_projection': 'attn.proj',
+    layernorm_1: 'norm1',
+    layernorm_2: 'norm2',
+    'mlp.dense_1': 'mlp.fc1',
+    'mlp.dense_2': 'mlp.fc2',
+  };
+  return `blocks.${inner[1]}.${ours[inner[2] as string]}.${inner[3]}`;
+}
+
 export default defineArchitecture<VitParams>({
   name: 'vit',
   title: 'Vision transformer',
   paper: 'Dosovitskiy et al. 2021 (arXiv 2010.11929)',
-  version: 1,
+  version: 2,
   params,
-  members: { 'vit-tiny-16': 224, 'vit-small-16': 224, 'vit-base-16': 224, 'vit-large-16': 224 },
+  members: { 'vit-small-cifar': 32, 'vit-tiny-16': 224, 'vit-small-16': 224, 'vit-base-16': 224, 'vit-large-16': 224 },
   parse(name) {
+    if (/^vit[-_]small[-_]cifar$/i.test(name)) return SMALL_CIFAR;
     const found = /^(?:vit|deit)[-_](tiny|small|base|large|t|s|b|l)[-_](?:patch)?(\d{1,2})(?:_224)?$/i.exec(name);
     if (!found) return undefined;
     const full = Object.keys(SIZES).find((s) => s.startsWith((found[1] as string).toLowerCase())) as string;
     const [width, depth, heads] = SIZES[full] as readonly [number, number, number];
     return { patch: Number(found[2]), width, depth, heads };
   },
-  nameOf({ patch, width, depth, heads }) {
+  nameOf(params) {
+    if (isSmallCifar(params)) return 'vit-small-cifar';
+    const { patch, width, depth, heads } = params;
     const known = Object.entries(SIZES).find(([, of]) => of.join() === [width, depth, heads].join());
     return known ? `vit-${known[0]}-${patch}` : 'vit';
   },
-  renamings: [fromTorchvision],
+  renamings: [fromTorchvision, fromMorel],
   graph: vitGraph,
 });

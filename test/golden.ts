@@ -1,7 +1,9 @@
 /** The golden vectors of `test/golden`, as tensors in our layout. */
 import { readFileSync } from 'node:fs';
+import { bytesInMemory } from '../models/import/bytes.ts';
+import { importWeights } from '../models/import/import.ts';
 import { createNetwork } from '../models/index.ts';
-import type { Network } from '../models/network.ts';
+import { Network } from '../models/network.ts';
 import { type Entry, readSafetensors } from '../models/safetensors.ts';
 import { Rng } from '../tensor/rng.ts';
 import { tf } from '../tensor/tf.ts';
@@ -42,6 +44,17 @@ export function goldenNetwork(name: 'model' | 'model-standard' = 'model'): Netwo
     new Rng('golden'),
   );
   network.load(goldenEntries(name), `${name}.safetensors`);
+  return network;
+}
+
+/** The reduced vision transformer of MOREL's code, in evaluation and in training the same. */
+export function goldenTransformer(): Network {
+  const arch = 'vit patch=4 width=64 depth=2 heads=4 mlp=256 activation=gelu-tanh lastNorm=false eps=1e-5';
+  const bytes = bytesInMemory(readFileSync(at('vit-model.safetensors')), 'vit-model.safetensors');
+  const normalization = { mean: [0, 0, 0], std: [1, 1, 1] };
+  const { graph, entries } = importWeights(bytes, { arch, inputShape: [32, 32, 3], classes: 10, normalization });
+  const network = new Network(arch, graph, new Rng('golden'));
+  network.load(entries, 'vit-model.safetensors');
   return network;
 }
 

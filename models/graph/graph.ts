@@ -32,8 +32,8 @@ export interface Graph {
   readonly output: NodeId;
   /** What the last linear layer takes, `[n,d]`. */
   readonly features: NodeId;
-  /** `normal` draws convolutions from N(0, 2/(k*k*out)) as Wide ResNets do; `torch` is PyTorch's default. */
-  readonly init: 'torch' | 'normal';
+  /** `normal` draws convolutions from N(0, 2/(k*k*out)) as Wide ResNets do; `transformer` every weight from N(0, 0.02^2), without biases, as ViT's code does; `torch` is PyTorch's default. */
+  readonly init: 'torch' | 'normal' | 'transformer';
 }
 
 /** Appends nodes one after the other; each method returns the new node. */

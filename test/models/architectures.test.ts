@@ -31,8 +31,24 @@ test.each([
   ['preact-resnet-18', 11_172_170],
   ['wrn-28-10', 36_479_194],
   ['wrn-34-10', 46_160_474],
+  ['vit-small-cifar', 821_770],
 ])('%s has %i parameters on 32x32x3', (name, count) => {
   expect(countOf(architecture(name).graph({ ...plain, inputShape: [32, 32, 3] }))).toBe(count);
+});
+
+test('vit-small-cifar has 844,900 parameters with 100 classes', () => {
+  expect(countOf(architecture('vit-small-cifar').graph({ ...plain, classes: 100, inputShape: [32, 32, 3] }))).toBe(844_900);
+});
+
+test.each([
+  ['vit-small-cifar', 'vit-small-cifar'],
+  ['ViT_small_cifar', 'vit-small-cifar'],
+  ['vit-small-cifar depth=2', 'vit depth=2 patch=4 width=256 heads=4 mlp=1024 activation=gelu-tanh lastNorm=false eps=0.00001'],
+])('%s is called %s, which names itself', (given, name) => {
+  const words = (text: string) => text.split(' ').sort();
+  const found = architecture(given).name;
+  expect(words(found)).toEqual(words(name));
+  expect(architecture(found).name).toBe(found);
 });
 
 test('a network counts the parameters it has', () => {
