@@ -1,6 +1,6 @@
 /** The contract of a defense: a training objective, or a wrapper around a trained classifier. */
 import type { ZodType } from 'zod';
-import type { Batch, Paper, Target, Threat } from '../attacks/attack.ts';
+import type { Batch, Loss, Paper, Target, Threat } from '../attacks/attack.ts';
 import type { Classifier } from '../models/classifier.ts';
 import type { Network } from '../models/network.ts';
 import type { NormName } from '../tensor/norms/index.ts';
@@ -27,6 +27,8 @@ export interface TrainingContext {
   readonly threat: Threat;
   /** Mean cross-entropy of logits `[n,classes]` with labels `[n]`, with the label smoothing of the recipe. */
   crossEntropy(logits: tf.Tensor2D, y: tf.Tensor1D): tf.Scalar;
+  /** The same of every example, for methods that craft with the loss that they train on. `y` is `[n]` int32. */
+  losses(y: tf.Tensor1D): Loss;
   /** 0 at the first step, 1 at the last. */
   readonly progress: number;
   readonly epoch: number;

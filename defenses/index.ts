@@ -5,12 +5,14 @@ import bitDepth from './bit-depth.ts';
 import type { DefensePlugin } from './defense.ts';
 import fgsmRs from './fgsm-rs.ts';
 import freeAt from './free-at.ts';
+import gat from './gat.ts';
 import { hat } from './hat.ts';
 import jpeg from './jpeg.ts';
 import loat from './loat.ts';
 import mart from './mart.ts';
 import { morel } from './morel.ts';
 import nFgsm from './n-fgsm.ts';
+import nuat from './nuat.ts';
 import pgdAt from './pgd-at.ts';
 import randomResizePad from './random-resize-pad.ts';
 import standard from './standard.ts';
@@ -30,6 +32,8 @@ export const defenses: readonly DefensePlugin[] = [
   fgsmRs,
   nFgsm,
   freeAt,
+  gat,
+  nuat,
   jpeg,
   bitDepth,
   randomResizePad,

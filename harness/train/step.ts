@@ -1,5 +1,6 @@
 /** One training step of any defense: craft, gradients, optimizer, with passes and time counted. */
-import type { Passes, Target, Threat } from '../../attacks/attack.ts';
+import type { Loss, Passes, Target, Threat } from '../../attacks/attack.ts';
+import { crossEntropy } from '../../attacks/parts/losses.ts';
 import { createTarget } from '../../attacks/target.ts';
 import type { Objective, Training, TrainingBatch, TrainingContext } from '../../defenses/defense.ts';
 import { RampartError } from '../../errors.ts';
@@ -33,6 +34,17 @@ export function smoothedCrossEntropy(logits: tf.Tensor2D, y: tf.Tensor1D, smooth
   if (smoothing === 0) return hard as tf.Scalar;
   const uniform = tf.logSoftmax(logits).mean().neg();
   return hard.mul(1 - smoothing).add(uniform.mul(smoothing)) as tf.Scalar;
+}
+
+/** The same of every example, `[n]`. */
+function smoothedLosses(y: tf.Tensor1D, smoothing: number): Loss {
+  if (smoothing === 0) return crossEntropy(y);
+  return (logits) => {
+    const uniform = tf.logSoftmax(logits).mean(1).neg();
+    return softmaxCrossEntropy(logits, y)
+      .mul(1 - smoothing)
+      .add<tf.Tensor1D>(uniform.mul(smoothing));
+  };
 }
 
 /** Forward passes in training mode; the same tensor again costs no pass while its result is alive. */
@@ -164,6 +176,7 @@ export class Stepper {
       trainingTarget: trainingTarget(network, this.passes),
       threat: this.#threat,
       crossEntropy: (logits, y) => smoothedCrossEntropy(logits, y, this.#recipe.labelSmoothing),
+      losses: (y) => smoothedLosses(y, this.#recipe.labelSmoothing),
       progress: at.progress,
       epoch: at.epoch,
       step: at.step,

@@ -1,0 +1,121 @@
+/** Fast adversarial training against the losses, adversarial images, gradients and batch statistics that the authors' code computes. */
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { Training } from '../../defenses/defense.ts';
+import { defense } from '../../defenses/index.ts';
+import { engine } from '../../engines/index.ts';
+import { recipeSchema } from '../../harness/suite/recipe.ts';
+import { type StepLog, Stepper } from '../../harness/train/step.ts';
+import type { Network } from '../../models/network.ts';
+import { Rng } from '../../tensor/rng.ts';
+import { tf } from '../../tensor/tf.ts';
+import { goldenBatch, goldenJson, goldenNetwork, goldenTensor, largestDifference } from '../golden.ts';
+import { testDevice } from '../torch/device.ts';
+import { Recorded, recordedImages } from './recorded.ts';
+
+interface Reference {
+  loss: number;
+  grad_norm: Record<string, number>;
+  [term: string]: number | Record<string, number>;
+}
+
+interface Case {
+  name: string;
+  params: Record<string, unknown>;
+  /** Beside no weight decay, which lets the momentum after one step be the gradient. */
+  recipe?: Record<string, unknown>;
+  /** Odd where the authors' vector is of a step that an alternating method takes at odd steps. */
+  step?: number;
+  epoch?: number;
+  draws: () => Float32Array[];
+  /** Our terms and the reference's. */
+  terms: Record<string, string>;
+}
+
+const THREAT = { norm: 'Linf', eps: 8 / 255 } as const;
+
+const CASES: readonly Case[] = [
+  { name: 'gat', params: { lambda: 100 }, step: 1, draws: () => [recordedImages(0)], terms: { natural: 'clean', guide: 'guide' } },
+  {
+    name: 'nuat',
+    params: { lambda: 4 },
+    step: 1,
+    epoch: 9,
+    draws: () => [recordedImages(0)],
+    terms: { natural: 'clean', nuclear: 'nuclear' },
+  },
+];
+
+interface Step {
+  log: StepLog;
+  network: Network;
+  training: Training;
+  adversarial: tf.Tensor4D;
+  gradientNorms: Record<string, number>;
+  drawsLeft: number;
+}
+
+/** One step on the 64 reference images. */
+async function step({ name, params, recipe, step = 0, epoch = 0, draws }: Case): Promise<Step> {
+  const plugin = defense(name);
+  if (plugin.kind !== 'training') throw new Error(`${name} does not train`);
+  const network = goldenNetwork();
+  const setup = { network, threat: THREAT, rng: new Rng('unused'), batchSize: 64, epochs: 10 };
+  const training = plugin.create(plugin.params.parse(params), setup);
+  const stepper = new Stepper({ name, network, training, threat: THREAT, recipe: recipeSchema.parse({ weightDecay: 0, ...recipe }) });
+  const held: tf.Tensor[] = [];
+  const { craft } = training;
+  training.craft = async (batch, ctx) => {
+    const crafted = await craft(batch, ctx);
+    held.push((crafted.adversarial as tf.Tensor).clone());
+    return crafted;
+  };
+  const rng = new Recorded(draws());
+  const log = await stepper.step({ ...goldenBatch(), rng }, { epoch, step, progress: 0, learningRate: 0.1 });
+  const gradientNorms = Object.fromEntries(
+    [...stepper.optimizer.velocities].map(([key, v]) => [key, v.square().sum().sqrt().dataSync()[0] as number]),
+  );
+  return { log, network, training, adversarial: held[0] as tf.Tensor4D, gradientNorms, drawsLeft: rng.left };
+}
+
+/** Relative to the reference, with room for half of the last digit that float32 sums keep. */
+const near = (got: number, want: number, bound: number) => Math.abs(got - want) <= bound * Math.abs(want) + 5e-7;
+
+const names = new Set(['wasm', 'torch', process.env.RAMPART_TEST_ENGINE ?? 'wasm']);
+const engines = await Promise.all([...names].map(async (name) => ({ name, ...(await engine(name).probe()) })));
+
+describe.each(engines)('on $name', ({ name, usable }) => {
+  describe.skipIf(!usable).each(CASES)('$name', (one) => {
+    const reference = (goldenJson('fast-defenses') as Record<string, unknown>)[one.name] as Reference;
+    const entry = (what: string) => goldenTensor('fast-defenses', `${one.name.replaceAll('-', '_')}_${what}`);
+    let got: Step;
+    beforeAll(async () => {
+      await engine(name).init({ threads: 1, device: name === 'torch' ? testDevice : 'cpu' });
+      got = await step(one);
+    });
+
+    test('draws what the authors code draws', () => expect(got.drawsLeft).toBe(0));
+
+    test('crafts the adversarial images of the authors', () => {
+      const same = tf.tidy(() => got.adversarial.slice([0, 0, 0, 0], [8, -1, -1, -1]).sub(entry('xadv')).abs().lessEqual(1e-4));
+      expect(same.cast('float32').mean().dataSync()[0]).toBeGreaterThanOrEqual(0.98);
+    });
+
+    test('has the authors value of every loss term', () => {
+      expect(Math.abs(got.log.loss / reference.loss - 1)).toBeLessThan(1e-3);
+      for (const [mine, theirs] of Object.entries(one.terms))
+        expect(Math.abs((got.log.terms[mine] as number) / (reference[theirs] as number) - 1), mine).toBeLessThan(1e-3);
+    });
+
+    test('has the gradient norm of every parameter', () => {
+      expect(Object.keys(got.gradientNorms).sort()).toEqual(Object.keys(reference.grad_norm).sort());
+      const wrong = Object.entries(reference.grad_norm).filter(([key, norm]) => !near(got.gradientNorms[key] as number, norm, 0.01));
+      expect(wrong.map(([key, norm]) => `${key}: ${got.gradientNorms[key]}, reference ${norm}`)).toEqual([]);
+    });
+
+    test('leaves the batch statistics of the authors', () => {
+      const at = (what: string) => got.network.buffers.get(`enc.bn1.${what}`) as tf.Tensor;
+      expect(largestDifference(at('running_mean'), entry('bn1_mean'))).toBeLessThan(1e-4);
+      expect(largestDifference(at('running_var'), entry('bn1_var'))).toBeLessThan(1e-4);
+    });
+  });
+});
