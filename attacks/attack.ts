@@ -92,7 +92,7 @@ export interface AttackRun {
 }
 
 export interface Attack {
-  /** An adversarial example for every example of the batch, in the box and the budget; the input itself where none was found. The caller owns the result. */
+  /** An adversarial example for every example of the batch, in the box and the budget; the input itself where none was found, or the last point where that decides. The caller owns the result. */
   perturb(batch: Batch, target: Target, threat: Threat, run: AttackRun): Promise<tf.Tensor4D>;
 }
 
@@ -132,6 +132,8 @@ export interface AttackPlugin<P = unknown> {
   readonly minClasses?: number;
   /** `true`: `perturb` takes more than one batch at a time and keeps its own batches full. */
   readonly streams?: boolean;
+  /** `true`: it has the parameter `decides`, and with `last` it returns the point after all its steps, whatever the model says of it. */
+  readonly lastPoint?: true;
   create(params: P): Attack;
 }
 

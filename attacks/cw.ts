@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { GRADIENT_NORMS } from '../tensor/norms/index.ts';
 import { defineAttack } from './attack.ts';
 import { climbingSearch } from './parts/search/climb.ts';
+import { decides } from './parts/search/decides.ts';
 import { steepest } from './parts/step.ts';
 
 const params = z.strictObject({
@@ -10,6 +11,7 @@ const params = z.strictObject({
   stepSize: z.number().positive().optional().describe('in units of the input, such as 2/255; 2.5 eps / steps when absent'),
   restarts: z.number().int().min(1).default(1).describe('random starts per example; later ones only for examples still right'),
   randomStart: z.boolean().default(true).describe('whether the first start is random, or the image itself'),
+  decides,
 });
 
 export default defineAttack<z.infer<typeof params>>({
@@ -31,6 +33,7 @@ export default defineAttack<z.infer<typeof params>>({
   norms: GRADIENT_NORMS,
   params,
   streams: true,
+  lastPoint: true,
   cost: ({ steps, restarts }) => ({ forward: restarts * (steps + 1), backward: restarts * steps }),
   create: (p) => ({
     perturb: (batch, target, threat, run) =>

@@ -3,10 +3,11 @@ import { z } from 'zod';
 import { GRADIENT_NORMS } from '../tensor/norms/index.ts';
 import { defineAttack } from './attack.ts';
 import { crossEntropy } from './parts/losses.ts';
+import { decides } from './parts/search/decides.ts';
 import { search } from './parts/search/search.ts';
 import { steepest } from './parts/step.ts';
 
-const params = z.strictObject({});
+const params = z.strictObject({ decides });
 
 export default defineAttack<z.infer<typeof params>>({
   name: 'fgsm',
@@ -27,12 +28,14 @@ export default defineAttack<z.infer<typeof params>>({
   norms: GRADIENT_NORMS,
   params,
   streams: true,
+  lastPoint: true,
   cost: () => ({ forward: 2, backward: 1 }),
-  create: () => ({
+  create: (p) => ({
     perturb: (batch, target, threat, run) =>
       search(batch, target, run, {
         attempts: 1,
         steps: 1,
+        ...p,
         start: (x) => x.clone(),
         step: steepest(threat, threat.eps),
         loss: (_, y) => crossEntropy(y),

@@ -4,6 +4,7 @@ import { GRADIENT_NORMS } from '../tensor/norms/index.ts';
 import { defineAttack } from './attack.ts';
 import { DONG_2018 } from './parts/papers.ts';
 import { climbingSearch } from './parts/search/climb.ts';
+import { decides } from './parts/search/decides.ts';
 import { momentum } from './parts/step.ts';
 
 const params = z.strictObject({
@@ -13,6 +14,7 @@ const params = z.strictObject({
   restarts: z.number().int().min(1).default(1).describe('starts per example: the image itself, then random points'),
   randomStart: z.boolean().default(false).describe('whether the first start is random too'),
   loss: z.enum(['ce', 'margin']).default('ce').describe('ce: cross-entropy; margin: Carlini and Wagner'),
+  decides,
 });
 
 export default defineAttack<z.infer<typeof params>>({
@@ -25,6 +27,7 @@ export default defineAttack<z.infer<typeof params>>({
   norms: GRADIENT_NORMS,
   params,
   streams: true,
+  lastPoint: true,
   cost: ({ steps, restarts }) => ({ forward: restarts * (steps + 1), backward: restarts * steps }),
   create: (p) => ({
     perturb: (batch, target, threat, run) =>

@@ -6,16 +6,27 @@ import { averagedTarget } from './parts/expectation.ts';
 import { lossName } from './parts/losses.ts';
 import { MADRY_2018 } from './parts/papers.ts';
 import { climbingSearch, type Starts } from './parts/search/climb.ts';
+import { decides } from './parts/search/decides.ts';
 import { steepest } from './parts/step.ts';
 
-const params = z.strictObject({
-  steps: z.number().int().min(1).default(20).describe('gradient steps per restart'),
-  stepSize: z.number().positive().optional().describe('in units of the input, such as 2/255; 2.5 eps / steps when absent'),
-  restarts: z.number().int().min(1).default(1).describe('random starts per example; later ones only for examples still right'),
-  randomStart: z.boolean().default(true).describe('whether the first start is random, or the image itself'),
-  loss: lossName.default('ce').describe('ce: cross-entropy; margin: Carlini and Wagner; kl: divergence from the clean prediction'),
-  eotIterations: z.number().int().min(1).default(1).describe('passes over which each gradient is averaged, for random classifiers'),
-});
+const params = z
+  .strictObject({
+    steps: z.number().int().min(1).default(20).describe('gradient steps per restart'),
+    stepSize: z.number().positive().optional().describe('in units of the input, such as 2/255; 2.5 eps / steps when absent'),
+    restarts: z.number().int().min(1).default(1).describe('random starts per example; later ones only for examples still right'),
+    randomStart: z.boolean().default(true).describe('whether the first start is random, or the image itself'),
+    loss: lossName.default('ce').describe('ce: cross-entropy; margin: Carlini and Wagner; kl: divergence from the clean prediction'),
+    eotIterations: z.number().int().min(1).default(1).describe('passes over which each gradient is averaged, for random classifiers'),
+    decides,
+    clampStart: z
+      .literal(false)
+      .optional()
+      .describe('false: random starts are not clipped to [0,1] before the first step, as in the code of TRADES; goes with decides: last'),
+  })
+  .refine((p) => p.clampStart === undefined || p.decides === 'last', {
+    path: ['clampStart'],
+    message: 'decides: last beside it, since a start outside of [0,1] is no adversarial example',
+  });
 export type PgdParams = z.infer<typeof params>;
 
 /** `starts` replaces the random points where given. */
@@ -40,6 +51,7 @@ export default defineAttack<PgdParams>({
   norms: GRADIENT_NORMS,
   params,
   streams: true,
+  lastPoint: true,
   averages: ({ eotIterations }) => eotIterations > 1,
   cost: ({ steps, restarts, loss, eotIterations }) => ({
     forward: eotIterations * (restarts * (steps + 1) + (loss === 'kl' ? 1 : 0)),

@@ -14,7 +14,10 @@ export function drawn(x: tf.Tensor4D, rngs: readonly (Rng | undefined)[], draw: 
   return tf.tensor4d(noise, x.shape);
 }
 
-/** `clip(x + eps * direction, 0, 1)` for every example of `x` `[n,h,w,c]`, with the generator of each. The caller owns the result. */
-export function randomStart(x: tf.Tensor4D, threat: Threat, rngs: readonly Rng[]): tf.Tensor4D {
-  return tf.tidy(() => tf.clipByValue(x.add(drawn(x, rngs, norm(threat.norm).start).mul(threat.eps)), 0, 1));
+/** `clip(x + eps * direction, 0, 1)` for every example of `x` `[n,h,w,c]`, with the generator of each; unclipped where `clamp` is false. The caller owns the result. */
+export function randomStart(x: tf.Tensor4D, threat: Threat, rngs: readonly Rng[], clamp = true): tf.Tensor4D {
+  return tf.tidy(() => {
+    const start = x.add(drawn(x, rngs, norm(threat.norm).start).mul(threat.eps)) as tf.Tensor4D;
+    return clamp ? tf.clipByValue(start, 0, 1) : start;
+  });
 }

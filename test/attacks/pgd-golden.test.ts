@@ -2,6 +2,7 @@ import { beforeAll, expect, test } from 'vitest';
 import type { Threat } from '../../attacks/attack.ts';
 import { crossEntropy } from '../../attacks/parts/losses.ts';
 import { climb } from '../../attacks/parts/search/ascent.ts';
+import type { Starts } from '../../attacks/parts/search/climb.ts';
 import { rowsOf } from '../../attacks/parts/search/finds.ts';
 import { steepest } from '../../attacks/parts/step.ts';
 import { createPgd } from '../../attacks/pgd.ts';
@@ -54,18 +55,28 @@ test('twenty steps from the given start leave the images of the reference, at th
   expect(off.filter((o) => o < 1e-3).length).toBeGreaterThanOrEqual(60);
   expect(Math.max(...off)).toBeLessThan(0.02);
 
-  const pgd = createPgd({ steps: 20, stepSize, restarts: 1, randomStart: true, loss: 'ce', eotIterations: 1 }, (_, attempts) =>
+  const params = { steps: 20, stepSize, restarts: 1, randomStart: true, loss: 'ce', eotIterations: 1 } as const;
+  const starts: Starts = (_, attempts) =>
     rowsOf(
       goldenStart(x),
       attempts.map((j) => j.row),
-    ),
-  );
+    );
+  const pgd = createPgd(params, starts);
   const adversarial = await pgd.perturb({ x, y, labels, ids }, target, threat, {
     rng: new Rng('t'),
     signal,
     batchSize: 32,
     sources: new Map(),
   });
+  // the point that decides in the authors' code is the last one
+  const lastPoints = await createPgd({ ...params, decides: 'last' }, starts).perturb({ x, y, labels, ids }, target, threat, {
+    rng: new Rng('t'),
+    signal,
+    batchSize: 64,
+    sources: new Map(),
+  });
+  expect(lastPoints.sub(end).abs().max().dataSync()[0]).toBe(0);
+
   const classes = target.logits(adversarial).argMax(1).dataSync();
   const left = Array.from(labels, (label, i) => (classes[i] === label ? 1 : 0));
   expect(left.filter((r, i) => r !== want.robust[i]).length).toBeLessThanOrEqual(1);

@@ -109,6 +109,16 @@ export class Attempts {
     return this.#board.obsolete(attempt);
   }
 
+  /** Keeps the points `x` `[n,h,w,c]` of first attempts as what their examples come back as where none breaks them; they stay the caller's. */
+  keepUnbroken(x: tf.Tensor4D, attempts: readonly Attempt[]): void {
+    const places = attempts.flatMap(({ nth }, place) => (nth === 0 ? [place] : []));
+    this.#finds.unbroken(
+      x,
+      places,
+      places.map((place) => (attempts[place] as Attempt).row),
+    );
+  }
+
   /** Keeps finds out of the points `x` `[n,h,w,c]` of a pass, which stay the caller's. */
   keep(x: tf.Tensor4D, finds: readonly Find[]): void {
     this.#finds.found(

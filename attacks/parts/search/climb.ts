@@ -4,6 +4,7 @@ import type { AttackRun, Attempt, Batch, Target, Threat } from '../../attack.ts'
 import { crossEntropy, klDivergence, type LossName, margin } from '../losses.ts';
 import { randomStart } from '../start.ts';
 import type { Step } from '../step.ts';
+import type { Decides } from './decides.ts';
 import { rowsOf, turn } from './finds.ts';
 import { search } from './search.ts';
 
@@ -18,13 +19,16 @@ export interface Climb {
   readonly loss: LossName;
   readonly step: Step;
   readonly starts?: Starts | undefined;
+  readonly decides?: Decides;
+  /** `false` leaves random starts where they are, outside of the box too. */
+  readonly clampStart?: boolean | undefined;
 }
 
-/** Random points of the ball, by example and attempt; attempt 0 is the image itself unless `firstRandom`. */
-export function randomStarts(batch: Batch, threat: Threat, run: AttackRun, firstRandom: boolean): Starts {
+/** Random points of the ball, in the box unless `clamp` is false, by example and attempt; attempt 0 is the image itself unless `firstRandom`. */
+export function randomStarts(batch: Batch, threat: Threat, run: AttackRun, firstRandom: boolean, clamp = true): Starts {
   return (x, attempts) => {
     const rngs = attempts.map((j) => run.rng.fork(batch.ids[j.row] as number).fork(j.nth));
-    const random = randomStart(x, threat, rngs);
+    const random = randomStart(x, threat, rngs, clamp);
     if (firstRandom || attempts.every((j) => j.nth > 0)) return random;
     const rows = attempts.map((j, i) => (j.nth === 0 ? i : attempts.length + i));
     const mixed = tf.tidy(() => rowsOf(tf.concat([x, random], 0) as tf.Tensor4D, rows));
@@ -41,7 +45,8 @@ export async function climbingSearch(batch: Batch, target: Target, threat: Threa
       attempts: climb.restarts,
       steps: climb.steps,
       step: climb.step,
-      start: climb.starts ?? randomStarts(batch, threat, run, climb.randomStart),
+      decides: climb.decides,
+      start: climb.starts ?? randomStarts(batch, threat, run, climb.randomStart, climb.clampStart),
       loss: (_, y, rows) => {
         if (climb.loss === 'margin') return margin(y);
         if (!clean) return crossEntropy(y);

@@ -53,6 +53,17 @@ export class Finds {
     this.#size += rows.length;
   }
 
+  /** Rows `from` of `x` are what the batch's rows `rows` come back as where nothing is found. */
+  unbroken(x: tf.Tensor4D, from: readonly number[], rows: readonly number[]): void {
+    const places = rows.flatMap((row, i) => (this.#brokenAt[row] === NEVER ? [i] : []));
+    this.found(
+      x,
+      places.map((i) => from[i] as number),
+      places.map((i) => rows[i] as number),
+      places.map(() => NEVER),
+    );
+  }
+
   /** The result of the whole batch, owned by the caller; tells `run.trace` how many were left after each of `iterations`. */
   finish(run: AttackRun, iterations: number): tf.Tensor4D {
     if (run.trace) {

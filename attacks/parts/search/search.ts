@@ -4,6 +4,7 @@ import type { AttackRun, Attempt, Batch, Loss, Target } from '../../attack.ts';
 import type { Step } from '../step.ts';
 import { climbOnce } from './ascent.ts';
 import { Attempts, type Pass, rowIndices } from './attempts.ts';
+import type { Decides } from './decides.ts';
 import { predictedClasses, rowsOf } from './finds.ts';
 
 export interface Search {
@@ -14,6 +15,8 @@ export interface Search {
   readonly step: Step;
   /** Starting points of the attempts, whose clean images are `x` `[k,h,w,c]`, in the same order. The search owns the result. */
   start(x: tf.Tensor4D, attempts: readonly Attempt[]): tf.Tensor4D;
+  /** `last`: the point after all steps decides, and is what an example that stays right comes back as; else any on the way. */
+  readonly decides?: Decides;
   /** The loss of the attempts; `y` and `rows` are `[k]` int32: their labels and their rows in the batch. */
   loss(attempts: readonly Attempt[], y: tf.Tensor1D, rows: tf.Tensor1D): Loss;
 }
@@ -61,7 +64,8 @@ function release(lanes: Lanes | undefined): void {
 }
 
 /**
- * Climbs from the start of every attempt and looks at every point on the way; an example leaves at its first misclassified point.
+ * Climbs from the start of every attempt and looks at every point on the way; an example leaves at its first misclassified point, or at the
+ * last one of an attempt where that decides.
  * Returns what `Attack.perturb` must. Passes per attempt that fails: `steps + 1` forward, `steps` backward.
  */
 export async function search(batch: Batch, target: Target, run: AttackRun, options: Search): Promise<tf.Tensor4D> {
@@ -118,7 +122,7 @@ class ClimbingPass implements Pass {
     tf.dispose([y, rows, origin]);
     const predicted = await predictedClasses(logits);
     logits.dispose();
-    const broken = this.#settle(lanes, predicted);
+    const broken = this.#options.decides === 'last' ? attempts.map(() => false) : this.#settle(lanes, predicted);
     release(lanes);
     this.#sort({ attempts, taken: lanes.taken.map((t) => t + 1), x: next.x, memory: next.memory }, broken);
   }
@@ -149,6 +153,7 @@ class ClimbingPass implements Pass {
     const predicted = (await decisions.data()) as Int32Array;
     decisions.dispose();
     const broken = this.#settle(lanes, predicted);
+    if (this.#options.decides === 'last') this.#attempts.keepUnbroken(lanes.x, lanes.attempts);
     lanes.attempts.forEach((attempt, i) => {
       if (!broken[i]) this.#attempts.end(attempt, false);
     });
