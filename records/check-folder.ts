@@ -3,11 +3,12 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RampartError } from '../errors.ts';
 import { parseExamples } from './examples.ts';
-import { PLACES_IN_WORDS, placeAt } from './folder-store.ts';
 import { sha256 } from './hash.ts';
+import { type Labels, parseLabels } from './packed/labels.ts';
+import { PLACES_IN_WORDS, placeAt } from './paths.ts';
 import { hashPlain, kindOf, LIMITS, readPlain, UnfitFile } from './plain-file.ts';
 import { type CellRecord, indicesOf, type ModelRecord } from './record.ts';
-import { parseRecord } from './record-file.ts';
+import { parseStored } from './record-file.ts';
 import { canonical } from './slug.ts';
 import { wilson } from './stats.ts';
 
@@ -40,13 +41,16 @@ export async function validateResults(dir: string): Promise<Validation> {
   const models: Found<ModelRecord>[] = [];
   const cells: Found<CellRecord>[] = [];
   const files = await filesBelow(dir, '', refuse);
+  const labels = await readLabels(dir, files, refuse);
   for (const file of files) {
     const place = placeAt(file);
-    if (place?.is === 'model') await orRefuse(file, refuse, async () => take(file, place.id, await readRecord(dir, file, 'model'), models));
+    if (place?.is === 'model')
+      await orRefuse(file, refuse, async () => take(file, place.id, await readRecord(dir, file, 'model', labels), models));
     else if (place?.is === 'cell')
-      await orRefuse(file, refuse, async () => take(file, place.id, await readRecord(dir, file, 'cell'), cells));
+      await orRefuse(file, refuse, async () => take(file, place.id, await readRecord(dir, file, 'cell', labels), cells));
     else if (!place && !/^(README\.md|\.gitkeep)$/.test(file)) refuse(file, `not the place of a record: expected ${PLACES_IN_WORDS}`);
   }
+  for (const { file, cells } of labels.values()) if (cells === 0) refuse(file, 'no labels of a cell that is here');
   await checkWeights(dir, files, models, refuse);
   await checkExamples(dir, files, cells, refuse);
   checkModels(models, refuse);
@@ -86,8 +90,28 @@ async function orRefuse(file: string, refuse: Refuse, work: () => Promise<void>)
   }
 }
 
-async function readRecord<K extends 'model' | 'cell'>(dir: string, file: string, kind: K) {
-  return parseRecord(kind, await readPlain(dir, file, LIMITS.record));
+/** Labels that are here, by the hash of their file, and how many cells name them. */
+type LabelFiles = Map<string, { readonly file: string; readonly labels: Labels; cells: number }>;
+
+async function readLabels(dir: string, files: readonly string[], refuse: Refuse): Promise<LabelFiles> {
+  const found: LabelFiles = new Map();
+  for (const file of files) {
+    const place = placeAt(file);
+    if (place?.is !== 'labels') continue;
+    await orRefuse(file, refuse, async () => {
+      found.set(place.id, { file, labels: parseLabels(await readPlain(dir, file, LIMITS.record), place.id), cells: 0 });
+    });
+  }
+  return found;
+}
+
+async function readRecord<K extends 'model' | 'cell'>(dir: string, file: string, kind: K, labels: LabelFiles) {
+  const stored = parseStored(kind, await readPlain(dir, file, LIMITS.record));
+  if ('record' in stored) return stored.record;
+  const own = labels.get(stored.images);
+  if (!own) throw new UnfitFile(`the labels of its images, labels/${stored.images}.json, are not here`);
+  own.cells++;
+  return stored.with(own.labels);
 }
 
 /** Takes a record that stands where its key says and is a result. */

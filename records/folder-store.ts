@@ -1,4 +1,4 @@
-/** The store in a folder: the one file that knows where in it things lie. Every write is atomic, and what cannot be written says why. */
+/** The store in a folder. Every write is atomic, and what cannot be written says why. */
 import { existsSync, type Stats } from 'node:fs';
 import { access, constants, lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
@@ -10,51 +10,16 @@ import { removeUnfinished, writeAtomic } from './atomic.ts';
 import { type Examples, parseExamples } from './examples.ts';
 import { folderId } from './folder-id.ts';
 import { sha256 } from './hash.ts';
+import { packCell } from './packed/cell.ts';
+import { type Labels, labelsFile, parseLabels } from './packed/labels.ts';
+import { FOLDERS, PATHS } from './paths.ts';
 import { LIMITS, readPlain, UnfitFile } from './plain-file.ts';
 import { type CellRecord, cellRecordSchema, modelRecordSchema, type RampartRecord } from './record.ts';
-import { parseJson, parseRecord, type Records } from './record-file.ts';
+import { parseJson, parseStored, type Records } from './record-file.ts';
 import { indexSchema, type RunIndex } from './run-index.ts';
 import { seal, unseal } from './seal.ts';
 import type { Checkpoint, Claim, Kind, Store, StoreOptions } from './store.ts';
 import { storeError } from './store-error.ts';
-
-/** Where things lie, relative to the folder. */
-const PATHS = {
-  index: 'run.json',
-  id: 'id',
-  record: (kind: Kind, key: string) => (kind === 'model' ? `models/${key}/record.json` : `cells/${key}.json`),
-  checkpoint: (kind: Kind, key: string) => (kind === 'model' ? `models/${key}/checkpoint.bin` : `cells/${key}.checkpoint.bin`),
-  examples: (key: string) => `cells/${key}.examples.safetensors`,
-  artifact: (hash: string) => `artifacts/${hash}`,
-  claim: (kind: Kind, key: string) => `claims/${kind}-${key}.lock`,
-  work: (kind: Kind, key: string) => `claims/${kind}-${key}.work`,
-  damaged: 'damaged',
-};
-const FOLDERS = ['models', 'cells', 'artifacts', 'claims'];
-
-/** What a file of a store is that others may be given; `id` is its key, or an artifact's hash. */
-export interface Place {
-  readonly is: 'model' | 'cell' | 'examples' | 'artifact';
-  readonly id: string;
-}
-
-const PLACES: readonly (readonly [Place['is'], RegExp])[] = [
-  ['model', /^models\/([0-9a-f]{24})\/record\.json$/],
-  ['cell', /^cells\/([0-9a-f]{24})\.json$/],
-  ['examples', /^cells\/([0-9a-f]{24})\.examples\.safetensors$/],
-  ['artifact', /^artifacts\/([0-9a-f]{64})$/],
-];
-/** For people. */
-export const PLACES_IN_WORDS = 'models/<key>/record.json, cells/<key>.json or artifacts/<SHA-256>, with a key of 24 hex digits';
-
-/** What lies at a path relative to the folder, with forward slashes; undefined for what is not of a result. */
-export function placeAt(path: string): Place | undefined {
-  for (const [is, pattern] of PLACES) {
-    const id = pattern.exec(path)?.[1];
-    if (id !== undefined) return { is, id };
-  }
-  return undefined;
-}
 
 /** A checkpoint is the SHA-256 of the state, and the state. */
 const CHECKSUM_BYTES = 32;
@@ -70,6 +35,8 @@ const IN_THE_WAY = new Set(['EISDIR', 'ENOTDIR', 'EEXIST', 'ENOTEMPTY']);
 export class FolderStore implements Store {
   readonly place: string;
   readonly #options: StoreOptions;
+  /** By the hash of their file. */
+  readonly #labels = new Map<string, Promise<Labels | undefined>>();
 
   constructor(dir: string, options: StoreOptions = {}) {
     this.place = dir;
@@ -110,8 +77,9 @@ export class FolderStore implements Store {
   }
 
   record<K extends Kind>(kind: K, key: string): Promise<Records[K] | undefined> {
-    return this.#read(PATHS.record(kind, key), LIMITS.record, (bytes) => {
-      const record = parseRecord(kind, bytes);
+    return this.#read(PATHS.record(kind, key), LIMITS.record, async (bytes) => {
+      const stored = parseStored(kind, bytes);
+      const record = 'record' in stored ? stored.record : stored.with(await this.#labelsOf(stored.images));
       if (record.key !== key) throw new UnfitFile(`holds the record ${record.key}, not the one of its name`);
       return record;
     });
@@ -119,8 +87,19 @@ export class FolderStore implements Store {
 
   async writeRecord(record: RampartRecord): Promise<void> {
     const checked = record.kind === 'model' ? modelRecordSchema.parse(record) : cellRecordSchema.parse(record);
-    await this.#write(PATHS.record(record.kind, record.key), seal(checked));
+    const text = checked.kind === 'cell' ? await this.#cellText(checked) : seal(checked);
+    await this.#write(PATHS.record(record.kind, record.key), text);
     if (record.status === 'done') await this.checkpoint(record.kind, record.key).drop();
+  }
+
+  /** The labels come first: a record is whole as soon as it is there. */
+  async #cellText(cell: CellRecord): Promise<string> {
+    const { outcomes, indices } = cell;
+    const labels = { labels: outcomes.labels, indices };
+    const packed = packCell(cell, labelsFile(labels).hash);
+    if (!packed) return seal(cell);
+    await this.putLabels(labels);
+    return seal(packed, 0);
   }
 
   async removeRecord(kind: Kind, key: string): Promise<void> {
@@ -135,6 +114,35 @@ export class FolderStore implements Store {
     const hash = sha256(bytes);
     if (!(await this.artifact(hash))) await this.#write(PATHS.artifact(hash), bytes);
     return hash;
+  }
+
+  async putLabels(labels: Labels): Promise<string> {
+    const { hash, text } = labelsFile(labels);
+    if (await this.hasLabels(hash)) return hash;
+    await this.#write(PATHS.labels(hash), text);
+    return hash;
+  }
+
+  async hasLabels(hash: string): Promise<boolean> {
+    return (await this.#labelsAt(hash)) !== undefined;
+  }
+
+  async #labelsOf(hash: string): Promise<Labels> {
+    const labels = await this.#labelsAt(hash);
+    if (!labels) throw new UnfitFile(`the labels of its images, ${PATHS.labels(hash)}, are not there`);
+    return labels;
+  }
+
+  /** Read once, and shared by the records on them. */
+  #labelsAt(hash: string): Promise<Labels | undefined> {
+    const known = this.#labels.get(hash);
+    if (known) return known;
+    const read = this.#read(PATHS.labels(hash), LIMITS.record, (bytes) => parseLabels(bytes, hash)).then((labels) => {
+      if (!labels) this.#labels.delete(hash); // another process may write them
+      return labels;
+    });
+    this.#labels.set(hash, read);
+    return read;
   }
 
   examples(cell: CellRecord): Promise<Examples | undefined> {
@@ -190,9 +198,9 @@ export class FolderStore implements Store {
   }
 
   /** What `parse` makes of a file; undefined where there is none, or one that is damaged. */
-  async #read<T>(path: string, limit: number, parse: (bytes: Buffer) => T): Promise<T | undefined> {
+  async #read<T>(path: string, limit: number, parse: (bytes: Buffer) => T | Promise<T>): Promise<T | undefined> {
     try {
-      return parse(await few(() => readPlain(this.place, path, limit)));
+      return await parse(await few(() => readPlain(this.place, path, limit)));
     } catch (cause) {
       if (codeOf(cause) === 'ENOENT' || codeOf(cause) === 'ENOTDIR') return undefined;
       if (!(cause instanceof RampartError)) throw storeError(cause, `read ${join(this.place, path)}`);

@@ -8,7 +8,7 @@ import { RampartError } from '../errors.ts';
 /** Why a file is not taken. The message neither names the file nor holds anything of what is in it. */
 export class UnfitFile extends RampartError {}
 
-/** Most bytes of each kind of file. A record takes about 50 bytes per image, and examples 8 per value of an image. */
+/** Most bytes of each kind of file. A record takes a few bytes per image (one of before, about 30), labels three, and examples 8 per value of an image. */
 export const LIMITS = {
   record: 16 * 2 ** 20,
   examples: 128 * 2 ** 20,

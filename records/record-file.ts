@@ -1,5 +1,7 @@
 /** The bytes of a record as a record, or the reason why they are none. */
 import { z } from 'zod';
+import { PACKED_VERSION, type PackedCell, packedCellSchema, unpackCell } from './packed/cell.ts';
+import type { Labels } from './packed/labels.ts';
 import { UnfitFile } from './plain-file.ts';
 import { type CellRecord, cellRecordSchema, type ModelRecord, modelRecordSchema } from './record.ts';
 import { unseal } from './seal.ts';
@@ -71,12 +73,33 @@ function checkOutcomes({ n, outcomes, indices }: CellRecord): void {
   if (indices && indices.length !== n) throw new UnfitFile(`expected ${n} indices, each once, got ${indices.length}`);
 }
 
-/** A record of `kind`. Throws `UnfitFile`; what is no record at all is not shown. */
-export function parseRecord<K extends keyof Records>(kind: K, bytes: Uint8Array): Records[K] {
+/** What a file of `kind` says: the record, or what it makes of the labels whose file has the hash `images`. */
+export type Stored<K extends keyof Records> =
+  | { readonly record: Records[K] }
+  | { readonly images: string; readonly with: (labels: Labels) => Records[K] };
+
+/** Throws `UnfitFile`; what is no record at all is not shown. */
+export function parseStored<K extends keyof Records>(kind: K, bytes: Uint8Array): Stored<K> {
   const json = parseJson(bytes);
   if (json === null || typeof json !== 'object' || (json as { kind?: unknown }).kind !== kind)
     throw new UnfitFile(`not a record: expected an object whose kind is "${kind}"`);
-  const parsed = SCHEMAS[kind].safeParse(unseal(json));
-  if (parsed.success) return sound(parsed.data);
+  const value = unseal(json);
+  if (kind === 'cell' && (value as { schema?: unknown }).schema === PACKED_VERSION) {
+    const packed: PackedCell = fitted(packedCellSchema, value);
+    return { images: packed.images, with: (labels) => sound(fitted(cellRecordSchema, unpackCell(packed, labels))) as Records[K] };
+  }
+  return { record: sound(fitted(SCHEMAS[kind], value)) };
+}
+
+/** A record of `kind` that is whole in its file. Throws as `parseStored` does. */
+export function parseRecord<K extends keyof Records>(kind: K, bytes: Uint8Array): Records[K] {
+  const stored = parseStored(kind, bytes);
+  if ('record' in stored) return stored.record;
+  throw new UnfitFile('its labels are in a file of their own');
+}
+
+function fitted<T>(schema: z.ZodType<T>, value: object): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
   throw new UnfitFile(`does not fit the schema: ${z.prettifyError(parsed.error).split('\n').slice(0, 4).join(' ').slice(0, 500)}`);
 }

@@ -23,6 +23,8 @@ const dataFactsSchema = z.strictObject({
   train: z.string(),
   test: z.string(),
   attacked: z.array(z.string()).readonly(),
+  /** Hashes of the files of the labels of these images; runs of before kept them in every record. */
+  labels: z.array(z.string()).readonly().optional(),
   /** Of its images and labels; runs of before did not note it. */
   form: z
     .strictObject({ shape: z.tuple([z.number().int(), z.number().int(), z.number().int()]).readonly(), classes: z.number().int() })

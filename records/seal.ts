@@ -4,9 +4,9 @@ import { UnfitFile } from './plain-file.ts';
 
 const checksumOf = (value: unknown) => sha256(canonicalJson(value));
 
-/** JSON of `value` with its checksum as the last member. */
-export function seal(value: object): string {
-  return `${JSON.stringify({ ...value, checksum: checksumOf(value) }, null, 1)}\n`;
+/** JSON of `value` with its checksum as the last member; on one line where `indent` is 0. */
+export function seal(value: object, indent = 1): string {
+  return `${JSON.stringify({ ...value, checksum: checksumOf(value) }, null, indent)}\n`;
 }
 
 /** The value without its checksum. Throws `UnfitFile` where they do not agree; what was written without one has nothing to disagree with. */

@@ -5,6 +5,7 @@
 import { RampartError } from '../errors.ts';
 import type { Entry } from '../models/safetensors.ts';
 import type { Examples } from './examples.ts';
+import type { Labels } from './packed/labels.ts';
 import type { CellRecord, RampartRecord } from './record.ts';
 import type { Records } from './record-file.ts';
 import type { RunIndex } from './run-index.ts';
@@ -64,6 +65,11 @@ export interface Store {
   artifact(hash: string): Promise<Uint8Array | undefined>;
   /** Resolves with the SHA-256. */
   putArtifact(bytes: Uint8Array): Promise<string>;
+
+  /** Keeps the labels of test images, for every record on these images. Resolves with the hash of their file. */
+  putLabels(labels: Labels): Promise<string>;
+  /** Whether the labels whose file has this hash are there and whole: records on them cannot be read without. */
+  hasLabels(hash: string): Promise<boolean>;
 
   /** The examples kept of a cell; where its record has their hash, those and no others. */
   examples(cell: CellRecord): Promise<Examples | undefined>;

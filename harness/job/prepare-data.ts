@@ -1,15 +1,16 @@
 /** Data sets of a suite, looked at before anything runs: broken data stops a run at its start, and keys hold the hash of what was read. */
-import type { Dataset, DatasetPlugin, LoadOptions } from '../../datasets/dataset.ts';
+import type { Dataset, DatasetPlugin, LoadOptions, Split } from '../../datasets/dataset.ts';
 import { hashSplit, hashSplits, pick } from '../../datasets/split.ts';
 import { RampartError } from '../../errors.ts';
 import { fileIdentity } from '../../records/file-identity.ts';
 import { keyOf } from '../../records/hash.ts';
+import { type Labels, labelsFile } from '../../records/packed/labels.ts';
 import type { DataFacts, KnownData } from '../../records/run-index.ts';
 import type { Registry } from '../suite/registry.ts';
-import { attacked, firstImages, reachOf, type Selection, shown } from '../suite/selection.ts';
+import { attacked, firstImages, indicesIn, reachOf, type Selection, shown } from '../suite/selection.ts';
 import type { Suite, SuiteDataset } from '../suite/suite.ts';
 import { checkedData, type DataOptions, placesOf, selected } from './data.ts';
-import type { DataRef, Images } from './job.ts';
+import { type DataRef, type Images, startsAtZero } from './job.ts';
 import { packageVersion } from './provenance.ts';
 
 /** A data set as a plan needs it. */
@@ -19,6 +20,8 @@ export interface PlannedData {
   readonly attacked: readonly Images[];
   /** For a later run; absent where nothing says whether the data set is then still the same. */
   readonly known?: KnownData;
+  /** Of the test images of every kind of cell, where the data set was loaded. */
+  readonly labels?: readonly Labels[];
 }
 
 /** Every data set of the suite, in its order. What is `known` of an earlier run and still the same is not loaded; memory is freed again: workers load what they need. */
@@ -34,9 +37,10 @@ export async function prepareData(
     const asking = { ...options, limit: { train: train && reachOf(train), test: test && reachOf(test) } };
     const asked = await identityOf(entry, registry.dataset(entry.ref.name), suite, asking);
     const remembered = known.filter((k) => k.asked === asked).map((k) => k.facts);
-    const facts = remembered.find(isWhole) ?? (await factsOf(entry, await checkedData(entry.ref, registry, asking), suite, options));
-    const planned = plannedData(entry, facts, suite);
-    prepared.push(asked === undefined ? planned : { ...planned, known: { asked, facts } });
+    const facts = remembered.find(isWhole);
+    const seen = facts ? { facts } : await look(entry, await checkedData(entry.ref, registry, asking), suite, options);
+    const planned = { ...plannedData(entry, seen.facts, suite), labels: seen.labels };
+    prepared.push(asked === undefined ? planned : { ...planned, known: { asked, facts: seen.facts } });
   }
   return prepared;
 }
@@ -85,8 +89,13 @@ type Facts = DataFacts & Required<Pick<DataFacts, 'form'>>;
 
 const isWhole = (facts: DataFacts): facts is Facts => facts.form !== undefined;
 
-/** What a plan needs to know of the images themselves. */
-async function factsOf(entry: SuiteDataset, dataset: Dataset, suite: Suite, { signal, onProgress }: DataOptions): Promise<Facts> {
+/** What was seen of the images themselves. */
+interface Seen {
+  readonly facts: Facts;
+  readonly labels?: readonly Labels[];
+}
+
+async function look(entry: SuiteDataset, dataset: Dataset, suite: Suite, { signal, onProgress }: DataOptions): Promise<Seen> {
   const { shape } = dataset;
   const counts = { train: dataset.train.n, test: dataset.test.n };
   const chosen = chosenOf(entry, counts, suite);
@@ -97,15 +106,25 @@ async function factsOf(entry: SuiteDataset, dataset: Dataset, suite: Suite, { si
   };
   const whole = await hashSplits(shape, train, test, onPiece);
   const hashes = new Map([[JSON.stringify(chosen.test), whole.test]]);
+  const labels = new Map([[JSON.stringify(chosen.test), labelsOf(test, chosen.test)]]);
   const attacked: string[] = [];
   for (const selection of chosen.attacked) {
     const id = JSON.stringify(selection);
-    const hash = hashes.get(id) ?? (await hashSplit(pick(test, placesOf(chosen.test, selection)), shape, () => signal.throwIfAborted()));
+    const images = pick(test, placesOf(chosen.test, selection));
+    const hash = hashes.get(id) ?? (await hashSplit(images, shape, () => signal.throwIfAborted()));
     hashes.set(id, hash);
+    labels.set(id, labelsOf(images, selection));
     attacked.push(hash);
   }
   const form = { shape, classes: dataset.classNames.length };
-  return { counts, hash: whole.both, train: whole.train, test: whole.test, attacked, form };
+  const kept = [...labels.values()];
+  const facts = { counts, hash: whole.both, train: whole.train, test: whole.test, attacked, form };
+  return { facts: { ...facts, labels: kept.map((l) => labelsFile(l).hash) }, labels: kept };
+}
+
+/** As the records of cells on these images have them. */
+function labelsOf({ labels }: Split, selection: Selection): Labels {
+  return { labels: [...labels], ...(!startsAtZero(selection) && { indices: indicesIn(selection) }) };
 }
 
 function plannedData(entry: SuiteDataset, facts: Facts, suite: Suite): PlannedData {

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { FolderStore } from '../../records/folder-store.ts';
 import type { RampartRecord } from '../../records/record.ts';
-import { type RunIndex, recordsOfRun } from '../../records/run-index.ts';
+import { type KnownData, type RunIndex, recordsOfRun } from '../../records/run-index.ts';
 import type { Damage, Store } from '../../records/store.ts';
 import { type EngineRef, engineIdentity, type PluginFiles, type RunSettings } from '../job/job.ts';
 import { findOutside, sourcesOf } from '../job/outside.ts';
@@ -93,8 +93,10 @@ async function prepare(
   const earlier = remembered(index, question);
   const [first, data] = await together(signal, [
     async (signal) => earlier ?? ask(signal),
-    (signal) => prepareData(suite, registry, { dataDir, download, signal, onProgress }, index?.data),
+    async (signal) =>
+      prepareData(suite, registry, { dataDir, download, signal, onProgress }, await whoseLabelsAreThere(index?.data ?? [], store)),
   ]);
+  for (const labels of data.flatMap((d) => d.labels ?? [])) await store.putLabels(labels);
   const outside = await findOutside(suite, data, first.info.threads, signal);
   const lacks = (planned: Planned, what: string) => listener?.note?.(`${what} are not there: ${nameOf(planned)} is done again`);
   const records = await store.records();
@@ -108,6 +110,16 @@ async function prepare(
   if (!earlier || known.size === plan.models.length + plan.cells.length) return prepared;
   const probe = await ask(signal);
   return isDeepStrictEqual(engineIdentity(probe.info), engineIdentity(first.info)) ? { ...prepared, probe } : planFor(probe);
+}
+
+/** Data sets whose labels the store has lost are loaded again: records on their images could not be read. */
+async function whoseLabelsAreThere(data: readonly KnownData[], store: Store): Promise<KnownData[]> {
+  const whole: KnownData[] = [];
+  for (const known of data) {
+    const there = await Promise.all((known.facts.labels ?? []).map((hash) => store.hasLabels(hash)));
+    if (!there.includes(false)) whole.push(known);
+  }
+  return whole;
 }
 
 /** Runs a suite; what the output folder already holds is reused. Throws before anything runs when data, engine or folder are not usable. */

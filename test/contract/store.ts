@@ -108,6 +108,22 @@ export function contract(fresh: () => void, open: () => Store): void {
     expect([...((await open().artifact(hash)) ?? [])]).toEqual([1, 2, 3]);
   });
 
+  test('labels of images are kept once for all records on them, which are read whole', async () => {
+    const store = await start();
+    const cell = broken((await someRecords()).cell);
+    const { labels } = cell.outcomes;
+    const hash = await store.putLabels({ labels });
+    expect(await store.putLabels({ labels })).toBe(hash);
+    expect(await store.putLabels({ labels, indices: [4, 5, 6, 7] })).not.toBe(hash);
+    expect(await open().hasLabels(hash)).toBe(true);
+    expect(await open().hasLabels(sha256('none'))).toBe(false);
+    const elsewhere = { ...cell, key: 'e'.repeat(24), indices: [4, 5, 6, 7] };
+    for (const each of [cell, elsewhere]) {
+      await store.writeRecord(each);
+      expect(await open().record('cell', each.key)).toEqual(each);
+    }
+  });
+
   test('examples are those of the record that has their hash', async () => {
     const store = await start();
     const cell = broken((await someRecords()).cell);

@@ -56,7 +56,7 @@ it('refuses what is not JSON, naming where', async () => {
 it.each<[string, (cell: CellRecord) => void, RegExp]>([
   ['an unknown field', (c) => Object.assign(c, { note: 'mine' }), /does not fit the schema: .*note/],
   ['a missing field', (c) => Reflect.deleteProperty(c, 'interval'), /does not fit the schema: .*interval/],
-  ['another schema version', (c) => Object.assign(c, { schema: 2 }), /does not fit the schema: .*schema/],
+  ['another schema version', (c) => Object.assign(c, { schema: 3 }), /does not fit the schema: .*schema/],
   ['a key that is not the file name', (c) => Object.assign(c, { key: 'f'.repeat(24) }), /expected the key|is not here|repeats/],
   [
     'a failed cell',

@@ -35,6 +35,7 @@ async function furnished() {
   const hash = await store.putArtifact(new Uint8Array(5000).fill(7));
   await store.writeRecord(model);
   await store.writeRecord({ ...cell, examples });
+  const labels = await store.putLabels({ labels: [3, 1, 2], indices: [7, 5, 6] });
   await store.checkpoint('cell', cell.key).save(new Uint8Array(3000).fill(9));
   await store.writeIndex({ suite: { name: 's', title: 'S', description: '', file: 's.yml' }, records: [] });
   const reads: Record<string, (store: FolderStore) => Promise<unknown>> = {
@@ -43,6 +44,7 @@ async function furnished() {
     [`cells/${cell.key}.examples.safetensors`]: (s) => s.examples({ ...cell, examples }),
     [`cells/${cell.key}.checkpoint.bin`]: (s) => s.checkpoint('cell', cell.key).load((state) => state),
     [`artifacts/${hash}`]: (s) => s.artifact(hash),
+    [`labels/${labels}.json`]: async (s) => ((await s.hasLabels(labels)) ? true : undefined),
     'run.json': (s) => s.index(),
   };
   return { dir, reads };
@@ -157,13 +159,20 @@ test('folders in the place of files and files in the place of folders are put as
 test('what killed runs left half done is taken away when a run prepares', async () => {
   const dir = freshFolder();
   const gone = `01234567~999999999~1~${hostname()}.tmp`;
-  const left = [`cells/a.json.${gone}`, `models/b/record.json.${gone}`, `artifacts/c.${gone}`, `run.json.${gone}`];
+  const left = [`cells/a.json.${gone}`, `models/b/record.json.${gone}`, `artifacts/c.${gone}`, `labels/d.json.${gone}`, `run.json.${gone}`];
   for (const path of [...left, 'claims/cell-a.lock']) {
     mkdirSync(dirname(join(dir, path)), { recursive: true });
     writeFileSync(join(dir, path), `${hostname()} 999999999 1 abc`);
   }
   await new FolderStore(dir).prepare();
-  expect((readdirSync(dir, { recursive: true }) as string[]).sort()).toEqual(['artifacts', 'cells', 'claims', 'models', 'models/b']);
+  expect((readdirSync(dir, { recursive: true }) as string[]).sort()).toEqual([
+    'artifacts',
+    'cells',
+    'claims',
+    'labels',
+    'models',
+    'models/b',
+  ]);
 });
 
 test('who works at a job finds nothing that a killed one left half written of it', async () => {

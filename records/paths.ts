@@ -1,0 +1,43 @@
+/** The one file that knows where in the folder of a store things lie. */
+import type { Kind } from './store.ts';
+
+/** Where things lie, relative to the folder. */
+export const PATHS = {
+  index: 'run.json',
+  id: 'id',
+  record: (kind: Kind, key: string) => (kind === 'model' ? `models/${key}/record.json` : `cells/${key}.json`),
+  checkpoint: (kind: Kind, key: string) => (kind === 'model' ? `models/${key}/checkpoint.bin` : `cells/${key}.checkpoint.bin`),
+  examples: (key: string) => `cells/${key}.examples.safetensors`,
+  artifact: (hash: string) => `artifacts/${hash}`,
+  labels: (hash: string) => `labels/${hash}.json`,
+  claim: (kind: Kind, key: string) => `claims/${kind}-${key}.lock`,
+  work: (kind: Kind, key: string) => `claims/${kind}-${key}.work`,
+  damaged: 'damaged',
+};
+export const FOLDERS = ['models', 'cells', 'artifacts', 'labels', 'claims'];
+
+/** What a file of a store is that others may be given; `id` is its key, or the hash of an artifact or of labels. */
+export interface Place {
+  readonly is: 'model' | 'cell' | 'examples' | 'artifact' | 'labels';
+  readonly id: string;
+}
+
+const PLACES: readonly (readonly [Place['is'], RegExp])[] = [
+  ['model', /^models\/([0-9a-f]{24})\/record\.json$/],
+  ['cell', /^cells\/([0-9a-f]{24})\.json$/],
+  ['examples', /^cells\/([0-9a-f]{24})\.examples\.safetensors$/],
+  ['artifact', /^artifacts\/([0-9a-f]{64})$/],
+  ['labels', /^labels\/([0-9a-f]{64})\.json$/],
+];
+/** For people. */
+export const PLACES_IN_WORDS =
+  'models/<key>/record.json, cells/<key>.json, labels/<SHA-256>.json or artifacts/<SHA-256>, with a key of 24 hex digits';
+
+/** What lies at a path relative to the folder, with forward slashes; undefined for what is not of a result. */
+export function placeAt(path: string): Place | undefined {
+  for (const [is, pattern] of PLACES) {
+    const id = pattern.exec(path)?.[1];
+    if (id !== undefined) return { is, id };
+  }
+  return undefined;
+}
