@@ -20,6 +20,8 @@ export interface TrainingContext {
    * the same tensor in one objective it gives the same result and moves the statistics again, without a second pass.
    */
   forward(x: tf.Tensor4D): { logits: tf.Tensor2D; features: tf.Tensor2D };
+  /** As `forward`, of a point whose gradient `trainingTarget` was asked for while crafting: the running statistics, which moved then, stay. */
+  again(x: tf.Tensor4D): { logits: tf.Tensor2D; features: tf.Tensor2D };
   /** The network in evaluation mode, as an attack sees it: weights and batch statistics as they are now, passes counted. */
   readonly target: Target;
   /** The network in training mode, as an attack sees it: batch statistics normalise and the running ones move, passes counted. For methods whose code crafts so. */
@@ -43,6 +45,12 @@ export interface Objective {
   readonly logits: tf.Tensor2D;
 }
 
+/** Numbers as a checkpoint has them, bit for bit. */
+export interface HostTensor {
+  readonly shape: number[];
+  readonly data: Float32Array;
+}
+
 /** One defense in training. The harness owns the loop: optimizer, schedule, augmentation, averaging, validation, checkpoints, cost. */
 export interface Training {
   /** Extra trainable parameters by PyTorch-style name (MOREL's embedding head); trained with the model and thrown away afterwards. */
@@ -59,9 +67,10 @@ export interface Training {
   beforeGradients?(batch: TrainingBatch, crafted: Record<string, tf.Tensor>, ctx: TrainingContext): void;
   /** After the optimizer's step, with the gradients of `watched` by name: takes back what `beforeGradients` moved. The harness disposes the gradients. */
   afterStep?(batch: TrainingBatch, gradients: ReadonlyMap<string, tf.Tensor>, ctx: TrainingContext): void;
-  /** State that must survive a resume, beyond `extra` (Free AT's perturbation). */
-  state?(): Record<string, tf.Tensor>;
-  restore?(state: Record<string, tf.Tensor>): void;
+  /** What must survive a resume beyond `extra` and `watched`, on the host: a memory of every image need not lie on the device (FGSM-PGI's). */
+  state?(): Readonly<Record<string, HostTensor>>;
+  /** Takes back what `state` gave, and owns it from then on. Throws where it is of another training. */
+  restore?(state: Readonly<Record<string, HostTensor>>): void;
   dispose?(): void;
 }
 

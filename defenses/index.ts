@@ -3,11 +3,13 @@ import { unknownName } from '../errors.ts';
 import { awp } from './awp.ts';
 import bitDepth from './bit-depth.ts';
 import type { DefensePlugin } from './defense.ts';
+import elle from './elle.ts';
 import fgsmRs from './fgsm-rs.ts';
 import freeAt from './free-at.ts';
 import gat from './gat.ts';
 import { hat } from './hat.ts';
 import jpeg from './jpeg.ts';
+import liet from './liet.ts';
 import loat from './loat.ts';
 import mart from './mart.ts';
 import { morel } from './morel.ts';
@@ -34,6 +36,8 @@ export const defenses: readonly DefensePlugin[] = [
   freeAt,
   gat,
   nuat,
+  elle,
+  liet,
   jpeg,
   bitDepth,
   randomResizePad,

@@ -38,6 +38,8 @@ export interface Mode {
   readonly record?: Moments[];
   /** What will be differentiated. */
   readonly wanted?: Wanted;
+  /** The running statistics stay where they are: those of this pass have moved them before. */
+  readonly still?: boolean;
 }
 
 export class Network implements Classifier {
@@ -142,21 +144,21 @@ export class Network implements Classifier {
     return this.#programs.get(backend);
   }
 
-  #runWhole(program: TrainingProgram, x: tf.Tensor4D, { record, wanted }: Mode): { logits: tf.Tensor2D; features: tf.Tensor2D } {
+  #runWhole(program: TrainingProgram, x: tf.Tensor4D, mode: Mode): { logits: tf.Tensor2D; features: tf.Tensor2D } {
     const values = {
       value: (name: string) => this.#v(name),
       normalization: (node: Node) => this.#norms.get(node) as readonly [tf.Variable, tf.Variable],
     };
-    const { features, means, variances } = program.run(x, values, wanted ?? 'both');
+    const { features, means, variances } = program.run(x, values, mode.wanted ?? 'both');
     const layers = program.norms.map(({ name }) => ({ name, count: x.shape[0] * (this.#areas.get(name) as number) }));
-    this.#seen({ layers, mean: means, variance: variances }, record);
+    this.#seen({ layers, mean: means, variance: variances }, mode);
     const last = this.graph.nodes[this.graph.output] as Node;
     return { logits: this.#apply(last, { [this.graph.features]: features }, x, { training: true }) as tf.Tensor2D, features };
   }
 
   /** The running statistics move, and the batch's are kept for whoever asked. */
-  #seen(moments: Moments, record: Moments[] | undefined): void {
-    this.moveStatistics(moments);
+  #seen(moments: Moments, { record, still }: Mode): void {
+    if (!still) this.moveStatistics(moments);
     record?.push({ ...moments, mean: tf.keep(moments.mean.clone()), variance: tf.keep(moments.variance.clone()) });
   }
 
@@ -200,7 +202,7 @@ export class Network implements Classifier {
       return x.mul(scale).add(beta.sub(this.#v(`${name}.running_mean`).mul(scale))) as tf.Tensor4D;
     }
     const layers = [{ name, count: x.size / (x.shape[3] as number) }];
-    return batchNormTrain(x, gamma, beta, eps, (mean, variance) => this.#seen({ layers, mean, variance }, mode.record));
+    return batchNormTrain(x, gamma, beta, eps, (mean, variance) => this.#seen({ layers, mean, variance }, mode));
   }
 
   /** Moves running statistics as a forward pass with these batch statistics does. Throws where a normalisation saw one value per channel, whose variance is not defined. */

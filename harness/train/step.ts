@@ -71,6 +71,11 @@ class TrainingPasses {
     return out;
   }
 
+  /** A pass that was made before, with gradients this time: the running statistics have seen it. */
+  again(x: tf.Tensor4D): { logits: tf.Tensor2D; features: tf.Tensor2D } {
+    return this.#network.forward(x, { training: true, still: true, wanted: this.#wanted });
+  }
+
   #forget(x: tf.Tensor): void {
     for (const { mean, variance } of this.#done.get(x)?.moments ?? []) tf.dispose([mean, variance]);
     this.#done.delete(x);
@@ -168,6 +173,7 @@ export class Stepper {
     const ctx: TrainingContext = {
       network,
       forward: (x) => passes.forward(x),
+      again: (x) => passes.again(x),
       get target() {
         frozen.classifier ??= network.freeze();
         frozen.target ??= createTarget(frozen.classifier, 'in training');

@@ -218,7 +218,7 @@ export class TrainingRun {
     const entries: [string, Entry][] = [...(this.#best ?? [])].map(([name, entry]) => [`best/${name}`, entry]);
     for (const [prefix, variables] of this.#groups) entries.push(...(await readVariables(variables, prefix)));
     const state = this.#training.state?.() ?? {};
-    entries.push(...(await readVariables(new Map(Object.entries(state)), 'state/')));
+    for (const [name, entry] of Object.entries(state)) entries.push([`state/${name}`, entry]);
     this.#settle();
     await checkpoint.save(encodeCheckpoint(entries, this.#facts));
   }
@@ -230,8 +230,7 @@ export class TrainingRun {
     const best = under('best/');
     this.#checkFit(facts, entries, best);
     for (const [prefix, variables] of this.#groups) restoreVariables(variables, entries, prefix);
-    const state = [...under('state/')].map(([name, { data, shape }]) => [name, tf.tensor(data, shape)] as const);
-    orUnfit(() => this.#training.restore?.(Object.fromEntries(state)));
+    orUnfit(() => this.#training.restore?.(Object.fromEntries(under('state/'))));
     this.#facts = facts;
     if (best.size > 0) this.#best = best;
     if (this.#average) this.#average.updates = facts.averageUpdates;

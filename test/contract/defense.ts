@@ -47,8 +47,15 @@ export function onTheWalls(batch: TrainingBatch): TrainingBatch {
 const spread = (ctx: TrainingContext, changed: Partial<TrainingContext>): TrainingContext =>
   Object.defineProperties(Object.create(ctx), Object.getOwnPropertyDescriptors(changed));
 
-/** `reach`: how far from the image, in radii, the points are at most whose loss is taken; 0 for a method that trains on the images. */
-export function contract(plugin: TrainingDefense, given: Record<string, unknown> = {}, { reach = 1 }: { reach?: number } = {}): void {
+/**
+ * `reach`: how far from the image, in radii, the points are at most whose loss is taken; 0 for a method that trains on the images.
+ * `beside`: images that the first step passes forward and back beside its batch.
+ */
+export function contract(
+  plugin: TrainingDefense,
+  given: Record<string, unknown> = {},
+  { reach = 1, beside = 0 }: { reach?: number | undefined; beside?: number | undefined } = {},
+): void {
   const params = plugin.params.parse(given);
   const norms = plugin.normsWith?.(params) ?? plugin.norms ?? NORMS;
   const setup = (threat: Threat = { norm: 'Linf', eps: epsIn('Linf') }) => {
@@ -65,7 +72,7 @@ export function contract(plugin: TrainingDefense, given: Record<string, unknown>
     await stepper.step(trainingBatch(), at);
     const { forward, backward } = plugin.cost(params);
     const helper = plugin.helper === undefined ? 0 : 1;
-    expect(stepper.passes).toEqual({ forward: BATCH * (forward - helper), backward: BATCH * (backward - helper) });
+    expect(stepper.passes).toEqual({ forward: BATCH * (forward - helper) + beside, backward: BATCH * (backward - helper) + beside });
   });
 
   test('leaves no tensor behind', async () => {

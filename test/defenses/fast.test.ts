@@ -43,7 +43,36 @@ const CASES: readonly Case[] = [
     draws: () => [recordedImages(0)],
     terms: { natural: 'clean', nuclear: 'nuclear' },
   },
+  {
+    name: 'elle',
+    params: { lambda: 1e5, adaptive: false, clip: false },
+    draws: () => [join(recordedImages(17), recordedImages(34)), firstOfEach(51, 1)],
+    terms: { adversarial: 'adversarial', linear: 'linear' },
+  },
+  {
+    name: 'liet',
+    params: {},
+    epoch: 9,
+    draws: () => [
+      firstOfEach(0, 10).subarray(0, 100),
+      recordedImages(17),
+      recordedImages(34),
+      Float32Array.of(0.3),
+      Float32Array.of(0.7),
+      firstOfEach(17, 10),
+      firstOfEach(34, 10),
+    ],
+    terms: { adversarial: 'adversarial', consistency: 'consistency' },
+  },
 ];
+
+const join = (a: Float32Array, b: Float32Array) => Float32Array.from([...a, ...b]);
+
+/** The first `k` numbers of every image, as the script took them: in the order of the authors' layout, all of the first channel's first row. */
+function firstOfEach(shift: number, k: number): Float32Array {
+  const all = recordedImages(shift);
+  return Float32Array.from({ length: 64 * k }, (_, i) => all[Math.floor(i / k) * 3072 + (i % k) * 3] as number);
+}
 
 interface Step {
   log: StepLog;
