@@ -203,7 +203,7 @@ function modelIdentity({ data, arch, origin, seed }: Unkeyed<ModelJob>): unknown
       arch,
       defense,
       threat,
-      recipe,
+      recipe: recipeIdentity(recipe),
       seed,
     };
   }
@@ -219,6 +219,11 @@ function modelIdentity({ data, arch, origin, seed }: Unkeyed<ModelJob>): unknown
   const { weightsHash, normalization, bnEps } = origin;
   // an expectation is held on the data set's images
   return { model: 'pretrained', checks: CHECKS, data: data.plugin.name, arch, weightsHash, normalization, bnEps, expect, reference };
+}
+
+/** A recipe without what changes nothing as it is: what it says is what it said before recipes had it. */
+function recipeIdentity({ betas, normalize, ...recipe }: Recipe): unknown {
+  return { ...recipe, ...(recipe.optimizer === 'adamw' && { betas }), ...(normalize === 'none' && { normalize }) };
 }
 
 /** What of a model that is asked changes its answers: its code and weights, and what runs them. Not where its file lies, nor which of several GPUs it is on. */

@@ -9,6 +9,7 @@ import { Network } from '../../models/network.ts';
 import type { CellRecord, ModelRecord } from '../../records/record.ts';
 import type { Store } from '../../records/store.ts';
 import { Rng } from '../../tensor/rng.ts';
+import { normalizationOf } from '../suite/recipe.ts';
 import type { Registry } from '../suite/registry.ts';
 import type { JobContext } from './context.ts';
 import { openOutside } from './outside.ts';
@@ -89,8 +90,8 @@ export async function loadClassifier(
   }
   const bytes = await neededArtifact(record.weightsHash, `the weights of ${record.name}`, store);
   if (record.imported?.kind === 'torchscript') return loadScript(bytes, scriptOptions(record.imported.file, dataset));
-  // a trained model has the normalisation of its data set, an imported one its own
-  const { mean, std } = record.imported?.normalization ?? dataset;
+  // a trained model has the normalisation of its data set, unless its recipe has none, and an imported one its own
+  const { mean, std } = record.imported?.normalization ?? normalizationOf(dataset, record.recipe.normalize);
   const { network } = networkFrom(bytes, record.name, record.arch.name, dataset, registry, {
     normalization: { mean, std },
     bnEps: record.imported?.bnEps,

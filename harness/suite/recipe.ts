@@ -7,6 +7,7 @@ import { MOST_IMAGES } from './selection.ts';
 const MOST_EPOCHS = 100_000;
 
 const fraction = z.number().min(0).max(1);
+const beta = z.number().min(0).lt(1);
 
 const constant = z.strictObject({ kind: z.literal('constant') });
 
@@ -17,6 +18,16 @@ const piecewise = z.strictObject({
     .max(1000)
     .default([0.75, 0.9])
     .describe('Fractions of the training at which the rate is multiplied by `factor`; TRADES drops at 75 % and 90 %'),
+  factor: z.number().min(1e-12).max(1e3).default(0.1),
+});
+
+const step = z.strictObject({
+  kind: z.literal('step'),
+  milestones: z
+    .array(z.number().int().min(0).max(MOST_EPOCHS))
+    .max(1000)
+    .default([75, 90])
+    .describe("Epochs after which the rate is multiplied by `factor`: PyTorch's MultiStepLR, stepped after every epoch"),
   factor: z.number().min(1e-12).max(1e3).default(0.1),
 });
 
@@ -54,7 +65,7 @@ const sequence = z.strictObject({
     .refine((parts) => parts.at(-1)?.until === 1, 'expected the last `until` to be 1'),
 });
 
-const scheduleSchema = z.discriminatedUnion('kind', [constant, piecewise, cosine, oneCycle, sequence]);
+const scheduleSchema = z.discriminatedUnion('kind', [constant, piecewise, step, cosine, oneCycle, sequence]);
 
 /** An epoch whose weights are a model: the one with the highest validation accuracy, and the final one. */
 export const CHECKPOINTS = ['best', 'last'] as const;
@@ -68,17 +79,25 @@ export const recipeSchema = z.strictObject({
     .max(MOST_BATCH)
     .default(128)
     .describe('A last batch of one image is left out of its epoch where batch normalisation would see one value per channel'),
-  optimizer: z.literal('sgd').default('sgd'),
+  optimizer: z.enum(['sgd', 'adamw']).default('sgd'),
   learningRate: z.number().min(1e-12).max(1e3).default(0.1).describe('The highest rate of the schedule'),
-  momentum: z.number().min(0).lt(1).default(0.9),
+  momentum: z.number().min(0).lt(1).default(0.9).describe('Of `sgd`'),
+  betas: z.tuple([beta, beta]).default([0.9, 0.999]).describe('Of `adamw`: decays of the averages of gradients and of their squares'),
   weightDecay: z
     .number()
     .min(0)
     .max(10)
     .default(5e-4)
-    .describe("On every parameter, normalisation and biases included, as PyTorch's SGD has it"),
+    .describe("On every parameter, normalisation and biases included, as PyTorch's SGD and AdamW have it"),
   schedule: scheduleSchema.prefault({ kind: 'one-cycle' }),
-  augment: z.enum(['crop-flip', 'none']).default('crop-flip').describe('Random crop after padding with 4 zeros, and horizontal flip'),
+  augment: z
+    .enum(['crop-flip', 'flip', 'none'])
+    .default('crop-flip')
+    .describe('Random crop after padding with 4 zeros, and horizontal flip; or the flip alone'),
+  normalize: z
+    .enum(['dataset', 'none'])
+    .default('dataset')
+    .describe('By mean and deviation of the data set; or `none`: the network takes images in [0,1] as they are'),
   validation: z
     .number()
     .int()
@@ -112,18 +131,28 @@ export const recipeSchema = z.strictObject({
 export type Recipe = z.infer<typeof recipeSchema>;
 type Schedule = Recipe['schedule'];
 
+/** What a network trained with a recipe's `normalize` subtracts and divides by, per channel. */
+export function normalizationOf<N extends { readonly mean: readonly number[]; readonly std: readonly number[] }>(
+  { mean, std }: N,
+  normalize: unknown,
+): Pick<N, 'mean' | 'std'> | { mean: number[]; std: number[] } {
+  return normalize === 'none' ? { mean: mean.map(() => 0), std: std.map(() => 1) } : { mean, std };
+}
+
 /** From `a` to `b` as `t` goes from 0 to 1. */
 function between(a: number, b: number, t: number, shape: 'cosine' | 'linear'): number {
   return shape === 'linear' ? a + (b - a) * t : b + ((a - b) * (1 + Math.cos(Math.PI * t))) / 2;
 }
 
-/** Factor on the learning rate at optimizer step `step` of `total`. */
-function factorAt(schedule: Schedule, step: number, total: number): number {
+/** Factor on the learning rate at optimizer step `step` of `total`, which `epochs` epochs take. */
+function factorAt(schedule: Schedule, step: number, total: number, epochs: number): number {
   switch (schedule.kind) {
     case 'constant':
       return 1;
     case 'piecewise':
       return schedule.factor ** schedule.milestones.filter((m) => step >= Math.round(m * total)).length;
+    case 'step':
+      return schedule.factor ** schedule.milestones.filter((m) => step >= Math.round((m * total) / epochs)).length;
     case 'cosine': {
       const warmup = Math.round(schedule.warmup * total);
       if (step < warmup) return (step + 1) / warmup;
@@ -140,7 +169,7 @@ function factorAt(schedule: Schedule, step: number, total: number): number {
       let from = 0;
       for (const part of schedule.parts) {
         const until = Math.round(part.until * total);
-        if (step < until) return factorAt(part.schedule, step - from, until - from);
+        if (step < until) return factorAt(part.schedule, step - from, until - from, epochs);
         from = until;
       }
       return 0;
@@ -150,5 +179,5 @@ function factorAt(schedule: Schedule, step: number, total: number): number {
 
 /** The learning rate of optimizer step `step` (from 0) of `total`. */
 export function learningRateAt(recipe: Recipe, step: number, total: number): number {
-  return recipe.learningRate * factorAt(recipe.schedule, step, total);
+  return recipe.learningRate * factorAt(recipe.schedule, step, total, recipe.epochs);
 }

@@ -3,6 +3,7 @@ import type { Split } from '../../datasets/dataset.ts';
 import { unitFloats } from '../../datasets/split.ts';
 import type { Rng } from '../../tensor/rng.ts';
 import type { Shape } from '../../tensor/tf.ts';
+import type { Recipe } from '../suite/recipe.ts';
 
 const PAD = 4;
 
@@ -26,6 +27,26 @@ export function cropFlip(plain: Float32Array, [height, width, channels]: Shape, 
         const from = ((y + down) * width + x + right) * channels;
         const to = row * size + (y * width + (flip ? width - 1 - x : x)) * channels;
         for (let c = 0; c < channels; c++) out[to + c] = source[from + c] as number;
+      }
+  });
+  return out;
+}
+
+/** The images `plain` as a recipe wants them: moved and flipped, flipped with probability 1/2 alone, or as they are. */
+export function augmented(kind: Recipe['augment'], plain: Float32Array, shape: Shape, ids: Int32Array, rng: Rng): Float32Array {
+  if (kind === 'none') return plain;
+  return kind === 'flip' ? flip(plain, shape, ids, rng) : cropFlip(plain, shape, ids, rng);
+}
+
+function flip(plain: Float32Array, [height, width, channels]: Shape, ids: Int32Array, rng: Rng): Float32Array {
+  const out = plain.slice();
+  const size = height * width * channels;
+  ids.forEach((id, image) => {
+    if (rng.fork(id).next() >= 0.5) return;
+    for (let y = 0; y < height; y++)
+      for (let x = 0; x < width; x++) {
+        const row = image * size + y * width * channels;
+        out.set(plain.subarray(row + x * channels, row + (x + 1) * channels), row + (width - 1 - x) * channels);
       }
   });
   return out;

@@ -1,10 +1,31 @@
-/** SGD with momentum, weight decay and gradient clipping as PyTorch does them, and the moving average of weights. */
+/** SGD and AdamW with weight decay and gradient clipping as PyTorch does them, and the moving average of weights. */
 import { sgdMomentum } from '../../tensor/fused.ts';
 import { tf } from '../../tensor/tf.ts';
+import type { Recipe } from '../suite/recipe.ts';
+
+export interface Optimizer {
+  /** Moving averages of the gradients, by the names of the parameters. */
+  readonly velocities: ReadonlyMap<string, tf.Variable>;
+  /** Moving averages of their squares, where it has such. */
+  readonly squares?: ReadonlyMap<string, tf.Variable>;
+  /** Step `step`, from 0, of the training; `gradients` by the names of the parameters, a missing one counts as zero. They stay the caller's. */
+  step(gradients: ReadonlyMap<string, tf.Tensor>, learningRate: number, step: number): void;
+  dispose(): void;
+}
+
+/** The optimizer of a recipe. `params` stay the caller's. */
+export function optimizerOf(recipe: Recipe, params: ReadonlyMap<string, tf.Variable>): Optimizer {
+  return recipe.optimizer === 'sgd' ? new Sgd(params, recipe) : new AdamW(params, recipe);
+}
+
+/** A variable of zeros for each parameter. */
+function zerosLike(params: ReadonlyMap<string, tf.Variable>): Map<string, tf.Variable> {
+  return new Map([...params].map(([name, v]) => [name, tf.tidy(() => tf.variable(tf.zeros(v.shape), false))]));
+}
 
 /** `g += weightDecay * w; m = momentum * m + g; w -= lr * m` for every parameter it was given. */
-export class Sgd {
-  readonly velocities = new Map<string, tf.Variable>();
+export class Sgd implements Optimizer {
+  readonly velocities: ReadonlyMap<string, tf.Variable>;
   readonly #params: ReadonlyMap<string, tf.Variable>;
   readonly #momentum: number;
   readonly #weightDecay: number;
@@ -14,14 +35,9 @@ export class Sgd {
     this.#params = params;
     this.#momentum = options.momentum;
     this.#weightDecay = options.weightDecay;
-    for (const [name, v] of params)
-      this.velocities.set(
-        name,
-        tf.tidy(() => tf.variable(tf.zeros(v.shape), false)),
-      );
+    this.velocities = zerosLike(params);
   }
 
-  /** One step; `gradients` by the names of `params`, a missing one counts as zero. They stay the caller's. */
   step(gradients: ReadonlyMap<string, tf.Tensor>, learningRate: number): void {
     tf.tidy(() => {
       const names = [...this.#params.keys()];
@@ -34,6 +50,45 @@ export class Sgd {
 
   dispose(): void {
     tf.dispose([...this.velocities.values()]);
+  }
+}
+
+const ADAM_EPS = 1e-8;
+
+/** AdamW, Loshchilov and Hutter 2019 (arXiv 1711.05101), as PyTorch has it: the decay of the weights, `w -= lr * weightDecay * w`, is no part of the gradient. */
+export class AdamW implements Optimizer {
+  readonly velocities: ReadonlyMap<string, tf.Variable>;
+  readonly squares: ReadonlyMap<string, tf.Variable>;
+  readonly #params: ReadonlyMap<string, tf.Variable>;
+  readonly #betas: readonly [number, number];
+  readonly #weightDecay: number;
+
+  /** `params` stay the caller's. */
+  constructor(params: ReadonlyMap<string, tf.Variable>, options: { betas: readonly [number, number]; weightDecay: number }) {
+    this.#params = params;
+    this.#betas = options.betas;
+    this.#weightDecay = options.weightDecay;
+    this.velocities = zerosLike(params);
+    this.squares = zerosLike(params);
+  }
+
+  step(gradients: ReadonlyMap<string, tf.Tensor>, learningRate: number, step: number): void {
+    const [first, second] = this.#betas;
+    const size = learningRate / (1 - first ** (step + 1));
+    const correction = 1 / Math.sqrt(1 - second ** (step + 1));
+    for (const [name, w] of this.#params)
+      tf.tidy(() => {
+        const [m, v] = [this.velocities.get(name) as tf.Variable, this.squares.get(name) as tf.Variable];
+        const gradient = gradients.get(name) ?? tf.zerosLike(w);
+        m.assign(m.mul(first).add(gradient.mul(1 - first)));
+        v.assign(v.mul(second).add(gradient.square().mul(1 - second)));
+        const move = m.div(v.sqrt().mul(correction).add(ADAM_EPS)).mul(size);
+        w.assign(w.mul(1 - learningRate * this.#weightDecay).sub(move));
+      });
+  }
+
+  dispose(): void {
+    tf.dispose([...this.velocities.values(), ...this.squares.values()]);
   }
 }
 

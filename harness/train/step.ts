@@ -10,7 +10,7 @@ import type { Moments, Network } from '../../models/network.ts';
 import { softmaxCrossEntropy } from '../../tensor/fused.ts';
 import { tf } from '../../tensor/tf.ts';
 import type { Recipe } from '../suite/recipe.ts';
-import { clipGradients, Sgd } from './optimizer.ts';
+import { clipGradients, type Optimizer, optimizerOf } from './optimizer.ts';
 
 /** Where in the training a step is. */
 export interface StepPosition {
@@ -139,7 +139,7 @@ interface Gradients {
 export class Stepper {
   readonly passes: Passes = { forward: 0, backward: 0 };
   readonly times = { craftMs: 0, updateMs: 0 };
-  readonly optimizer: Sgd;
+  readonly optimizer: Optimizer;
   /** Parameters of the network and of the defense, by name. */
   readonly params: ReadonlyMap<string, tf.Variable>;
   readonly #name: string;
@@ -159,7 +159,7 @@ export class Stepper {
     this.#recipe = setup.recipe;
     const extra = [...(setup.training.extra ?? [])].map(([name, v]) => [`extra.${name}`, v] as const);
     this.params = new Map([...setup.network.params, ...extra]);
-    this.optimizer = new Sgd(this.params, setup.recipe);
+    this.optimizer = optimizerOf(setup.recipe, this.params);
   }
 
   /** Trains on one batch. Throws when the loss is not finite, with the place and the remedy. The batch stays the caller's. */
@@ -232,7 +232,7 @@ export class Stepper {
     if (!Number.isFinite(loss)) throw this.#diverged(`the loss is ${loss},`, at);
     const limit = this.#recipe.gradientClip;
     const clipped = limit === 'none' ? params : clipGradients(params, limit);
-    this.optimizer.step(clipped, at.learningRate);
+    this.optimizer.step(clipped, at.learningRate, at.step);
     this.#training.afterStep?.(batch, watched, ctx);
     tf.dispose([...params.values(), ...clipped.values(), ...watched.values()]);
     return { loss, terms, correct };

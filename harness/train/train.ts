@@ -4,15 +4,15 @@ import { defense } from '../../defenses/index.ts';
 import { RampartError } from '../../errors.ts';
 import { createNetwork } from '../../models/index.ts';
 import { decodeCheckpoint } from './checkpoint.ts';
-import type { TrainingDraws, TrainingJob, TrainingResult } from './training-job.ts';
-import { archSetup, TrainingRun } from './training-run.ts';
+import { archSetup, type TrainingDraws, type TrainingJob, type TrainingResult } from './training-job.ts';
+import { TrainingRun } from './training-run.ts';
 
 /** Trains `job.defense` on its data set; everything random comes from `job.draws`. Throws when the loss stops being finite or `signal` aborts. */
 export async function train(job: TrainingJob): Promise<TrainingResult> {
   const name = job.defense.helper;
   if (name === undefined) return finish((await resumed(job, () => new TrainingRun(job, {}))) ?? new TrainingRun(job, {}));
   const draws = drawsOfHelper(job.draws);
-  const network = createNetwork(job.arch, archSetup(job.dataset), draws.weights);
+  const network = createNetwork(job.arch, archSetup(job), draws.weights);
   try {
     const helper = () => helperRun({ ...job, draws }, name);
     // a state of the main training brings the helper's weights

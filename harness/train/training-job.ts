@@ -2,13 +2,13 @@
 import type { Threat } from '../../attacks/attack.ts';
 import type { Dataset } from '../../datasets/dataset.ts';
 import type { TrainingDefense } from '../../defenses/defense.ts';
-import type { Architecture } from '../../models/architecture.ts';
+import type { Architecture, ArchSetup } from '../../models/architecture.ts';
 import type { Network } from '../../models/network.ts';
 import type { Entry } from '../../models/safetensors.ts';
 import type { Epoch, Flag } from '../../records/record.ts';
 import type { Checkpoint } from '../../records/store.ts';
 import type { Rng } from '../../tensor/rng.ts';
-import type { Recipe } from '../suite/recipe.ts';
+import { normalizationOf, type Recipe } from '../suite/recipe.ts';
 import type { Cost } from './facts.ts';
 
 /** Where the random numbers of a training come from. Trainings that share a stream draw the same there, whatever else they differ in. */
@@ -61,4 +61,9 @@ export interface TrainingResult {
   readonly bestEpoch?: number;
   readonly cost: Cost;
   readonly flags: Flag[];
+}
+
+/** What the network of a training is made for, with the normalisation that the recipe asks for. */
+export function archSetup({ dataset, recipe }: Pick<TrainingJob, 'dataset' | 'recipe'>): ArchSetup {
+  return { inputShape: dataset.shape, classes: dataset.classNames.length, ...normalizationOf(dataset, recipe.normalize) };
 }

@@ -1,8 +1,6 @@
 /** One training: epochs, validation, the kept weights, checkpoints, cost. The defense supplies crafting and objective. */
-import type { Dataset } from '../../datasets/dataset.ts';
 import type { Training, TrainingBatch } from '../../defenses/defense.ts';
 import { RampartError } from '../../errors.ts';
-import type { ArchSetup } from '../../models/architecture.ts';
 import { checkEntries } from '../../models/graph/parameters.ts';
 import { createNetwork } from '../../models/index.ts';
 import type { Network } from '../../models/network.ts';
@@ -10,13 +8,13 @@ import type { Entry } from '../../models/safetensors.ts';
 import { UnfitFile } from '../../records/plain-file.ts';
 import { tf } from '../../tensor/tf.ts';
 import { learningRateAt } from '../suite/recipe.ts';
-import { cropFlip, labelsOf, plainImages } from './augment.ts';
+import { augmented, labelsOf, plainImages } from './augment.ts';
 import { checkVariables, encodeCheckpoint, orUnfit, readVariables, restoreVariables, type TrainingState } from './checkpoint.ts';
 import { type Cost, type Facts, newFacts, totalCost } from './facts.ts';
 import { trainingFlags } from './flags.ts';
 import { MovingAverage } from './optimizer.ts';
 import { Helper, type StepLog, Stepper } from './step.ts';
-import type { TrainingJob, TrainingResult } from './training-job.ts';
+import { archSetup, type TrainingJob, type TrainingResult } from './training-job.ts';
 import { type Validation, validate } from './validate.ts';
 
 /** What a training has to do with a helper: it is one, or it has one, with the cost of its training where that was just done. */
@@ -24,10 +22,6 @@ interface HelperRole {
   isHelper?: boolean;
   network?: Network;
   cost?: Cost | undefined;
-}
-
-export function archSetup({ shape, classNames, mean, std }: Dataset): ArchSetup {
-  return { inputShape: shape, classes: classNames.length, mean, std };
 }
 
 export class TrainingRun {
@@ -59,7 +53,7 @@ export class TrainingRun {
         { remedy: 'lower recipe.validation or raise the data set limit' },
       );
     this.#validationIds = Int32Array.from({ length: recipe.validation }, (_, i) => this.#trainCount + i);
-    this.network = createNetwork(job.arch, archSetup(dataset), draws.weights);
+    this.network = createNetwork(job.arch, archSetup(job), draws.weights);
     const { network } = this;
     const { batchSize, epochs } = recipe;
     const setup = { network, threat, rng: draws.noise.fork('defense'), batchSize, epochs, helper: this.#helper };
@@ -162,7 +156,7 @@ export class TrainingRun {
     const { dataset, draws, recipe } = this.#job;
     const { train: split, shape } = dataset;
     const plain = await plainImages(split, ids);
-    const pixels = recipe.augment === 'none' ? plain : cropFlip(plain, shape, ids, draws.order.fork('augment').fork(epoch));
+    const pixels = augmented(recipe.augment, plain, shape, ids, draws.order.fork('augment').fork(epoch));
     const labels = labelsOf(split, ids);
     const x = tf.tensor4d(pixels, [ids.length, ...shape]);
     const batch = { x, y: tf.tensor1d(labels, 'int32'), labels, ids, rng: draws.noise.fork('batch').fork(epoch).fork(index) };
@@ -200,11 +194,13 @@ export class TrainingRun {
   }
 
   get #groups(): [string, ReadonlyMap<string, tf.Variable>][] {
+    const { params, optimizer } = this.#stepper;
     const groups: [string, ReadonlyMap<string, tf.Variable>][] = [
-      ['param/', this.#stepper.params],
+      ['param/', params],
       ['buffer/', this.network.buffers],
-      ['velocity/', this.#stepper.optimizer.velocities],
+      ['velocity/', optimizer.velocities],
     ];
+    if (optimizer.squares) groups.push(['square/', optimizer.squares]);
     if (this.#average) groups.push(['average/', this.#average.averages]);
     if (this.#training.watched) groups.push(['watched/', this.#training.watched]);
     const helper = this.#role.network;

@@ -2,8 +2,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { heldSplit, unitFloats } from '../../../datasets/split.ts';
 import { recipeSchema } from '../../../harness/suite/recipe.ts';
-import { cropFlip, plainImages } from '../../../harness/train/augment.ts';
-import { clipGradients, MovingAverage, Sgd } from '../../../harness/train/optimizer.ts';
+import { augmented, cropFlip, plainImages } from '../../../harness/train/augment.ts';
+import { AdamW, clipGradients, MovingAverage, optimizerOf, Sgd } from '../../../harness/train/optimizer.ts';
 import { Stepper, smoothedCrossEntropy } from '../../../harness/train/step.ts';
 import { overfitsCatastrophically } from '../../../harness/train/validate.ts';
 import { createNetwork } from '../../../models/index.ts';
@@ -45,6 +45,47 @@ test('SGD with momentum, weight decay and clipping is that of PyTorch', () => {
     );
   close(params.get('w')?.dataSync() ?? [], [0.612251, -2.374002]);
   close(params.get('b')?.dataSync() ?? [], [-0.6408494]);
+});
+
+// torch: AdamW(betas=(0.8, 0.95), weight_decay=0.05), three steps at 0.1, 0.1 and 0.01
+test('AdamW is that of PyTorch: corrected averages, and a decay of its own', () => {
+  const params = new Map([
+    ['w', tf.variable(tf.tensor1d([1, -2]))],
+    ['b', tf.variable(tf.tensor1d([0.5]))],
+  ]);
+  const adamw = new AdamW(params, { betas: [0.8, 0.95], weightDecay: 0.05 });
+  const steps = [
+    { w: [3, 4], b: [12], rate: 0.1, want: [0.895, -2.09, 0.3975] },
+    { w: [1, 0], b: [0], rate: 0.1, want: [0.8051714, -2.1432257, 0.3318369] },
+    { w: [-2, 0.5], b: [1e-6], rate: 0.01, want: [0.8033903, -2.1476803, 0.3270079] },
+  ];
+  for (const [i, { w, b, rate, want }] of steps.entries()) {
+    adamw.step(
+      new Map([
+        ['w', tf.tensor1d(w)],
+        ['b', tf.tensor1d(b)],
+      ]),
+      rate,
+      i,
+    );
+    close(
+      [...params.values()].flatMap((v) => [...v.dataSync()]),
+      want,
+    );
+  }
+});
+
+test('the averages of AdamW are 0.9 and 0.999 unless given, and leave nothing behind', () => {
+  const before = tf.memory().numTensors;
+  const recipe = recipeSchema.parse({ optimizer: 'adamw', weightDecay: 0 });
+  const params = new Map([['w', tf.tidy(() => tf.variable(tf.tensor1d([1])))]]);
+  const optimizer = optimizerOf(recipe, params);
+  tf.tidy(() => optimizer.step(new Map([['w', tf.tensor1d([2])]]), 0.1, 0));
+  close(optimizer.velocities.get('w')?.dataSync() ?? [], [0.2]);
+  close(optimizer.squares?.get('w')?.dataSync() ?? [], [0.004]);
+  optimizer.dispose();
+  tf.dispose([...params.values()]);
+  expect(tf.memory().numTensors).toBe(before);
 });
 
 test('label smoothing is that of PyTorch', () => {
@@ -107,6 +148,31 @@ describe('crop and flip', () => {
     });
     const flipped = rightwards.filter((right) => !right).length;
     expect(Math.abs(flipped / 4000 - 0.5)).toBeLessThan(0.03);
+  });
+
+  test('the flip alone gives the image or its mirror image, each half of the time', () => {
+    const rows = [0, 4, 8, 12].map((from) => [1, 2, 3, 4].map((v) => from + v));
+    const mirrored = rows.flatMap((row) => [...row].reverse()).join();
+    const seen = Array.from({ length: 2000 }, (_, i) => {
+      const pixels = augmented('flip', plain, shape, Int32Array.of(0), new Rng(`mirror ${i}`));
+      return [...pixels].map((v) => Math.round(v * 255)).join();
+    });
+    expect([...new Set(seen)].sort()).toEqual([rows.flat().join(), mirrored].sort());
+    expect(Math.abs(seen.filter((s) => s === mirrored).length / 2000 - 0.5)).toBeLessThan(0.05);
+  });
+
+  test('the flip of an image keeps channels together and does not depend on its batch', () => {
+    const two = Float32Array.from({ length: 2 * 8 }, (_, i) => i);
+    const of = (pixels: Float32Array, ids: number[], rng: Rng) => [...augmented('flip', pixels, [1, 4, 2], Int32Array.from(ids), rng)];
+    for (let i = 0; i < 20; i++) {
+      const both = of(two, [5, 9], new Rng(`pair ${i}`));
+      const second = of(two.slice(8), [9], new Rng(`pair ${i}`));
+      expect(both.slice(8)).toEqual(second);
+      expect([
+        [8, 9, 10, 11, 12, 13, 14, 15],
+        [14, 15, 12, 13, 10, 11, 8, 9],
+      ]).toContainEqual(second);
+    }
   });
 
   test('none leaves the pixels as bytes over 255', async () => {

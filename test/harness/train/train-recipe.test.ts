@@ -12,6 +12,19 @@ describe('learning rates', () => {
   test('piecewise drops at fractions of the training', () =>
     expect(rates({ kind: 'piecewise', milestones: [0.5, 0.75], factor: 0.1 }, 8)).toEqual([1, 1, 1, 1, 0.1, 0.1, 0.01, 0.01]));
 
+  // torch.optim.lr_scheduler.MultiStepLR(milestones=[2, 3], gamma=0.1), stepped after each of four epochs of two steps
+  test('step drops after whole epochs, whatever fraction of the training they are', () => {
+    const recipe = recipeSchema.parse({ epochs: 4, learningRate: 1, schedule: { kind: 'step', milestones: [2, 3] } });
+    const rate = (total: number) => Array.from({ length: total }, (_, i) => Number(learningRateAt(recipe, i, total).toFixed(6)));
+    expect(rate(8)).toEqual([1, 1, 1, 1, 0.1, 0.1, 0.01, 0.01]);
+    expect(rate(12)).toEqual([1, 1, 1, 1, 1, 1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.01]);
+  });
+
+  test('a milestone at the end or beyond it is never reached', () => {
+    const recipe = recipeSchema.parse({ epochs: 2, learningRate: 1, schedule: { kind: 'step', milestones: [2, 75] } });
+    expect([0, 3].map((i) => learningRateAt(recipe, i, 4))).toEqual([1, 1]);
+  });
+
   test('cosine falls as half a wave, after a linear warm-up', () => {
     expect(rates({ kind: 'cosine' }, 4)).toEqual([1, 0.853553, 0.5, 0.146447]);
     expect(rates({ kind: 'cosine', warmup: 0.5 }, 4)).toEqual([0.5, 1, 1, 0.5]);

@@ -41,6 +41,21 @@ test('a training continued from any epoch ends bit for bit as one that was not b
   }
 });
 
+test('a training with AdamW learns, and continued from any epoch ends bit for bit as one that was not broken off', async () => {
+  const recipe = { epochs: 3, optimizer: 'adamw', learningRate: 0.01, augment: 'flip', normalize: 'none' } as const;
+  const whole = memory();
+  const first = await train(job('standard', recipe, { checkpoint: whole }));
+  expect(first.epochs.at(-1)?.validationClean).toBe(1);
+  for (const state of whole.saved) {
+    const again = await train(job('standard', recipe, { checkpoint: memory(state) }));
+    expect(plain(await again.network.save())).toEqual(plain(await first.network.save()));
+    expect(timeless(again.epochs)).toEqual(timeless(first.epochs));
+  }
+  // a state of another optimizer lacks the averages of the squares
+  const sgd = memory(whole.saved[0]);
+  await expect(train(job('standard', { ...recipe, optimizer: 'sgd' }, { checkpoint: sgd }))).rejects.toThrow('square/');
+});
+
 test('nothing is left behind but the network', async () => {
   const before = tf.memory().numTensors;
   const { network } = await train(job('morel', { epochs: 1, averaging: { ema: 0.9 } }, { params: { steps: 1 } }));
