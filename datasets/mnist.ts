@@ -26,6 +26,8 @@ export interface MnistFormat {
   readonly source: string;
   /** Folders under the data folder that may hold the files; a download goes to the first. The two data sets have the same file names, so the data folder itself is not one. */
   readonly folders: readonly string[];
+  /** Where a package of the system puts them: looked at after the data folder. */
+  readonly systemFolders?: readonly string[];
   /** Where the gzipped files are, each URL with a slash at the end. */
   readonly bases: readonly string[];
   /** MD5 of `<file>.gz`. */
@@ -39,9 +41,9 @@ const exists = async (path: string) => (await stat(path).catch(() => undefined))
 
 /** The path of a file, gzipped or not, in the first folder that has it. */
 async function find(format: MnistFormat, file: string, dataDir: string): Promise<string | undefined> {
-  for (const folder of format.folders)
+  for (const folder of [...format.folders.map((below) => join(dataDir, below)), ...(format.systemFolders ?? [])])
     for (const name of [file, `${file}.gz`]) {
-      const path = join(dataDir, folder, name);
+      const path = join(folder, name);
       if (await exists(path)) return path;
     }
   return undefined;
@@ -228,6 +230,7 @@ export const FASHION_MNIST: MnistFormat = {
   title: 'Fashion-MNIST',
   source: 'Xiao et al. 2017 (arXiv 1708.07747)',
   folders: ['fashion-mnist', 'FashionMNIST/raw'],
+  systemFolders: ['/usr/share/datasets/fashion-mnist'], // Debian's dataset-fashion-mnist
   bases: ['http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/'],
   md5: {
     'train-images-idx3-ubyte.gz': '8d4fb7e6c68d591d4c3dfef9ec88bf0d',

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect, onTestFinished, test } from 'vitest';
@@ -43,9 +43,30 @@ test('a limit takes images from the start', async () => {
 
 test('Fashion-MNIST is not looked for among the files of MNIST', async () => {
   const folder = folderWith(mnistFiles());
-  await expect(fashionMnist.load({}, { dataDir: folder, download: false })).rejects.toThrow(
-    `${join(folder, 'fashion-mnist')} lacks train-images`,
-  );
+  const alone = mnistPlugin({ ...FASHION_MNIST, systemFolders: [] });
+  await expect(alone.load({}, { dataDir: folder, download: false })).rejects.toThrow(`${join(folder, 'fashion-mnist')} lacks train-images`);
+});
+
+test('files that a package of the system put elsewhere are found by themselves; those of the data folder come first', async () => {
+  const system = folderWith(gzipped(mnistFiles()), '');
+  const plugin = mnistPlugin({ ...FASHION_MNIST, systemFolders: [join(system, 'nowhere'), system] });
+  const options = { dataDir: temporaryFolder(), download: true };
+  expect(await plugin.check(options)).toEqual({ usable: true, detail: `in ${join(system, 'train-images-idx3-ubyte.gz')}` });
+  expect([...(await plugin.load({}, options)).test.labels]).toEqual([0, 1, 2, 3]);
+  const own = { 't10k-labels-idx1-ubyte': idx([4], () => 5) };
+  const data = await plugin.load({}, { dataDir: folderWith(own, 'fashion-mnist'), download: false });
+  expect([...data.test.labels]).toEqual([5, 5, 5, 5]);
+});
+
+const [PACKAGE] = FASHION_MNIST.systemFolders ?? [];
+
+test.skipIf(!existsSync(PACKAGE as string))('the package of Debian is read whole', async () => {
+  const data = await fashionMnist.load({}, { dataDir: temporaryFolder(), download: false });
+  expect([data.train.n, data.test.n]).toEqual([60_000, 10_000]);
+  // as its authors show them: an ankle boot first of all, and as many images of each class
+  expect(data.train.labels[0]).toBe(9);
+  for (const label of data.classNames.keys()) expect(data.test.labels.filter((l) => l === label)).toHaveLength(1000);
+  expect([...(await data.test.read([0, 9_999]))].reduce((a, b) => Math.max(a, b))).toBe(255);
 });
 
 test('the missing files are downloaded and checked; those that are there stay', async () => {
