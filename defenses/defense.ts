@@ -22,6 +22,11 @@ export interface TrainingContext {
   forward(x: tf.Tensor4D): { logits: tf.Tensor2D; features: tf.Tensor2D };
   /** As `forward`, of a point whose gradient `trainingTarget` was asked for while crafting: the running statistics, which moved then, stay. */
   again(x: tf.Tensor4D): { logits: tf.Tensor2D; features: tf.Tensor2D };
+  /**
+   * Gradient of the summed cross-entropy at `x`, `[n,h,w,c]`, in training mode, on the tape: an objective may depend on it. The running
+   * statistics move. Throws where the architecture has a layer without second derivatives.
+   */
+  inputGradient(x: tf.Tensor4D, y: tf.Tensor1D): tf.Tensor4D;
   /** The network in evaluation mode, as an attack sees it: weights and batch statistics as they are now, passes counted. */
   readonly target: Target;
   /** The network in training mode, as an attack sees it: batch statistics normalise and the running ones move, passes counted. For methods whose code crafts so. */

@@ -7,6 +7,7 @@ import elle from './elle.ts';
 import fgsmRs from './fgsm-rs.ts';
 import freeAt from './free-at.ts';
 import gat from './gat.ts';
+import gradAlign from './grad-align.ts';
 import { hat } from './hat.ts';
 import jpeg from './jpeg.ts';
 import liet from './liet.ts';
@@ -36,6 +37,7 @@ export const defenses: readonly DefensePlugin[] = [
   freeAt,
   gat,
   nuat,
+  gradAlign,
   elle,
   liet,
   jpeg,

@@ -3,6 +3,7 @@ import { RampartError } from '../errors.ts';
 import { batchNormTrain, moveStatistics, relu } from '../tensor/fused.ts';
 import type { Rng } from '../tensor/rng.ts';
 import { tf } from '../tensor/tf.ts';
+import { batchNorm as batchNormTwice } from '../tensor/twice.ts';
 import type { Classifier } from './classifier.ts';
 import { freeze } from './graph/frozen.ts';
 import { type Graph, type Node, type NodeId, shapesOf } from './graph/graph.ts';
@@ -40,6 +41,8 @@ export interface Mode {
   readonly wanted?: Wanted;
   /** The running statistics stay where they are: those of this pass have moved them before. */
   readonly still?: boolean;
+  /** Of operations whose gradients have gradients; throws where a layer has none. */
+  readonly twice?: boolean;
 }
 
 export class Network implements Classifier {
@@ -131,7 +134,7 @@ export class Network implements Classifier {
    */
   forward(x: tf.Tensor4D, mode: Mode): { logits: tf.Tensor2D; features: tf.Tensor2D } {
     this.forwarded += x.shape[0];
-    const program = mode.training ? this.#program() : undefined;
+    const program = mode.training && !mode.twice ? this.#program() : undefined;
     if (program) return this.#runWhole(program, x, mode);
     const values: tf.Tensor[] = [];
     for (const node of this.graph.nodes) values.push(this.#apply(node, values, x, mode));
@@ -166,6 +169,10 @@ export class Network implements Classifier {
     if (node.op === 'input') return x;
     if (node.op === 'add') return tf.add(values[node.inputs[0]] as tf.Tensor, values[node.inputs[1]] as tf.Tensor);
     const input = values[node.input] as tf.Tensor4D;
+    if (mode.twice && differentiableOnce(node))
+      throw new RampartError(`[network ${this.arch}] its ${node.op} has no second derivative here`, {
+        remedy: 'train a residual network with the stem of CIFAR',
+      });
     if (isLayer(node)) return forwardLayer(node, input, (name) => this.#v(name));
     switch (node.op) {
       case 'normalize': {
@@ -179,7 +186,7 @@ export class Network implements Classifier {
       case 'bn':
         return this.#batchNorm(node, input, mode);
       case 'relu':
-        return relu(input);
+        return mode.twice ? tf.relu(input) : relu(input);
       case 'maxPool':
         return tf.maxPool(input, node.kernel, node.stride, node.pad, 'floor');
       case 'globalAvgPool':
@@ -202,7 +209,8 @@ export class Network implements Classifier {
       return x.mul(scale).add(beta.sub(this.#v(`${name}.running_mean`).mul(scale))) as tf.Tensor4D;
     }
     const layers = [{ name, count: x.size / (x.shape[3] as number) }];
-    return batchNormTrain(x, gamma, beta, eps, (mean, variance) => this.#seen({ layers, mean, variance }, mode));
+    const seen = (mean: tf.Tensor1D, variance: tf.Tensor1D) => this.#seen({ layers, mean, variance }, mode);
+    return (mode.twice ? batchNormTwice : batchNormTrain)(x, gamma, beta, eps, seen);
   }
 
   /** Moves running statistics as a forward pass with these batch statistics does. Throws where a normalisation saw one value per channel, whose variance is not defined. */
@@ -252,6 +260,13 @@ export class Network implements Classifier {
     for (const v of [...this.params.values(), ...this.buffers.values()]) v.dispose();
     for (const pair of this.#norms.values()) for (const v of pair) if (!v.isDisposed) v.dispose();
   }
+}
+
+/** Whether TensorFlow.js lacks the second derivative (`tensor/twice.ts` says where), or takes it for zero. */
+function differentiableOnce(node: Node): boolean {
+  if (node.op === 'groupedConv') return node.groups === node.inC;
+  if (node.op === 'act') return node.fn !== 'gelu';
+  return node.op === 'maxPool' || node.op === 'attention' || node.op === 'windowAttention';
 }
 
 /** PyTorch's layout to ours: OIHW to HWIO, `[out,in]` to `[in,out]`, `[1,c,1,1]` to `[c]`. */

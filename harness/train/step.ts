@@ -9,6 +9,7 @@ import type { Wanted } from '../../models/graph/training.ts';
 import type { Moments, Network } from '../../models/network.ts';
 import { softmaxCrossEntropy } from '../../tensor/fused.ts';
 import { tf } from '../../tensor/tf.ts';
+import { crossEntropySum } from '../../tensor/twice.ts';
 import type { Recipe } from '../suite/recipe.ts';
 import { clipGradients, type Optimizer, optimizerOf } from './optimizer.ts';
 
@@ -104,6 +105,12 @@ function trainingTarget(network: Network, passes: Passes): Pick<Target, 'gradien
   };
 }
 
+/** Input gradient `[n,h,w,c]` of the summed cross-entropy in training mode, on the tape of the caller, who may differentiate it. */
+function inputGradient(network: Network, x: tf.Tensor4D, y: tf.Tensor1D): tf.Tensor4D {
+  const summed = (z: tf.Tensor) => crossEntropySum(network.forward(z as tf.Tensor4D, { training: true, twice: true }).logits, y);
+  return tf.grad(summed)(x) as tf.Tensor4D;
+}
+
 /** A trained helper as a defense sees it: frozen at its first use, passes counted. */
 export class Helper {
   readonly #network: Network;
@@ -174,6 +181,11 @@ export class Stepper {
       network,
       forward: (x) => passes.forward(x),
       again: (x) => passes.again(x),
+      inputGradient: (x, y) => {
+        // the backward pass, and that through it; the one through its forward pass is the update's
+        this.passes.backward += 2 * x.shape[0];
+        return inputGradient(network, x, y);
+      },
       get target() {
         frozen.classifier ??= network.freeze();
         frozen.target ??= createTarget(frozen.classifier, 'in training');

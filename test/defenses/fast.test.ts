@@ -44,6 +44,12 @@ const CASES: readonly Case[] = [
     terms: { natural: 'clean', nuclear: 'nuclear' },
   },
   {
+    name: 'grad-align',
+    params: { lambda: 10 },
+    draws: () => [recordedImages(0)],
+    terms: { adversarial: 'adversarial', misalignment: 'align' },
+  },
+  {
     name: 'elle',
     params: { lambda: 1e5, adaptive: false, clip: false },
     draws: () => [join(recordedImages(17), recordedImages(34)), firstOfEach(51, 1)],
