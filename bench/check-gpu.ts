@@ -157,6 +157,8 @@ async function autoAttack(members: Member[]): Promise<string> {
 }
 
 async function speeds(rows: Speed[]): Promise<string> {
+  // as PyTorch beside it has its convolutions
+  const { info } = await chooseEngine(`torch:${args.device}`, { threads, precision: args.device === 'cpu' ? 'fp32' : 'tf32' });
   const measure = { batch: Number(args.batch), seconds: Number(args.seconds), threads };
   const script = fileURLToPath(
     new URL(import.meta.url.endsWith('.ts') ? './engine_peer.py' : '../../bench/engine_peer.py', import.meta.url),
@@ -172,7 +174,7 @@ async function speeds(rows: Speed[]): Promise<string> {
     const compiled = peer && args.compile !== '' ? peerRates(script, arch, measure, [...onDevice, '--compile', args.compile]) : {};
     for (const task of TASKS) rows.push({ arch, task, ours: ours[task] as number, eager: eager[task], compiled: compiled[task] });
   }
-  return `${rows.length} steps`;
+  return `${rows.length} steps in ${info.precision}`;
 }
 
 const number = (value: number | undefined) => (value === undefined ? '-' : value.toLocaleString('en', { maximumFractionDigits: 1 }));

@@ -32,6 +32,7 @@ function runnable(command: ReturnType<typeof cli.command>) {
     .option('--engine <name>', 'auto, or one of `rampart ls engines`, with a device: torch:cuda:0')
     .option('--workers <n>', 'Jobs at the same time')
     .option('--threads <n>', 'Threads of each worker')
+    .option('--precision <name>', 'fp32 (default), tf32 (NVIDIA GPUs), or bf16 for the networks that are attacked')
     .option('--json', 'Print JSON');
 }
 

@@ -1,6 +1,7 @@
 /** Options that several commands share, checked: cac gives what the shell gave. */
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { PRECISIONS, type Precision } from '../engines/engine.ts';
 import { RampartError } from '../errors.ts';
 import { packageRoot } from '../harness/job/provenance.ts';
 import { MOST_BATCH } from '../harness/suite/most.ts';
@@ -12,6 +13,7 @@ export interface RawOptions {
   engine?: string;
   workers?: unknown;
   threads?: unknown;
+  precision?: unknown;
   download?: boolean;
   json?: boolean;
   verbose?: boolean;
@@ -62,6 +64,14 @@ export function queueOf(options: RawOptions): string | undefined {
 
 export function engineOf(options: RawOptions): string | undefined {
   return textOption('engine', options.engine);
+}
+
+/** `--precision` where it is given. */
+export function precisionOf({ precision }: RawOptions): Precision | undefined {
+  if (precision === undefined) return undefined;
+  const found = PRECISIONS.find((name) => name === precision);
+  if (found) return found;
+  throw new UsageError(`[--precision] expected one of ${PRECISIONS.join(', ')}, got ${JSON.stringify(precision)}`);
 }
 
 /** The suite file of the command line; `suites/quick.yml` of this package when none is given. A bare name is looked up in the package's suites. */

@@ -23,9 +23,12 @@ export class Display {
   #reused = 0;
 
   engine({ info, why }: EngineProbe, slots: number): void {
-    this.#engine = { name: info.name, device: info.device, threads: info.threads };
+    this.#engine = { name: info.name, device: info.device, threads: info.threads, precision: info.precision };
     this.#slots = slots;
-    print(`engine ${why}; ${slots} ${slots === 1 ? 'worker' : 'workers'} of ${info.threads} ${info.threads === 1 ? 'thread' : 'threads'}`);
+    const precision = info.precision && info.precision !== 'fp32' ? `, in ${info.precision}` : '';
+    print(
+      `engine ${why}${precision}; ${slots} ${slots === 1 ? 'worker' : 'workers'} of ${info.threads} ${info.threads === 1 ? 'thread' : 'threads'}`,
+    );
     for (const warning of info.warnings) print(dim(`  ${warning}`));
   }
 

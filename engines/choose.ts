@@ -1,8 +1,13 @@
 /** Which engine runs: the one asked for, or the fastest that works here and computes a small convolution right. */
 import { RampartError, unknownName } from '../errors.ts';
 import { tf } from '../tensor/tf.ts';
-import type { Availability, Engine, EngineInfo } from './engine.ts';
+import type { Availability, Engine, EngineInfo, EngineOptions, Precision } from './engine.ts';
 import { engines } from './index.ts';
+
+export interface Request {
+  readonly threads: number;
+  readonly precision?: Precision;
+}
 
 export interface Choice {
   readonly engine: Engine;
@@ -13,12 +18,14 @@ export interface Choice {
 
 /**
  * Starts an engine in this process. `request` is `auto`, a name, or a name and a device: `torch:cuda:0`.
- * `auto` takes the first by rank that is usable and passes the self-check, and `why` says what the faster ones lack.
- * Throws RampartError when the name is unknown, or the engine asked for is not usable, with the command that mends it.
+ * `auto` takes the first by rank that is usable, computes in the precision asked for and passes the self-check, and `why` says what the
+ * faster ones lack. Throws RampartError when the name is unknown, or the engine asked for is not usable or has not that precision, with what mends it.
  */
-export async function chooseEngine(request: string, options: { threads: number; among?: readonly Engine[] }): Promise<Choice> {
-  const among = options.among ?? engines;
-  if (request === 'auto') return fastest(among, options.threads);
+export async function chooseEngine(
+  request: string,
+  { among = engines, ...options }: Request & { among?: readonly Engine[] },
+): Promise<Choice> {
+  if (request === 'auto') return fastest(among, options);
   const { name, device } = parseRequest(request);
   const engine = among.find((e) => e.name === name);
   if (!engine) throw unknownName('engine', name, ['auto', ...among.map((e) => e.name)]);
@@ -28,7 +35,7 @@ export async function chooseEngine(request: string, options: { threads: number; 
   if (device !== undefined && device !== 'cpu' && !known.includes(device)) {
     throw new RampartError(`[engine ${name}] no device "${device}" here; it has ${known.join(', ') || 'none'}`);
   }
-  const info = await engine.init({ threads: options.threads, device: device ?? known[0] ?? 'cpu' });
+  const info = await init(engine, { ...options, device: device ?? known[0] ?? 'cpu' });
   return { engine, info, why: `${name} on ${info.device}, as asked` };
 }
 
@@ -39,10 +46,20 @@ export function parseRequest(request: string): { name: string; device: string | 
   return { name: request.slice(0, colon), device: request.slice(colon + 1) };
 }
 
-async function fastest(among: readonly Engine[], threads: number): Promise<Choice> {
+/** Throws where the engine has not that precision on that device. */
+async function init(engine: Engine, options: EngineOptions): Promise<EngineInfo> {
+  const { device, precision = 'fp32' } = options;
+  const possible = engine.precisions?.(device) ?? ['fp32'];
+  if (possible.includes(precision)) return engine.init(options);
+  throw new RampartError(`[engine ${engine.name}] has no precision ${precision} on ${device}; it has ${possible.join(', ')}`, {
+    remedy: precision === 'tf32' ? 'tf32 is of NVIDIA GPUs: use --engine torch:cuda:0' : 'use --engine torch',
+  });
+}
+
+async function fastest(among: readonly Engine[], request: Request): Promise<Choice> {
   const passed: string[] = [];
   for (const engine of [...among].sort((a, b) => b.rank - a.rank)) {
-    const problem = await start(engine, threads);
+    const problem = await start(engine, request);
     if (!('reason' in problem)) {
       const lacking = passed.length === 0 ? '' : ` (${passed.join('; ')})`;
       return { engine, info: problem, why: `${engine.name} on ${problem.device}: the fastest that works here${lacking}` };
@@ -53,11 +70,11 @@ async function fastest(among: readonly Engine[], threads: number): Promise<Choic
 }
 
 /** Starts and checks one engine for `auto`; a reason in words where that fails. */
-async function start(engine: Engine, threads: number): Promise<EngineInfo | { reason: string }> {
+async function start(engine: Engine, request: Request): Promise<EngineInfo | { reason: string }> {
   try {
     const available = await engine.probe();
     if (!available.usable) return { reason: describe(available) };
-    const info = await engine.init({ threads, device: (await engine.devices())[0] ?? 'cpu' });
+    const info = await init(engine, { ...request, device: (await engine.devices())[0] ?? 'cpu' });
     const wrong = await selfCheck();
     return wrong === undefined ? info : { reason: `failed its self-check: ${wrong}` };
   } catch (error) {

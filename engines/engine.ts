@@ -1,9 +1,18 @@
 /** The contract of an engine: a TensorFlow.js backend plus what Rampart needs of it. */
+/**
+ * What networks are computed in. `fp32`: float32 throughout. `tf32`: on an NVIDIA GPU, factors of convolutions rounded to 10 bits, as PyTorch
+ * has it unless told otherwise. `bf16`: a network that is attacked has its convolutions in bfloat16; training stays in float32.
+ */
+export const PRECISIONS = ['fp32', 'tf32', 'bf16'] as const;
+export type Precision = (typeof PRECISIONS)[number];
+
 export interface EngineOptions {
   /** Threads for one worker. */
   readonly threads: number;
   /** `cpu`, `cuda:0`, ... */
   readonly device: string;
+  /** `fp32` unless given. */
+  readonly precision?: Precision;
 }
 
 export interface EngineInfo {
@@ -11,6 +20,8 @@ export interface EngineInfo {
   readonly version: string;
   readonly device: string;
   readonly threads: number;
+  /** Absent where the engine leaves no choice. */
+  readonly precision?: Precision;
   /** Name and value pairs that `doctor` shows: library path, CPU capability, BLAS, devices. */
   readonly details: Readonly<Record<string, string>>;
   readonly warnings: readonly string[];
@@ -32,6 +43,8 @@ export interface Engine {
   probe(): Promise<Availability>;
   /** A longer look than `probe`, for `doctor`: what is here already, so that the remedy is no longer than it must be. */
   diagnose?(): Promise<Availability>;
+  /** What it can compute in on `device`; absent where that is not for the user to say. */
+  precisions?(device: string): readonly Precision[];
   /** Makes it the backend of this process. Once per process. */
   init(options: EngineOptions): Promise<EngineInfo>;
   /** Devices that can each run a worker at the same time: `cpu`, or `cuda:0`, `cuda:1`. */

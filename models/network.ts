@@ -5,7 +5,7 @@ import type { Rng } from '../tensor/rng.ts';
 import { tf } from '../tensor/tf.ts';
 import { batchNorm as batchNormTwice } from '../tensor/twice.ts';
 import type { Classifier } from './classifier.ts';
-import { freeze } from './graph/frozen.ts';
+import { type FrozenPrecision, freeze } from './graph/frozen.ts';
 import { type Graph, type Node, type NodeId, shapesOf } from './graph/graph.ts';
 import { forwardLayer, isLayer, layerInitial } from './graph/layers.ts';
 import type { Parameter } from './graph/node.ts';
@@ -229,12 +229,13 @@ export class Network implements Classifier {
     return tf.tidy(() => this.forward(x, { training: false }).logits);
   }
 
-  /** A compiled copy of the network as it is now, for attacks; it does not follow later training. The caller owns it. */
-  freeze(): Classifier {
+  /** A compiled copy of the network as it is now, for attacks; it does not follow later training. The caller owns it. Throws as `freeze` of graphs does. */
+  freeze(precision: FrozenPrecision = 'fp32'): Classifier {
     return freeze(
       this.graph,
       (name) => this.#v(name),
       (node) => this.#norms.get(node) as readonly [tf.Variable, tf.Variable],
+      precision,
     );
   }
 

@@ -35,6 +35,10 @@ const meanings = {
     title: 'Leaked tensors',
     text: 'An attack left tensors allocated when it was done. The result stands; the memory figure is too high, and a long run may fail for lack of memory. It is a mistake of the plug-in: every tensor it makes must be disposed or returned.',
   },
+  'low-precision': {
+    title: 'Attacked in bfloat16',
+    text: 'The convolutions of the network that was attacked and judged were computed in bfloat16 (`precision: bf16`), which keeps 8 bits of each number: its logits differ from those in float32 in the third digit, so that some images are right or broken in one and not in the other, and what an attack finds need not carry over. A figure for comparison with others is one in float32.',
+  },
   'model-failed': {
     title: 'The model was not made',
     text: 'Training or loading failed; the reason is in the record. Nothing was attacked.',

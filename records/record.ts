@@ -35,7 +35,14 @@ export const provenanceSchema = z.strictObject({
   rampart: z.string(),
   revision: z.string(),
   node: z.string(),
-  engine: z.strictObject({ name: z.string(), version: z.string(), device: z.string(), threads: z.number().int() }),
+  engine: z.strictObject({
+    name: z.string(),
+    version: z.string(),
+    device: z.string(),
+    threads: z.number().int(),
+    /** Absent where the engine leaves no choice, and in records from before there was one. */
+    precision: z.enum(['fp32', 'tf32', 'bf16']).optional(),
+  }),
   host: z.strictObject({ cpu: z.string(), cores: z.number().int(), memoryGb: z.number(), platform: z.string() }),
   startedAt: z.string(),
 });

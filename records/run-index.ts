@@ -9,6 +9,7 @@ const probeSchema = z.strictObject({
     version: z.string(),
     device: z.string(),
     threads: z.number().int(),
+    precision: z.enum(['fp32', 'tf32', 'bf16']).optional(),
     details: z.record(z.string(), z.string()),
     warnings: z.array(z.string()).readonly(),
   }),

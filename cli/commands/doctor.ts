@@ -35,7 +35,7 @@ async function engineFindings(signal: AbortSignal): Promise<Finding[]> {
 
 async function started(finding: Finding, signal: AbortSignal): Promise<Finding> {
   try {
-    const { info, devices } = await probeEngine(finding.name, 1, signal);
+    const { info, devices } = await probeEngine({ request: finding.name, threads: 1 }, signal);
     const warnings = Object.fromEntries(info.warnings.map((text, i) => [`warning ${i + 1}`, text]));
     return { ...finding, facts: { version: info.version, devices: devices.join(', '), ...info.details, ...warnings } };
   } catch (error) {

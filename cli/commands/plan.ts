@@ -21,7 +21,7 @@ import { limitOf } from '../../models/outside/http/source.ts';
 import { FolderStore } from '../../records/folder-store.ts';
 import type { Damage } from '../../records/store.ts';
 import { compact, duration } from '../../reports/formats/format.ts';
-import { countOption, dataDirOf, engineOf, outOf, type RawOptions, suiteFile } from '../options.ts';
+import { countOption, dataDirOf, engineOf, outOf, precisionOf, type RawOptions, suiteFile } from '../options.ts';
 import { bold, dim, jobName, print, printBlock, printError, printJson, shownPath, table } from '../output.ts';
 import { mayLoad, tellUnloaded } from '../trust.ts';
 
@@ -52,14 +52,15 @@ export async function planCommand(file: string | undefined, options: RawOptions,
     engine: engineOf(options),
     workers: countOption('workers', options.workers, MOST_PROCESSORS),
     threads: countOption('threads', options.threads, MOST_PROCESSORS),
+    precision: precisionOf(options),
   };
-  const { request: engineName, threads } = asked(suite, request);
-  const probe = await probeEngine(engineName, threads, signal);
+  const wanted = asked(suite, request);
+  const probe = await probeEngine(wanted, signal);
   const engine = engineIdentity(probe.info);
   const slots = slotsOn(probe, suite, request);
   const { data, known } = await dataFor(suite, registry, options, signal);
   // to ask a model executes it
-  const outside = await findOutside(suite, data, threads, signal, mayLoad(options));
+  const outside = await findOutside(suite, data, wanted.threads, signal, mayLoad(options));
   const plan = planRun(suite, registry, data, engine, outside);
   const onDamage = ({ what, reason }: Damage) => printError(`${shownPath(what)}: ${reason}`);
   const store = new FolderStore(outOf(options, suite), { onDamage });

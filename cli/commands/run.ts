@@ -9,7 +9,7 @@ import { FolderStore } from '../../records/folder-store.ts';
 import { buildView } from '../../reports/view/leaderboard.ts';
 import type { View } from '../../reports/view/view.ts';
 import { endAtOnce, endInOrder } from '../interrupt.ts';
-import { countOption, dataDirOf, engineOf, outOf, queueOf, type RawOptions, suiteFile } from '../options.ts';
+import { countOption, dataDirOf, engineOf, outOf, precisionOf, queueOf, type RawOptions, suiteFile } from '../options.ts';
 import {
   bold,
   dim,
@@ -53,6 +53,7 @@ export async function runResolved(
       engine: engineOf(options),
       workers: countOption('workers', options.workers, MOST_PROCESSORS),
       threads: countOption('threads', options.threads, MOST_PROCESSORS),
+      precision: precisionOf(options),
       download: options.download !== false,
       signal,
       listener: inOrder(display),

@@ -16,12 +16,18 @@ export async function statusCommand(options: RawOptions): Promise<number> {
     const workers = await board.workers();
     const lanes = new Map(workers.map(({ info }) => [board.queueOf(engineIdentity(info)), info]));
     const queues = await Promise.all(
-      [...lanes].map(async ([name, { name: engine, version, device, threads }]) => {
+      [...lanes].map(async ([name, { name: engine, version, device, threads, precision }]) => {
         const queue = new line.bull.Queue(name, { connection: line.redis, prefix: board.prefix });
         const counts = await queue.getJobCounts('prioritized', 'wait', 'active', 'completed', 'failed');
         await queue.close();
         const { prioritized = 0, wait = 0, active = 0, completed = 0, failed = 0 } = counts;
-        return { engine: `${engine} ${version} on ${device}, ${threads} threads`, waiting: prioritized + wait, active, completed, failed };
+        return {
+          engine: `${engine} ${version} on ${device}, ${threads} threads${precision ? `, ${precision}` : ''}`,
+          waiting: prioritized + wait,
+          active,
+          completed,
+          failed,
+        };
       }),
     );
     if (options.json) {

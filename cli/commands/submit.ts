@@ -7,7 +7,7 @@ import { packageRoot } from '../../harness/job/provenance.ts';
 import { slurmScript } from '../../harness/run/queue/slurm.ts';
 import { MOST_PROCESSORS } from '../../harness/suite/most.ts';
 import { loadSuite } from '../../harness/suite/read.ts';
-import { countOption, dataDirOf, engineOf, outOf, queueOf, type RawOptions, suiteFile, UsageError } from '../options.ts';
+import { countOption, dataDirOf, engineOf, outOf, precisionOf, queueOf, type RawOptions, suiteFile, UsageError } from '../options.ts';
 import { dim, print, printBlock, shownPath } from '../output.ts';
 import { mayLoad, tellUnloaded } from '../trust.ts';
 
@@ -45,6 +45,7 @@ export async function submitCommand(file: string | undefined, options: SubmitOpt
     tasks: countOption('array', options.array, 100_000) ?? 1,
     engine: engineOf(options) ?? (gpus === undefined ? 'auto' : 'torch:cuda'),
     threads,
+    precision: precisionOf(options),
     workers,
     slurm: { ...ownOptions(options), ...(gpus === undefined ? {} : { gpus: String(gpus) }), 'cpus-per-task': String(threads * workers) },
     ...(queueOf(options) !== undefined && { queue: queueOf(options) as string }),

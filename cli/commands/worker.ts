@@ -13,7 +13,7 @@ import { loadSuite } from '../../harness/suite/read.ts';
 import { FolderStore } from '../../records/folder-store.ts';
 import { sha256 } from '../../records/hash.ts';
 import { endAtOnce, endInOrder } from '../interrupt.ts';
-import { countOption, dataDirOf, engineOf, folderOf, queueOf, type RawOptions, suiteFile, UsageError } from '../options.ts';
+import { countOption, dataDirOf, engineOf, folderOf, precisionOf, queueOf, type RawOptions, suiteFile, UsageError } from '../options.ts';
 import { dim, print, printError, printOutput, shownPath } from '../output.ts';
 
 /** `file`: a suite whose plug-ins and models of other programs this worker may execute. */
@@ -36,9 +36,10 @@ export async function workerCommand(file: string | undefined, options: RawOption
   const request = engineOf(options) ?? 'auto';
   const line = await openLine(url);
   try {
-    const probe = await machines.probe(request, threads, signal);
+    const precision = precisionOf(options);
+    const probe = await machines.probe({ request, threads, precision }, signal);
     const workers = countOption('workers', options.workers, MOST_PROCESSORS);
-    const slots = slotsOn(probe, { engine: {} }, { engine: request, threads, ...(workers !== undefined && { workers }) });
+    const slots = slotsOn(probe, { engine: {} }, { engine: request, threads, precision, ...(workers !== undefined && { workers }) });
     print(dim(`engine ${probe.why}; ${slots.length} of ${cpus().length} processors' jobs at a time; folder ${shownPath(out)}`));
     endInOrder();
     const lockMs = 1000 * (countOption('lost-after', options.lostAfter, 86_400) ?? 30);

@@ -6,7 +6,9 @@ export type Slot = number;
 /** A forward pass in training inside the addon, until it is released. */
 export type Pass = number;
 
-/** A TorchScript module inside the addon, until it is unloaded; a forward pass through one, until it is released. */
+/** A frozen network or a TorchScript module inside the addon, until it is unloaded; a forward pass through one, until it is released. */
+export type Graph = number;
+export type GraphPass = number;
 export type Script = number;
 export type ScriptPass = number;
 
@@ -242,13 +244,14 @@ export interface Ops extends Record<(typeof UNARY)[number], Unary>, Record<(type
   /** Of the weight at a place in the list, of the input for -1. */
   trainGradient(pass: Pass, place: number): Output;
   trainRelease(pass: Pass): void;
-  /** `[forward, back]` filters packed for Winograd's algorithm, or none where it does not fit. */
-  packFilter(filter: Slot, stride: number, pad: number): Output[];
-  /** `program`: ten numbers a node (native/program.h). */
-  graphLogits(program: number[], weights: Slot[], output: number, x: Slot): Output;
-  /** The value of every node, for `graphPullback`. */
-  graphForward(program: number[], weights: Slot[], x: Slot): Output[];
-  graphPullback(program: number[], weights: Slot[], output: number, values: Slot[], dlogits: Slot): Output;
+  /** Takes a frozen network over, weights included. `program`: ten numbers a node (native/program.h); `low`: convolutions in bfloat16. */
+  graphLoad(program: number[], weights: Slot[], output: number, low: boolean): Graph;
+  graphUnload(graph: Graph): void;
+  graphLogits(graph: Graph, x: Slot): Output;
+  graphForward(graph: Graph, x: Slot): GraphPass;
+  graphOutput(pass: GraphPass): Output;
+  graphPullback(pass: GraphPass, dlogits: Slot): Output;
+  graphRelease(pass: GraphPass): void;
   /** Runs what the file says at load. */
   scriptLoad(file: Uint8Array): Script;
   /** How many of its convolutions are the addon's own. */
@@ -281,8 +284,8 @@ export interface Shared {
 }
 
 export interface Binding {
-  /** Sets threads and device of the process. */
-  start(threads: number, device: string): void;
+  /** Sets threads and device of the process, and whether convolutions on a GPU may round their factors to TF32. */
+  start(threads: number, device: string, tf32: boolean): void;
   describe(): Library;
   /** complex64 is real and imaginary part in turn. */
   upload(values: HostArray, shape: number[], dtype: string): Slot;

@@ -1,19 +1,19 @@
 /** The compiler for frozen networks: the whole forward pass, and the whole backward pass, in one call each. */
 import { RampartError } from '../../errors.ts';
 import type { Classifier, Linearized } from '../../models/classifier.ts';
-import type { FrozenGraph, FrozenNode } from '../../models/graph/frozen.ts';
+import type { FrozenGraph, FrozenNode, FrozenPrecision } from '../../models/graph/frozen.ts';
 import { type Shape, tf } from '../../tensor/tf.ts';
 import { FROZEN_KINDS } from './agree.ts';
 import type { TorchBackend } from './backend.ts';
-import type { Slot } from './binding.ts';
+import type { Graph, Slot } from './binding.ts';
 
 interface Program {
   readonly code: number[];
   readonly weights: tf.Tensor[];
 }
 
-/** Ten numbers a node: kind, inputs, relu, stride, padding or window, places of up to four weights. */
-function encode(graph: FrozenGraph, torch: TorchBackend): Program {
+/** Ten numbers a node: kind, inputs, relu, stride, padding or window, places of up to two weights, and two for later use. */
+function encode(graph: FrozenGraph): Program {
   const code: number[] = [];
   const weights: tf.Tensor[] = [];
   const place = (t: tf.Tensor) => weights.push(t) - 1;
@@ -21,14 +21,11 @@ function encode(graph: FrozenGraph, torch: TorchBackend): Program {
     const [a, b] = node.op === 'input' ? [-1, -1] : node.op === 'add' ? node.inputs : [node.input, -1];
     const relu = 'relu' in node && node.relu ? 1 : 0;
     let [stride, window, first, second] = [1, 0, -1, -1];
-    let packed: number[] = [];
-    if (node.op === 'conv') {
-      [stride, window, first, second] = [node.stride, node.pad, place(node.filter), place(node.bias)];
-      packed = torch.ops.packFilter(torch.slot(node.filter), node.stride, node.pad).map((p) => place(tf.keep(torch.tensor(p))));
-    } else if (node.op === 'affine') [first, second] = [place(node.scale), place(node.shift)];
+    if (node.op === 'conv') [stride, window, first, second] = [node.stride, node.pad, place(node.filter), place(node.bias)];
+    else if (node.op === 'affine') [first, second] = [place(node.scale), place(node.shift)];
     else if (node.op === 'linear') [first, second] = [place(node.weight), place(node.bias)];
     else if (node.op === 'maxPool') [stride, window] = [node.stride, node.kernel];
-    code.push(FROZEN_KINDS.indexOf(node.op), a, b, relu, stride, window, first, second, packed[0] ?? -1, packed[1] ?? -1);
+    code.push(FROZEN_KINDS.indexOf(node.op), a, b, relu, stride, window, first, second, -1, -1);
   }
   return { code, weights };
 }
@@ -37,20 +34,17 @@ class CompiledGraph implements Classifier {
   readonly classes: number;
   readonly inputShape: Shape;
   readonly #torch: TorchBackend;
-  readonly #output: number;
-  readonly #code: number[];
-  readonly #tensors: tf.Tensor[];
-  readonly #weights: Slot[];
+  readonly #graph: Graph;
 
-  constructor(graph: FrozenGraph, torch: TorchBackend) {
-    const { code, weights } = encode(graph, torch);
+  constructor(graph: FrozenGraph, torch: TorchBackend, precision: FrozenPrecision) {
+    const { code, weights } = encode(graph);
     this.classes = graph.classes;
     this.inputShape = graph.inputShape;
     this.#torch = torch;
-    this.#output = graph.output;
-    this.#code = code;
-    this.#tensors = weights;
-    this.#weights = weights.map((t) => torch.slot(t));
+    const slots = weights.map((t) => torch.slot(t));
+    this.#graph = torch.ops.graphLoad(code, slots, graph.output, precision === 'bf16');
+    // the addon has taken their data over
+    tf.dispose(weights);
   }
 
   /** Refused here, where the message can say which shape was expected. */
@@ -62,32 +56,28 @@ class CompiledGraph implements Classifier {
   }
 
   logits(x: tf.Tensor4D): tf.Tensor2D {
-    return this.#torch.tensor(this.#torch.ops.graphLogits(this.#code, this.#weights, this.#output, this.#input(x))) as tf.Tensor2D;
+    return this.#torch.tensor(this.#torch.ops.graphLogits(this.#graph, this.#input(x))) as tf.Tensor2D;
   }
 
   linearize(x: tf.Tensor4D): Linearized {
     const torch = this.#torch;
-    const made = torch.ops.graphForward(this.#code, this.#weights, this.#input(x));
-    const values = made.map((m) => m.slot);
-    const last = made[this.#output] as (typeof made)[number];
-    const logits = torch.tensor({ ...last, slot: torch.ops.identity(last.slot).slot }) as tf.Tensor2D;
-    tf.keep(logits);
+    const pass = torch.ops.graphForward(this.#graph, this.#input(x));
+    const logits = tf.keep(torch.tensor(torch.ops.graphOutput(pass)) as tf.Tensor2D);
     let disposed = false;
     return {
       logits,
-      pullback: (dlogits) =>
-        torch.tensor(torch.ops.graphPullback(this.#code, this.#weights, this.#output, values, torch.slot(dlogits))) as tf.Tensor4D,
+      pullback: (dlogits) => torch.tensor(torch.ops.graphPullback(pass, torch.slot(dlogits))) as tf.Tensor4D,
       dispose: () => {
         if (disposed) return;
         disposed = true;
         logits.dispose();
-        for (const slot of values) torch.release(slot);
+        torch.ops.graphRelease(pass);
       },
     };
   }
 
   dispose(): void {
-    tf.dispose(this.#tensors);
+    this.#torch.ops.graphUnload(this.#graph);
   }
 }
 
@@ -98,6 +88,6 @@ function isNative(node: FrozenNode): boolean {
 }
 
 /** Compiles `graph` for this backend and takes over its tensors; undefined, and nothing is taken over, where a node of it is not native. */
-export function compile(graph: FrozenGraph, torch: TorchBackend): Classifier | undefined {
-  return graph.nodes.every(isNative) ? new CompiledGraph(graph, torch) : undefined;
+export function compile(graph: FrozenGraph, torch: TorchBackend, precision: FrozenPrecision): Classifier | undefined {
+  return graph.nodes.every(isNative) ? new CompiledGraph(graph, torch, precision) : undefined;
 }

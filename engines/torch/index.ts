@@ -1,7 +1,7 @@
 /** The torch engine: TensorFlow.js on libtorch, on the CPU through oneDNN and on NVIDIA GPUs through cuDNN. */
 import { existsSync, readdirSync } from 'node:fs';
 import { RampartError } from '../../errors.ts';
-import type { Engine } from '../engine.ts';
+import type { Engine, Precision } from '../engine.ts';
 import type { Library } from './binding.ts';
 import { type Built, buildCommand, checkRelease, findBuilt, findLibrary, loadBinding, remedy } from './load.ts';
 import { loadedBlas, surroundings, warningsOf } from './slow.ts';
@@ -28,6 +28,10 @@ function detailsOf(library: Library, built: Built, device: string, blas: string)
   };
 }
 
+function precisionsOn(device: string): readonly Precision[] {
+  return device === 'cpu' ? ['fp32', 'bf16'] : ['fp32', 'tf32', 'bf16'];
+}
+
 /** One folder for each NVIDIA GPU that the driver runs. */
 const DRIVER = '/proc/driver/nvidia/gpus';
 
@@ -48,11 +52,12 @@ export const torch: Engine = {
     const { detail } = await torch.probe();
     return { usable: true, detail: `${detail}; ${here} too, which a new build takes: ${buildCommand()}` };
   },
-  async init({ threads, device }) {
+  precisions: precisionsOn,
+  async init({ threads, device, precision = 'fp32' }) {
     const { binding, built } = loadBinding(threads);
     if (device !== 'cpu' && !/^cuda:\d+$/.test(device))
       throw new RampartError(`[engine torch] device "${device}" is neither cpu nor cuda:N`);
-    binding.start(threads, device);
+    binding.start(threads, device, precision === 'tf32');
     const library = binding.describe();
     checkRelease(library, built);
     const { start } = await import('./start.ts');
@@ -63,7 +68,11 @@ export const torch: Engine = {
       version: versionOf(library, built),
       device,
       threads: library.threads,
-      details: detailsOf(library, built, device, loadedBlas(library, around).name),
+      precision,
+      details: {
+        ...detailsOf(library, built, device, loadedBlas(library, around).name),
+        precision: `${precision} of ${precisionsOn(device).join(', ')}`,
+      },
       warnings: warningsOf(library, around),
     };
   },

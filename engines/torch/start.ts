@@ -19,7 +19,7 @@ export async function start(binding: Binding, device: string): Promise<void> {
     started = backend;
     tf.registerBackend(BACKEND, () => backend, 10);
     for (const kernel of kernelsOf(device)) tf.registerKernel(kernel);
-    registerCompiler(BACKEND, (graph) => compile(graph, backend));
+    registerCompiler(BACKEND, (graph, precision) => compile(graph, backend, precision));
     registerScriptLoader(BACKEND, (file, options) => loadScriptOn(backend, file, options));
     registerTrainingPass(backend);
     registerTrainingCompiler(BACKEND, compileTrainingPass);

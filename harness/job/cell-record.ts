@@ -59,6 +59,11 @@ function about(attack: AnyAttack | undefined): Pick<CellRecord['attack'], 'title
   return { title, paper, references, access, ...(role && { role }) };
 }
 
+function precisionFlags({ engine }: Provenance): Flag[] {
+  if (engine.precision !== 'bf16') return [];
+  return [{ name: 'low-precision', detail: `${engine.name} ${engine.version} on ${engine.device}, convolutions in bfloat16` }];
+}
+
 /** `begin` is the value of `performance.now()` when the evaluation began. */
 export function cellRecord(
   job: CellJob,
@@ -93,7 +98,7 @@ export function cellRecord(
     ...(members && { members }),
     ...(survivors && { survivors }),
     ...(checks && { checks: { images: checks.images, passes: checks.passes, randomized: checks.randomized } }),
-    flags: [...(checks?.flags ?? []), ...(outcome.flags ?? [])],
+    flags: [...(checks?.flags ?? []), ...precisionFlags(provenance), ...(outcome.flags ?? [])],
     provenance,
   };
 }

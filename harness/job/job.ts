@@ -4,6 +4,7 @@
  * without engine and data limits, so that two engines draw the same numbers, and the first n examples of a longer test set the same ones.
  */
 import type { Threat } from '../../attacks/attack.ts';
+import type { Precision } from '../../engines/engine.ts';
 import type { Normalization } from '../../models/import/import.ts';
 import { keyOf } from '../../records/hash.ts';
 import type { OutsideRecord } from '../../records/record.ts';
@@ -42,6 +43,8 @@ export interface EngineRef {
   /** `cpu`, `cuda:0`, ... */
   readonly device: string;
   readonly threads: number;
+  /** Absent where the engine leaves no choice. */
+  readonly precision?: Precision;
 }
 
 /** What of an engine changes the bits of a result: not which GPU of several it is, and on a GPU not the threads beside it. */
@@ -51,11 +54,25 @@ export interface EngineIdentity {
   /** The kind of device: `cpu`, `cuda`, ... */
   readonly device: string;
   readonly threads?: number;
+  /** Absent on a CPU that computes in float32, as keys were before there was a choice. */
+  readonly precision?: Precision;
 }
 
-export function engineIdentity({ name, version, device, threads }: EngineRef & { readonly version: string }): EngineIdentity {
+export function engineIdentity({ name, version, device, threads, precision }: EngineRef & { readonly version: string }): EngineIdentity {
   const kind = device.split(':')[0] ?? device;
-  return { name, version, device: kind, ...(kind === 'cpu' && { threads }) };
+  const usual = kind === 'cpu' && precision === 'fp32';
+  return { name, version, device: kind, ...(kind === 'cpu' && { threads }), ...(precision && !usual && { precision }) };
+}
+
+/** The engine as models are made on it: bfloat16 is for those that are attacked. */
+export function inTraining<E extends { readonly precision?: Precision }>(engine: E): E {
+  return engine.precision === 'bf16' ? { ...engine, precision: 'fp32' } : engine;
+}
+
+/** Of a model: one that is trained for a run in bfloat16 is that of a run in float32. */
+function trainedOn(engine: EngineIdentity): EngineIdentity {
+  const { precision, ...rest } = inTraining(engine);
+  return rest.device === 'cpu' || precision === undefined ? rest : { ...rest, precision };
 }
 
 /** How a model comes about. */
@@ -267,7 +284,7 @@ export function withKey(job: Unkeyed<CellJob>): CellJob;
 export function withKey(job: Unkeyed<Job>): Job {
   // a model from elsewhere is the same on every engine
   const elsewhere = job.kind === 'model' && job.origin.by !== 'training' && job.origin.by !== 'wrapper';
-  const engine = elsewhere ? undefined : job.engine;
+  const engine = elsewhere ? undefined : job.kind === 'model' ? trainedOn(job.engine) : job.engine;
   const identity = job.kind === 'model' ? modelIdentity(job) : cellIdentity(job);
   return { ...job, key: keyOf({ identity, engine }) } as Job;
 }

@@ -81,6 +81,14 @@ export async function loadClassifier(
 ): Promise<Classifier> {
   const { registry, store, outside, engine, report } = context;
   const record = await doneModel(key, store);
+  const precision = engine.precision === 'bf16' ? 'bf16' : 'fp32';
+  if (precision !== 'fp32' && (record.outside || record.imported?.kind === 'torchscript'))
+    throw new RampartError(
+      `[model ${record.name}] runs code of its own, whose precision is its own: expected precision fp32, got ${precision}`,
+      {
+        remedy: 'attack it in a run of precision: fp32',
+      },
+    );
   if (record.outside) return openOutside(record, { shape: dataset.shape, classes: dataset.classNames.length }, outside, engine, report);
   if (record.wraps !== undefined) {
     const plugin = registry.defense(record.defense.name);
@@ -96,7 +104,9 @@ export async function loadClassifier(
     normalization: { mean, std },
     bnEps: record.imported?.bnEps,
   });
-  const frozen = network.freeze();
-  network.dispose();
-  return frozen;
+  try {
+    return network.freeze(precision);
+  } finally {
+    network.dispose();
+  }
 }

@@ -7,7 +7,7 @@ import { type Claim, StoreError } from '../../records/store.ts';
 import { CLEAN } from '../suite/suite.ts';
 import type { JobContext } from './context.ts';
 import { failedRecord, failureOf, OutOfMemory } from './failures.ts';
-import { engineIdentity, isNetwork, type Job } from './job.ts';
+import { engineIdentity, inTraining, isNetwork, type Job } from './job.ts';
 import { provenance } from './provenance.ts';
 import { runCell } from './run-cell.ts';
 import { runModel } from './run-model.ts';
@@ -45,7 +45,7 @@ async function performAlone(job: Job, context: JobContext): Promise<RampartRecor
     if (error instanceof StoreError || signal.aborted) throw error;
     const failure = failureOf(error);
     if (failure.kind === 'memory' && job.kind === 'cell' && context.batchSize > 1) throw new OutOfMemory(failure.message);
-    const record = failedRecord(job, registry, failure, provenance(engine));
+    const record = failedRecord(job, registry, failure, provenance(job.kind === 'model' ? inTraining(engine) : engine));
     await store.writeRecord(record);
     return record;
   }
@@ -71,6 +71,6 @@ function refuseOthers(job: Job, { engine, registry }: JobContext): void {
     if (registry.ref(plugin, ref.params).source !== ref.source) throw changed(ref.name);
 }
 
-function describe({ name, version, device, threads }: Job['engine']): string {
-  return `${name} ${version} on ${device}${threads === undefined ? '' : ` with ${threads} threads`}`;
+function describe({ name, version, device, threads, precision }: Job['engine']): string {
+  return `${name} ${version} on ${device}${threads === undefined ? '' : ` with ${threads} threads`}${precision ? ` in ${precision}` : ''}`;
 }

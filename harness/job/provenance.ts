@@ -39,13 +39,14 @@ function askGit(): string {
 }
 
 /** Where this process is and what it runs on. */
-export function provenance(engine: Pick<EngineInfo, 'name' | 'version' | 'device' | 'threads'>): Provenance {
+export function provenance(engine: Pick<EngineInfo, 'name' | 'version' | 'device' | 'threads' | 'precision'>): Provenance {
+  const { name, version, device, threads, precision } = engine;
   const processors = cpus();
   return {
     rampart: packageVersion(),
     revision: gitRevision(),
     node: process.version,
-    engine: { name: engine.name, version: engine.version, device: engine.device, threads: engine.threads },
+    engine: { name, version, device, threads, ...(precision && { precision }) },
     host: {
       cpu: processors[0]?.model.trim() ?? 'unknown',
       cores: processors.length,

@@ -1,5 +1,6 @@
 /** Fills one cell: loads the model, attacks it inside the threat model, and writes what came out. */
 import type { Dataset } from '../../datasets/dataset.ts';
+import type { EngineInfo } from '../../engines/engine.ts';
 import { RampartError } from '../../errors.ts';
 import type { Classifier } from '../../models/classifier.ts';
 import { bytesInMemory } from '../../models/import/bytes.ts';
@@ -16,7 +17,7 @@ import { cellRecord } from './cell-record.ts';
 import type { JobContext } from './context.ts';
 import { examplesOf } from './data.ts';
 import { exampleEntries } from './examples.ts';
-import { type CellJob, drawsOf } from './job.ts';
+import { type CellJob, drawsOf, inTraining } from './job.ts';
 import { doneCell, doneModel, loadClassifier, neededArtifact } from './load-model.ts';
 import { provenance } from './provenance.ts';
 import { alive, withSignsOfLife } from './signs-of-life.ts';
@@ -26,8 +27,8 @@ export async function runCell(job: CellJob, context: JobContext): Promise<CellRe
   const dataset = await context.data.test(job.data);
   const rng = new Rng(drawsOf(job));
   const loaded: Classifier[] = [];
-  const load = async (key: string) => {
-    const classifier = withSignsOfLife(await loadClassifier(key, dataset, context), report);
+  const load = async (key: string, engine = context.engine) => {
+    const classifier = withSignsOfLife(await loadClassifier(key, dataset, { ...context, engine }), report);
     loaded.push(classifier);
     return classifier;
   };
@@ -38,11 +39,11 @@ export async function runCell(job: CellJob, context: JobContext): Promise<CellRe
   }
 }
 
-/** What the parts of a cell are made of. `load` takes a model's key. */
+/** What the parts of a cell are made of. `load` takes a model's key; the engine is the context's unless given. */
 interface Material {
   readonly dataset: Dataset;
   readonly rng: Rng;
-  load(key: string): Promise<Classifier>;
+  load(key: string, engine?: EngineInfo): Promise<Classifier>;
 }
 
 async function fill(job: CellJob, context: JobContext, { dataset, rng, load }: Material): Promise<CellRecord> {
@@ -51,7 +52,7 @@ async function fill(job: CellJob, context: JobContext, { dataset, rng, load }: M
   const data = await examplesOf(dataset, job.data, job.images, alive(context));
   const classifier = await load(job.model.key);
   if (job.clean === undefined) {
-    const record = await cleanRecord(job, context, { subject: { classifier, name: job.model.name, rng }, data, started });
+    const record = await cleanRecord(job, context, { subject: { classifier, name: job.model.name, rng }, data, started, load });
     await store.writeRecord(record);
     return record;
   }
@@ -99,13 +100,16 @@ async function fill(job: CellJob, context: JobContext, { dataset, rng, load }: M
 async function cleanRecord(
   job: CellJob,
   context: JobContext,
-  { subject, data, started }: { subject: Subject; data: EvaluationData; started: CellRecord['provenance'] },
+  { subject, data, started, load }: { subject: Subject; data: EvaluationData; started: CellRecord['provenance']; load: Material['load'] },
 ): Promise<CellRecord> {
-  const { registry, batchSize, store } = context;
+  const { registry, batchSize, store, engine } = context;
   const model = await doneModel(job.model.key, store);
   const known = model.imported ?? model.outside;
-  if (known?.reference) await holdToFile(known.reference, subject, data, context);
-  const checks = model.defense.kind === 'pretrained' ? await checkModel(subject, data) : undefined;
+  const pretrained = model.defense.kind === 'pretrained';
+  // whether weights were read right is not to be seen through the rounding of bfloat16
+  const exact = pretrained && engine.precision === 'bf16' ? { ...subject, classifier: await load(model.key, inTraining(engine)) } : subject;
+  if (known?.reference) await holdToFile(known.reference, exact, data, context);
+  const checks = pretrained ? await checkModel(exact, data) : undefined;
   const classifier = checks?.randomized ? asRandomized(subject.classifier) : subject.classifier;
   const begin = performance.now();
   const { confidences, ...clean } = await predictClean({ ...subject, classifier }, data, batchSize);
@@ -116,7 +120,7 @@ async function cleanRecord(
   return record;
 }
 
-/** Rounding of float32 in another order moves logits by 1e-5 of the largest at most; convolutions on a GPU take TF32, with 10 bits, as PyTorch's do. */
+/** Rounding of float32 in another order moves logits by 1e-5 of the largest at most; TF32 has 10 bits, and PyTorch's logits from a GPU may be of it. */
 const referenceTolerance = (device: string) => (device === 'cpu' ? 1e-4 : 2e-3);
 
 /** Throws where the logits are not those that the model must give. */

@@ -12,7 +12,7 @@ import { countOf } from '../suite/selection.ts';
 import { train } from '../train/train.ts';
 import type { JobContext } from './context.ts';
 import { checkTraining } from './data.ts';
-import { type ModelJob, type Origin, selectionOfRecord, trainingDrawsOf } from './job.ts';
+import { inTraining, type ModelJob, type Origin, selectionOfRecord, trainingDrawsOf } from './job.ts';
 import { doneModel, neededArtifact, networkFrom, scriptOptions } from './load-model.ts';
 import { peakMemoryMb, provenance } from './provenance.ts';
 import { alive } from './signs-of-life.ts';
@@ -36,7 +36,7 @@ export const NO_COST: ModelRecord['cost'] = {
 
 export async function runModel(job: ModelJob, context: JobContext): Promise<ModelRecord> {
   const { data, store, engine } = context;
-  const started = provenance(engine);
+  const started = provenance(inTraining(engine));
   const training = job.origin.by === 'training';
   const dataset = await (training ? data.both(job.data) : data.test(job.data));
   const { last, ...made } = await make(job, dataset, context);

@@ -1,5 +1,5 @@
 /** The contract of whatever runs jobs: processes of this machine, or other machines. */
-import type { EngineInfo } from '../../engines/engine.ts';
+import type { EngineInfo, Precision } from '../../engines/engine.ts';
 import { RampartError } from '../../errors.ts';
 import type { Provenance } from '../../records/record.ts';
 import type { JobProgress } from '../job/context.ts';
@@ -52,10 +52,19 @@ export interface EngineProbe {
   readonly why: string;
 }
 
+/** What a run wants of an engine. */
+export interface Asked {
+  /** `auto`, or a name with an optional device. */
+  readonly request: string;
+  /** Of each worker. */
+  readonly threads: number;
+  readonly precision?: Precision;
+}
+
 /** What a run works with: it asks what there is, and has jobs run on it. */
 export interface Machines {
-  /** Starts the engine that `request` means, to learn what it is. Throws what `chooseEngine` throws. */
-  probe(request: string, threads: number, signal: AbortSignal): Promise<EngineProbe>;
+  /** Starts the engine that is asked for, to learn what it is. Throws what `chooseEngine` throws. */
+  probe(asked: Asked, signal: AbortSignal): Promise<EngineProbe>;
   executor(settings: RunSettings): Executor;
   /** Jobs that may be handed out at a time, where the machines take them when they can; else as many as a run has slots on its own machine. */
   readonly handedOut?: number;

@@ -85,10 +85,7 @@ async function prepare(
   options: RunOptions,
 ): Promise<Prepared> {
   const { dataDir, download, signal, onData: onProgress, listener } = options;
-  const ask = (signal: AbortSignal) => {
-    const { request, threads } = asked(suite, options);
-    return machines.probe(request, threads, signal);
-  };
+  const ask = (signal: AbortSignal) => machines.probe(asked(suite, options), signal);
   const index = await store.index();
   const earlier = remembered(index, question);
   const [first, data] = await together(signal, [
@@ -158,8 +155,8 @@ export async function runSuite(suite: Suite, registry: Registry, options: RunOpt
 
 /** Slots of no machine in particular. */
 function handedOutOn({ info }: EngineProbe, count: number): EngineRef[] {
-  const { name, device, threads } = info;
-  return new Array<EngineRef>(count).fill({ name, device, threads });
+  const { name, device, threads, precision } = info;
+  return new Array<EngineRef>(count).fill({ name, device, threads, precision });
 }
 
 /** Failed jobs are tried again; under another key even, where what they need failed too. */

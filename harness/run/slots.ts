@@ -1,35 +1,41 @@
 /** The engine of a run, and what each of its workers runs on. */
 import { cpus, totalmem } from 'node:os';
+import type { Precision } from '../../engines/engine.ts';
 import { installedEngines } from '../../engines/installed.ts';
 import { keyOf } from '../../records/hash.ts';
 import type { RunIndex } from '../../records/run-index.ts';
 import type { EngineRef } from '../job/job.ts';
 import { packageVersion } from '../job/provenance.ts';
 import type { Suite } from '../suite/suite.ts';
-import type { EngineProbe } from './executor.ts';
+import type { Asked, EngineProbe } from './executor.ts';
 
 export interface EngineRequest {
   /** `auto`, or a name with an optional device; the suite's hint when absent. */
   readonly engine?: string;
   readonly workers?: number;
   readonly threads?: number;
+  readonly precision?: Precision;
 }
 
 /** Memory that a worker should find, in bytes. */
 const WORKER_MEMORY = 1.5 * 2 ** 30;
 
-/** What machines are asked for: an engine, and threads for each worker. One unless asked: many small jobs then fill the machine, and the count does not depend on it. */
-export function asked(suite: Pick<Suite, 'engine'>, { engine, threads }: EngineRequest): { request: string; threads: number } {
-  return { request: engine ?? suite.engine.name ?? 'auto', threads: threads ?? suite.engine.threads ?? 1 };
+/** What machines are asked for: an engine, threads for each worker, and a precision. One thread unless asked: many small jobs then fill the machine, and the count does not depend on it. */
+export function asked(suite: Pick<Suite, 'engine'>, { engine, threads, precision }: EngineRequest): Asked {
+  return {
+    request: engine ?? suite.engine.name ?? 'auto',
+    threads: threads ?? suite.engine.threads ?? 1,
+    precision: precision ?? suite.engine.precision ?? 'fp32',
+  };
 }
 
 /** What each worker runs on. */
 export function slotsOn({ info, devices }: EngineProbe, suite: Pick<Suite, 'engine'>, request: EngineRequest): EngineRef[] {
-  const { name, device, threads } = info;
+  const { name, device, threads, precision } = info;
   const usable = asked(suite, request).request.includes(':') ? [device] : devices.filter((d) => (d === 'cpu') === (device === 'cpu'));
   const fitting = Math.max(1, Math.min(Math.floor(cpus().length / threads), Math.floor(totalmem() / WORKER_MEMORY)));
   const workers = request.workers ?? suite.engine.workers ?? (device === 'cpu' ? fitting : usable.length);
-  return Array.from({ length: workers }, (_, i) => ({ name, device: usable[i % usable.length] ?? device, threads }));
+  return Array.from({ length: workers }, (_, i) => ({ name, device: usable[i % usable.length] ?? device, threads, precision }));
 }
 
 /** What an engine's answer depends on. Where it is that of an earlier run, so is the answer, and no engine has to be started to ask. */

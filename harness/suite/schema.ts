@@ -68,6 +68,10 @@ const attackKeys = {
 const engineSchema = z.strictObject({
   name: line(80).optional().describe('auto, wasm, torch, torch:cuda:0, ...; --engine overrides it'),
   threads: z.number().int().min(1).max(MOST_PROCESSORS).optional(),
+  precision: z
+    .enum(['fp32', 'tf32', 'bf16'])
+    .optional()
+    .describe('fp32 unless given; tf32 on an NVIDIA GPU; bf16: attacked networks in bfloat16. Part of every key; --precision overrides it'),
   workers: z.number().int().min(1).max(MOST_PROCESSORS).optional(),
   batchSize: z
     .number()

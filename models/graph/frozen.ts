@@ -1,4 +1,5 @@
 /** A network compiled for attacks: batch normalisation folded into the convolutions, nothing kept for weight gradients. */
+import { RampartError } from '../../errors.ts';
 import { reluGrad } from '../../tensor/fused.ts';
 import { type Shape, tf } from '../../tensor/tf.ts';
 import type { Classifier, Linearized } from '../classifier.ts';
@@ -29,8 +30,11 @@ export interface FrozenGraph {
   readonly classes: number;
 }
 
+/** What a frozen network computes in: `bf16` has its convolutions in bfloat16, and everything behind them in float32. */
+export type FrozenPrecision = 'fp32' | 'bf16';
+
 /** An engine's compiler for folded graphs; undefined means the composed form below. It takes over the graph's tensors. */
-export type GraphCompiler = (graph: FrozenGraph) => Classifier | undefined;
+export type GraphCompiler = (graph: FrozenGraph, precision: FrozenPrecision) => Classifier | undefined;
 const compilers = new Map<string, GraphCompiler>();
 
 /** Called by an engine when it starts, with the name of its TensorFlow.js backend. */
@@ -40,10 +44,22 @@ export function registerCompiler(backend: string, compiler: GraphCompiler): void
 
 type Value = (name: string) => tf.Tensor;
 
-/** Folds and compiles `graph` with the values as they are now. The caller owns the classifier. */
-export function freeze(graph: Graph, value: Value, normalization: (node: Node) => readonly [tf.Tensor, tf.Tensor]): Classifier {
+/** Folds and compiles `graph` with the values as they are now. The caller owns the classifier. Throws where the engine has not that precision for it. */
+export function freeze(
+  graph: Graph,
+  value: Value,
+  normalization: (node: Node) => readonly [tf.Tensor, tf.Tensor],
+  precision: FrozenPrecision = 'fp32',
+): Classifier {
   const frozen = fold(graph, value, normalization);
-  return compilers.get(tf.getBackend())?.(frozen) ?? new ComposedGraph(frozen);
+  const compiled = compilers.get(tf.getBackend())?.(frozen, precision);
+  if (compiled) return compiled;
+  const composed = new ComposedGraph(frozen);
+  if (precision === 'fp32') return composed;
+  composed.dispose();
+  throw new RampartError(`[model] ${tf.getBackend()} has no ${precision} for this network, which is not of convolutions alone`, {
+    remedy: 'use precision: fp32',
+  });
 }
 
 /** Batch normalisation in evaluation mode as `x * scale + shift`. */

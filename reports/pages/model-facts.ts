@@ -26,6 +26,7 @@ export function summary(site: Site, model: ModelView, row: Row | undefined) {
     ...scriptFacts(record),
     ...outsideFacts(record),
     ...askedFacts(row),
+    ...precisionFacts(row),
     {
       key: 'Data',
       value: `${dataset.name}: ${trainingImages(dataset)}${dataset.test} test images${record.extraData ? ', and extra data' : ''}`,
@@ -68,6 +69,13 @@ function endpointFacts({ url, access, scores, format, version }: EndpointRecord)
   ];
 }
 
+/** What its cells were computed in, where that is not float32: a model is trained in another than it is attacked in. */
+function precisionFacts(row: Row | undefined): { key: string; value: string }[] {
+  const found = new Set([...(row?.cells.values() ?? [])].flatMap(({ provenance: { engine } }) => engine.precision ?? []));
+  found.delete('fp32');
+  return found.size === 0 ? [] : [{ key: 'Attacked in', value: [...found].join(', ') }];
+}
+
 /** What a model behind an endpoint was asked, by all cells of the row together. */
 function askedFacts(row: Row | undefined): { key: string; value: string }[] {
   const asked = [...(row?.cells.values() ?? [])].flatMap((cell) => cell.asked ?? []);
@@ -80,12 +88,15 @@ function askedFacts(row: Row | undefined): { key: string; value: string }[] {
 const trainingImages = ({ train, validation }: ModelRecord['dataset']) =>
   train === 0 ? '' : `${train} training images${validation > 0 ? ` (${validation} of them for validation)` : ''}, `;
 
+const engineText = ({ name, version, device, threads, precision }: ModelRecord['provenance']['engine']) =>
+  `${name} ${version} on ${device}, ${threads} threads${precision ? `, ${precision}` : ''}`;
+
 export function provenance(model: ModelView) {
   const { provenance: p, key } = model.record;
   return [
     { key: 'Record', value: key },
     { key: 'Rampart', value: `${p.rampart}, revision ${p.revision}` },
-    { key: 'Engine', value: `${p.engine.name} ${p.engine.version} on ${p.engine.device}, ${p.engine.threads} threads` },
+    { key: 'Engine', value: engineText(p.engine) },
     { key: 'Machine', value: `${p.host.cpu}, ${p.host.cores} cores, ${p.host.memoryGb} GB, ${p.host.platform}, Node ${p.node}` },
     { key: 'Started', value: p.startedAt },
   ];

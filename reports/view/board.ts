@@ -77,6 +77,9 @@ function overfittingOf(own: Placed, twin: Placed | undefined, attacks: readonly 
   return overfitting(best, last, attacks);
 }
 
+const weightOf = ({ status, n, provenance }: CellRecord) =>
+  status === 'done' ? n + (provenance.engine.precision === 'bf16' ? 0 : 0.5) : -1;
+
 /** Every model of the board with its cells; failed models too, with their reason, on each board of their data set. */
 function draftsOf(material: Material, models: ReadonlyMap<string, ModelView>, attacks: readonly AttackView[]): Draft[] {
   const cellsOf = new Map<string, Map<string, CellRecord>>();
@@ -84,8 +87,8 @@ function draftsOf(material: Material, models: ReadonlyMap<string, ModelView>, at
     const row = cellsOf.get(cell.model.key) ?? new Map<string, CellRecord>();
     cellsOf.set(cell.model.key, row);
     const held = row.get(attackId(cell));
-    // Two records of one cell (another engine, say): the one on more images counts, then the first key.
-    if (!held || (cell.status === 'done' ? cell.n : -1) > (held.status === 'done' ? held.n : -1)) row.set(attackId(cell), cell);
+    // Two records of one cell (another engine, say): the one on more images counts, then one in float32, then the first key.
+    if (!held || weightOf(cell) > weightOf(held)) row.set(attackId(cell), cell);
   }
   for (const [key, { record }] of models)
     if (record.status === 'failed' && record.dataset.hash === material.dataset.hash && !cellsOf.has(key)) cellsOf.set(key, new Map());

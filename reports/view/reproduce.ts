@@ -38,7 +38,7 @@ export function reproduction(model: ModelView, view: View): Reproduction {
     attacks: attacksOf(model),
     seeds: [record.seed],
     recipe: trained.length > 0 ? lead.recipe : {},
-    engine: { name: provenance.engine.name, threads: provenance.engine.threads },
+    engine: { name: provenance.engine.name, threads: provenance.engine.threads, ...precisionOf(model) },
   };
   const caveats = pretrained.flatMap((m) => caveatsOf(m.record));
   return {
@@ -46,6 +46,12 @@ export function reproduction(model: ModelView, view: View): Reproduction {
     command: 'npm run bench -- suite.yml',
     caveat: caveats.length > 0 ? caveats.join('; ') : undefined,
   };
+}
+
+/** What its cells were computed in, in the words of a suite. */
+function precisionOf(model: ModelView): { precision?: string } {
+  const { precision } = (model.cells[0] ?? model.record).provenance.engine;
+  return precision === undefined || precision === 'fp32' ? {} : { precision };
 }
 
 /** Where a model from elsewhere is, in the words of a suite. */

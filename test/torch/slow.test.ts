@@ -100,5 +100,7 @@ test('doctor names a newer libtorch beside the one that the addon is built on', 
 
 test.skipIf(!findBuilt())('a start on a GPU names what is missing: the device, or the half of libtorch that drives it', () => {
   const { binding, built } = loadBinding(1);
-  expect(() => binding.start(1, 'cuda:99')).toThrow(built.cuda ? /sees \d+ CUDA devices$/ : /sees 0 CUDA devices: libtorch_cuda\.so/);
+  expect(() => binding.start(1, 'cuda:99', false)).toThrow(
+    built.cuda ? /sees \d+ CUDA devices$/ : /sees 0 CUDA devices: libtorch_cuda\.so/,
+  );
 });

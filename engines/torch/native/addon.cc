@@ -141,7 +141,7 @@ Napi::Value release(const Napi::CallbackInfo& info) {
 
 Napi::Value memory(const Napi::CallbackInfo& info) {
   auto out = Napi::Object::New(info.Env());
-  out.Set("slots", static_cast<double>(slots().count() + openPasses() + openScripts()));
+  out.Set("slots", static_cast<double>(slots().count() + openPasses() + openGraphs() + openScripts()));
   out.Set("bytes", static_cast<double>(slots().bytes()));
   return out;
 }
@@ -156,7 +156,7 @@ std::string loadCuda() {
 
 int64_t cudaDevices() { return static_cast<int64_t>(torch::cuda::device_count()); }
 
-// start(threads, device): sets both for this process.
+// start(threads, device, tf32): sets them for this process.
 Napi::Value start(const Napi::CallbackInfo& info) {
   const auto name = info[1].As<Napi::String>().Utf8Value();
   keepMemory();
@@ -168,8 +168,9 @@ Napi::Value start(const Napi::CallbackInfo& info) {
       if (wanted.index() >= cudaDevices())
         throw std::invalid_argument("this libtorch sees " + std::to_string(cudaDevices()) + " CUDA devices" +
                                     (problem.empty() ? "" : ": " + problem));
-      // TF32 as PyTorch has it by default: in convolutions, not in matrix products
-      at::globalContext().setAllowTF32CuDNN(true);
+      // where asked for, TF32 as PyTorch has it by default: in convolutions, not in matrix products
+      at::globalContext().setAllowTF32CuDNN(info[2].ToBoolean().Value());
+      at::globalContext().setAllowTF32CuBLAS(false);
       // the same seed gives the same bits
       at::globalContext().setDeterministicCuDNN(true);
     }

@@ -170,8 +170,9 @@ void addAscent(Exports& ops);
 void addGraph(Exports& ops);
 void addTraining(Exports& ops);
 void addScripts(Exports& ops);
-// Training passes that were not released; TorchScript modules and their passes.
+// Training passes that were not released; frozen networks and TorchScript modules, and their passes.
 size_t openPasses();
+size_t openGraphs();
 size_t openScripts();
 
 }  // namespace rampart

@@ -58,7 +58,7 @@ std::tuple<Tensor, Tensor> directGradients(const Tensor& dy, const Tensor& x, co
                                            at::IntArrayRef dilations, int64_t groups, bool ofInput, bool ofWeight) {
   const Ints none(strides.size(), 0);
   const int64_t n = x.size(0);
-  const bool small = x.is_cpu() && x.dim() == 4 && n > 0 && n < kFullBatch && groups == 1;
+  const bool small = x.is_cpu() && x.dim() == 4 && x.scalar_type() == at::kFloat && n > 0 && n < kFullBatch && groups == 1;
   const auto grads = at::convolution_backward(small ? padBatch(dy) : dy, small ? padBatch(x) : x, weight, c10::nullopt, strides, pads, dilations,
                                               false, none, groups, {ofInput, ofWeight, false});
   return {ofInput && small ? std::get<0>(grads).narrow(0, 0, n) : std::get<0>(grads), std::get<1>(grads)};
@@ -67,12 +67,14 @@ std::tuple<Tensor, Tensor> directGradients(const Tensor& dy, const Tensor& x, co
 Tensor convolve(const Tensor& x, const ConvWeights& weights, int64_t stride, int64_t pad, const Epilogue& after) {
   if (weights.winograd) return winogradConvolve(x, *weights.winograd, after);
   const c10::optional<Tensor> bias = after.bias ? c10::optional<Tensor>(*after.bias) : c10::nullopt;
-  const Tensor y = directConvolution(x.permute({0, 3, 1, 2}), weights.filter.permute({3, 2, 0, 1}), bias, {pad, pad}, {stride, stride}, {1, 1}, 1);
+  const Tensor in = x.to(weights.filter.scalar_type());
+  const Tensor y = directConvolution(in.permute({0, 3, 1, 2}), weights.filter.permute({3, 2, 0, 1}), bias, {pad, pad}, {stride, stride}, {1, 1}, 1);
   return finish(y.permute({0, 2, 3, 1}), after);
 }
 
-Tensor convolveBack(const Tensor& dy, const ConvWeights& weights, at::IntArrayRef shape, int64_t stride, int64_t pad, const Epilogue& after) {
-  if (weights.winogradBack) return winogradConvolve(dy, *weights.winogradBack, after);
+Tensor convolveBack(const Tensor& dyIn, const ConvWeights& weights, at::IntArrayRef shape, int64_t stride, int64_t pad, const Epilogue& after) {
+  if (weights.winogradBack) return winogradConvolve(dyIn, *weights.winogradBack, after);
+  const Tensor dy = dyIn.to(weights.filter.scalar_type());
   const Tensor x = at::empty(shape, dy.options()).permute({0, 3, 1, 2});
   const Tensor dx = std::get<0>(directGradients(dy.permute({0, 3, 1, 2}), x, weights.filter.permute({3, 2, 0, 1}), {pad, pad},
                                                 {stride, stride}, {1, 1}, 1, true, false));

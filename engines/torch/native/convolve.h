@@ -6,7 +6,7 @@ namespace rampart {
 
 // Weights of one convolution, in every layout that a pass wants. `winograd*` are absent where that algorithm doesn't fit.
 struct ConvWeights {
-  Tensor filter;  // `[k, k, in, out]`
+  Tensor filter;  // `[k, k, in, out]`; the convolution is computed in its dtype
   MaybeTensor winograd, winogradBack;
 };
 

@@ -1,32 +1,34 @@
-// A frozen network run whole: forward in one call, and the product with its Jacobian in another. Nothing is kept here between calls.
+// A frozen network run whole: forward, and the product with its Jacobian. Nothing is kept here between calls.
+#include "graph.h"
+
 #include <ATen/Parallel.h>
 
-#include "convolve.h"
 #include "normalize.h"
-#include "program.h"
 #include "window.h"
 
 namespace rampart {
 namespace {
 
-enum class Kind : int64_t { input, affine, conv, add, relu, maxPool, globalAvgPool, flatten, linear };
+using Kind = FrozenKind;
+using Node = FrozenGraph::Node;
+using Program = FrozenGraph::Program;
 
 const Names kKinds{"input", "affine", "conv", "add", "relu", "maxPool", "globalAvgPool", "flatten", "linear"};
 
-using Node = NodeOf<Kind>;
-using Program = ProgramOf<Kind>;
-
-MaybeTensor weightAt(const Tensors& weights, int64_t place) {
-  return place < 0 ? MaybeTensor() : MaybeTensor(weights.at(static_cast<size_t>(place)));
-}
-
-ConvWeights convWeights(const Node& node, const Tensors& weights) {
-  return {*weightAt(weights, node.weights[0]), weightAt(weights, node.weights[2]), weightAt(weights, node.weights[3])};
+// The weights of one convolution. bfloat16 and GPUs take filters whose channels lie together, and would copy another order at every call.
+ConvWeights convWeights(const Node& node, const Tensors& weights, bool low) {
+  const Tensor& filter = weights.at(static_cast<size_t>(node.weights[0]));
+  if (low || !filter.is_cpu()) {
+    const Tensor together = filter.to(low ? at::kBFloat16 : at::kFloat).permute({3, 0, 1, 2}).contiguous();
+    return {together.permute({1, 2, 3, 0}), std::nullopt, std::nullopt};
+  }
+  if (!winogradFits(filter, node.stride, node.window)) return {filter, std::nullopt, std::nullopt};
+  return {filter, winogradPack(filter, false), winogradPack(filter, true)};
 }
 
 class Forward {
  public:
-  Forward(const Program& program, const Tensors& weights, const Tensor& x) : program_(program), weights_(weights), x_(x) {}
+  Forward(const FrozenGraph& graph, const Tensor& x) : graph_(graph), program_(graph.program), weights_(graph.weights), x_(x) {}
 
   // The value of every node up to `last`; `keep` false lets go of what nobody reads any more.
   Tensors run(bool keep, size_t last) {
@@ -64,9 +66,10 @@ class Forward {
     return next.kind == Kind::add && (next.a == self) != (next.b == self);
   }
 
-  Tensor convolution(const Node& node, const MaybeTensor& add, bool relu) const {
-    Epilogue after{weightAt(weights_, node.weights[1]), add, relu, std::nullopt};
-    return convolve(values_[node.a], convWeights(node, weights_), node.stride, node.window, after);
+  Tensor convolution(size_t i, const MaybeTensor& add, bool relu) const {
+    const auto& node = program_.nodes[i];
+    const Epilogue after{weights_[node.weights[1]], add, relu, std::nullopt};
+    return convolve(values_[node.a], graph_.convolutions[i], node.stride, node.window, after);
   }
 
   Tensor value(const Node& node, size_t i) const {
@@ -74,14 +77,14 @@ class Forward {
     switch (node.kind) {
       case Kind::input: return x_;
       case Kind::affine: return affine(in(), weights_[node.weights[0]], weights_[node.weights[1]], std::nullopt, node.relu);
-      case Kind::conv: return waits(i) ? Tensor() : convolution(node, std::nullopt, node.relu);
+      case Kind::conv: return waits(i) ? Tensor() : convolution(i, std::nullopt, node.relu);
       case Kind::add: return sum(node, i);
       case Kind::relu: return at::relu(in());
       case Kind::maxPool:
         return channelsLast(at::max_pool2d(channelsFirst(in()), {node.window, node.window}, {node.stride, node.stride}));
-      case Kind::globalAvgPool: return in().mean(at::IntArrayRef{1, 2});
+      case Kind::globalAvgPool: return in().mean(at::IntArrayRef{1, 2}, false, at::kFloat);
       case Kind::flatten: return in().reshape({in().size(0), -1});
-      case Kind::linear: return at::addmm(weights_[node.weights[1]], in(), weights_[node.weights[0]]);
+      case Kind::linear: return at::addmm(weights_[node.weights[1]], in().to(at::kFloat), weights_[node.weights[0]]);
     }
     throw std::invalid_argument("unknown node kind " + std::to_string(static_cast<int64_t>(node.kind)));
   }
@@ -89,12 +92,13 @@ class Forward {
   Tensor sum(const Node& node, size_t i) const {
     if (i > 0 && waits(i - 1)) {
       const auto self = static_cast<int64_t>(i - 1);
-      return convolution(program_.nodes[i - 1], values_[node.a == self ? node.b : node.a], node.relu);
+      return convolution(i - 1, values_[node.a == self ? node.b : node.a], node.relu);
     }
     Tensor y = at::add(values_[node.a], values_[node.b]);
     return node.relu ? y.relu_() : y;
   }
 
+  const FrozenGraph& graph_;
   const Program& program_;
   const Tensors& weights_;
   const Tensor& x_;
@@ -103,18 +107,24 @@ class Forward {
 
 class Backward {
  public:
-  Backward(const Program& program, const Tensors& weights, const Tensors& values)
-      : program_(program), weights_(weights), values_(values), left_(program.readers), grads_(program.nodes.size()), masked_(program.nodes.size()) {}
+  Backward(const FrozenGraph& graph, const Tensors& values)
+      : graph_(graph),
+        program_(graph.program),
+        weights_(graph.weights),
+        values_(values),
+        left_(program_.readers),
+        grads_(program_.nodes.size()),
+        masked_(program_.nodes.size()) {}
 
-  Tensor run(size_t output, const Tensor& dlogits) {
-    grads_[output] = dlogits;
-    for (size_t i = output + 1; i-- > 1;) {
+  Tensor run(const Tensor& dlogits) {
+    grads_[graph_.output] = dlogits;
+    for (size_t i = graph_.output + 1; i-- > 1;) {
       const auto& node = program_.nodes[i];
       if (!grads_[i].defined()) continue;
       Tensor dy = std::move(grads_[i]);
       grads_[i] = Tensor();
       if ((node.relu || node.kind == Kind::relu) && !masked_[i]) dy = at::threshold_backward(dy, values_[i], 0);
-      spread(node, dy);
+      spread(node, i, dy);
     }
     return grads_[0];
   }
@@ -132,22 +142,22 @@ class Backward {
     --left_[source];
   }
 
-  void convolution(const Node& node, const Tensor& dy) {
+  void convolution(const Node& node, size_t i, const Tensor& dy) {
     const auto source = node.a;
     const auto mask = maskOf(source);
     const MaybeTensor add = grads_[source].defined() ? MaybeTensor(grads_[source]) : MaybeTensor();
-    grads_[source] = convolveBack(dy, convWeights(node, weights_), values_[source].sizes(), node.stride, node.window,
+    grads_[source] = convolveBack(dy, graph_.convolutions[i], values_[source].sizes(), node.stride, node.window,
                                   {std::nullopt, add, false, mask});
     masked_[source] = mask.has_value();
     --left_[source];
   }
 
-  void spread(const Node& node, const Tensor& dy) {
+  void spread(const Node& node, size_t i, const Tensor& dy) {
     switch (node.kind) {
       case Kind::input: return;
       case Kind::affine:
         return give(node.a, affine(dy, weights_[node.weights[0]], at::zeros_like(weights_[node.weights[1]]), std::nullopt, false));
-      case Kind::conv: return convolution(node, dy);
+      case Kind::conv: return convolution(node, i, dy);
       case Kind::add: give(node.a, dy); return give(node.b, dy);
       case Kind::relu: return give(node.a, dy);
       case Kind::maxPool: {
@@ -166,6 +176,7 @@ class Backward {
     }
   }
 
+  const FrozenGraph& graph_;
   const Program& program_;
   const Tensors& weights_;
   const Tensors& values_;
@@ -180,66 +191,57 @@ constexpr int64_t kPiece = 16;
 constexpr int64_t kFewWeights = 1 << 18;
 
 // Whether reading the filters again for each piece costs less than it saves.
-bool hasFewWeights(const Program& program, const Tensors& weights) {
+bool hasFewWeights(const FrozenGraph& graph) {
   int64_t numbers = 0;
-  for (const auto& node : program.nodes)
-    if (node.kind == Kind::conv) numbers += weightAt(weights, node.weights[0])->numel();
+  for (const auto& weights : graph.convolutions)
+    if (weights.filter.defined()) numbers += weights.filter.numel();
   return numbers <= kFewWeights;
 }
 
 // The last node before the layers on features, whose matrix product rounds by the number of its rows.
-size_t featuresBefore(const Program& program, size_t output) {
+size_t featuresBefore(const FrozenGraph& graph) {
+  size_t last = graph.output;
   const auto onFeatures = [&](size_t i) {
-    const auto& node = program.nodes[i];
+    const auto& node = graph.program.nodes[i];
     return (node.kind == Kind::linear || node.kind == Kind::flatten) && node.a == static_cast<int64_t>(i) - 1;
   };
-  while (output > 0 && onFeatures(output)) --output;
-  return output;
-}
-
-Tensor graphLogits(const Ints& code, const Tensors& weights, int64_t output, const Tensor& x) {
-  const Program program(code);
-  const auto last = static_cast<size_t>(output);
-  const int64_t pieces = x.size(0) / kPiece;
-  // threads share a layer, and want it large
-  if (pieces < 2 || !x.is_cpu() || at::get_num_threads() > 1 || !hasFewWeights(program, weights))
-    return Forward(program, weights, x).run(false, last)[last];
-  const size_t features = featuresBefore(program, last);
-  Tensors parts;
-  for (const auto& images : x.tensor_split(pieces)) parts.push_back(Forward(program, weights, images).run(false, features)[features]);
-  return Forward(program, weights, x).after(features, at::cat(parts), last);
-}
-
-// The value of every node that the backward pass may read; a stand-in of size 0 for a convolution computed with its sum.
-Tensors graphForward(const Ints& code, const Tensors& weights, const Tensor& x) {
-  const Program program(code);
-  Tensors values = Forward(program, weights, x).run(true, program.nodes.size() - 1);
-  for (auto& value : values)
-    if (!value.defined()) value = at::empty({0}, x.options());
-  return values;
-}
-
-Tensor graphPullback(const Ints& code, const Tensors& weights, int64_t output, const Tensors& values, const Tensor& dlogits) {
-  const Program program(code);
-  const Tensor dx = Backward(program, weights, values).run(static_cast<size_t>(output), dlogits);
-  return dx.defined() ? dx : at::zeros_like(values.at(0));
-}
-
-// `[forward, back]` filters packed for Winograd's algorithm, or nothing where it doesn't fit.
-Tensors packFilter(const Tensor& filter, int64_t stride, int64_t pad) {
-  if (!winogradFits(filter, stride, pad)) return {};
-  return {winogradPack(filter, false), winogradPack(filter, true)};
+  while (last > 0 && onFeatures(last)) --last;
+  return last;
 }
 
 }  // namespace
 
-Names frozenKinds() { return kKinds; }
-
-void addGraph(Exports& ops) {
-  ops.add<packFilter>("packFilter");
-  ops.add<graphLogits>("graphLogits");
-  ops.add<graphForward>("graphForward");
-  ops.add<graphPullback>("graphPullback");
+FrozenGraph::FrozenGraph(const Ints& code, const Tensors& given, int64_t output, bool low)
+    : program(code), weights(given), convolutions(program.nodes.size()), output(static_cast<size_t>(output)), low(low) {
+  if (this->output >= program.nodes.size()) throw std::out_of_range("no node " + std::to_string(output) + " in this program");
+  for (size_t i = 0; i < program.nodes.size(); ++i) {
+    const auto& node = program.nodes[i];
+    if (node.kind != Kind::conv) continue;
+    convolutions[i] = convWeights(node, weights, low);
+    // held above, in its own order
+    weights[node.weights[0]] = Tensor();
+    if (low) weights[node.weights[1]] = weights[node.weights[1]].to(at::kBFloat16);
+  }
 }
+
+Tensor logitsOf(const FrozenGraph& graph, const Tensor& x) {
+  const size_t last = graph.output;
+  const int64_t pieces = x.size(0) / kPiece;
+  // threads share a layer, and want it large
+  if (pieces < 2 || !x.is_cpu() || graph.low || at::get_num_threads() > 1 || !hasFewWeights(graph)) return Forward(graph, x).run(false, last)[last];
+  const size_t features = featuresBefore(graph);
+  Tensors parts;
+  for (const auto& images : x.tensor_split(pieces)) parts.push_back(Forward(graph, images).run(false, features)[features]);
+  return Forward(graph, x).after(features, at::cat(parts), last);
+}
+
+Tensors valuesOf(const FrozenGraph& graph, const Tensor& x) { return Forward(graph, x).run(true, graph.program.nodes.size() - 1); }
+
+Tensor pullbackOf(const FrozenGraph& graph, const Tensors& values, const Tensor& dlogits) {
+  const Tensor dx = Backward(graph, values).run(dlogits);
+  return dx.defined() ? dx.to(at::kFloat) : at::zeros_like(values.at(0));
+}
+
+Names frozenKinds() { return kKinds; }
 
 }  // namespace rampart

@@ -4,7 +4,7 @@ import type { JobProgress } from '../../job/context.ts';
 import type { Failure } from '../../job/failures.ts';
 import type { EngineRef, RunSettings } from '../../job/job.ts';
 import type { OutsideSource } from '../../suite/models.ts';
-import type { EngineProbe, Task } from '../executor.ts';
+import type { Asked, EngineProbe, Task } from '../executor.ts';
 
 /** Where a worker of this machine finds what jobs name by their hash or key. */
 export interface Place {
@@ -27,7 +27,7 @@ export type Assignment =
       readonly engine: EngineRef;
       readonly alone: boolean;
     }
-  | { readonly do: 'probe'; readonly request: string; readonly threads: number };
+  | { readonly do: 'probe'; readonly asked: Asked };
 
 /** From a worker: signs of life, the first as soon as it begins, and a last word. `fatal` failures would hit every later job too. */
 export type Message =

@@ -1,7 +1,7 @@
 /** Runs jobs in processes beside this one, so that a crash, an out-of-memory kill or a hung job costs one job. */
 import { RampartError } from '../../../errors.ts';
 import type { EngineRef, RunSettings } from '../../job/job.ts';
-import { type EngineProbe, type Executor, JobError, type JobListener, type Machines, type Task } from '../executor.ts';
+import { type Asked, type EngineProbe, type Executor, JobError, type JobListener, type Machines, type Task } from '../executor.ts';
 import type { Assignment, Place } from './messages.ts';
 import { type ProcessOptions, WorkerProcess } from './worker-process.ts';
 
@@ -18,7 +18,8 @@ export function processExecutor(settings: RunSettings, place: Place, options: Pr
   return new ProcessExecutor(settings, place, options);
 }
 
-const sameEngine = (a: EngineRef, b: EngineRef) => a.name === b.name && a.device === b.device && a.threads === b.threads;
+const sameEngine = (a: EngineRef, b: EngineRef) =>
+  a.name === b.name && a.device === b.device && a.threads === b.threads && a.precision === b.precision;
 
 class ProcessExecutor implements Executor {
   readonly #settings: RunSettings;
@@ -64,9 +65,9 @@ class ProcessExecutor implements Executor {
 }
 
 /** Starts an engine in a process of its own, to learn what it is. Throws what `chooseEngine` throws. */
-export async function probeEngine(request: string, threads: number, signal: AbortSignal): Promise<EngineProbe> {
-  const { last } = await new WorkerProcess({ silenceMs: 120_000 }).ask({ do: 'probe', request, threads }, signal, {});
+export async function probeEngine(asked: Asked, signal: AbortSignal): Promise<EngineProbe> {
+  const { last } = await new WorkerProcess({ silenceMs: 120_000 }).ask({ do: 'probe', asked }, signal, {});
   if (last.type === 'failed') throw new RampartError(last.error.message);
-  if (last.type !== 'probed') throw new RampartError(`[engine ${request}] gave no answer`);
+  if (last.type !== 'probed') throw new RampartError(`[engine ${asked.request}] gave no answer`);
   return last.probe;
 }

@@ -47,7 +47,7 @@ interface Tools {
 let tools: Promise<Tools> | undefined;
 
 async function prepare({ engine, settings, place }: Extract<Assignment, { do: 'job' }>): Promise<Tools> {
-  const { info } = await chooseEngine(engineRequest(engine), { threads: engine.threads });
+  const { info } = await chooseEngine(engineRequest(engine), engine);
   const onDamage = ({ what, reason }: { what: string; reason: string }) => void tell({ type: 'note', text: `${what}: ${reason}` });
   const store = new FolderStore(place.out, { mend: true, onDamage });
   const registry = await loadPlugins(settings.plugins, place.plugins, store);
@@ -61,7 +61,7 @@ async function prepare({ engine, settings, place }: Extract<Assignment, { do: 'j
 
 async function work(assignment: Assignment): Promise<Message> {
   if (assignment.do === 'probe') {
-    const { engine, info, why } = await chooseEngine(assignment.request, { threads: assignment.threads });
+    const { engine, info, why } = await chooseEngine(assignment.asked.request, assignment.asked);
     return { type: 'probed', probe: { info, devices: await engine.devices(), why } };
   }
   tools ??= prepare(assignment);

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job as BullJob, Queue, QueueEvents } from 'bullmq';
 import { RampartError } from '../../../errors.ts';
 import { type EngineIdentity, type EngineRef, engineIdentity, type RunSettings } from '../../job/job.ts';
-import { type EngineProbe, type Executor, JobError, type JobListener, type Machines, type Task } from '../executor.ts';
+import { type Asked, type EngineProbe, type Executor, JobError, type JobListener, type Machines, type Task } from '../executor.ts';
 import { type Answer, answerSchema, asOrdered, type Order, progressSchema, type WorkerInfo } from './protocol.ts';
 import { type Board, type Line, persistently } from './redis.ts';
 
@@ -26,7 +26,7 @@ export interface QueueListener {
 /** The workers that serve a folder. The caller owns the line. */
 export function queueMachines(line: Line, board: Board, listener: QueueListener = {}): Machines {
   return {
-    probe: (request, threads, signal) => waitForWorkers(board, request, threads, signal, (text) => listener.note?.(text)),
+    probe: (asked, signal) => waitForWorkers(board, asked, signal, (text) => listener.note?.(text)),
     executor: (settings) => new QueueExecutor(line, board, settings, listener),
     handedOut: HANDED_OUT,
     slots: () => slotsOf(board),
@@ -37,36 +37,33 @@ async function slotsOf(board: Board): Promise<number> {
   return (await persistently(() => board.workers())).reduce((sum, { slots }) => sum + slots, 0);
 }
 
+const inPrecision = ({ precision }: Pick<EngineRef, 'precision'>) => (precision && precision !== 'fp32' ? ` in ${precision}` : '');
+
 /** Whether a worker's engine is what was asked for: `auto`, `torch`, `torch:cuda`, `torch:cuda:1`. */
-function serves({ info }: WorkerInfo, request: string, threads: number): boolean {
+function serves({ info }: WorkerInfo, { request, threads, precision = 'fp32' }: Asked): boolean {
   const [name, ...device] = request.split(':');
-  if (info.threads !== threads && info.device === 'cpu') return false;
+  if ((info.threads !== threads && info.device === 'cpu') || (info.precision ?? 'fp32') !== precision) return false;
   return name === 'auto' || (name === info.name && (device.length === 0 || `${info.device}:`.startsWith(`${device.join(':')}:`)));
 }
 
 /** Waits until a worker serves the request. Of several engines the one with the most slots is the run's: the others would give other bits. */
-async function waitForWorkers(
-  board: Board,
-  request: string,
-  threads: number,
-  signal: AbortSignal,
-  note: (text: string) => void,
-): Promise<EngineProbe> {
+async function waitForWorkers(board: Board, asked: Asked, signal: AbortSignal, note: (text: string) => void): Promise<EngineProbe> {
+  const { request, threads, precision } = asked;
   for (let told = false; ; told = true) {
     signal.throwIfAborted();
     const there = await persistently(() => board.workers(), signal);
-    const fitting = there.filter((worker) => serves(worker, request, threads));
+    const fitting = there.filter((worker) => serves(worker, asked));
     const chosen = mostSlots(fitting);
     if (chosen) {
       for (const { name, info } of there)
         if (board.queueOf(engineIdentity(info)) !== board.queueOf(engineIdentity(chosen.info)))
           note(
-            `${name} has another engine (${info.name} ${info.version} on ${info.device}, ${info.threads} threads) and takes nothing of this run`,
+            `${name} has another engine (${info.name} ${info.version} on ${info.device}, ${info.threads} threads${inPrecision(info)}) and takes nothing of this run`,
           );
       const { info, devices, why } = chosen;
       return { info, devices, why };
     }
-    if (!told) note(`waiting for a worker with the engine ${request} and ${threads} threads: rampart worker`);
+    if (!told) note(`waiting for a worker with the engine ${request} and ${threads} threads${inPrecision({ precision })}: rampart worker`);
     await sleep(1000, undefined, { signal });
   }
 }

@@ -3,6 +3,7 @@
  * by hash or key, and no path: who can write to the queue has no file of a worker read that way, and no code run that the worker was not started with.
  */
 import { z } from 'zod';
+import { PRECISIONS } from '../../../engines/engine.ts';
 import { outsideSchema, provenanceSchema } from '../../../records/record.ts';
 import { NORMS } from '../../../tensor/norms/index.ts';
 import type { Job, RunSettings } from '../../job/job.ts';
@@ -37,7 +38,13 @@ const data = z.strictObject({
   test: images,
 });
 const threat = z.strictObject({ kind: z.literal('ball').optional(), norm: z.enum(NORMS), eps: z.number().min(0) });
-const engine = z.strictObject({ name: text, version: text, device: text, threads: whole.optional() });
+const engine = z.strictObject({
+  name: text,
+  version: text,
+  device: text,
+  threads: whole.optional(),
+  precision: z.enum(PRECISIONS).optional(),
+});
 
 const known = {
   title: text,
@@ -131,6 +138,7 @@ export const workerSchema = z.strictObject({
     version: text,
     device: text,
     threads: whole,
+    precision: z.enum(PRECISIONS).optional(),
     details: z.record(z.string(), z.string()),
     warnings: z.array(z.string()).readonly(),
   }),

@@ -14,6 +14,7 @@ export interface SlurmJob {
   /** For `rampart run` and `rampart worker`. */
   readonly engine: string;
   readonly threads: number;
+  readonly precision?: string;
   readonly workers: number;
   /** `--partition`, `--time`, ... as Slurm has them, without dashes. */
   readonly slurm: Readonly<Record<string, string>>;
@@ -42,9 +43,10 @@ export function slurmScript(job: SlurmJob): string {
   return `#!/bin/bash\n${lines.join('\n')}\n${body(job)}`;
 }
 
-function body({ program, suite, out, data, engine, threads, workers, queue }: SlurmJob): string {
+function body({ program, suite, out, data, engine, threads, precision, workers, queue }: SlurmJob): string {
   const rampart = program.map(shellWord).join(' ');
-  const shared = ['--out', out, '--data', data, '--engine', engine, '--threads', String(threads)].map(shellWord).join(' ');
+  const inPrecision = precision === undefined ? [] : ['--precision', precision];
+  const shared = ['--out', out, '--data', data, '--engine', engine, '--threads', String(threads), ...inPrecision].map(shellWord).join(' ');
   const folder = shellWord(`${out}/slurm`);
   return `set -u
 mkdir -p ${folder}

@@ -20,14 +20,14 @@ async function cleanJob() {
 }
 
 test('an engine is started in a process of its own, and told', { timeout: 100_000 }, async () => {
-  const { info, devices, why } = await probeEngine('cpu', 1, never);
+  const { info, devices, why } = await probeEngine({ request: 'cpu', threads: 1 }, never);
   expect(info).toMatchObject({ name: 'cpu', device: 'cpu' });
   expect(devices).toEqual(['cpu']);
   expect(why).toMatch('as asked');
 });
 
 test('an engine that is not known is an error with the nearest name', { timeout: 100_000 }, async () => {
-  await expect(probeEngine('wsam', 1, never)).rejects.toThrow('unknown engine "wsam"; did you mean "wasm"?');
+  await expect(probeEngine({ request: 'wsam', threads: 1 }, never)).rejects.toThrow('unknown engine "wsam"; did you mean "wasm"?');
 });
 
 test('a worker that gives no sign of life is ended, and that is a timeout', { timeout: 100_000 }, async () => {
@@ -42,7 +42,7 @@ test('a job that fails leaves a record with its reason and with where it was per
   const { job, run, store } = await cleanJob();
   await run(60_000);
   const record = await store.record('cell', job.key);
-  const { info } = await probeEngine('cpu', 1, never);
+  const { info } = await probeEngine({ request: 'cpu', threads: 1 }, never);
   expect(record).toMatchObject({
     status: 'failed',
     error: {

@@ -41,7 +41,7 @@ const identities = new Map<string, Promise<EngineIdentity>>();
 
 /** Of what answers to an engine's name, which is started once to ask. */
 function identityOf({ name, device, threads }: EngineRef): Promise<EngineIdentity> {
-  const ask = async () => engineIdentity((await probeEngine(`${name}:${device}`, threads, new AbortController().signal)).info);
+  const ask = async () => engineIdentity((await probeEngine({ request: `${name}:${device}`, threads }, new AbortController().signal)).info);
   const identity = identities.get(name) ?? ask();
   identities.set(name, identity);
   return identity;

@@ -45,9 +45,14 @@ test('how many was asked for goes before what the suite says, and that before wh
 });
 
 test('engine and threads are those asked for, else those of the suite, else any and one', async () => {
-  expect(asked(await suiteOf(), {})).toEqual({ request: 'auto', threads: 1 });
-  expect(asked(await suiteOf('{ name: wasm, threads: 3 }'), {})).toEqual({ request: 'wasm', threads: 3 });
-  expect(asked(await suiteOf('{ name: wasm, threads: 3 }'), { engine: 'torch', threads: 2 })).toEqual({ request: 'torch', threads: 2 });
+  expect(asked(await suiteOf(), {})).toEqual({ request: 'auto', threads: 1, precision: 'fp32' });
+  expect(asked(await suiteOf('{ name: wasm, threads: 3 }'), {})).toEqual({ request: 'wasm', threads: 3, precision: 'fp32' });
+  expect(asked(await suiteOf('{ name: wasm, threads: 3, precision: bf16 }'), { engine: 'torch', threads: 2 })).toEqual({
+    request: 'torch',
+    threads: 2,
+    precision: 'bf16',
+  });
+  expect(asked(await suiteOf('{ precision: bf16 }'), { precision: 'tf32' }).precision).toBe('tf32');
 });
 
 test('an answer is remembered for the same question alone', () => {
