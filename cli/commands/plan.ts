@@ -32,9 +32,9 @@ export async function validateCommand(file: string | undefined, options: RawOpti
   }
   const { suite, registry } = await loadSuite(suiteFile(file), mayLoad(options));
   if (registry.unloaded.length > 0) return tellUnloaded(suite.file, registry, options.json);
-  const trained = suite.defenses.filter((d) => d.kind === 'training').reduce((n, d) => n + d.architectures.length, 0);
+  const trained = suite.defenses.filter((d) => d.kind === 'training').reduce((n, d) => n + d.trainings.length, 0);
   const counts = {
-    models: trained * suite.seeds.length * suite.datasets.length,
+    models: trained * suite.seeds.length,
     attacks: suite.attacks.length,
   };
   if (options.json) printJson({ valid: true, suite: suite.name, ...counts });

@@ -10,7 +10,7 @@ import { isImported, isOutside, isScript, nameOfSource, normalizationOf, type Re
 import { lastName, trainedName, wrappedName } from '../suite/names.ts';
 import type { Registry } from '../suite/registry.ts';
 import { countOf } from '../suite/selection.ts';
-import type { Suite, SuiteDefense } from '../suite/suite.ts';
+import type { Suite, SuiteDefense, Training } from '../suite/suite.ts';
 
 /** Passes over all examples together, at most, and the multiply-adds of a forward pass. */
 export interface Work {
@@ -57,10 +57,10 @@ export function modelsOf(setting: Setting, data: DataRef): Made[] {
   const trained = suite.defenses.filter((d) => d.kind === 'training');
   const models: Made[] = [];
   for (const arch of suite.architectures)
-    for (const defense of trained.filter((d) => d.architectures.includes(arch)))
-      for (const seed of suite.seeds) {
-        models.push(...trainedModels(setting, data, arch, defense, seed));
-      }
+    for (const defense of trained) {
+      const training = defense.trainings.find(({ dataset, architecture }) => dataset === data.label && architecture === arch);
+      if (training) for (const seed of suite.seeds) models.push(...trainedModels(setting, data, training, defense, seed));
+    }
   const wrappers = suite.defenses.filter((d) => d.kind === 'wrapper');
   const wrapped = wrappers.flatMap((wrapper) =>
     models.filter((m) => isMeant(m, wrapper.around)).map((base) => wrappedModel(setting, wrapper, base)),
@@ -76,9 +76,10 @@ function sizesOf({ registry }: Setting, data: DataRef, arch: string): { multiply
 }
 
 /** The model of a training; of one that gives two, that of its best epoch, then that of its final one, which is there once the first is. */
-function trainedModels(setting: Setting, data: DataRef, arch: string, defense: SuiteDefense, seed: number): Made[] {
+function trainedModels(setting: Setting, data: DataRef, training: Training, defense: SuiteDefense, seed: number): Made[] {
   const { suite, registry, engine } = setting;
-  const { ref, threat, recipe, label, checkpoints } = defense;
+  const { ref, threat, label, checkpoints } = defense;
+  const { architecture: arch, recipe } = training;
   const name = trainedName(suite, label, arch, data.label, seed);
   const job = (name: string, own: Partial<Extract<Origin, { by: 'training' }>>) =>
     withKey({
@@ -90,7 +91,7 @@ function trainedModels(setting: Setting, data: DataRef, arch: string, defense: S
       seed,
       engine,
     });
-  const { work, activations } = trainingWork(setting, data, arch, defense);
+  const { work, activations } = trainingWork(setting, data, training, defense);
   const model = { kind: 'model', label, activations } as const;
   if (checkpoints.length < 2) {
     const only = job(name, {});
@@ -108,8 +109,8 @@ function trainedModels(setting: Setting, data: DataRef, arch: string, defense: S
 function trainingWork(
   setting: Setting,
   data: DataRef,
-  arch: string,
-  { ref, recipe }: SuiteDefense,
+  { architecture, recipe }: Training,
+  { ref }: SuiteDefense,
 ): Pick<PlannedModel, 'work' | 'activations'> {
   const plugin = setting.registry.defense(ref.name);
   const cost = plugin.kind === 'training' ? plugin.cost(ref.params) : { forward: 0, backward: 0 };
@@ -119,7 +120,7 @@ function trainingWork(
     forward: images * cost.forward + validations * VALIDATION.forward,
     backward: images * cost.backward + validations * VALIDATION.backward,
   };
-  const { multiplyAdds, activations } = sizesOf(setting, data, arch);
+  const { multiplyAdds, activations } = sizesOf(setting, data, architecture);
   return { work: { passes, multiplyAdds }, activations };
 }
 

@@ -1,8 +1,8 @@
 /** What can be asked of each model of a suite, and which attacks ask for more. */
 import { mayAsk, type Threat } from '../../attacks/attack.ts';
 import { accessOf, isOutside, nameOfSource, type SuiteModel } from './models.ts';
-import type { Path, Problem } from './problems.ts';
 import type { Registry } from './registry.ts';
+import type { Path, Problem } from './source/problems.ts';
 import type { Suite, SuiteAttack } from './suite.ts';
 
 /** In words, what attacks ask for. */

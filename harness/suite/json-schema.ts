@@ -4,7 +4,7 @@ import { namesOf } from '../../models/index.ts';
 import { recipeSchema } from './recipe.ts';
 import type { Registry } from './registry.ts';
 import { RESERVED, suiteSchema } from './schema.ts';
-import { FRACTION } from './yaml.ts';
+import { FRACTION } from './source/yaml.ts';
 
 type Json = { [key: string]: unknown };
 

@@ -25,8 +25,8 @@ export const modelLabelsOf = ({ label, checkpoints }: Pick<SuiteDefense, 'label'
 export function* namesOf(suite: Suite): Generator<{ name: string; path: (string | number)[] }> {
   for (const [i, { name }] of suite.models.entries()) yield { name, path: ['models', i, 'name'] };
   const trainings = (defense: SuiteDefense) =>
-    suite.datasets.flatMap((data) =>
-      defense.architectures.flatMap((arch) => suite.seeds.map((seed) => trainedName(suite, defense.label, arch, data.label, seed))),
+    defense.trainings.flatMap(({ dataset, architecture }) =>
+      suite.seeds.map((seed) => trainedName(suite, defense.label, architecture, dataset, seed)),
     );
   /** Of each checkpoint that `asked` names: all of them by the label of the defense. */
   const checkpoints = (defense: SuiteDefense, asked: readonly string[] = [defense.label]) => {
@@ -50,7 +50,7 @@ export function withCheckpoints(
   asked: readonly Recipe['keep'][] | undefined,
   recipe: Recipe,
   problem: (message: string) => void,
-): Pick<SuiteDefense, 'checkpoints' | 'recipe'> {
+): { checkpoints: readonly Recipe['keep'][]; recipe: Recipe } {
   if (!asked) return { checkpoints: [recipe.keep], recipe };
   const checkpoints = CHECKPOINTS.filter((name) => asked.includes(name));
   if (checkpoints.includes('best') && recipe.keep === 'last')

@@ -7,10 +7,10 @@ import { readWeightsFile } from '../../models/import/weights.ts';
 import { accessProblems } from './access.ts';
 import { isImported, normalizationOf, type SuiteModel } from './models.ts';
 import { modelLabelsOf } from './names.ts';
-import { type Path, type Problem, problemOf } from './problems.ts';
 import { rangeProblems } from './ranges.ts';
 import type { Registry } from './registry.ts';
 import { attacked, countOf, firstImages, reachOf, type Selection, shown } from './selection.ts';
+import { type Path, type Problem, problemOf } from './source/problems.ts';
 import { CLEAN, type Suite } from './suite.ts';
 
 /** Labels by which an attack may name a model of the suite. */
@@ -103,10 +103,11 @@ function attackedProblem(test: Selection, n: number | Selection | undefined, lab
 
 /** The validation split must leave something to train on. */
 function validationProblems(suite: Suite, registry: Registry): Problem[] {
-  return suite.datasets.flatMap(({ ref, select }, i) => {
+  return suite.datasets.flatMap(({ label: dataset, ref, select }, i) => {
     const images = select.train ? countOf(select.train) : registry.dataset(ref.name).counts?.train;
     return suite.defenses
-      .filter((d) => d.kind === 'training' && images !== undefined && d.recipe.validation + d.recipe.batchSize > images)
+      .flatMap(({ label, trainings }) => trainings.map((training) => ({ label, ...training })))
+      .filter((t) => t.dataset === dataset && images !== undefined && t.recipe.validation + t.recipe.batchSize > images)
       .slice(0, 1)
       .map(({ label, recipe }) => ({
         path: ['datasets', i, 'train'],

@@ -10,7 +10,7 @@ import { pathToFileURL } from 'node:url';
 import type { BuildFailure, Loader, OnLoadResult, Plugin } from 'esbuild';
 import { RampartError } from '../../errors.ts';
 import { sha256 } from '../../records/hash.ts';
-import { readFileOf } from './files.ts';
+import { readFileOf } from './source/files.ts';
 
 /** A file of a plug-in. */
 export interface Part {

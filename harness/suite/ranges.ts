@@ -5,8 +5,8 @@ import { RampartError } from '../../errors.ts';
 import { type NormName, norms } from '../../tensor/norms/index.ts';
 import { MOST_MODELS, MOST_PASSES } from './most.ts';
 import { namesOf } from './names.ts';
-import { type Path, type Problem, problemOf } from './problems.ts';
 import type { Registry } from './registry.ts';
+import { type Path, type Problem, problemOf } from './source/problems.ts';
 import type { Suite } from './suite.ts';
 
 export function rangeProblems(suite: Suite, registry: Registry): Problem[] {
@@ -66,10 +66,13 @@ function architectureProblems(suite: Suite, registry: Registry): Problem[] {
   return suite.architectures.flatMap((name, i) => {
     const arch = registry.architecture(name);
     if (registry.isStandIn(arch.plugin)) return [];
-    return data.flatMap(({ label, plugin: { shape, classes } }) => {
-      const ones = Array.from({ length: shape[2] }, () => 1);
-      return problemOf(['architectures', i], `on ${label}: `, () => arch.graph({ inputShape: shape, classes, mean: ones, std: ones }));
-    });
+    const trainedOn = (label: string) => suite.datasets.find((d) => d.label === label)?.architectures?.includes(name) ?? true;
+    return data
+      .filter(({ label }) => trainedOn(label))
+      .flatMap(({ label, plugin: { shape, classes } }) => {
+        const ones = Array.from({ length: shape[2] }, () => 1);
+        return problemOf(['architectures', i], `on ${label}: `, () => arch.graph({ inputShape: shape, classes, mean: ones, std: ones }));
+      });
   });
 }
 

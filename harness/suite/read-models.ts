@@ -5,7 +5,7 @@ import { RampartError } from '../../errors.ts';
 import { withFile } from '../../models/import/bytes.ts';
 import { kindOf as kindOfFile } from '../../models/import/weights.ts';
 import type { ImportedModel, ModelEntry, OutsideSource, SuiteModel } from './models.ts';
-import type { Path } from './problems.ts';
+import type { Path } from './source/problems.ts';
 
 /** What reading a model takes of the suite around it. */
 export interface ModelContext {

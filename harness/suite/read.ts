@@ -1,28 +1,34 @@
 /** Reads a suite file: YAML, the schema of the suite, every plug-in's own schema, labels, and pairs that cannot go together. */
 import { dirname, resolve } from 'node:path';
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { AttackPlugin, Threat } from '../../attacks/attack.ts';
 import type { DefensePlugin } from '../../defenses/defense.ts';
 import { nearest, RampartError } from '../../errors.ts';
 import type { NormName } from '../../tensor/norms/index.ts';
+import { type Entry, keysOf, labelsOf } from './entries.ts';
 import { unholdable } from './limits.ts';
 import type { SuiteModel } from './models.ts';
 import { MOST_FLOAT } from './most.ts';
-import { modelLabelsOf, withCheckpoints } from './names.ts';
+import { modelLabelsOf } from './names.ts';
 import { pairProblems } from './pairs.ts';
-import { type Path, type Problem, problemsOf, refuse } from './problems.ts';
 import { readModels } from './read-models.ts';
-import { type Recipe, recipeSchema } from './recipe.ts';
+import type { Recipe } from './recipe.ts';
 import { loadRegistry, type MayLoad, type Registry } from './registry.ts';
 import { RESERVED, type SuiteFile, suiteSchema } from './schema.ts';
-import { firstImages, readIndices, type Selection, type SuiteSelection, selectionSchema, shown } from './selection.ts';
+import { firstImages, readIndices, type Selection, type SuiteSelection } from './selection.ts';
+import { readExtended } from './source/extends.ts';
+import { type Path, type Problem, problemsOf, refuse } from './source/problems.ts';
+import { readSuiteText } from './source/yaml.ts';
 import type { Suite, SuiteAttack, SuiteDataset, SuiteDefense, SuiteThreat } from './suite.ts';
-import { parseSuiteYaml, readSuiteText } from './yaml.ts';
+import { type ByArchitecture, type TrainingData, trainingsOf } from './trainings.ts';
+
+type Changes = Record<string, unknown>;
 
 /** The keys of a defense's entry that are no parameters. */
 interface DefenseKeys {
   threat?: Threat;
-  recipe?: Record<string, unknown>;
+  recipe?: Changes;
+  recipes?: Record<string, Changes>;
   checkpoints?: Recipe['keep'][];
   around?: string[];
   architectures?: string[];
@@ -35,7 +41,7 @@ export async function loadSuite(file: string, mayLoad?: MayLoad): Promise<{ suit
 
 /** `loadSuite` on text; `file` is for messages and relative paths. */
 export async function resolveSuite(text: string, file: string, mayLoad?: MayLoad): Promise<{ suite: Suite; registry: Registry }> {
-  const { source, data } = parseSuiteYaml(text, file);
+  const { source, data } = readExtended(text, file);
   const folder = dirname(resolve(file));
   const parsed = suiteSchema.safeParse(data);
   if (!parsed.success)
@@ -72,8 +78,6 @@ export async function resolveSuite(text: string, file: string, mayLoad?: MayLoad
   return { suite, registry };
 }
 
-type Entry = { name: string; label?: string } & Record<string, unknown>;
-
 /** Turns the parts of a suite file into those of a suite, and collects what is wrong on the way. */
 class Reader {
   readonly problems: Problem[] = [];
@@ -101,9 +105,10 @@ class Reader {
   datasets(): SuiteDataset[] {
     return this.#entries('datasets', this.#raw.datasets, (name) => this.#registry.dataset(name)).map(
       ({ entry, label, plugin, params, path }) => {
-        const { train, test } = entry as { train?: SuiteSelection; test?: SuiteSelection };
+        const { train, test, architectures } = entry as { train?: SuiteSelection; test?: SuiteSelection; architectures?: string[] };
         const select = { train: this.#selection(train, [...path, 'train']), test: this.#selection(test, [...path, 'test']) };
-        return { label, ref: this.#registry.ref(plugin, params), select };
+        const only = architectures && { architectures: this.#inSuite(architectures, [...path, 'architectures']) };
+        return { label, ref: this.#registry.ref(plugin, params), select, ...only };
       },
     );
   }
@@ -114,29 +119,25 @@ class Reader {
 
   defenses(): SuiteDefense[] {
     const found = this.#entries('defenses', this.#raw.defenses, (name) => this.#registry.defense(name));
-    const made = found.map((one) => ({ ...one, ...this.#checkpoints(one) }));
+    const data = this.#trainingData();
+    const made = found.map((one) => ({ ...one, ...this.#trainings(one, data) }));
     const trained = made.filter(({ plugin }) => plugin.kind === 'training').flatMap(modelLabelsOf);
-    return made.map(({ entry, label, plugin, params, path, recipe, checkpoints }) => {
-      const { threat, around, architectures } = entry as DefenseKeys;
-      const only = architectures?.map((name) => this.#canonical(name));
+    return made.map(({ entry, label, plugin, params, path, trainings, checkpoints }) => {
+      const { threat, around } = entry as DefenseKeys;
       const first = this.#raw.threats[0] as SuiteFile['threats'][number];
       const main = { norm: first.norm, eps: first.main ?? Math.max(...[first.eps].flat()) };
       if (around && plugin.kind === 'training' && !this.#registry.isStandIn(plugin))
         this.problems.push({ path: [...path, 'around'], message: `only a wrapper goes around others; ${plugin.name} is trained` });
       for (const [j, other] of (around ?? []).entries())
         if (!trained.includes(other)) this.#unknown([...path, 'around', j], 'trained defense', other, trained);
-      const inSuite = this.#raw.architectures.map((name) => this.#canonical(name));
-      for (const [j, arch] of (only ?? []).entries())
-        if (!inSuite.includes(arch)) this.#unknown([...path, 'architectures', j], 'architecture of this suite', arch, inSuite);
       return {
         label,
         kind: plugin.kind,
         ref: this.#registry.ref(plugin, params),
         // a ball is written without its kind, so that keys do not depend on whether the suite spells it out
         threat: threat ? { norm: threat.norm, eps: threat.eps } : main,
-        recipe,
+        trainings,
         checkpoints,
-        architectures: only ?? inSuite,
         around: plugin.kind === 'wrapper' ? (around ?? trained) : [],
       };
     });
@@ -232,63 +233,61 @@ class Reader {
     });
   }
 
-  /** The recipe of a defense, and which epochs it gives; a wrapper none. */
-  #checkpoints({ entry, plugin, path }: { entry: Entry; plugin: DefensePlugin; path: Path }) {
-    const { recipe, checkpoints } = entry as DefenseKeys;
-    const own = this.#recipe(recipe, path);
-    const problem = (message: string) =>
-      void this.problems.push({ path: checkpoints ? [...path, 'checkpoints'] : ['checkpoints'], message });
-    if (plugin.kind === 'training') return withCheckpoints(checkpoints ?? this.#raw.checkpoints, own, problem);
-    if (checkpoints) problem(`only a training has epochs; ${plugin.name} is put around others`);
-    return { recipe: own, checkpoints: [] };
+  /** `names`, which must be architectures of the suite, by their canonical names; all of the suite's when absent. */
+  #inSuite(names: readonly string[] | undefined, path: Path): string[] {
+    const known = this.#raw.architectures.map((name) => this.#canonical(name));
+    const asked = names?.map((name) => this.#canonical(name)) ?? known;
+    for (const [j, arch] of asked.entries())
+      if (!known.includes(arch)) this.#unknown([...path, j], 'architecture of this suite', arch, known);
+    return asked;
   }
 
-  /** The recipe of the suite with a defense's own changes on top. */
-  #recipe(changes: Record<string, unknown> | undefined, path: Path): Recipe {
-    if (!changes) return this.#raw.recipe;
-    const merged = { ...(this.#data.recipe as object | undefined), ...changes };
-    const parsed = recipeSchema.safeParse(merged);
-    if (parsed.success) return parsed.data;
-    this.problems.push(...problemsOf(parsed.error.issues, merged, [...path, 'recipe'], (at) => keysOf(recipeSchema, at)));
-    return this.#raw.recipe;
+  /** A problem that several trainings have is one. */
+  #tell(problem: Problem): void {
+    const same = ({ path, message }: Problem) => message === problem.message && path.join() === problem.path.join();
+    if (!this.problems.some(same)) this.problems.push(problem);
   }
-}
 
-/** Labels: the given one, else the name, with the given parameters where a name is there more than once: `trades beta=3`. */
-function labelsOf(entries: readonly Entry[], reserved: readonly string[]): string[] {
-  return entries.map((entry) => {
-    if (entry.label !== undefined) return entry.label;
-    if (entries.filter((other) => other.name === entry.name && other.label === undefined).length === 1) return entry.name;
-    const given = Object.entries(entry).filter(([key]) => !reserved.includes(key) || key === 'n');
-    return [entry.name, ...given.map(([key, value]) => `${key}=${brief(value)}`)].join(' ');
-  });
-}
+  #trainingData(): TrainingData[] {
+    const entries = this.#raw.datasets as Entry[];
+    const labels = labelsOf(entries, Object.keys(RESERVED.datasets));
+    return entries.map((entry, i) => {
+      const { recipe, architectures } = entry as { recipe?: Changes; architectures?: string[] };
+      const only = architectures && { architectures: architectures.map((name) => this.#canonical(name)) };
+      return { label: labels[i] as string, recipe: { path: ['datasets', i, 'recipe'], changes: recipe }, ...only };
+    });
+  }
 
-function brief(value: unknown): string {
-  const selection = selectionSchema.safeParse(value);
-  if (selection.success && typeof selection.data === 'object')
-    return 'indices' in selection.data ? selection.data.indices : shown(selection.data);
-  if (typeof value === 'number') return String(Number(value.toPrecision(4)));
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  #byArchitecture(recipes: Record<string, Changes> | undefined, path: Path): ByArchitecture {
+    const named = Object.entries(recipes ?? {}).map(([name, changes]) => {
+      const at = [...path, 'recipes', name];
+      return [this.#architecture(name, at), { path: at, changes }] as const;
+    });
+    return new Map(named);
+  }
+
+  /** What a defense trains, and which epochs that gives; a wrapper nothing. */
+  #trainings({ entry, plugin, path }: { entry: Entry; plugin: DefensePlugin; path: Path }, datasets: readonly TrainingData[]) {
+    const { recipe, recipes, checkpoints, architectures } = entry as DefenseKeys;
+    const checkpointsProblem = (message: string) => this.#tell({ path: checkpoints ? [...path, 'checkpoints'] : ['checkpoints'], message });
+    if (plugin.kind !== 'training' && checkpoints) checkpointsProblem(`only a training has epochs; ${plugin.name} is put around others`);
+    const found = trainingsOf({
+      datasets,
+      architectures: this.#inSuite(architectures, [...path, 'architectures']),
+      recipe: { path: ['recipe'], changes: this.#data.recipe as Changes | undefined },
+      recipes: this.#byArchitecture(this.#raw.recipes, []),
+      defense: { recipe: { path: [...path, 'recipe'], changes: recipe }, recipes: this.#byArchitecture(recipes, path) },
+      checkpoints: plugin.kind === 'training' ? (checkpoints ?? this.#raw.checkpoints) : undefined,
+      problem: (problem) => this.#tell(problem),
+      checkpointsProblem,
+      keysOf,
+    });
+    return plugin.kind === 'training' ? found : { trainings: [], checkpoints: [] };
+  }
 }
 
 /** A transfer attack names the models it transfers from in its parameter `source` or `sources`. */
 function sourcesOf(access: AttackPlugin['access'], params: Record<string, unknown>): string[] {
   if (access !== 'transfer') return [];
   return [params.source, params.sources].flat().filter((name) => typeof name === 'string');
-}
-
-interface JsonSchema {
-  properties?: Record<string, JsonSchema>;
-  items?: JsonSchema;
-  anyOf?: JsonSchema[];
-  oneOf?: JsonSchema[];
-}
-
-/** The keys that an object at `path` of a schema's input may have. */
-function keysOf(schema: z.ZodType, path: Path): string[] {
-  let here: JsonSchema[] = [z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema];
-  const branches = (s: JsonSchema): JsonSchema[] => [s, ...[...(s.anyOf ?? []), ...(s.oneOf ?? [])].flatMap(branches)];
-  for (const part of path) here = here.flatMap(branches).flatMap((s) => (typeof part === 'number' ? s.items : s.properties?.[part]) ?? []);
-  return [...new Set(here.flatMap(branches).flatMap((s) => Object.keys(s.properties ?? {})))];
 }

@@ -10,12 +10,17 @@ import { selectionSchema, trainSchema } from './selection.ts';
 /** At most the diameter of the box, which depends on the norm and the images: see pairs.ts. */
 const eps = z.number().min(0).max(1e9);
 
+const changesSchema = z.record(z.string(), z.unknown());
+const recipesSchema = z.record(name, changesSchema);
+
 /** Keys that belong to the suite in an entry of `datasets`, `defenses` and `attacks`; every other key is a parameter of the plug-in. */
 const datasetKeys = {
   name: name.describe('A data set: see `rampart ls datasets`'),
   label: name.optional().describe('Its name in tables, where one data set is listed twice with other parameters'),
   train: trainSchema.optional().describe('Training images: the first so many (0 for none), a range, or a file of indices; all when absent'),
   test: selectionSchema.optional().describe('Test images: the first so many, a range, or a file of indices; all when absent'),
+  architectures: distinct(name, 100).min(1).optional().describe('Train only these architectures of the suite on it'),
+  recipe: changesSchema.optional().describe('Changes to the recipe of the suite, on this data set'),
 };
 
 const kind = z.literal('ball').optional().describe('ball, unless given: all perturbations up to a size in a norm');
@@ -41,7 +46,8 @@ const defenseKeys = {
     .strictObject({ kind, norm: z.enum(NORMS), eps })
     .optional()
     .describe('What to train against, where it is not the first threat of the suite'),
-  recipe: z.record(z.string(), z.unknown()).optional().describe('Changes to the recipe of the suite, for this defense'),
+  recipe: changesSchema.optional().describe('Changes to the recipe of the suite, for this defense'),
+  recipes: recipesSchema.optional().describe('Further changes, by architecture: they go before all others'),
   checkpoints: checkpointsSchema,
   architectures: distinct(name, 100).min(1).optional().describe('Train it only in these architectures of the suite'),
   around: distinct(name, 1000)
@@ -93,6 +99,11 @@ export const suiteSchema = z.strictObject({
     .max(80)
     .regex(/^[a-z0-9][a-z0-9.-]*$/, 'lower-case letters, digits, dots and dashes')
     .describe('Results go to runs/<name> unless --out says otherwise'),
+  extends: path
+    .optional()
+    .describe(
+      'Another suite, relative to this one, that this one changes: keys are merged one by one, lists and everything else replace what it has, null takes away',
+    ),
   title: line(200).optional().describe('On the page of the leaderboard; the name unless given'),
   description: lines(10_000).optional(),
   plugins: distinct(path, 100)
@@ -106,6 +117,9 @@ export const suiteSchema = z.strictObject({
   attacks: z.array(entryOf(attackKeys)).max(1000).default([]),
   seeds: distinct(z.number().int().nonnegative(), 1000).min(1).default([0]),
   recipe: recipeSchema.prefault({}).describe('How models are trained'),
+  recipes: recipesSchema
+    .default({})
+    .describe('Changes to it by architecture; those of a defense go before them, and they before those of a data set'),
   checkpoints: checkpointsSchema,
   engine: engineSchema.prefault({}),
   keepExamples: z.number().int().min(0).max(10_000).default(0).describe('Keep so many adversarial examples of every cell, for the gallery'),

@@ -1,7 +1,7 @@
 /** Which images of a split: the first so many, a range, or a file of indices; in a suite (`train`, `test` and `n`) and after it is read. */
 import { z } from 'zod';
 import { RampartError } from '../../errors.ts';
-import { readFileOf } from './files.ts';
+import { readFileOf } from './source/files.ts';
 
 /** More images than any published data set of images and labels that is attacked has. */
 export const MOST_IMAGES = 10_000_000;

@@ -15,6 +15,8 @@ export interface SuiteDataset {
   readonly ref: PluginRef;
   /** Images of each split; all of them when absent. */
   readonly select: { readonly train?: Selection; readonly test?: Selection };
+  /** Those of the suite that are trained on it; all when absent. */
+  readonly architectures?: readonly string[];
 }
 
 export interface SuiteThreat {
@@ -25,17 +27,24 @@ export interface SuiteThreat {
   readonly main: number;
 }
 
+/** One pair of data set and architecture that a defense is trained on. */
+export interface Training {
+  /** The label of the data set. */
+  readonly dataset: string;
+  readonly architecture: string;
+  /** Of the first of the defense's checkpoints. */
+  readonly recipe: Recipe;
+}
+
 export interface SuiteDefense {
   readonly label: string;
   readonly kind: 'training' | 'wrapper';
   readonly ref: PluginRef;
   readonly threat: Threat;
-  /** Of the first of its checkpoints. */
-  readonly recipe: Recipe;
+  /** Data set by data set; of a wrapper none. */
+  readonly trainings: readonly Training[];
   /** Epochs whose weights are models, best first; of a wrapper none. */
   readonly checkpoints: readonly Recipe['keep'][];
-  /** Architectures of the suite that it is trained in. */
-  readonly architectures: readonly string[];
   /** Labels of the defenses that a wrapper is put around. */
   readonly around: readonly string[];
 }

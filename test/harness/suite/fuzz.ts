@@ -1,8 +1,8 @@
 /** Suites drawn at random, for tests. */
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { SuiteError } from '../../../harness/suite/problems.ts';
 import { resolveSuite } from '../../../harness/suite/read.ts';
+import { SuiteError } from '../../../harness/suite/source/problems.ts';
 
 /** Reads 300 of `suites` as the text of `file`, `s.yml`: each is taken, or refused by a message with its line, never by another error. */
 export async function takenOrRefused(suites: fc.Arbitrary<string>, seed: number, file: string): Promise<void> {

@@ -69,14 +69,14 @@ test('a defense trains at its own threat and recipe, a wrapper around those that
   - { name: trades, threat: { norm: L2, eps: 0.5 }, recipe: { epochs: 7 } }
   - { name: bit-depth, around: [trades] }
   - jpeg`,
-  }).then((suite) => ({ ...suite, recipe: suite.defenses[0]?.recipe }));
+  }).then((suite) => ({ ...suite, recipe: suite.defenses[0]?.trainings[0]?.recipe }));
   expect(defenses.map((d) => [d.kind, d.threat, d.around])).toEqual([
     ['training', { norm: 'Linf', eps: 8 / 255 }, []],
     ['training', { norm: 'L2', eps: 0.5 }, []],
     ['wrapper', { norm: 'Linf', eps: 8 / 255 }, ['trades']],
     ['wrapper', { norm: 'Linf', eps: 8 / 255 }, ['standard', 'trades']],
   ]);
-  expect(defenses[1]?.recipe).toEqual({ ...recipe, epochs: 7 });
+  expect(defenses[1]?.trainings[0]?.recipe).toEqual({ ...recipe, epochs: 7 });
 });
 
 test.each<[string, Record<string, string>, string]>([

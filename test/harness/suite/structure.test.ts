@@ -3,8 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { SuiteError } from '../../../harness/suite/problems.ts';
 import { resolveSuite } from '../../../harness/suite/read.ts';
+import { SuiteError } from '../../../harness/suite/source/problems.ts';
 import { freshFolder } from '../folders.ts';
 import { takenOrRefused } from './fuzz.ts';
 

@@ -36,7 +36,7 @@ test('entries of one plug-in are told apart by the parameters that were given', 
 
 test("a defense's own recipe changes that of the suite and keeps the rest", async () => {
   const { suite } = await suiteWith({ defenses: 'defenses: [standard, { name: trades, recipe: { epochs: 5 } }]' });
-  expect(suite.defenses.map((d) => [d.recipe.epochs, d.recipe.batchSize])).toEqual([
+  expect(suite.defenses.map((d) => [d.trainings[0]?.recipe.epochs, d.trainings[0]?.recipe.batchSize])).toEqual([
     [2, 64],
     [5, 64],
   ]);

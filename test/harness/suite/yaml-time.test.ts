@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 
 /** Runs code that imports the sources, in a process that is killed when it does not end: a pattern that looks at a text again and again never would. */
 function endsInTime(code: string): void {
-  const source = new URL('../../../harness/suite/yaml.ts', import.meta.url).href;
+  const source = new URL('../../../harness/suite/source/yaml.ts', import.meta.url).href;
   const script = `import { parseSuiteYaml, FRACTION } from ${JSON.stringify(source)};\n${code}`;
   const { signal, stderr } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
     encoding: 'utf8',

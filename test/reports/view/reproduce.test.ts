@@ -38,7 +38,7 @@ describe('the suite that makes a model again', () => {
     expect(suite.threats[0]).toMatchObject({ norm: 'Linf', main: 8 / 255, radii: [4 / 255, 8 / 255] });
     expect(suite.architectures).toEqual(['resnet-tiny']);
     expect(suite.defenses.find((d) => d.ref.name === 'trades')?.ref.params).toMatchObject({ beta: 5 });
-    expect(suite.defenses[0]?.recipe).toMatchObject({ epochs: 12, batchSize: 128, learningRate: 0.1 });
+    expect(suite.defenses[0]?.trainings[0]?.recipe).toMatchObject({ epochs: 12, batchSize: 128, learningRate: 0.1 });
     expect(suite.attacks.find((a) => a.label === 'pgd')?.ref.params).toMatchObject({ steps: 20, restarts: 2 });
     expect(suite.attacks.find((a) => a.label === 'square')?.n).toBe(100);
     expect(suite.seeds).toEqual([0]);

@@ -1,6 +1,6 @@
 /** Reads files that a suite names, or is: never more than a bound, and never a folder, a pipe or a device by mistake. */
 import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
-import { RampartError } from '../../errors.ts';
+import { RampartError } from '../../../errors.ts';
 
 /** Longest file that Node reads at once. */
 const MOST_BYTES = 2 ** 31 - 1;

@@ -2,7 +2,7 @@
 import type { Document, LineCounter } from 'yaml';
 import { isMap, isNode } from 'yaml';
 import type { z } from 'zod';
-import { nearest, RampartError } from '../../errors.ts';
+import { nearest, RampartError } from '../../../errors.ts';
 
 export type Path = readonly (string | number)[];
 
@@ -43,6 +43,22 @@ export interface Source {
   readonly file: string;
   readonly document: Document;
   readonly lines: LineCounter;
+  /** Of the suite that it extends. */
+  readonly base?: Source;
+}
+
+const says = (source: Source, path: Path): boolean => source.document.hasIn(path) || (source.base !== undefined && says(source.base, path));
+
+/** The file that says what stands at `path`: the first of the chain that has it, keys merged one by one. */
+function sayerOf(source: Source, path: Path): Source {
+  const { base, document } = source;
+  if (!base) return source;
+  for (let depth = 1; depth <= path.length; depth++) {
+    const part = path.slice(0, depth);
+    if (!document.hasIn(part)) return says(base, part) ? sayerOf(base, path) : source;
+    if (!isMap(document.getIn(part, true))) return source;
+  }
+  return source;
 }
 
 /** The line of a key or value; of the nearest parent that is there, for what is missing. */
@@ -60,7 +76,10 @@ function lineOf({ document, lines }: Source, path: Path): number {
 /** Throws when there are problems. */
 export function refuse(source: Source, problems: readonly Problem[]): void {
   if (problems.length === 0) return;
-  const texts = problems.map(({ path, message }) => `${source.file}:${lineOf(source, path)}: ${pathText(path) || 'the suite'}: ${message}`);
+  const texts = problems.map(({ path, message }) => {
+    const said = sayerOf(source, path);
+    return `${said.file}:${lineOf(said, path)}: ${pathText(path) || 'the suite'}: ${message}`;
+  });
   throw new SuiteError(`[suite] ${problems.length === 1 ? '' : `${problems.length} problems\n  `}${texts.join('\n  ')}`, problems);
 }
 
