@@ -54,7 +54,7 @@ export function stepsOf(arch: string, batchSize: number): Record<Task, () => Pro
   const training = (task: Task) => {
     const plugin = defense(task);
     if (plugin.kind !== 'training') throw new RampartError(`[bench] ${task} is no training defense`);
-    const setup = { network, threat, rng: rng.fork(task), batchSize: n, epochs: 1 };
+    const setup = { network, threat, rng: rng.fork(task), batchSize: n, images: n, epochs: 1 };
     const stepper = new Stepper({
       name: arch,
       network,

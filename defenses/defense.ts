@@ -116,6 +116,8 @@ export interface TrainingSetup {
   readonly rng: Rng;
   /** Images of a full batch; the last one of an epoch may have fewer. */
   readonly batchSize: number;
+  /** Images trained on, whose `ids` are 0 to `images - 1`: those of validation are others. */
+  readonly images: number;
   /** Passes over the training images that the recipe asks for. */
   readonly epochs: number;
   /** The trained helper in evaluation mode, where the defense asks for one; passes are counted. */

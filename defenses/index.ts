@@ -4,6 +4,7 @@ import { awp } from './awp.ts';
 import bitDepth from './bit-depth.ts';
 import type { DefensePlugin } from './defense.ts';
 import elle from './elle.ts';
+import fgsmPgi from './fgsm-pgi.ts';
 import fgsmRs from './fgsm-rs.ts';
 import freeAt from './free-at.ts';
 import gat from './gat.ts';
@@ -38,6 +39,7 @@ export const defenses: readonly DefensePlugin[] = [
   gat,
   nuat,
   gradAlign,
+  fgsmPgi,
   elle,
   liet,
   jpeg,

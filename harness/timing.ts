@@ -119,6 +119,7 @@ function defenseContender(defense: TrainingDefense, job: TimingJob): Contender {
     threat,
     rng: rng.fork('defense'),
     batchSize,
+    images: batchSize,
     epochs: 1,
     ...(helper && { helper: createTarget(helper, 'helper') }),
   });

@@ -56,7 +56,7 @@ export class TrainingRun {
     this.network = createNetwork(job.arch, archSetup(job), draws.weights);
     const { network } = this;
     const { batchSize, epochs } = recipe;
-    const setup = { network, threat, rng: draws.noise.fork('defense'), batchSize, epochs, helper: this.#helper };
+    const setup = { network, threat, rng: draws.noise.fork('defense'), batchSize, images: this.#trainCount, epochs, helper: this.#helper };
     this.#training = job.defense.create(job.params, setup);
     this.#replays = this.#training.replays ?? 1;
     this.#epochs = Math.ceil(recipe.epochs / this.#replays);

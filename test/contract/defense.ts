@@ -61,7 +61,15 @@ export function contract(
   const setup = (threat: Threat = { norm: 'Linf', eps: epsIn('Linf') }) => {
     const net = network();
     const helper = plugin.helper === undefined ? undefined : new Helper(network());
-    const training = plugin.create(params, { network: net, threat, rng: new Rng('defense'), batchSize: BATCH, epochs: 2, helper });
+    const training = plugin.create(params, {
+      network: net,
+      threat,
+      rng: new Rng('defense'),
+      batchSize: BATCH,
+      images: BATCH,
+      epochs: 2,
+      helper,
+    });
     const stepper = new Stepper({ name: plugin.name, network: net, training, threat, recipe: recipeSchema.parse({}), helper });
     return { net, training, stepper };
   };

@@ -27,8 +27,18 @@ interface Case {
   step?: number;
   epoch?: number;
   draws: () => Float32Array[];
+  /** What the method remembered. */
+  state?: () => Parameters<NonNullable<Training['restore']>>[0];
   /** Our terms and the reference's. */
   terms: Record<string, string>;
+}
+
+/** What FGSM-MEP knew of the images before the step, in NHWC: corners by the first draw, small numbers by the second. */
+function priors() {
+  const shape = [64, 32, 32, 3];
+  const delta = recordedImages(0).map((u) => Math.sign(u - 0.5) * THREAT.eps);
+  const momentum = recordedImages(17).map((u) => (u - 0.5) * 1e-5);
+  return { delta: { shape, data: delta }, momentum: { shape, data: momentum }, begun: { shape: [64], data: new Float32Array(64).fill(1) } };
 }
 
 const THREAT = { norm: 'Linf', eps: 8 / 255 } as const;
@@ -54,6 +64,16 @@ const CASES: readonly Case[] = [
     params: { lambda: 1e5, adaptive: false, clip: false },
     draws: () => [join(recordedImages(17), recordedImages(34)), firstOfEach(51, 1)],
     terms: { adversarial: 'adversarial', linear: 'linear' },
+  },
+  {
+    name: 'fgsm-pgi',
+    params: {},
+    // 0.6 on the label and 0.4 on the nine others
+    recipe: { labelSmoothing: 4 / 9 },
+    epoch: 1,
+    draws: () => [],
+    state: priors,
+    terms: { adversarial: 'adversarial', prior: 'prior' },
   },
   {
     name: 'liet',
@@ -90,13 +110,14 @@ interface Step {
 }
 
 /** One step on the 64 reference images. */
-async function step({ name, params, recipe, step = 0, epoch = 0, draws }: Case): Promise<Step> {
+async function step({ name, params, recipe, step = 0, epoch = 0, draws, state }: Case): Promise<Step> {
   const plugin = defense(name);
   if (plugin.kind !== 'training') throw new Error(`${name} does not train`);
   const network = goldenNetwork();
-  const setup = { network, threat: THREAT, rng: new Rng('unused'), batchSize: 64, epochs: 10 };
+  const setup = { network, threat: THREAT, rng: new Rng('unused'), batchSize: 64, images: 64, epochs: 10 };
   const training = plugin.create(plugin.params.parse(params), setup);
   const stepper = new Stepper({ name, network, training, threat: THREAT, recipe: recipeSchema.parse({ weightDecay: 0, ...recipe }) });
+  if (state) training.restore?.(state());
   const held: tf.Tensor[] = [];
   const { craft } = training;
   training.craft = async (batch, ctx) => {
@@ -133,6 +154,12 @@ describe.each(engines)('on $name', ({ name, usable }) => {
     test('crafts the adversarial images of the authors', () => {
       const same = tf.tidy(() => got.adversarial.slice([0, 0, 0, 0], [8, -1, -1, -1]).sub(entry('xadv')).abs().lessEqual(1e-4));
       expect(same.cast('float32').mean().dataSync()[0]).toBeGreaterThanOrEqual(0.98);
+    });
+
+    test.runIf(one.state)('remembers what the authors remember', () => {
+      const data = got.training.state?.().delta?.data.subarray(0, 8 * 3072) as Float32Array;
+      const apart = tf.tidy(() => tf.tensor(data, [8, 32, 32, 3]).sub(entry('next')).abs().lessEqual(1e-4).cast('float32').mean());
+      expect(apart.dataSync()[0]).toBeGreaterThanOrEqual(0.98);
     });
 
     test('has the authors value of every loss term', () => {

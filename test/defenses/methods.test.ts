@@ -47,7 +47,7 @@ function prepare(
   if (plugin.kind !== 'training') throw new Error(`${name} does not train`);
   const net = network();
   const helper = plugin.helper === undefined ? undefined : new Helper(network());
-  const setup = { network: net, threat, rng: new Rng('defense'), batchSize: 8, epochs: 1, helper: helping ?? helper };
+  const setup = { network: net, threat, rng: new Rng('defense'), batchSize: 8, images: 8, epochs: 1, helper: helping ?? helper };
   const training = plugin.create(plugin.params.parse(given), setup);
   const adversarial: tf.Tensor4D[] = [];
   const { craft } = training;

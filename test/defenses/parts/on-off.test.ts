@@ -25,7 +25,14 @@ describe('the weight', () => {
 
 test('a resumed ELLE-A knows the errors that it saw', () => {
   const plugin = defense('elle') as TrainingDefense;
-  const setup = { network: {} as Network, threat: { norm: 'Linf', eps: 0.03 } as const, rng: new Rng('x'), batchSize: 8, epochs: 2 };
+  const setup = {
+    network: {} as Network,
+    threat: { norm: 'Linf', eps: 0.03 } as const,
+    rng: new Rng('x'),
+    batchSize: 8,
+    images: 8,
+    epochs: 2,
+  };
   const errors = { shape: [4], data: Float32Array.of(1, 2, 3, 40) };
   const training = plugin.create(plugin.params.parse({}), setup);
   training.restore?.({ errors });
