@@ -1,7 +1,7 @@
 /** Live progress: lines that move on a terminal, a plain line per event elsewhere. */
 
 import type { JobProgress } from '../harness/job/context.ts';
-import type { EngineRef } from '../harness/job/job.ts';
+import type { EngineRef } from '../harness/job/engine.ts';
 import type { EngineProbe } from '../harness/run/executor.ts';
 import type { Plan, Planned } from '../harness/run/plan.ts';
 import { Progress } from '../harness/run/progress.ts';

@@ -2,7 +2,8 @@
 
 import type { DatasetPlugin } from '../../datasets/dataset.ts';
 import { RampartError } from '../../errors.ts';
-import { type DataForm, engineIdentity } from '../../harness/job/job.ts';
+import { engineIdentity } from '../../harness/job/engine.ts';
+import type { DataForm } from '../../harness/job/job.ts';
 import { findOutside } from '../../harness/job/outside.ts';
 import { type PlannedData, prepareData, testImages } from '../../harness/job/prepare-data.ts';
 import { probeEngine } from '../../harness/run/local/process-executor.ts';

@@ -1,6 +1,6 @@
 /** `rampart status`: the workers that serve a folder through a queue, what each does, and what waits. */
 
-import { engineIdentity } from '../../harness/job/job.ts';
+import { engineIdentity } from '../../harness/job/engine.ts';
 import { Board, openLine } from '../../harness/run/queue/redis.ts';
 import { FolderStore } from '../../records/folder-store.ts';
 import { folderOf, queueOf, type RawOptions, UsageError } from '../options.ts';

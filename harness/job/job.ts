@@ -4,7 +4,6 @@
  * without engine and data limits, so that two engines draw the same numbers, and the first n examples of a longer test set the same ones.
  */
 import type { Threat } from '../../attacks/attack.ts';
-import type { Precision } from '../../engines/engine.ts';
 import type { Normalization } from '../../models/import/import.ts';
 import { keyOf } from '../../records/hash.ts';
 import type { OutsideRecord } from '../../records/record.ts';
@@ -13,6 +12,7 @@ import type { Expectation } from '../suite/models.ts';
 import type { Recipe } from '../suite/recipe.ts';
 import type { ArchRef, PluginRef } from '../suite/registry.ts';
 import { countOf, type Selection } from '../suite/selection.ts';
+import { type EngineIdentity, trainedOn } from './engine.ts';
 
 /** Some images of a split: which, and the SHA-256 of them and their labels. */
 export interface Images {
@@ -35,44 +35,6 @@ export interface DataRef {
   readonly hash: string;
   readonly train: Images;
   readonly test: Images;
-}
-
-/** An engine as a worker starts it. */
-export interface EngineRef {
-  readonly name: string;
-  /** `cpu`, `cuda:0`, ... */
-  readonly device: string;
-  readonly threads: number;
-  /** Absent where the engine leaves no choice. */
-  readonly precision?: Precision;
-}
-
-/** What of an engine changes the bits of a result: not which GPU of several it is, and on a GPU not the threads beside it. */
-export interface EngineIdentity {
-  readonly name: string;
-  readonly version: string;
-  /** The kind of device: `cpu`, `cuda`, ... */
-  readonly device: string;
-  readonly threads?: number;
-  /** Absent on a CPU that computes in float32, as keys were before there was a choice. */
-  readonly precision?: Precision;
-}
-
-export function engineIdentity({ name, version, device, threads, precision }: EngineRef & { readonly version: string }): EngineIdentity {
-  const kind = device.split(':')[0] ?? device;
-  const usual = kind === 'cpu' && precision === 'fp32';
-  return { name, version, device: kind, ...(kind === 'cpu' && { threads }), ...(precision && !usual && { precision }) };
-}
-
-/** The engine as models are made on it: bfloat16 is for those that are attacked. */
-export function inTraining<E extends { readonly precision?: Precision }>(engine: E): E {
-  return engine.precision === 'bf16' ? { ...engine, precision: 'fp32' } : engine;
-}
-
-/** Of a model: one that is trained for a run in bfloat16 is that of a run in float32. */
-function trainedOn(engine: EngineIdentity): EngineIdentity {
-  const { precision, ...rest } = inTraining(engine);
-  return rest.device === 'cpu' || precision === undefined ? rest : { ...rest, precision };
 }
 
 /** How a model comes about. */
@@ -301,9 +263,4 @@ export function drawsOf({ attack, threat, seed }: CellJob): string {
 export function trainingDrawsOf({ data, arch, seed }: ModelJob): { weights: string; order: string; noise: string } {
   const draws = { data: data.plugin, seed };
   return { weights: keyOf({ weights: draws, arch }), order: keyOf({ order: draws }), noise: keyOf({ noise: draws }) };
-}
-
-/** What to ask `chooseEngine` for. */
-export function engineRequest({ name, device }: EngineRef): string {
-  return `${name}:${device}`;
 }

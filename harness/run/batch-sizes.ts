@@ -2,7 +2,7 @@
 import { freemem } from 'node:os';
 import { keyOf } from '../../records/hash.ts';
 import type { KnownBatchSize } from '../../records/run-index.ts';
-import type { EngineRef } from '../job/job.ts';
+import type { EngineRef } from '../job/engine.ts';
 import type { Planned } from './plan.ts';
 
 /** Beyond so many images a pass is no faster per image: on a CPU, whose caches hold fewer, and on a GPU. */

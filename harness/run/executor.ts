@@ -3,8 +3,9 @@ import type { EngineInfo, Precision } from '../../engines/engine.ts';
 import { RampartError } from '../../errors.ts';
 import type { Provenance } from '../../records/record.ts';
 import type { JobProgress } from '../job/context.ts';
+import type { EngineRef } from '../job/engine.ts';
 import type { Failure } from '../job/failures.ts';
-import type { EngineRef, Job, RunSettings } from '../job/job.ts';
+import type { Job, RunSettings } from '../job/job.ts';
 
 /** How a worker failed a job without leaving a record of it. */
 export class JobError extends RampartError {

@@ -1,7 +1,8 @@
 /** The graph of a run: which models to make, which cells to fill, in what order, and about how much work each is. */
 import type { Passes, Threat } from '../../attacks/attack.ts';
 import { membersOf } from '../evaluate/ensemble.ts';
-import type { CellJob, DataRef, EngineIdentity, Images, ModelJob, ModelRef, OutsideFound } from '../job/job.ts';
+import type { EngineIdentity } from '../job/engine.ts';
+import type { CellJob, DataRef, Images, ModelJob, ModelRef, OutsideFound } from '../job/job.ts';
 import { withKey } from '../job/job.ts';
 import type { PlannedData } from '../job/prepare-data.ts';
 import { beyondAccess } from '../suite/access.ts';

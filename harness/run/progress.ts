@@ -2,7 +2,7 @@
 
 import type { RampartRecord } from '../../records/record.ts';
 import type { JobProgress } from '../job/context.ts';
-import type { EngineRef } from '../job/job.ts';
+import type { EngineRef } from '../job/engine.ts';
 import { flops, type Plan, type Planned } from './plan.ts';
 
 /** Rough GFLOP/s of one worker, until the run has measured its own: training and attacking. */

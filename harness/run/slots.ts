@@ -4,7 +4,7 @@ import type { Precision } from '../../engines/engine.ts';
 import { installedEngines } from '../../engines/installed.ts';
 import { keyOf } from '../../records/hash.ts';
 import type { RunIndex } from '../../records/run-index.ts';
-import type { EngineRef } from '../job/job.ts';
+import type { EngineRef } from '../job/engine.ts';
 import { packageVersion } from '../job/provenance.ts';
 import type { Suite } from '../suite/suite.ts';
 import type { Asked, EngineProbe } from './executor.ts';

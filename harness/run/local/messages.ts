@@ -1,8 +1,9 @@
 /** What the scheduler's process and a worker tell each other: plain data, in both directions. */
 import type { Provenance } from '../../../records/record.ts';
 import type { JobProgress } from '../../job/context.ts';
+import type { EngineRef } from '../../job/engine.ts';
 import type { Failure } from '../../job/failures.ts';
-import type { EngineRef, RunSettings } from '../../job/job.ts';
+import type { RunSettings } from '../../job/job.ts';
 import type { OutsideSource } from '../../suite/models.ts';
 import type { Asked, EngineProbe, Task } from '../executor.ts';
 

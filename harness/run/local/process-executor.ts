@@ -1,6 +1,7 @@
 /** Runs jobs in processes beside this one, so that a crash, an out-of-memory kill or a hung job costs one job. */
 import { RampartError } from '../../../errors.ts';
-import type { EngineRef, RunSettings } from '../../job/job.ts';
+import type { EngineRef } from '../../job/engine.ts';
+import type { RunSettings } from '../../job/job.ts';
 import { type Asked, type EngineProbe, type Executor, JobError, type JobListener, type Machines, type Task } from '../executor.ts';
 import type { Assignment, Place } from './messages.ts';
 import { type ProcessOptions, WorkerProcess } from './worker-process.ts';

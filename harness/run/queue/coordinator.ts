@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job as BullJob, Queue, QueueEvents } from 'bullmq';
 import { RampartError } from '../../../errors.ts';
-import { type EngineIdentity, type EngineRef, engineIdentity, type RunSettings } from '../../job/job.ts';
+import { type EngineIdentity, type EngineRef, engineIdentity } from '../../job/engine.ts';
+import type { RunSettings } from '../../job/job.ts';
 import { type Asked, type EngineProbe, type Executor, JobError, type JobListener, type Machines, type Task } from '../executor.ts';
 import { type Answer, answerSchema, asOrdered, type Order, progressSchema, type WorkerInfo } from './protocol.ts';
 import { type Board, type Line, persistently } from './redis.ts';

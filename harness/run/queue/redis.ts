@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { RampartError } from '../../../errors.ts';
 import { keyOf } from '../../../records/hash.ts';
-import type { EngineIdentity } from '../../job/job.ts';
+import type { EngineIdentity } from '../../job/engine.ts';
 import { gitRevision, packageVersion } from '../../job/provenance.ts';
 import { type WorkerInfo, workerSchema } from './protocol.ts';
 

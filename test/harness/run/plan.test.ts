@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { drawsOf, engineIdentity, trainingDrawsOf } from '../../../harness/job/job.ts';
+import { engineIdentity } from '../../../harness/job/engine.ts';
+import { drawsOf, trainingDrawsOf } from '../../../harness/job/job.ts';
 import { type Plan, priorities } from '../../../harness/run/plan.ts';
 import { cpuIdentity, planFor } from './plans.ts';
 
@@ -197,20 +198,6 @@ test('which GPU it is, and the threads beside it, are no part of an identity', a
   expect(on('cpu', 4)).not.toEqual(on('cpu', 1));
   const [one, other] = await Promise.all([planFor({}, {}, on('cuda:0', 1)), planFor({}, {}, on('cuda:1', 4))]);
   expect(keysOf(other.plan)).toEqual(keysOf(one.plan));
-});
-
-test('a cell in another precision is another cell, on a GPU also one of before it could be chosen; training is in float32 for all but tf32', async () => {
-  const on = (device: string, precision?: 'fp32' | 'tf32' | 'bf16') =>
-    engineIdentity({ name: 'torch', version: '2', device, threads: 1, precision });
-  expect(on('cpu', 'fp32')).toEqual(on('cpu'));
-  expect(on('cuda:0', 'fp32')).not.toEqual(on('cuda:0'));
-  const plans = await Promise.all(
-    [on('cpu'), on('cpu', 'bf16'), on('cuda:0', 'fp32'), on('cuda:0', 'bf16'), on('cuda:0', 'tf32')].map((e) => planFor({}, {}, e)),
-  );
-  expect(new Set(plans.map(({ plan }) => firstCell(plan)?.key)).size).toBe(5);
-  const [cpu, cpuLow, gpu, gpuLow, gpuTf32] = plans.map(({ plan }) => plan.models[0]?.job.key);
-  expect([cpuLow, gpuLow]).toEqual([cpu, gpu]);
-  expect(gpuTf32).not.toBe(gpu);
 });
 
 test('more test images do not train a model again', async () => {

@@ -1,6 +1,6 @@
 /** Plans for tests, on data that is told and not loaded. */
 
-import { type EngineIdentity, type EngineRef, engineIdentity } from '../../../harness/job/job.ts';
+import { type EngineIdentity, type EngineRef, engineIdentity } from '../../../harness/job/engine.ts';
 import type { PlannedData } from '../../../harness/job/prepare-data.ts';
 import { planRun } from '../../../harness/run/plan.ts';
 import { attacked, firstImages, type Selection, shown } from '../../../harness/suite/selection.ts';

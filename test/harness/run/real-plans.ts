@@ -1,7 +1,8 @@
 /** Plans that real workers can do: a small trained network on a few drawn images, and the processes that do them. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type EngineIdentity, type EngineRef, engineIdentity, type Job, type RunSettings } from '../../../harness/job/job.ts';
+import { type EngineIdentity, type EngineRef, engineIdentity } from '../../../harness/job/engine.ts';
+import type { Job, RunSettings } from '../../../harness/job/job.ts';
 import { putPlugins } from '../../../harness/job/plugins.ts';
 import { prepareData } from '../../../harness/job/prepare-data.ts';
 import type { Task } from '../../../harness/run/executor.ts';

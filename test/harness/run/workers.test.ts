@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { torch } from '../../../engines/torch/index.ts';
-import type { EngineRef } from '../../../harness/job/job.ts';
+import type { EngineRef } from '../../../harness/job/engine.ts';
 import type { Executor } from '../../../harness/run/executor.ts';
 import { comparable } from '../../../records/store.ts';
 import { freshFolder } from '../folders.ts';
