@@ -6,9 +6,11 @@ import apgdT from './apgd-t.ts';
 import type { AttackPlugin, EnsemblePlugin } from './attack.ts';
 import autoattack from './autoattack.ts';
 import cw from './cw.ts';
+import ddn from './ddn.ts';
 import fab from './fab.ts';
 import fabT from './fab-t.ts';
 import fgsm from './fgsm.ts';
+import fmn from './fmn.ts';
 import hopskipjump from './hopskipjump.ts';
 import mim from './mim.ts';
 import multiTargeted from './multi-targeted.ts';
@@ -34,6 +36,8 @@ export const attacks: readonly AttackPlugin[] = [
   apgdT,
   fab,
   fabT,
+  ddn,
+  fmn,
 ];
 
 export const ensembles: readonly EnsemblePlugin[] = [autoattack];
