@@ -87,6 +87,8 @@ export interface AttackRun {
   readonly batchSize: number;
   /** Other models of the suite, by name, for transfer attacks. */
   readonly sources: ReadonlyMap<string, Target>;
+  /** The attack that the parameter `attack` of a plug-in with `inner` names; of an ensemble its members in order. */
+  readonly inner?: readonly InnerAttack[];
   /** Called after an iteration with the number of examples still classified right, for the survivors plot. */
   trace?(iteration: number, survivors: number): void;
 }
@@ -94,6 +96,15 @@ export interface AttackRun {
 export interface Attack {
   /** An adversarial example for every example of the batch, in the box and the budget; the input itself where none was found, or the last point where that decides. The caller owns the result. */
   perturb(batch: Batch, target: Target, threat: Threat, run: AttackRun): Promise<tf.Tensor4D>;
+}
+
+/** An attack that another one runs on models of its choice. */
+export interface InnerAttack {
+  /** Unique among the members of an ensemble; the key of its random numbers. */
+  readonly label: string;
+  readonly attack: Attack;
+  /** As of its plug-in: whether it takes more than one batch at a time. */
+  readonly streams: boolean;
 }
 
 /** A paper as a bibliography names it; `venue` is absent where it has appeared on arXiv alone. */
@@ -124,8 +135,10 @@ export interface AttackPlugin<P = unknown> {
   readonly role?: 'baseline';
   readonly norms: readonly NormName[];
   readonly params: ZodType<P>;
-  /** Passes per example that stays robust, for the plan: what is spent where nothing breaks. */
-  cost(params: P, classes: number, norm: NormName): Passes;
+  /** Passes per example that stays robust, for the plan: what is spent where nothing breaks. `inner` is what the attack that it runs costs. */
+  cost(params: P, classes: number, norm: NormName, inner?: Passes): Passes;
+  /** `true`: its parameter `attack` may name another attack, `{ name, ...its parameters }`, which the harness checks and hands over as `run.inner`. */
+  readonly inner?: true;
   /** Whether it averages over the answers of a random classifier; it does not when absent. */
   averages?(params: P): boolean;
   /** Fewest classes for which its loss is defined; 2 when absent. Where there are fewer, the harness does not run it. */

@@ -1,10 +1,10 @@
 /** What comes of a model that cannot be asked for everything: attacks that it cannot answer are refused, and what counts is the image that it was asked about. */
 import { mayAsk } from '../../attacks/attack.ts';
+import type { Member } from '../../attacks/members.ts';
 import { RampartError } from '../../errors.ts';
 import type { Classifier } from '../../models/classifier.ts';
 import { tf } from '../../tensor/tf.ts';
 import { ASKED_FOR, answersOf, isRound, isWhole, notRound } from '../suite/access.ts';
-import type { Member } from './ensemble.ts';
 import type { EvaluationInput } from './evaluation.ts';
 
 type Subject = Pick<EvaluationInput, 'classifier' | 'name' | 'threat'>;

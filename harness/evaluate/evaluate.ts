@@ -1,5 +1,6 @@
 /** Robust accuracy: runs an attack or an ensemble on the examples that are still right, and decides itself what it broke. */
-import type { Access, AttackRun, Batch, Passes, Target } from '../../attacks/attack.ts';
+import type { Access, AttackRun, Batch, InnerAttack, Passes, Target } from '../../attacks/attack.ts';
+import { isEnsemble, type Member, membersOf } from '../../attacks/members.ts';
 import { margin } from '../../attacks/parts/losses.ts';
 import { createTarget } from '../../attacks/target.ts';
 import { RampartError } from '../../errors.ts';
@@ -7,7 +8,6 @@ import { flag } from '../../records/flags.ts';
 import { tf } from '../../tensor/tf.ts';
 import { asAsked, checkAsked, checkRounded } from './asked.ts';
 import { checkBudget, classFlags, gradientFlags, leakedTensors, logitFlags, queryFlags } from './checks.ts';
-import { isEnsemble, type Member, membersOf } from './ensemble.ts';
 import type { Evaluation, EvaluationInput, SmallerRadius } from './evaluation.ts';
 import { keepBroken } from './kept.ts';
 import { batchOf, chunks, predict, predictions, RANDOMIZED_DRAWS } from './predict.ts';
@@ -176,6 +176,7 @@ async function attackBatch(context: Context, member: Member, ids: number[], prog
     signal: input.signal,
     batchSize: input.batchSize,
     sources,
+    ...(member.inner && { inner: member.inner.map(innerAttack) }),
     trace(iteration: number, survivors: number) {
       state.trace[iteration] = (state.trace[iteration] ?? 0) + survivors;
     },
@@ -204,6 +205,10 @@ async function attackBatch(context: Context, member: Member, ids: number[], prog
   } finally {
     tf.dispose([batch.x, batch.y]);
   }
+}
+
+function innerAttack({ label, plugin, params }: Member): InnerAttack {
+  return { label, attack: plugin.create(params), streams: plugin.streams ?? false };
 }
 
 function reportProgress({ input, state }: Context, members: number): void {

@@ -1,10 +1,11 @@
 /** The record of a cell, from its job and what came out. */
 
+import type { AnyAttack } from '../../attacks/members.ts';
 import type { CellRecord, Flag, Provenance } from '../../records/record.ts';
 import { wilson } from '../../records/stats.ts';
 import type { ModelChecks } from '../evaluate/model-checks.ts';
 import type { EvaluationData } from '../evaluate/predict.ts';
-import type { AnyAttack, Registry } from '../suite/registry.ts';
+import type { Registry } from '../suite/registry.ts';
 import { countOf, indicesIn } from '../suite/selection.ts';
 import { CLEAN } from '../suite/suite.ts';
 import { type CellJob, startsAtZero } from './job.ts';

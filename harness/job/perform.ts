@@ -68,8 +68,11 @@ function refuseOthers(job: Job, { engine, registry }: JobContext): void {
   for (const [ref, plugin] of [
     [job.data.plugin, registry.dataset(job.data.plugin.name)] as const,
     ...(named && named.name !== CLEAN.name ? [[named, pluginOf(named.name)] as const] : []),
-  ])
-    if (registry.ref(plugin, ref.params).source !== ref.source) throw changed(ref.name);
+  ]) {
+    const here = registry.ref(plugin, ref.params);
+    if (here.source !== ref.source) throw changed(ref.name);
+    if (here.inner?.source !== ref.inner?.source) throw changed(ref.inner?.name ?? ref.name);
+  }
 }
 
 function describe({ name, version, device, threads, precision }: Job['engine']): string {

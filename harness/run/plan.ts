@@ -1,12 +1,12 @@
 /** The graph of a run: which models to make, which cells to fill, in what order, and about how much work each is. */
 import type { Passes, Threat } from '../../attacks/attack.ts';
-import { membersOf } from '../evaluate/ensemble.ts';
+import { costOf, membersOf } from '../../attacks/members.ts';
 import type { EngineIdentity } from '../job/engine.ts';
 import type { CellJob, DataRef, Images, ModelJob, ModelRef, OutsideFound } from '../job/job.ts';
 import { withKey } from '../job/job.ts';
 import type { PlannedData } from '../job/prepare-data.ts';
 import { beyondAccess } from '../suite/access.ts';
-import type { Registry } from '../suite/registry.ts';
+import type { PluginRef, Registry } from '../suite/registry.ts';
 import { countOf } from '../suite/selection.ts';
 import { CLEAN, type Suite, type SuiteAttack } from '../suite/suite.ts';
 import { isMeant, type Made, modelsOf, type PlannedModel, type Setting, type Work } from './plan-models.ts';
@@ -151,8 +151,7 @@ function plannedCell(
 ): PlannedCell {
   const { data, seed } = model.job;
   const { engine } = setting;
-  const perExample =
-    attack.plugin === CLEAN ? { forward: 1, backward: 0 } : costOf(setting, attack.plugin.name, attack.plugin.params, threat, data);
+  const perExample = attack.plugin === CLEAN ? { forward: 1, backward: 0 } : costPerExample(setting, attack.plugin, threat, data);
   const n = countOf(images.selection);
   const passes = { forward: n * perExample.forward, backward: n * perExample.backward };
   const earlier = [clean, smaller].filter((cell) => cell !== undefined);
@@ -185,13 +184,7 @@ function plannedCell(
 }
 
 /** Passes per example at most; those of an ensemble are those of its members together. */
-function costOf({ registry }: Setting, name: string, params: unknown, threat: Threat, data: DataRef): Passes {
-  const { classes } = data.form;
-  const total: Passes = { forward: 0, backward: 0 };
-  for (const member of membersOf(registry.attack(name), params, threat, classes, (other) => registry.attack(other))) {
-    const { forward, backward } = member.plugin.cost(member.params, classes, threat.norm);
-    total.forward += forward;
-    total.backward += backward;
-  }
-  return total;
+function costPerExample({ registry }: Setting, { name, params }: PluginRef, threat: Threat, { form: { classes } }: DataRef): Passes {
+  const lookup = (other: string) => registry.attack(other);
+  return costOf(membersOf(lookup(name), params, threat, classes, lookup), classes, threat.norm);
 }

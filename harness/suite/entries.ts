@@ -1,7 +1,11 @@
 /** What the entries of a suite's lists are called, and the keys that they may have. */
 import { z } from 'zod';
+import { type AnyAttack, innerOf, type Lookup } from '../../attacks/members.ts';
+import { RampartError } from '../../errors.ts';
+import { unholdable } from './limits.ts';
+import { MOST_FLOAT } from './most.ts';
 import { selectionSchema, shown } from './selection.ts';
-import type { Path } from './source/problems.ts';
+import { type Path, type Problem, problemsOf } from './source/problems.ts';
 
 /** An entry with its parameters still unchecked. */
 export type Entry = { name: string; label?: string } & Record<string, unknown>;
@@ -22,6 +26,37 @@ function brief(value: unknown): string {
     return 'indices' in selection.data ? selection.data.indices : shown(selection.data);
   if (typeof value === 'number') return String(Number(value.toPrecision(4)));
   return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+/** Parameters that were parsed, or what is wrong with them. */
+export interface Parsed {
+  readonly data: object | undefined;
+  readonly problems: readonly Problem[];
+}
+
+/** Parameters as the schema of a plug-in parses them, and what of them does not fit it; keys in `reserved` are the suite's. */
+export function parsedParams(schema: z.ZodType, given: Record<string, unknown>, path: Path, reserved: readonly string[]): Parsed {
+  const { success, data, error } = schema.safeParse(given);
+  const keysAt = (at: Path) => [...keysOf(schema, at), ...(at.length === 0 ? reserved : [])];
+  const beyond = unholdable(data).map(({ path: at, value }) => ({
+    path: [...path, ...at],
+    message: `expected at most ${MOST_FLOAT}, the largest float32, got ${value}`,
+  }));
+  const problems = success ? beyond : problemsOf(error.issues, given, path, keysAt);
+  return { data: success ? ((data ?? {}) as object) : undefined, problems };
+}
+
+/** Parsed parameters of an attack with those of the attack that they name, which is at `path`, parsed too. */
+export function withInner(plugin: AnyAttack, params: object, path: Path, lookup: Lookup): Parsed {
+  try {
+    const inner = innerOf(plugin, params, lookup);
+    if (!inner) return { data: params, problems: [] };
+    const { data, problems } = parsedParams(inner.plugin.params, inner.given, path, ['name']);
+    return { data: data && { ...params, attack: { name: inner.plugin.name, ...data } }, problems };
+  } catch (error) {
+    if (!(error instanceof RampartError)) throw error;
+    return { data: undefined, problems: [{ path: [...path, 'name'], message: error.message }] };
+  }
 }
 
 interface JsonSchema {

@@ -49,7 +49,7 @@ function normProblems(suite: Suite, registry: Registry): Problem[] {
   const inSuite = suite.threats.map((t) => t.norm);
   return suite.attacks.flatMap((attack, i) =>
     attack.norms.flatMap((norm): Problem[] => {
-      const has = registry.attack(attack.ref.name).norms;
+      const has = registry.normsOf(attack.ref);
       if (!inSuite.includes(norm))
         return [{ path: ['attacks', i, 'norms'], message: `${norm} is the norm of no threat of this suite (${inSuite.join(', ')})` }];
       if (has.includes(norm)) return [];

@@ -1,5 +1,6 @@
 /** What only the suite as a whole shows to be out of range: balls larger than the box, names and threats that are there twice, classes too few, passes too many. */
 import type { Passes } from '../../attacks/attack.ts';
+import { type AnyAttack, costOf, membersOf } from '../../attacks/members.ts';
 import type { DatasetPlugin } from '../../datasets/dataset.ts';
 import { RampartError } from '../../errors.ts';
 import { type NormName, norms } from '../../tensor/norms/index.ts';
@@ -81,7 +82,7 @@ function classProblems(suite: Suite, registry: Registry): Problem[] {
   const data = knownData(suite, registry);
   return suite.attacks.flatMap(({ ref }, i) => {
     const plugin = registry.attack(ref.name);
-    const least = 'members' in plugin ? 2 : (plugin.minClasses ?? 2);
+    const least = Math.max(...[plugin, registry.innerOf(plugin, ref.params)?.plugin].map(fewestClasses));
     return data.flatMap(({ label, plugin: { classes } }): Problem[] => {
       if (classes >= least) return [];
       const others = [...registry.attacks.values()].filter(
@@ -95,6 +96,12 @@ function classProblems(suite: Suite, registry: Registry): Problem[] {
   });
 }
 
+/** Of an ensemble it is the least that any has: members that need more are left out. */
+const fewestClasses = (plugin: AnyAttack | undefined) => (plugin && !('members' in plugin) ? (plugin.minClasses ?? 2) : 2);
+
+/** Classes enough for any loss: which are too few for an attack is said by another check. */
+const MANY = 1000;
+
 /** More passes over an image than anything could need. */
 function passProblems(suite: Suite, registry: Registry): Problem[] {
   const classes = Math.max(2, ...knownData(suite, registry).map(({ plugin }) => plugin.classes));
@@ -103,7 +110,9 @@ function passProblems(suite: Suite, registry: Registry): Problem[] {
     return 'members' in plugin || registry.isStandIn(plugin)
       ? []
       : problemOf(['attacks', i], '', () => {
-          for (const norm of plugin.norms) checkPasses(plugin.cost(ref.params, classes, norm));
+          const lookup = (name: string) => registry.attack(name);
+          for (const norm of registry.normsOf(ref))
+            checkPasses(costOf(membersOf(plugin, ref.params, { norm, eps: 1 }, Math.max(classes, MANY), lookup), classes, norm));
         });
   });
   const defenses = suite.defenses.flatMap(({ ref }, i) => {

@@ -5,10 +5,8 @@ import type { AttackPlugin, Threat } from '../../attacks/attack.ts';
 import type { DefensePlugin } from '../../defenses/defense.ts';
 import { nearest, RampartError } from '../../errors.ts';
 import type { NormName } from '../../tensor/norms/index.ts';
-import { type Entry, keysOf, labelsOf } from './entries.ts';
-import { unholdable } from './limits.ts';
+import { type Entry, keysOf, labelsOf, type Parsed, parsedParams, withInner } from './entries.ts';
 import type { SuiteModel } from './models.ts';
-import { MOST_FLOAT } from './most.ts';
 import { modelLabelsOf } from './names.ts';
 import { pairProblems } from './pairs.ts';
 import { readModels } from './read-models.ts';
@@ -155,13 +153,16 @@ class Reader {
   }
 
   attacks(): SuiteAttack[] {
-    return this.#entries('attacks', this.#raw.attacks, (name) => this.#registry.attack(name)).map(
+    return this.#entries('attacks', this.#raw.attacks, (name) => this.#registry.attack(name)).flatMap(
       ({ entry, label, plugin, params, path }) => {
         const { n: given, norms, models } = entry as { n?: SuiteSelection; norms?: NormName[]; models?: string[] };
         const n = typeof given === 'number' ? given : this.#selection(given, [...path, 'n']);
-        const ref = this.#registry.ref(plugin, params);
+        const own = this.#taken(withInner(plugin, params, [...path, 'attack'], (name) => this.#registry.attack(name)));
+        if (!own) return [];
+        const ref = this.#registry.ref(plugin, own);
         const inSuite = [...new Set(this.#raw.threats.map((t) => t.norm))];
-        return { label, ref, access: plugin.access, n, norms: norms ?? inSuite, models, sources: sourcesOf(plugin.access, ref.params) };
+        const sources = sourcesOf(plugin.access, ref.params);
+        return [{ label, ref, access: plugin.access, n, norms: norms ?? inSuite, models, sources }];
       },
     );
   }
@@ -171,27 +172,25 @@ class Reader {
     list: keyof typeof RESERVED,
     entries: readonly unknown[],
     lookup: (name: string) => P,
-  ): { entry: Entry; label: string; plugin: P; params: unknown; path: Path }[] {
+  ): { entry: Entry; label: string; plugin: P; params: object; path: Path }[] {
     const labels = labelsOf(entries as Entry[], Object.keys(RESERVED[list]));
     return (entries as Entry[]).flatMap((entry, i) => {
       const path = [list, i];
       const plugin = this.#lookup(() => lookup(entry.name), [...path, 'name']);
       if (!plugin) return [];
       const given = Object.fromEntries(Object.entries(entry).filter(([key]) => !Object.hasOwn(RESERVED[list], key)));
-      const params = plugin.params.safeParse(given);
-      if (!params.success) {
-        const keysAt = (at: Path) =>
-          at.length === 0 ? [...keysOf(plugin.params, at), ...Object.keys(RESERVED[list])] : keysOf(plugin.params, at);
-        this.problems.push(...problemsOf(params.error.issues, given, path, keysAt));
-        return [];
-      }
-      for (const { path: at, value } of unholdable(params.data))
-        this.problems.push({ path: [...path, ...at], message: `expected at most ${MOST_FLOAT}, the largest float32, got ${value}` });
+      const params = this.#taken(parsedParams(plugin.params, given, path, Object.keys(RESERVED[list])));
+      if (params === undefined) return [];
       const label = labels[i] as string;
       if (labels.indexOf(label) !== i)
         this.problems.push({ path, message: `"${label}" is there twice; give one of them a label of its own` });
-      return [{ entry, label, plugin, params: params.data, path }];
+      return [{ entry, label, plugin, params, path }];
     });
+  }
+
+  #taken({ data, problems }: Parsed): object | undefined {
+    this.problems.push(...problems);
+    return data;
   }
 
   /** What a selection of the suite names; of one whose file is no good nothing, and a problem. */

@@ -1,8 +1,8 @@
 /** Every plug-in that a run may name: the tables of this package and the files that a suite lists under `plugins`. */
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import type { AttackPlugin, EnsemblePlugin } from '../../attacks/attack.ts';
 import { attacks, ensembles } from '../../attacks/index.ts';
+import { type AnyAttack, type Inner, innerOf } from '../../attacks/members.ts';
 import type { DatasetPlugin } from '../../datasets/dataset.ts';
 import { datasets } from '../../datasets/index.ts';
 import type { DefensePlugin } from '../../defenses/defense.ts';
@@ -11,10 +11,10 @@ import { RampartError, unknownName } from '../../errors.ts';
 import type { Architecture, ArchitecturePlugin } from '../../models/architecture.ts';
 import { architecture, architectures, findArchitecture, namesOf } from '../../models/index.ts';
 import { paperSchema } from '../../records/record.ts';
+import type { NormName } from '../../tensor/norms/index.ts';
 import { importPlugin, type Part } from './plugin-file.ts';
 import { standInArchitecture, standInAttack, standInDataset, standInDefense } from './stand-ins.ts';
 
-export type AnyAttack = AttackPlugin | EnsemblePlugin;
 type Plugin = AnyAttack | DefensePlugin | DatasetPlugin | ArchitecturePlugin;
 
 /** What a job needs to say which architecture it means: its name with all parameters that the name does not imply. `source` as for a plug-in. */
@@ -31,6 +31,8 @@ export interface PluginRef {
   /** Every parameter, given and defaulted. */
   readonly params: Record<string, unknown>;
   readonly source?: string;
+  /** The attack that its parameter `attack` names. */
+  readonly inner?: Omit<PluginRef, 'params' | 'inner'>;
 }
 
 export class Registry {
@@ -119,7 +121,25 @@ export class Registry {
   ref(plugin: Plugin, params: unknown): PluginRef {
     const source = this.#sources.get(plugin);
     const ref = { name: plugin.name, version: plugin.version, params: (params ?? {}) as Record<string, unknown> };
-    return source === undefined ? ref : { ...ref, source };
+    const inner = this.innerOf(plugin, params)?.plugin;
+    const innerSource = inner && this.#sources.get(inner);
+    return {
+      ...ref,
+      ...(source !== undefined && { source }),
+      ...(inner && { inner: { name: inner.name, version: inner.version, ...(innerSource !== undefined && { source: innerSource }) } }),
+    };
+  }
+
+  /** The attack that an attack's parameter `attack` names. Throws where there is none such. */
+  innerOf(plugin: Plugin, params: unknown): Inner | undefined {
+    return 'access' in plugin ? innerOf(plugin, params, (name) => this.attack(name)) : undefined;
+  }
+
+  /** The norms in which an attack with these parameters can run. */
+  normsOf({ name, params }: PluginRef): readonly NormName[] {
+    const plugin = this.attack(name);
+    const inner = this.innerOf(plugin, params)?.plugin;
+    return inner ? plugin.norms.filter((norm) => inner.norms.includes(norm)) : plugin.norms;
   }
 
   /** An architecture as jobs and keys name it. */

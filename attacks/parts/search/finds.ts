@@ -64,6 +64,11 @@ export class Finds {
     );
   }
 
+  /** What the whole batch would come back as now `[n,h,w,c]`, owned by the caller. */
+  points(): tf.Tensor4D {
+    return tf.tidy(() => rowsOf(tf.concat([this.#batch.x, ...this.#chunks], 0) as tf.Tensor4D, this.#at));
+  }
+
   /** The result of the whole batch, owned by the caller; tells `run.trace` how many were left after each of `iterations`. */
   finish(run: AttackRun, iterations: number): tf.Tensor4D {
     if (run.trace) {
@@ -75,7 +80,7 @@ export class Finds {
         run.trace(i, left);
       }
     }
-    const result = tf.tidy(() => rowsOf(tf.concat([this.#batch.x, ...this.#chunks], 0) as tf.Tensor4D, this.#at));
+    const result = this.points();
     this.dispose();
     return result;
   }

@@ -23,6 +23,7 @@ const pluginRef = z.strictObject({
   version: z.number().int(),
   params: z.record(z.string(), z.unknown()),
   source: sha.optional(),
+  inner: z.strictObject({ name: text, version: z.number().int(), source: sha.optional() }).optional(),
 });
 const archRef = z.strictObject({ name: text, version: z.number().int(), source: sha.optional() });
 
