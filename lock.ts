@@ -2,8 +2,8 @@
  * A lock file that one living process holds at a time, among processes of one machine or of several that share the folder.
  * Whoever holds it writes who they are and shows a sign of life; a lock whose holder is gone is taken over.
  */
-import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,7 +15,21 @@ const STALE_MS = 12 * BEAT_MS;
 
 /** A lock that is held until `release`. */
 export interface Lock {
+  /** Aborts when another process has taken it over: this one gave no sign of life for too long, as one that was frozen. */
+  readonly lost: AbortSignal;
   release(): Promise<void>;
+}
+
+/** Where process numbers mean what they mean here. Containers and machines may share a host name: the boot of the kernel and the space of process numbers go with it. */
+const MACHINE = `${hostname()}${spaceOfNumbers()}`;
+
+function spaceOfNumbers(): string {
+  try {
+    const space = `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8')}${readlinkSync('/proc/self/ns/pid')}`;
+    return `+${createHash('sha256').update(space).digest('hex').slice(0, 12)}`;
+  } catch {
+    return ''; // not Linux
+  }
 }
 
 /** When a process began, as the kernel counts it, so that another one under its number is not taken for it; and whether it has ended, and only waits for its parent to hear of it. Empty where that is not told. */
@@ -29,15 +43,15 @@ function about(pid: number): { began: string; ended: boolean } {
   }
 }
 
-/** Who this process is: host, number, beginning. */
+/** Who this process is: machine, number, beginning. */
 export function processName(): string {
-  return `${hostname()} ${process.pid} ${about(process.pid).began}`;
+  return `${MACHINE} ${process.pid} ${about(process.pid).began}`;
 }
 
-/** Whether the process of that name is here: undefined where that cannot be told, as of another host's. */
+/** Whether the process of that name is here: undefined where that cannot be told, as of another machine's. */
 export function isAlive(name: string): boolean | undefined {
-  const [host, pid, began] = name.split(' ');
-  if (host !== hostname() || !(Number(pid) > 0)) return undefined;
+  const [machine, pid, began] = name.split(' ');
+  if (machine !== MACHINE || !(Number(pid) > 0)) return undefined;
   try {
     process.kill(Number(pid), 0); // signal 0 only asks whether the process is there
   } catch (error) {
@@ -74,14 +88,33 @@ async function create(path: string, content: string): Promise<boolean> {
 export async function tryLock(path: string): Promise<Lock | undefined> {
   const content = `${processName()} ${randomBytes(6).toString('hex')}`;
   if (!(await create(path, content)) && !(await takeOver(path, content))) return undefined;
-  const beat = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => undefined), BEAT_MS);
+  const lost = new AbortController();
+  const beat = setInterval(() => {
+    void showLife(path, content).then((mine) => {
+      if (mine) return;
+      clearInterval(beat);
+      lost.abort(new Error(`${path} was taken over by another process`));
+    });
+  }, BEAT_MS);
   beat.unref();
   return {
+    lost: lost.signal,
     async release() {
       clearInterval(beat);
       if ((await look(path))?.content === content) await rm(path, { force: true });
     },
   };
+}
+
+/** Whether the lock still says `content`, as far as can be told. */
+async function showLife(path: string, content: string): Promise<boolean> {
+  try {
+    if ((await readFile(path, 'utf8')) !== content) return false;
+    await utimes(path, new Date(), new Date());
+  } catch {
+    // a folder that does not answer now may at the next beat
+  }
+  return true;
 }
 
 /**

@@ -23,6 +23,7 @@ const cli = cac('rampart');
 let outcome: Promise<number> | undefined;
 
 const TRUST = 'Execute the plug-ins that the suite names, from outside of this project too';
+const WAIT = 'How long a Redis that does not answer yet is waited for (default: 20)';
 
 /** A command with the options that concern running. */
 function runnable(command: ReturnType<typeof cli.command>) {
@@ -39,6 +40,7 @@ function runnable(command: ReturnType<typeof cli.command>) {
 runnable(cli.command('run [suite]', 'Train, attack, and write the site (suite: a file, or the name of one of ours; default: quick)'))
   .option('--no-download', 'Fail where data is missing')
   .option('--queue <url>', 'Hand jobs out to `rampart worker`s through this Redis: redis://HOST:PORT (or RAMPART_QUEUE)')
+  .option('--wait <seconds>', WAIT)
   .option('--verbose', 'Show what workers print')
   .action((suite: string | undefined, options: RawOptions) => {
     outcome = import('./commands/run.ts').then((c) => c.runCommand(suite, options, signal));
@@ -96,21 +98,30 @@ runnable(cli.command('worker [suite]', 'Do jobs of runs on a queue; a suite name
   .option('--lost-after <seconds>', 'A worker that Redis has not heard of for so long is taken for lost, and its jobs go to others', {
     default: 30,
   })
+  .option('--wait <seconds>', WAIT)
+  .option('--until-done', 'Leave when the run of the folder is done; exit code 1 where it is told to stop before')
   .option('--verbose', 'Show what jobs print')
   .action((suite: string | undefined, options: RawOptions) => {
     outcome = import('./commands/worker.ts').then((c) => c.workerCommand(suite, options, signal));
   });
 
-runnable(cli.command('submit [suite]', 'Run a suite on a cluster: writes a batch script, shows it, and hands it in'))
+runnable(cli.command('submit [suite]', 'Run a suite on a cluster: writes what its scheduler takes and shows it; hands it in to Slurm'))
   .option('--slurm', 'As a Slurm job: an array of workers, the first of which coordinates')
-  .option('--array <n>', 'Tasks of the array (default: 1)')
-  .option('--gpus <n>', 'GPUs of each task')
+  .option('--kubernetes', 'As a manifest of Kubernetes: a Job of workers, one that coordinates, a Redis, and a volume that they share')
+  .option('--array <n>', 'Workers: tasks of the array, or pods (default: 1)')
+  .option('--gpus <n>', 'GPUs of each task or pod')
   .option('--partition <name>', 'As sbatch has it; so are --time, --mem, --account and --qos')
   .option('--time <limit>', 'Of each task, such as 8:00:00; a task comes again until the run is done')
-  .option('--mem <size>', 'Memory of each task')
+  .option('--mem <size>', 'Memory of each task or pod')
   .option('--account <name>', 'Who pays')
   .option('--qos <name>', 'Quality of service')
-  .option('--queue <url>', 'A Redis that is there (or RAMPART_QUEUE); unless given, the first task starts its own')
+  .option('--image <name>', 'Kubernetes: an image with Node and rampart')
+  .option('--mount <path>', 'Kubernetes: where the pods have the volume (default: /shared); --out and --data lie below it')
+  .option('--claim <name>', 'Kubernetes: a PersistentVolumeClaim that is there (default: one is made)')
+  .option('--storage <size>', 'Kubernetes: of the claim that is made (default: 100Gi)')
+  .option('--namespace <name>', 'Kubernetes: of all objects')
+  .option('--manifest <file>', 'Kubernetes: where the manifest is kept (default: rampart-<suite>.yaml)')
+  .option('--queue <url>', 'A Redis that is there (or RAMPART_QUEUE); unless given, the run has its own')
   .option('--dry-run', 'Show the script and do not hand it in')
   .option('--trust', TRUST)
   .action((suite: string | undefined, options: SubmitOptions) => {

@@ -21,6 +21,8 @@ export interface RawOptions {
   queue?: string;
   timeout?: unknown;
   lostAfter?: unknown;
+  untilDone?: boolean;
+  wait?: unknown;
 }
 
 /** What a user mistyped: exit code 2. */
@@ -60,6 +62,11 @@ export function folderOf(options: RawOptions): string | undefined {
 /** The address of a queue, also from the environment: it may hold a password, which a list of processes would show. */
 export function queueOf(options: RawOptions): string | undefined {
   return textOption('queue', options.queue) ?? process.env.RAMPART_QUEUE;
+}
+
+/** How long a Redis that does not answer yet is waited for, in ms. */
+export function patienceOf(options: RawOptions): number {
+  return 1000 * (countOption('wait', options.wait, 86_400) ?? 20);
 }
 
 export function engineOf(options: RawOptions): string | undefined {

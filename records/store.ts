@@ -39,6 +39,8 @@ export interface Checkpoint {
 
 /** A right to a job, until it is released or its holder is gone. */
 export interface Claim {
+  /** Aborts when another has taken it over, because its holder gave no sign of life. */
+  readonly lost?: AbortSignal;
   release(): Promise<void>;
 }
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
-import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,8 @@ import { expect, onTestFinished, test } from 'vitest';
 import { isAlive, lock, processName, tryLock } from '../lock.ts';
 import { freshFolder } from './harness/folders.ts';
 
-const GONE = `${hostname()} 999999999 1 abc`;
+const [MACHINE] = processName().split(' ');
+const GONE = `${MACHINE} 999999999 1 abc`;
 
 test('one holder at a time; the next has it after the release', async () => {
   const path = join(freshFolder(), 'a.lock');
@@ -21,7 +22,7 @@ test('one holder at a time; the next has it after the release', async () => {
 });
 
 test('a lock of a process that is gone is taken over at once, and one of a number that another process has by now', async () => {
-  for (const content of [GONE, `${hostname()} ${process.pid} 1 abc`]) {
+  for (const content of [GONE, `${MACHINE} ${process.pid} 1 abc`]) {
     const path = join(freshFolder(), 'a.lock');
     writeFileSync(path, content);
     const held = await tryLock(path);
@@ -34,7 +35,7 @@ test('a lock of a process that is gone is taken over at once, and one of a numbe
 test('a process that is killed while it takes a lock over leaves it to others', async () => {
   const path = join(freshFolder(), 'a.lock');
   writeFileSync(path, GONE);
-  writeFileSync(`${path}.abc`, `${hostname()} 999999999 1 def`);
+  writeFileSync(`${path}.abc`, `${MACHINE} 999999999 1 def`);
   const held = await tryLock(path);
   expect(readFileSync(path, 'utf8')).toMatch(processName());
   await held?.release();
@@ -62,6 +63,19 @@ test('a lock that was lost to another holder is not taken away from it', async (
   expect(readFileSync(path, 'utf8')).toBe('elsewhere 1 1 def');
 });
 
+test('whoever is frozen and loses a lock hears of it, and shows no sign of life in the place of its next holder', {
+  timeout: 15_000,
+}, async () => {
+  const path = join(freshFolder(), 'a.lock');
+  const held = await tryLock(path);
+  writeFileSync(path, 'elsewhere 1 1 def');
+  utimesSync(path, 1, 1);
+  await new Promise((heard) => held?.lost.addEventListener('abort', heard));
+  expect(held?.lost.reason.message).toContain('was taken over by another process');
+  expect(statSync(path).mtimeMs).toBe(1000);
+  expect(readFileSync(path, 'utf8')).toBe('elsewhere 1 1 def');
+});
+
 test('whoever waits is told once, and gives up when the signal says so', async () => {
   const path = join(freshFolder(), 'a.lock');
   await tryLock(path);
@@ -75,9 +89,15 @@ test('whoever waits is told once, and gives up when the signal says so', async (
 
 test('a process is told from one that had its number before', () => {
   expect(isAlive(processName())).toBe(true);
-  expect(isAlive(`${hostname()} ${process.pid} 1`)).toBe(false);
+  expect(isAlive(`${MACHINE} ${process.pid} 1`)).toBe(false);
   expect(isAlive(GONE)).toBe(false);
   expect(isAlive(`elsewhere ${process.pid} 1`)).toBeUndefined();
+});
+
+test.skipIf(process.platform !== 'linux')('of a container or a machine with the same host name nothing can be told', () => {
+  expect(MACHINE).toMatch(/\+[0-9a-f]{12}$/);
+  expect(isAlive(`${hostname()} 999999999 1 abc`)).toBeUndefined();
+  expect(isAlive(`${hostname()}+0123456789ab ${process.pid} 1`)).toBeUndefined();
 });
 
 test.skipIf(process.platform !== 'linux')('a process that has ended is gone, though its parent never hears of it', async () => {
@@ -86,7 +106,7 @@ test.skipIf(process.platform !== 'linux')('a process that has ended is gone, tho
   onTestFinished(() => void parent.kill('SIGKILL'));
   const pid = String(await new Promise((resolve) => parent.stdout.once('data', resolve))).trim();
   const [, rest = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');
-  const name = `${hostname()} ${pid} ${rest.split(' ')[19]}`;
+  const name = `${MACHINE} ${pid} ${rest.split(' ')[19]}`;
   expect(isAlive(name)).toBe(true);
   while (!/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))) await new Promise((next) => setTimeout(next, 5));
   expect(isAlive(name)).toBe(false);

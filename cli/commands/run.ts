@@ -1,4 +1,5 @@
 /** `rampart run`: trains, attacks, and writes the site. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { QueueListener } from '../../harness/run/queue/coordinator.ts';
 import { type RunOptions, type RunResult, runSuite } from '../../harness/run/run.ts';
 import { MOST_PROCESSORS } from '../../harness/suite/most.ts';
@@ -9,7 +10,7 @@ import { FolderStore } from '../../records/folder-store.ts';
 import { buildView } from '../../reports/view/leaderboard.ts';
 import type { View } from '../../reports/view/view.ts';
 import { endAtOnce, endInOrder } from '../interrupt.ts';
-import { countOption, dataDirOf, engineOf, outOf, precisionOf, queueOf, type RawOptions, suiteFile } from '../options.ts';
+import { countOption, dataDirOf, engineOf, outOf, patienceOf, precisionOf, queueOf, type RawOptions, suiteFile } from '../options.ts';
 import {
   bold,
   dim,
@@ -45,7 +46,7 @@ export async function runResolved(
   const display = new Display();
   print(`${bold(suite.title)}  ${dim(`${shownPath(suite.file)} -> ${shownPath(out)}`)}`);
   let result: RunResult;
-  const queue = await queueFor(queueOf(options), out, { note: (text) => display.note(text), slots: (count) => display.slots(count) });
+  const queue = await queueFor(options, out, { note: (text) => display.note(text), slots: (count) => display.slots(count) });
   try {
     result = await runSuite(suite, registry, {
       out,
@@ -61,6 +62,7 @@ export async function runResolved(
       onData: dataLine(),
       onOutput: options.verbose ? printOutput : undefined,
     });
+    await queue?.done();
   } finally {
     endAtOnce();
     display.stop();
@@ -77,15 +79,19 @@ export async function runResolved(
 }
 
 /** The workers of a queue, where one is asked for; to be closed after the run. */
-async function queueFor(url: string | undefined, out: string, listener: QueueListener) {
+async function queueFor(options: RawOptions, out: string, listener: QueueListener) {
+  const url = queueOf(options);
   if (url === undefined) return undefined;
   const [{ Board, openLine }, { queueMachines }] = await Promise.all([
     import('../../harness/run/queue/redis.ts'),
     import('../../harness/run/queue/coordinator.ts'),
   ]);
-  const line = await openLine(url);
+  const line = await openLine(url, patienceOf(options));
   const board = new Board(line, await new FolderStore(out).id());
-  return { machines: queueMachines(line, board, listener), close: () => line.close() };
+  await board.announce({ is: 'begun' });
+  // a run that is done does not wait for a Redis that is gone
+  const done = () => Promise.race([board.now().then((at) => board.announce({ is: 'done', at })), sleep(5000, undefined, { ref: false })]);
+  return { machines: queueMachines(line, board, listener), done, close: () => line.close() };
 }
 
 /** Shows what happens, and ends in order from when jobs start: before, nothing is at work that a sudden end could harm. */

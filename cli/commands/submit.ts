@@ -1,4 +1,4 @@
-/** `rampart submit`: a run on a cluster's scheduler, as a script that is shown, kept in the folder of the run, and handed in. */
+/** `rampart submit`: a run on a cluster's scheduler. On Slurm as a script that is shown, kept in the folder of the run, and handed in. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,31 +7,37 @@ import { packageRoot } from '../../harness/job/provenance.ts';
 import { slurmScript } from '../../harness/run/queue/slurm.ts';
 import { MOST_PROCESSORS } from '../../harness/suite/most.ts';
 import { loadSuite } from '../../harness/suite/read.ts';
-import { countOption, dataDirOf, engineOf, outOf, precisionOf, queueOf, type RawOptions, suiteFile, UsageError } from '../options.ts';
+import type { Suite } from '../../harness/suite/suite.ts';
+import { countOption, dataDirOf, engineOf, outOf, precisionOf, queueOf, suiteFile, UsageError } from '../options.ts';
 import { dim, print, printBlock, shownPath } from '../output.ts';
 import { mayLoad, tellUnloaded } from '../trust.ts';
+import { type KubernetesOptions, submitToKubernetes } from './submit-kubernetes.ts';
 
-export interface SubmitOptions extends RawOptions {
+export interface SubmitOptions extends KubernetesOptions {
   slurm?: boolean;
-  array?: unknown;
   partition?: unknown;
-  gpus?: unknown;
   time?: unknown;
-  mem?: unknown;
   account?: unknown;
   qos?: unknown;
   dryRun?: boolean;
+  kubernetes?: boolean;
 }
 
 /** Options that are Slurm's own, given to it as they are. */
 const SLURM = ['partition', 'time', 'mem', 'account', 'qos'] as const;
 
 export async function submitCommand(file: string | undefined, options: SubmitOptions): Promise<number> {
-  if (!options.slurm)
-    throw new UsageError('[submit] expected --slurm; for another scheduler, start `rampart worker` in each of its tasks: docs/clusters.md');
+  if ((options.slurm ?? false) === (options.kubernetes ?? false))
+    throw new UsageError(
+      '[submit] expected --slurm or --kubernetes; for another scheduler, start `rampart worker` in each of its tasks: docs/clusters.md',
+    );
   const path = suiteFile(file);
   const { suite, registry } = await loadSuite(path, mayLoad(options));
   if (registry.unloaded.length > 0) return tellUnloaded(suite.file, registry, options.json);
+  return options.slurm ? submitToSlurm(path, suite, options) : submitToKubernetes(suite, options);
+}
+
+function submitToSlurm(path: string, suite: Suite, options: SubmitOptions): number {
   const out = outOf(options, suite);
   const gpus = countOption('gpus', options.gpus, 1024);
   const threads = countOption('threads', options.threads, MOST_PROCESSORS) ?? 1;

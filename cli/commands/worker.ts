@@ -1,6 +1,7 @@
 /** `rampart worker`: takes jobs of runs on a queue, on this machine, for the folder that all of them see. */
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
+import type { RunSettings } from '../../harness/job/job.ts';
 import { sourcesOf } from '../../harness/job/outside.ts';
 import { putPlugins } from '../../harness/job/plugins.ts';
 import { localMachines } from '../../harness/run/local/process-executor.ts';
@@ -13,7 +14,18 @@ import { loadSuite } from '../../harness/suite/read.ts';
 import { FolderStore } from '../../records/folder-store.ts';
 import { sha256 } from '../../records/hash.ts';
 import { endAtOnce, endInOrder } from '../interrupt.ts';
-import { countOption, dataDirOf, engineOf, folderOf, precisionOf, queueOf, type RawOptions, suiteFile, UsageError } from '../options.ts';
+import {
+  countOption,
+  dataDirOf,
+  engineOf,
+  folderOf,
+  patienceOf,
+  precisionOf,
+  queueOf,
+  type RawOptions,
+  suiteFile,
+  UsageError,
+} from '../options.ts';
 import { dim, print, printError, printOutput, shownPath } from '../output.ts';
 
 /** `file`: a suite whose plug-ins and models of other programs this worker may execute. */
@@ -34,7 +46,7 @@ export async function workerCommand(file: string | undefined, options: RawOption
   const machines = localMachines(place, { silenceMs, onOutput: options.verbose ? printOutput : undefined });
   const threads = countOption('threads', options.threads, MOST_PROCESSORS) ?? 1;
   const request = engineOf(options) ?? 'auto';
-  const line = await openLine(url);
+  const line = await openLine(url, patienceOf(options));
   try {
     const precision = precisionOf(options);
     const probe = await machines.probe({ request, threads, precision }, signal);
@@ -44,11 +56,10 @@ export async function workerCommand(file: string | undefined, options: RawOption
     endInOrder();
     const lockMs = 1000 * (countOption('lost-after', options.lostAfter, 86_400) ?? 30);
     const board = new Board(line, await store.id());
-    await serveQueue(
-      { line, board, store, probe, slots, plugins, programs, executor: (settings) => machines.executor(settings), tell: print, lockMs },
-      signal,
-    );
-    return 0;
+    const untilDone = options.untilDone ?? false;
+    const executor = (settings: RunSettings) => machines.executor(settings);
+    const end = await serveQueue({ line, board, store, probe, slots, plugins, programs, executor, tell: print, lockMs, untilDone }, signal);
+    return untilDone && end === 'stopped' ? 1 : 0;
   } finally {
     endAtOnce();
     line.close();

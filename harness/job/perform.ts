@@ -4,6 +4,7 @@ import { RampartError } from '../../errors.ts';
 import { canonicalJson } from '../../records/hash.ts';
 import type { RampartRecord } from '../../records/record.ts';
 import { type Claim, StoreError } from '../../records/store.ts';
+import { whole } from '../../records/whole.ts';
 import { CLEAN } from '../suite/suite.ts';
 import type { JobContext } from './context.ts';
 import { engineIdentity, inTraining } from './engine.ts';
@@ -19,19 +20,35 @@ import { runModel } from './run-model.ts';
  * may do: the job goes on from its checkpoint.
  */
 export async function perform(job: Job, context: JobContext): Promise<RampartRecord> {
-  const work = await alone(job, context);
-  return performAlone(job, context).finally(() => work.release());
+  for (let lost = false; ; ) {
+    const { work, waited } = await alone(job, context);
+    const stop = new AbortController();
+    const end = ({ target }: Event) => stop.abort((target as AbortSignal).reason);
+    const reasons = [context.signal, ...(work.lost ? [work.lost] : [])];
+    for (const signal of reasons) signal.addEventListener('abort', end);
+    try {
+      const made = waited || lost ? await whole(await context.store.record(job.kind, job.key), context.store) : undefined;
+      return made ?? (await performAlone(job, { ...context, signal: stop.signal }));
+    } catch (error) {
+      // frozen for so long that another one has begun: it writes what this one would
+      lost = work.lost?.aborted ?? false;
+      if (!lost || context.signal.aborted) throw error;
+    } finally {
+      for (const signal of reasons) signal.removeEventListener('abort', end);
+      await work.release();
+    }
+  }
 }
 
 /** How often a worker looks whether another one of the same job is gone. */
 const POLL_MS = 100;
 
-/** Waits until nobody else works at the job: a worker whose run was killed may need a while to notice, and would write over what is done here. */
-async function alone({ kind, key }: Job, { store, signal }: JobContext): Promise<Claim> {
-  for (;;) {
+/** Waits until nobody else works at the job: a worker whose run was killed or that was cut off may need a while to notice, and would write over what is done here. */
+async function alone({ kind, key }: Job, { store, signal }: JobContext): Promise<{ work: Claim; waited: boolean }> {
+  for (let waited = false; ; waited = true) {
     signal.throwIfAborted();
     const work = await store.work(kind, key);
-    if (work) return work;
+    if (work) return { work, waited };
     await sleep(POLL_MS);
   }
 }

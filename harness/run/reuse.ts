@@ -1,28 +1,9 @@
 /** What a store already has of a plan: records that are done, with everything that belongs to them. */
 import type { RampartRecord } from '../../records/record.ts';
 import type { Store } from '../../records/store.ts';
+import { whole } from '../../records/whole.ts';
 import type { Job } from '../job/job.ts';
 import type { Plan, Planned } from './plan.ts';
-
-/** Why a record cannot be reused, or undefined where it can. What is damaged rather than missing, the store tells itself. */
-async function lacking(record: RampartRecord, store: Store): Promise<string | undefined> {
-  if (record.kind === 'cell') return record.examples && !(await store.examples(record)) ? 'its examples' : undefined;
-  if (record.wraps !== undefined || record.outside) return undefined; // without weights of their own here
-  return (await store.artifact(record.weightsHash)) ? undefined : 'its weights';
-}
-
-/** The record where it is done and whole. `lacks` is told what is not there. */
-export async function whole(
-  record: RampartRecord | undefined,
-  store: Store,
-  lacks: (what: string) => void = () => undefined,
-): Promise<RampartRecord | undefined> {
-  if (record?.status !== 'done') return undefined;
-  const what = await lacking(record, store);
-  if (what === undefined) return record;
-  lacks(what);
-  return undefined;
-}
 
 /** The job of something planned, as far as the records of what it needs are known. */
 export function jobOf(planned: Planned, record: (id: string) => RampartRecord | undefined): Job {

@@ -4,6 +4,7 @@ import { setImmediate as everyoneReady, setTimeout as sleep } from 'node:timers/
 import pLimit from 'p-limit';
 import type { Provenance, RampartRecord } from '../../records/record.ts';
 import { type Store, StoreError } from '../../records/store.ts';
+import { whole } from '../../records/whole.ts';
 import type { JobProgress } from '../job/context.ts';
 import type { EngineRef } from '../job/engine.ts';
 import { type Failure, failedRecord, failureOf, OutOfMemory } from '../job/failures.ts';
@@ -12,7 +13,7 @@ import type { Registry } from '../suite/registry.ts';
 import type { BatchSizes } from './batch-sizes.ts';
 import { type Executor, JobError, type Task } from './executor.ts';
 import { nameOf, type Plan, type Planned, priorities } from './plan.ts';
-import { jobOf, whole } from './reuse.ts';
+import { jobOf } from './reuse.ts';
 
 /** How often a run looks whether another one has done a job that both need. */
 const POLL_MS = 300;

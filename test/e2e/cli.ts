@@ -37,6 +37,8 @@ export function rampart(...args: string[]): Ended {
 export interface Started {
   readonly process: ChildProcess;
   readonly ended: Promise<Ended>;
+  /** What it has printed so far. */
+  said(): string;
   /** Sends a signal to the run and to every process that it started. */
   signal(name: NodeJS.Signals): void;
   /** Whether the run or a process that it started is there. */
@@ -44,8 +46,12 @@ export interface Started {
 }
 
 /** A run that a test interrupts: it leads a process group, as a shell's job does. */
-export function started(...args: string[]): Started {
-  const child = spawn(process.execPath, [main, ...args], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+export const started = (...args: string[]): Started => startedIn({}, ...args);
+
+/** The same where `before` has words of a command that starts it elsewhere, as in a network of its own, and `env` goes beside the environment. */
+export function startedIn({ before = [], env = {} }: { before?: readonly string[]; env?: NodeJS.ProcessEnv }, ...args: string[]): Started {
+  const [program = '', ...rest] = [...before, process.execPath, main, ...args];
+  const child = spawn(program, rest, { detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   let output = '';
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => {
@@ -60,7 +66,7 @@ export function started(...args: string[]): Started {
       return false; // no process of that group
     }
   };
-  return { process: child, ended, signal: (name) => process.kill(group, name), alive };
+  return { process: child, ended, said: () => output, signal: (name) => process.kill(group, name), alive };
 }
 
 /** Paths below a folder. */

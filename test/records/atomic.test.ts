@@ -1,5 +1,4 @@
 import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { processName } from '../../lock.ts';
@@ -25,7 +24,7 @@ test('what killed writers left is taken away, and nothing of one that lives or m
   const [host, pid, began] = processName().split(' ');
   const left = [`a.json.01234567~999999999~1~${host}.tmp`, `a.json.01234567~${pid}~1~${host}.tmp`];
   const kept = [
-    `a.json.01234567~${pid}~${began}~${hostname()}.tmp`,
+    `a.json.01234567~${pid}~${began}~${host}.tmp`,
     'a.json.01234567~1~1~elsewhere.tmp',
     'mine.tmp',
     'a.json',

@@ -4,8 +4,9 @@ import type { Job as BullJob, Queue, QueueEvents } from 'bullmq';
 import { RampartError } from '../../../errors.ts';
 import { type EngineIdentity, type EngineRef, engineIdentity } from '../../job/engine.ts';
 import type { RunSettings } from '../../job/job.ts';
+import { gitRevision, packageVersion } from '../../job/provenance.ts';
 import { type Asked, type EngineProbe, type Executor, JobError, type JobListener, type Machines, type Task } from '../executor.ts';
-import { type Answer, answerSchema, asOrdered, type Order, progressSchema, type WorkerInfo } from './protocol.ts';
+import { type Answer, answerSchema, asOrdered, type Order, progressSchema, type RunNote, type WorkerInfo } from './protocol.ts';
 import { type Board, type Line, persistently } from './redis.ts';
 
 /** Jobs that are handed out at a time: all that are ready, so that no worker waits for another's. */
@@ -128,12 +129,12 @@ class QueueExecutor implements Executor {
 
   #laneOf(engine: EngineIdentity): Promise<Lane> {
     const name = this.#board.queueOf(engine);
-    const there = this.#lanes.get(name) ?? persistently(() => this.#open(name), this.#closed.signal);
+    const there = this.#lanes.get(name) ?? persistently(() => this.#open(name, engine), this.#closed.signal);
     this.#lanes.set(name, there);
     return there;
   }
 
-  async #open(name: string): Promise<Lane> {
+  async #open(name: string, engine: EngineIdentity): Promise<Lane> {
     const { bull, redis } = this.#line;
     const options = { connection: redis, prefix: this.#board.prefix };
     const queue = new bull.Queue<Order, Answer>(name, options);
@@ -152,17 +153,20 @@ class QueueExecutor implements Executor {
           ?.listener.progress?.({ fraction: parsed.data.fraction, detail: `${parsed.data.detail} (${parsed.data.worker})` });
     });
     await Promise.all([queue.waitUntilReady(), events.waitUntilReady()]);
-    void this.#lookAfter(lane);
+    const note: RunNote = { is: 'running', engine, rampart: packageVersion(), revision: gitRevision() };
+    await this.#board.announce(note);
+    void this.#lookAfter(lane, note);
     return lane;
   }
 
   /** Events are missed while Redis is away, and a Redis that comes back empty has lost what was handed out. */
-  async #lookAfter(lane: Lane): Promise<void> {
+  async #lookAfter(lane: Lane, note: RunNote): Promise<void> {
     const { signal } = this.#closed;
     for (;;) {
       await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
       this.#listener.slots?.(await slotsOf(this.#board));
+      await this.#board.announce(note).catch(() => undefined);
       for (const [id, { order, priority }] of [...lane.waiting])
         try {
           const job = await lane.queue.getJob(id);

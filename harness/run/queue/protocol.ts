@@ -151,3 +151,11 @@ export const workerSchema = z.strictObject({
   doing: z.array(text).readonly(),
 });
 export type WorkerInfo = z.infer<typeof workerSchema>;
+
+/** What a run says to all workers of its folder: which of them it has work for, or that there will be no more. `at`: by the clock of Redis, in ms. */
+export const runNoteSchema = z.discriminatedUnion('is', [
+  z.strictObject({ is: z.literal('begun') }),
+  z.strictObject({ is: z.literal('running'), engine, rampart: text, revision: text }),
+  z.strictObject({ is: z.literal('done'), at: whole }),
+]);
+export type RunNote = z.infer<typeof runNoteSchema>;

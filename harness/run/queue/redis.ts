@@ -1,11 +1,12 @@
 /** Redis and BullMQ, loaded when a queue is asked for: nobody else needs either. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import type { ZodType } from 'zod';
 import { RampartError } from '../../../errors.ts';
 import { keyOf } from '../../../records/hash.ts';
 import type { EngineIdentity } from '../../job/engine.ts';
 import { gitRevision, packageVersion } from '../../job/provenance.ts';
-import { type WorkerInfo, workerSchema } from './protocol.ts';
+import { type RunNote, runNoteSchema, type WorkerInfo, workerSchema } from './protocol.ts';
 
 export type BullMq = typeof import('bullmq');
 
@@ -26,18 +27,18 @@ export interface Line {
   close(): void;
 }
 
-/** A server that is started beside the machines may come after them. */
-const PATIENCE_MS = 20_000;
+/** A question that Redis has not answered for so long was lost on the way, with a connection of which nobody was told that it is cut. Longer than BullMQ lets Redis wait before it answers. */
+const SILENT_MS = 20_000;
 
-/** Connects. Throws where the packages are missing, the address is none, the password is wrong, or nobody answers within `patienceMs`. Later losses are waited out. */
-export async function openLine(url: string, patienceMs = PATIENCE_MS): Promise<Line> {
+/** Connects. Throws where the packages are missing, the address is none, the password is wrong, or nobody answers within `patienceMs`: a server that is started beside the machines may come after them. Later losses are waited out. */
+export async function openLine(url: string, patienceMs = 20_000): Promise<Line> {
   const shown = shownAddress(url);
   if (!/^rediss?:\/\/[^\s/]+/.test(url))
     throw new RampartError(`[queue] expected an address such as redis://host:6379 or rediss://user:password@host:6380, got "${shown}"`);
   const { bull, ioredis } = await packages();
   const end = Date.now() + patienceMs;
   for (;;) {
-    const redis = new ioredis.Redis(url, { maxRetriesPerRequest: null, lazyConnect: true, connectTimeout: 5000 });
+    const redis = new ioredis.Redis(url, { maxRetriesPerRequest: null, lazyConnect: true, connectTimeout: 5000, socketTimeout: SILENT_MS });
     let last: Error | undefined;
     // told by whoever waits for an answer; without a listener each would end the process
     redis.on('error', (error) => {
@@ -79,6 +80,15 @@ export async function persistently<T>(ask: () => Promise<T>, signal?: AbortSigna
   }
 }
 
+/** Of what one build does on one engine. */
+export function queueName({
+  engine,
+  rampart,
+  revision,
+}: Pick<Extract<RunNote, { is: 'running' }>, 'engine' | 'rampart' | 'revision'>): string {
+  return keyOf({ engine, rampart, revision });
+}
+
 /** Of one folder: everything under `rampart:<id>` in Redis is about the folder of that id. */
 export class Board {
   readonly #line: Line;
@@ -93,18 +103,34 @@ export class Board {
     return `rampart:${this.#id}`;
   }
 
-  /** The queue of what one build on one engine does: another would answer differently, and does not see it. */
+  /** The queue of what this build does on one engine: another would answer differently, and does not see it. */
   queueOf(engine: EngineIdentity): string {
-    return keyOf({ engine, rampart: packageVersion(), revision: gitRevision() });
+    return queueName({ engine, rampart: packageVersion(), revision: gitRevision() });
+  }
+
+  /** Says what the run needs, or that it is done. */
+  async announce(note: RunNote): Promise<void> {
+    await this.#line.redis.set(`${this.prefix}:run`, JSON.stringify(note));
+  }
+
+  /** What a run has said last. */
+  async announced(): Promise<RunNote | undefined> {
+    return parsedAs(runNoteSchema, await this.#line.redis.get(`${this.prefix}:run`));
+  }
+
+  /** Milliseconds of the clock of Redis, the one that all go by. */
+  async now(): Promise<number> {
+    const [seconds, micros] = await this.#line.redis.time();
+    return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
   }
 
   async show(worker: WorkerInfo): Promise<void> {
     const { redis } = this.#line;
-    const [seconds] = await redis.time();
+    const now = await this.now();
     await redis
       .multi()
       .hset(`${this.prefix}:workers`, worker.name, JSON.stringify(worker))
-      .zadd(`${this.prefix}:seen`, Number(seconds) * 1000, worker.name)
+      .zadd(`${this.prefix}:seen`, now, worker.name)
       .exec();
   }
 
@@ -115,16 +141,18 @@ export class Board {
   /** Workers that are there now. Whatever another program has written in their place is left out. */
   async workers(): Promise<WorkerInfo[]> {
     const { redis } = this.#line;
-    const [seconds] = await redis.time();
-    const names = await redis.zrangebyscore(`${this.prefix}:seen`, Number(seconds) * 1000 - GONE_MS, '+inf');
+    const names = await redis.zrangebyscore(`${this.prefix}:seen`, (await this.now()) - GONE_MS, '+inf');
     if (names.length === 0) return [];
     const found = await redis.hmget(`${this.prefix}:workers`, ...names);
-    return found.flatMap((json) => {
-      try {
-        return [workerSchema.parse(JSON.parse(json ?? 'null'))];
-      } catch {
-        return [];
-      }
-    });
+    return found.flatMap((json) => parsedAs(workerSchema, json) ?? []);
+  }
+}
+
+/** Undefined for whatever another program has written in its place. */
+function parsedAs<T>(schema: ZodType<T>, json: string | null | undefined): T | undefined {
+  try {
+    return schema.parse(JSON.parse(json ?? 'null'));
+  } catch {
+    return undefined;
   }
 }

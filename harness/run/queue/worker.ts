@@ -4,20 +4,23 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job as BullJob, Worker } from 'bullmq';
 import { canonicalJson } from '../../../records/hash.ts';
 import type { Store } from '../../../records/store.ts';
+import { whole } from '../../../records/whole.ts';
 import type { JobProgress } from '../../job/context.ts';
 import { type EngineRef, engineIdentity } from '../../job/engine.ts';
 import type { Job, PluginFiles, RunSettings } from '../../job/job.ts';
 import { gitRevision, packageVersion } from '../../job/provenance.ts';
 import { type EngineProbe, type Executor, JobError } from '../executor.ts';
-import { whole } from '../reuse.ts';
-import { type Answer, type Order, orderSchema, type WorkerInfo } from './protocol.ts';
-import type { Board, Line } from './redis.ts';
+import { type Answer, type Order, orderSchema, type RunNote, type WorkerInfo } from './protocol.ts';
+import { type Board, type Line, queueName } from './redis.ts';
 
 /** A worker that has not renewed its right to a job for so long is taken for lost, and the job goes to another. */
 const LOCK_MS = 30_000;
 
 /** A job that so many workers were lost at is given up. */
 const MOST_LOST = 3;
+
+/** A run that was done before this worker came may be followed by another for so long: the one that it was started for. */
+const NEXT_RUN_MS = 300_000;
 
 const SHOW_MS = 5_000;
 const PROGRESS_MS = 1_000;
@@ -37,15 +40,49 @@ export interface QueueWorkerOptions {
   /** What it does, for the terminal. */
   tell?(text: string): void;
   readonly lockMs?: number;
+  /** Leaves when the run of the folder is done. */
+  readonly untilDone?: boolean;
 }
 
-/** Works until `signal` aborts, then ends what it does and gives it back. Resolves when it has left. */
-export async function serveQueue(options: QueueWorkerOptions, signal: AbortSignal): Promise<void> {
-  const server = new QueueWorker(options);
-  await server.serve(signal);
+/** Works until `signal` aborts, then ends what it does and gives it back; with `untilDone` until the run is done. Resolves when it has left, with why. */
+export async function serveQueue(options: QueueWorkerOptions, signal: AbortSignal): Promise<'done' | 'stopped'> {
+  return new QueueWorker(options).serve(signal);
 }
 
-const described = ({ job }: Order) => (job.kind === 'model' ? job.name : `${job.attack.label} on ${job.model.name}`);
+/** What runs say to this worker: that they need another one, or that they are done. */
+class Notes {
+  readonly #options: QueueWorkerOptions;
+  /** By the clock of Redis. */
+  readonly #began: number;
+  #told = '';
+
+  constructor(options: QueueWorkerOptions, began: number) {
+    this.#options = options;
+    this.#began = began;
+  }
+
+  /** Whether this worker may leave, there being nothing more to come. */
+  async done(): Promise<boolean> {
+    const { board, probe, tell, untilDone } = this.#options;
+    const note = await board.announced();
+    if (note?.is === 'running' && queueName(note) !== board.queueOf(engineIdentity(probe.info))) {
+      const there = described(note);
+      if (there !== this.#told) tell?.(`takes nothing: the run is done on ${there}, this worker has ${ownOf(this.#options)}`);
+      this.#told = there;
+    }
+    if (!untilDone || note?.is !== 'done') return false;
+    return note.at >= this.#began || (await board.now()) - this.#began > NEXT_RUN_MS;
+  }
+}
+
+/** What an answer depends on, for a person. */
+const described = ({ engine, rampart, revision }: Extract<RunNote, { is: 'running' }>) =>
+  `${engine.name} ${engine.version} on ${engine.device}${engine.threads === undefined ? '' : ` with ${engine.threads} threads`}${engine.precision === undefined ? '' : ` in ${engine.precision}`} by rampart ${rampart} (${revision})`;
+
+const ownOf = ({ probe }: QueueWorkerOptions) =>
+  described({ is: 'running', engine: engineIdentity(probe.info), rampart: packageVersion(), revision: gitRevision() });
+
+const titleOf = ({ job }: Order) => (job.kind === 'model' ? job.name : `${job.attack.label} on ${job.model.name}`);
 
 class QueueWorker {
   readonly #options: QueueWorkerOptions;
@@ -60,7 +97,7 @@ class QueueWorker {
     this.#free = [...options.slots];
   }
 
-  async serve(signal: AbortSignal): Promise<void> {
+  async serve(signal: AbortSignal): Promise<'done' | 'stopped'> {
     const { line, board, probe, slots, lockMs = LOCK_MS, tell } = this.#options;
     await board.show(this.#info());
     const worker: Worker<Order, Answer> = new line.bull.Worker<Order, Answer>(
@@ -84,15 +121,19 @@ class QueueWorker {
       for (const id of ids) this.#doing.get(id)?.stop.abort();
     });
     tell?.(`serves ${line.shown} as ${this.#name}`);
-    while (!signal.aborted) {
+    const notes = new Notes(this.#options, await board.now());
+    let done = false;
+    while (!signal.aborted && !done) {
       await board.show(this.#info()).catch(() => undefined);
-      await sleep(SHOW_MS, undefined, { signal }).catch(() => undefined);
+      done = await notes.done().catch(() => false);
+      if (!done) await sleep(SHOW_MS, undefined, { signal }).catch(() => undefined);
     }
     await worker.pause(true);
     for (const { stop } of this.#doing.values()) stop.abort();
     await worker.close();
     await Promise.all([...this.#executors.values()].map((executor) => executor.close()));
     await board.leave(this.#name);
+    return done ? 'done' : 'stopped';
   }
 
   #info(): WorkerInfo {
@@ -125,21 +166,21 @@ class QueueWorker {
     // done by one who was lost before it could say so
     if (await whole(await store.record(order.job.kind, order.job.key), store)) return { is: 'done' };
     const stop = new AbortController();
-    this.#doing.set(job.id as string, { stop, name: described(order) });
+    this.#doing.set(job.id as string, { stop, name: titleOf(order) });
     const slot = this.#free.pop() as EngineRef;
     await job.log(`${this.#name} began`);
-    tell?.(`${described(order)} begins`);
+    tell?.(`${titleOf(order)} begins`);
     try {
       const answer = await this.#perform(job, order, slot, stop.signal);
       if (answer) {
-        tell?.(`${described(order)} ${answer.is === 'done' ? 'is done' : `failed: ${answer.error.message}`}`);
+        tell?.(`${titleOf(order)} ${answer.is === 'done' ? 'is done' : `failed: ${answer.error.message}`}`);
         return answer;
       }
     } finally {
       this.#free.push(slot);
       this.#doing.delete(job.id as string);
     }
-    tell?.(`${described(order)} is given back`);
+    tell?.(`${titleOf(order)} is given back`);
     await job.moveToWait(token);
     throw new this.#options.line.bull.WaitingError();
   }

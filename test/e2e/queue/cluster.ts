@@ -1,25 +1,36 @@
 /** A Redis, and machines around it, on loopback: started by a test, ended with it by process id. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type Socket, connect as tcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { freePort } from '../../cli/free-port.ts';
-import { type Started, started } from '../cli.ts';
+import { type Started, startedIn } from '../cli.ts';
 
 /** Why there is none here; undefined where there is. */
 export const noRedis = spawnSync('redis-server', ['--version']).status === 0 ? undefined : 'redis-server is not here';
 
 export interface Server {
   readonly url: string;
-  /** Ends it as a power cut does; what it held is gone. */
+  /** Ends it as a power cut does; what it held in memory is gone. */
   kill(): Promise<void>;
+  /** With what its disk has of it, if it was told to keep it. */
   start(): Promise<void>;
+  /** Takes away what its disk has. */
+  forget(): void;
+  signal(name: NodeJS.Signals): void;
 }
 
-/** In memory alone: what a restart leaves of it is nothing. */
-export async function redisServer(): Promise<Server> {
+export interface ServerOptions {
+  /** Writes what it holds to its disk as it goes; else what a restart leaves of it is nothing. */
+  readonly keep?: boolean;
+  /** Words of a command that starts it elsewhere, and the address that it has there. */
+  readonly before?: readonly string[];
+  readonly host?: string;
+  readonly options?: readonly string[];
+}
+
+export async function redisServer({ keep = false, before = [], host = '127.0.0.1', options = [] }: ServerOptions = {}): Promise<Server> {
   const port = await freePort();
   const dir = mkdtempSync(join(tmpdir(), 'rampart-redis-'));
   let child: ChildProcess | undefined;
@@ -30,61 +41,26 @@ export async function redisServer(): Promise<Server> {
     await ended;
   };
   const start = async () => {
-    const own = spawn('redis-server', ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', dir]);
-    child = own;
+    const own = ['--port', `${port}`, '--bind', host, '--save', '', '--appendonly', keep ? 'yes' : 'no', '--dir', dir, ...options];
+    const [program = '', ...args] = [...before, 'redis-server', ...own];
+    const server = spawn(program, args);
+    child = server;
+    let said = '';
     await new Promise<void>((ready, failed) => {
-      own.stdout.on('data', (chunk: Buffer) => chunk.toString().includes('Ready to accept connections') && ready());
-      own.once('exit', () => failed(new Error('redis-server ended')));
+      server.stdout.on('data', (chunk: Buffer) => {
+        said = (said + chunk.toString()).slice(-4000);
+        if (said.includes('Ready to accept connections')) ready();
+      });
+      server.once('exit', () => failed(new Error(`redis-server ended: ${said}`)));
     });
   };
+  const forget = () => rmSync(join(dir, 'appendonlydir'), { recursive: true, force: true });
   await start();
   onTestFinished(async () => {
     await kill();
     rmSync(dir, { recursive: true, force: true });
   });
-  return { url: `redis://127.0.0.1:${port}`, kill, start };
-}
-
-/** A network between a machine and a server, that can be cut. */
-export async function network(url: string): Promise<{ url: string; cut(): void; mend(): void }> {
-  const { hostname, port } = new URL(url);
-  const sockets = new Set<Socket>();
-  let whole = true;
-  const proxy = createServer((near) => {
-    if (!whole) return near.destroy();
-    const far = tcp(Number(port), hostname);
-    for (const [one, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.add(one);
-      one.on('error', () => undefined);
-      one.on('close', () => {
-        sockets.delete(one);
-        other.destroy();
-      });
-      one.pipe(other);
-    }
-  });
-  await new Promise<void>((ready) => proxy.listen(0, '127.0.0.1', ready));
-  const end = () => {
-    for (const socket of sockets) socket.destroy();
-  };
-  onTestFinished(async () => {
-    end();
-    await new Promise((closed) => proxy.close(closed));
-  });
-  const own = proxy.address();
-  return {
-    url: `redis://127.0.0.1:${typeof own === 'object' ? own?.port : ''}`,
-    cut() {
-      whole = false;
-      end();
-    },
-    mend() {
-      whole = true;
-    },
-  };
+  return { url: `redis://${host}:${port}`, kill, start, forget, signal: (name) => child?.kill(name) };
 }
 
 /** Ended with the test, with every process that they started. */
@@ -98,9 +74,21 @@ function kept(machine: Started): Started {
 
 const engine = (name = 'wasm') => ['--engine', name, '--threads', '1'];
 
-/** Taken for lost after two seconds. `suite` names what it may execute. */
-export const worker = (url: string, out: string, { name = 'wasm', suite }: { name?: string; suite?: string } = {}): Started =>
-  kept(started('worker', ...(suite ? [suite] : []), '--queue', url, '--out', out, ...engine(name), '--workers', '1', '--lost-after', '2'));
+export interface WorkerOptions {
+  readonly name?: string;
+  /** Names what it may execute. */
+  readonly suite?: string;
+  /** Seconds. */
+  readonly lostAfter?: number;
+  readonly before?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+}
 
-export const coordinator = (suite: string, url: string, out: string): Started =>
-  kept(started('run', suite, '--queue', url, '--out', out, ...engine()));
+/** Taken for lost after two seconds. */
+export function worker(url: string, out: string, { name = 'wasm', suite, lostAfter = 2, ...where }: WorkerOptions = {}): Started {
+  const own = ['--out', out, ...engine(name), '--workers', '1', '--lost-after', `${lostAfter}`];
+  return kept(startedIn(where, 'worker', ...(suite ? [suite] : []), '--queue', url, ...own));
+}
+
+export const coordinator = (suite: string, url: string, out: string, where: Pick<WorkerOptions, 'before' | 'env'> = {}): Started =>
+  kept(startedIn(where, 'run', suite, '--queue', url, '--out', out, ...engine()));

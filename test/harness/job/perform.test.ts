@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Dataset } from '../../../datasets/dataset.ts';
 import { shapes } from '../../../datasets/shapes.ts';
 import type { JobContext } from '../../../harness/job/context.ts';
+import { engineIdentity } from '../../../harness/job/engine.ts';
 import { failureOf } from '../../../harness/job/failures.ts';
 import type { Job } from '../../../harness/job/job.ts';
 import { loadClassifier } from '../../../harness/job/load-model.ts';
@@ -235,4 +236,48 @@ test('a job is done once nobody else works at it', async () => {
   await other?.release();
   expect((await performed).error?.message).toMatch('expected');
   expect(await empty.work('model', job.key)).toBeDefined();
+});
+
+test('what another one has done while it waited is not done again', async () => {
+  const made = cell('fgsm', 'standard');
+  const { plan, registry: planned } = await planFor();
+  const job = { ...(plan.models[0]?.job as Job), kind: 'cell', key: made.key } as Job;
+  const empty = new FolderStore(freshFolder());
+  const other = await empty.work('cell', job.key);
+  const context = { registry: planned, store: empty, signal: new AbortController().signal } as unknown as JobContext;
+  const performed = perform(job, context);
+  await new Promise((next) => setTimeout(next, 250));
+  await empty.writeRecord({ ...made, examples: undefined });
+  await other?.release();
+  expect((await performed).key).toBe(made.key);
+  expect((await performed).status).toBe('done');
+});
+
+test('whoever loses its right to a job while it is frozen leaves it to the one that has it, and answers with what that one made', async () => {
+  const made = cell('fgsm', 'standard');
+  const lost = new AbortController();
+  let given = 0;
+  class Frozen extends FolderStore {
+    override async work() {
+      return { ...(given++ === 0 && { lost: lost.signal }), release: async () => undefined };
+    }
+  }
+  const store = new Frozen(freshFolder());
+  const data = {
+    async test() {
+      // here it is frozen, and another one has begun and ended when it goes on
+      await store.writeRecord({ ...made, examples: undefined });
+      lost.abort(new Error('taken over'));
+      throw lost.signal.reason;
+    },
+  };
+  const { plan, registry: planned } = await planFor();
+  const job = plan.cells[0]?.job(
+    () => '0'.repeat(64),
+    () => '0'.repeat(24),
+  ) as Job;
+  const engine = { ...cpuEngine, version: '1', details: {}, warnings: [] };
+  const context = { registry: planned, store, engine, data, signal: new AbortController().signal } as unknown as JobContext;
+  const record = await perform({ ...job, key: made.key, engine: engineIdentity(engine) } as Job, context);
+  expect([record.status, given]).toEqual(['done', 2]);
 });
