@@ -5,7 +5,7 @@ import { nearest, RampartError } from '../errors.ts';
 import { type Dataset, defineDataset, type LoadOptions } from './dataset.ts';
 import { linesOf } from './files.ts';
 import { canDecode } from './images/decode.ts';
-import { classFolders, firstOf, type ImageList, imageSplit, imagesByClass, shapeOf } from './images/list.ts';
+import { classFolders, firstOf, type ImageList, imageSplit, imagesByClass, shapeOf, spread } from './images/list.ts';
 import { preparationParams } from './images/prepare.ts';
 import { normalizationFrom, normalizationParams } from './params.ts';
 import { NO_IMAGES } from './split.ts';
@@ -54,7 +54,7 @@ async function load(given: Params, { dataDir, limit }: LoadOptions): Promise<Dat
   const classNames = await classesOf(given, root, dataDir);
   const test = await listOf(root, classNames);
   const shape = await shapeOf(test, given);
-  const train = given.trainFolder === undefined ? undefined : await listOf(resolve(dataDir, given.trainFolder), classNames);
+  const train = given.trainFolder === undefined ? undefined : spread(await listOf(resolve(dataDir, given.trainFolder), classNames));
   return {
     name: 'folder',
     shape,
@@ -78,7 +78,7 @@ export const folder = defineDataset<Params>({
   name: 'folder',
   title: 'Your images: a folder for each class',
   source: 'files of yours',
-  version: 1,
+  version: 2,
   params,
   load,
   files: filesOf,

@@ -6,7 +6,7 @@ import { RampartError, shellWord } from '../errors.ts';
 import type { Shape } from '../tensor/tf.ts';
 import { type Dataset, type DatasetPlugin, defineDataset, type LoadOptions } from './dataset.ts';
 import { linesOf } from './files.ts';
-import { byCodePoint, classFolders, firstOf, type ImageList, imageSplit, imagesByClass } from './images/list.ts';
+import { byCodePoint, classFolders, firstOf, type ImageList, imageSplit, imagesByClass, spread } from './images/list.ts';
 import { IMAGENET_NORMALIZATION } from './normalization.ts';
 
 const SHAPE: Shape = [64, 64, 3];
@@ -63,7 +63,8 @@ async function listsOf(
     if (label === undefined) throw fail(`${join(root, 'val')}: "${synset.slice(0, 40)}" is no folder of train`);
     return label;
   };
-  const train = await imagesByClass(join(root, 'train'), [...synsets].sort(byCodePoint), labelOf, 'images');
+  // the validation split is the end of it
+  const train = spread(await imagesByClass(join(root, 'train'), [...synsets].sort(byCodePoint), labelOf, 'images'));
   const test = existsSync(join(root, ANNOTATIONS)) ? annotated(root, labelOf) : await rearranged(root, labelOf);
   return { root, synsets, train, test };
 }
@@ -87,7 +88,7 @@ export function tinyImagenetPlugin(classes: number): DatasetPlugin {
     name: 'tiny-imagenet',
     title: 'Tiny-ImageNet',
     source: 'Le and Yang 2015',
-    version: 1,
+    version: 2,
     shape: SHAPE,
     classes,
     params: z.strictObject({}),

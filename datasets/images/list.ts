@@ -141,6 +141,20 @@ export async function shapeOf({ paths }: ImageList, preparation: Preparation): P
   return [height, width, 3];
 }
 
+/** The images of each class spread evenly over the list, each class in its order: a part of it from either end has all classes in proportion. */
+export function spread({ paths, labels }: ImageList): ImageList {
+  const sizes = new Map<number, number>();
+  for (const label of labels) sizes.set(label, (sizes.get(label) ?? 0) + 1);
+  const seen = new Map<number, number>();
+  const at = Array.from(labels, (label) => {
+    const before = seen.get(label) ?? 0;
+    seen.set(label, before + 1);
+    return (before + 0.5) / (sizes.get(label) as number);
+  });
+  const order = [...paths.keys()].sort((a, b) => (at[a] as number) - (at[b] as number) || a - b);
+  return { paths: order.map((i) => paths[i] as string), labels: Int32Array.from(order, (i) => labels[i] as number) };
+}
+
 /** At most the first `limit` images. */
 export function firstOf({ paths, labels }: ImageList, limit: number | undefined): ImageList {
   return limit === undefined ? { paths, labels } : { paths: paths.slice(0, limit), labels: labels.slice(0, limit) };

@@ -50,9 +50,10 @@ test('a list of classes gives the order of the labels, and may name some that ha
 test('test and training images have folders of their own, one order of labels, and limits', async () => {
   const root = folderOf({ 'val/a/1.png': 1, 'val/b/1.png': 2, 'train/b/1.png': 3, 'train/b/2.png': 4, 'train/a/1.png': 5 });
   const data = await load(root, { folder: 'val', trainFolder: 'train' }, { train: 2, test: 1 });
+  // of three images the middle one is that of the class that has one
   expect([await grays(data.train), [...data.train.labels]]).toEqual([
-    [5, 3],
-    [0, 1],
+    [3, 5],
+    [1, 0],
   ]);
   expect([data.test.n, data.mean, data.std]).toEqual([1, [0.5, 0.5, 0.5], [0.25, 0.25, 0.25]]);
 });

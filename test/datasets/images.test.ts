@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { decodeImage } from '../../datasets/images/decode.ts';
+import { spread } from '../../datasets/images/list.ts';
 import { preparationParams, prepare } from '../../datasets/images/prepare.ts';
 import { resize } from '../../datasets/images/resample.ts';
 import { RampartError } from '../../errors.ts';
@@ -93,3 +94,11 @@ test.each(['420.jpg', 'progressive.jpg', 'palette.png', 'rgb.png', 'lossy.webp']
     expect(refused).toBeGreaterThan(5);
   },
 );
+
+test('a list by class is spread so that either end has all classes, each in its order and by its share', () => {
+  const paths = ['a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'c1', 'c2'];
+  const found = spread({ paths, labels: Int32Array.of(0, 0, 0, 0, 1, 1, 2, 2) });
+  // by hand: a at 1/8, 3/8, 5/8, 7/8 of the way, b and c at 1/4 and 3/4
+  expect(found).toEqual({ paths: ['a1', 'b1', 'c1', 'a2', 'a3', 'b2', 'c2', 'a4'], labels: Int32Array.of(0, 1, 2, 0, 0, 1, 2, 0) });
+  expect(spread({ paths: [], labels: new Int32Array(0) })).toEqual({ paths: [], labels: new Int32Array(0) });
+});
