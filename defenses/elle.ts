@@ -17,8 +17,9 @@ const params = z.strictObject({
   decay: z.number().min(0).lt(1).default(0.99).describe('Factor on the adaptive weight after every other step'),
   sensitivity: z.number().min(0).default(2).describe('Standard deviations above the mean of all earlier errors that stand out'),
   noise: z.number().min(0).default(0).describe('Radius of uniform noise before the step as a multiple of `eps`: 2 is ELLE on N-FGSM'),
+  alpha: z.number().positive().default(1).describe('Step size as a multiple of `eps`'),
   clip: z.boolean().default(true).describe('Cuts the points that are trained on to the box, which the authors code does not'),
-  eps: z.number().positive().optional().describe('Radius and step size; that of the threat model when absent'),
+  eps: z.number().positive().optional().describe('Radius; that of the threat model when absent'),
 });
 type Params = z.infer<typeof params>;
 
@@ -53,7 +54,7 @@ function create(p: Params, eps: number): Training {
       const start =
         p.noise > 0 ? tf.tidy(() => box(x.add(uniformNoise(x, { norm: 'Linf', eps: p.noise * eps }, rng)) as tf.Tensor4D)) : x.clone();
       const { loss, logits, grad } = trainingTarget.gradient(start, crossEntropy(y));
-      const adversarial = tf.tidy(() => box(start.add(grad.sign().mul(eps))));
+      const adversarial = tf.tidy(() => box(start.add(grad.sign().mul(p.alpha * eps))));
       tf.dispose([loss, logits, grad, start]);
       const noise = rng.uniform(2 * x.size, -eps, eps);
       const alpha = tf.tensor1d(rng.uniform(x.shape[0]));
