@@ -87,6 +87,10 @@ runnable(
   });
 
 runnable(cli.command('plan [suite]', 'What would run, with passes and estimated time'))
+  .option(
+    '--speed <gflops>',
+    'Hours on a device of this speed, such as `rampart time` shows: one number, or of training and attacks: 9000,15000',
+  )
   .option('--trust', TRUST)
   .action((suite: string | undefined, options: RawOptions) => {
     outcome = import('./commands/plan.ts').then((c) => c.planCommand(suite, options, signal));

@@ -3,7 +3,9 @@ import { Bench } from 'tinybench';
 import type { AttackPlugin, Passes, Threat } from '../attacks/attack.ts';
 import { createTarget } from '../attacks/target.ts';
 import type { TrainingBatch, TrainingDefense } from '../defenses/defense.ts';
-import { createNetwork } from '../models/index.ts';
+import type { ArchSetup } from '../models/architecture.ts';
+import { multiplyAdds as multiplyAddsOf } from '../models/graph/graph.ts';
+import { architecture, createNetwork } from '../models/index.ts';
 import { Rng } from '../tensor/rng.ts';
 import { type Shape, tf } from '../tensor/tf.ts';
 import { recipeSchema } from './suite/recipe.ts';
@@ -39,6 +41,8 @@ export interface StepTime {
   readonly marginOfError: number;
   /** Per example and step. */
   readonly passes: Passes;
+  /** Two operations to a multiply-add of convolutions and linear layers, a backward pass counted as a forward one: what `rampart plan --speed` takes. */
+  readonly gflops: number;
 }
 
 /** A step that could not be measured, and why. */
@@ -98,10 +102,13 @@ export function smallestRun(plugin: AttackPlugin): { params: unknown; steps: num
   return { params: one.success ? one.data : plugin.params.parse(small), steps: count ? TIMED_STEPS : 1 };
 }
 
-function setup({ arch, inputShape, classes }: TimingJob, rng: Rng) {
+function archSetupOf({ inputShape, classes }: TimingJob): ArchSetup {
   const mean = inputShape[2] === 3 ? [0.5, 0.5, 0.5] : [0.5];
-  return createNetwork(arch, { inputShape, classes, mean, std: mean.map(() => 0.25) }, rng);
+  return { inputShape, classes, mean, std: mean.map(() => 0.25) };
 }
+
+const setup = (job: TimingJob, rng: Rng) => createNetwork(job.arch, archSetupOf(job), rng);
+const graphOf = (job: TimingJob) => architecture(job.arch).graph(archSetupOf(job));
 
 function randomImages({ batchSize, inputShape }: TimingJob, rng: Rng): tf.Tensor4D {
   const size = batchSize * inputShape[0] * inputShape[1] * inputShape[2];
@@ -241,13 +248,16 @@ function summary(c: Contender, stepMs: readonly number[], base: readonly number[
   const { mean, margin } = meanWithMargin(stepMs.map((ms, round) => ms / (base[round] as number)));
   const { forward, backward } = c.passes();
   const steps = (job.warmup + job.rounds) * c.steps * job.batchSize;
+  const meanMs = stepMs.reduce((a, b) => a + b, 0) / stepMs.length;
+  const multiplyAdds = multiplyAddsOf(graphOf(job));
   return {
     kind: c.kind,
     name: c.name,
     title: c.title,
-    stepMs: stepMs.reduce((a, b) => a + b, 0) / stepMs.length,
+    stepMs: meanMs,
     ratio: mean,
     marginOfError: margin,
     passes: { forward: forward / steps, backward: backward / steps },
+    gflops: ((2 * multiplyAdds * (forward + backward)) / ((job.warmup + job.rounds) * c.steps) / meanMs) * 1e-6,
   };
 }

@@ -6,6 +6,7 @@ import { engineIdentity } from '../../harness/job/engine.ts';
 import type { DataForm } from '../../harness/job/job.ts';
 import { findOutside } from '../../harness/job/outside.ts';
 import { type PlannedData, prepareData, testImages } from '../../harness/job/prepare-data.ts';
+import { deviceHours, type Hours, type HoursRow, type Speed } from '../../harness/run/device-hours.ts';
 import { probeEngine } from '../../harness/run/local/process-executor.ts';
 import { type Plan, planRun } from '../../harness/run/plan.ts';
 import { Calibration } from '../../harness/run/progress.ts';
@@ -22,7 +23,7 @@ import { limitOf } from '../../models/outside/http/source.ts';
 import { FolderStore } from '../../records/folder-store.ts';
 import type { Damage } from '../../records/store.ts';
 import { compact, duration } from '../../reports/formats/format.ts';
-import { countOption, dataDirOf, engineOf, outOf, precisionOf, type RawOptions, suiteFile } from '../options.ts';
+import { countOption, dataDirOf, engineOf, outOf, precisionOf, type RawOptions, suiteFile, UsageError } from '../options.ts';
 import { bold, dim, jobName, print, printBlock, printError, printJson, shownPath, table } from '../output.ts';
 import { mayLoad, tellUnloaded } from '../trust.ts';
 
@@ -46,7 +47,12 @@ export async function validateCommand(file: string | undefined, options: RawOpti
   return 0;
 }
 
-export async function planCommand(file: string | undefined, options: RawOptions, signal: AbortSignal): Promise<number> {
+export interface PlanOptions extends RawOptions {
+  speed?: unknown;
+}
+
+export async function planCommand(file: string | undefined, options: PlanOptions, signal: AbortSignal): Promise<number> {
+  const speed = speedOf(options.speed);
   const { suite, registry } = await loadSuite(suiteFile(file), mayLoad(options));
   if (registry.unloaded.length > 0) return tellUnloaded(suite.file, registry, options.json);
   const request = {
@@ -79,8 +85,10 @@ export async function planCommand(file: string | undefined, options: RawOptions,
     seconds: done.has(planned.id) ? 0 : calibration.seconds(planned),
   }));
   const seconds = jobs.reduce((sum, j) => sum + j.seconds, 0) / slots.length;
+  const hours = speed && { speed, ...deviceHours(plan, speed, new Set(done.keys())) };
   if (options.json) {
-    printJson({ suite: suite.name, engine, workers: slots.length, dataIsHere: known, seconds, jobs, omitted: plan.omitted });
+    const all = { suite: suite.name, engine, workers: slots.length, dataIsHere: known, seconds, jobs, omitted: plan.omitted };
+    printJson(hours ? { ...all, deviceHours: hours } : all);
     return 0;
   }
   print(`${bold(suite.title)}  ${dim(probe.why)}`);
@@ -88,12 +96,34 @@ export async function planCommand(file: string | undefined, options: RawOptions,
   printBlock(table(['job', 'state', 'forward', 'backward', 'time'], rows, new Set([2, 3, 4])));
   for (const text of plan.omitted) print(dim(`left out: ${text}`));
   for (const text of endpointLines(suite, plan, done)) print(text);
+  if (hours) printHours(hours);
   if (!known) print('data is not here yet: what is done cannot be told before it is');
   const left = jobs.filter((j) => j.state === 'to do').length;
   print(
     `${left} of ${jobs.length} jobs to do, about ${duration(seconds * 1000)} with ${slots.length} workers; passes are over all examples, at most`,
   );
   return 0;
+}
+
+/** `9000`, or `9000,15000`: GFLOP/s of training and of attacks. */
+function speedOf(given: unknown): Speed | undefined {
+  if (given === undefined) return undefined;
+  const [training = Number.NaN, attacks = training, ...rest] = String(given).split(',').map(Number);
+  if (!(training > 0 && attacks > 0) || !Number.isFinite(training + attacks) || rest.length > 0)
+    throw new UsageError(`[--speed] expected GFLOP/s such as 9000, or 9000,15000 for training and attacks, got ${given}`);
+  return { training, attacks };
+}
+
+function printHours({ speed, rows, total }: { speed: Speed; rows: readonly HoursRow[]; total: Hours }): void {
+  const shown = (hours: number) => (hours >= 10 ? hours.toFixed(0) : hours.toPrecision(2));
+  const numbers = ({ training, attacks, attacksAtMost }: Hours) => [training, attacks, attacksAtMost].map(shown);
+  const lines = rows.map((row) => [row.architecture, row.dataset, String(row.trainings), ...numbers(row)]);
+  const trainings = rows.reduce((sum, row) => sum + row.trainings, 0);
+  const head = ['architecture', 'data set', 'trainings', 'training, h', 'attacks, h', 'at most, h'];
+  printBlock(table(head, [...lines, ['all', '', String(trainings), ...numbers(total)]], new Set([2, 3, 4, 5])));
+  print(
+    `hours of one device at ${speed.training} GFLOP/s in training and ${speed.attacks} in attacks, as --speed says; attacks with half of their passes, and at most`,
+  );
 }
 
 /** Of each model behind an endpoint, how many images it may be asked about, and what that costs where a price is known. */

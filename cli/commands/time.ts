@@ -62,6 +62,7 @@ function timingTable(measured: readonly StepTime[]): string {
     `±${m.marginOfError.toFixed(2)}`,
     m.passes.forward.toFixed(1),
     m.passes.backward.toFixed(1),
+    m.gflops.toPrecision(3),
   ]);
-  return table(['kind', 'name', 'ms per step', 'ratio', '95 %', 'forward', 'backward'], rows, new Set([2, 3, 4, 5, 6]));
+  return table(['kind', 'name', 'ms per step', 'ratio', '95 %', 'forward', 'backward', 'GFLOP/s'], rows, new Set([2, 3, 4, 5, 6, 7]));
 }

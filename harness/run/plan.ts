@@ -58,6 +58,12 @@ export function flops({ passes, multiplyAdds }: Work): number {
   return 2 * multiplyAdds * (passes.forward + passes.backward);
 }
 
+/** Attacks stop at points that are broken: the part of the passes planned at most that is usually spent. */
+const USUALLY_SPENT = 0.5;
+
+/** The part of the planned passes that a job is expected to do. */
+export const expectedShare = ({ kind }: Planned): number => (kind === 'model' ? 1 : USUALLY_SPENT);
+
 /** `data` are the suite's data sets in its order, `outside` its models that are asked where they are, by name. */
 export function planRun(
   suite: Suite,

@@ -3,7 +3,7 @@
 import type { RampartRecord } from '../../records/record.ts';
 import type { JobProgress } from '../job/context.ts';
 import type { EngineRef } from '../job/engine.ts';
-import { flops, type Plan, type Planned } from './plan.ts';
+import { expectedShare, flops, type Plan, type Planned } from './plan.ts';
 
 /** Rough GFLOP/s of one worker, until the run has measured its own: training and attacking. */
 const SPEEDS: Record<string, readonly [train: number, attack: number]> = {
@@ -18,15 +18,12 @@ const GPU_SPEED = [2000, 3000] as const;
 /** Seconds around a job: a training starts a process and its engine and loads its data, a cell mostly finds them there. */
 const OVERHEAD: Record<Planned['kind'], number> = { model: 2, cell: 0.2 };
 
-/** Attacks stop at points that are broken: the part of the passes planned at most that is usually spent. */
-const USUALLY_SPENT = 0.5;
-
 /** Seconds a job is expected to take on `engine`, before anything is measured. */
 export function expectedSeconds(planned: Planned, engine: EngineRef): number {
   const [train, attack] = engine.device.startsWith('cuda') ? GPU_SPEED : (SPEEDS[engine.name] ?? [10, 10]);
   const threads = engine.device === 'cpu' ? engine.threads : 1;
-  const gflops = flops(planned.work) / 1e9;
-  return OVERHEAD[planned.kind] + (planned.kind === 'model' ? gflops / train : (USUALLY_SPENT * gflops) / attack) / threads;
+  const gflops = (expectedShare(planned) * flops(planned.work)) / 1e9;
+  return OVERHEAD[planned.kind] + (planned.kind === 'model' ? gflops / train : gflops / attack) / threads;
 }
 
 /** The time that a finished job took, in seconds, overhead included. */

@@ -46,6 +46,20 @@ test('plan tells passes and time, and runs nothing', () => {
   expect(filesBelow(join(folder, 'out'))).toEqual([]);
 });
 
+test('plan tells the hours of a device whose speed is given, and refuses what is none', () => {
+  const folder = workFolder();
+  const suite = put(folder, 'suite.yml', SUITE);
+  const planned = (speed: string, ...more: string[]) =>
+    rampart('plan', suite, '--out', join(folder, 'out'), '--engine', 'wasm', '--speed', speed, ...more);
+  const { deviceHours } = JSON.parse(planned('100,200', '--json').output);
+  expect(deviceHours.speed).toEqual({ training: 100, attacks: 200 });
+  expect(deviceHours.rows).toMatchObject([{ architecture: 'cnn-small', dataset: 'shapes', trainings: 1 }]);
+  expect(deviceHours.total.attacksAtMost).toBeCloseTo(2 * deviceHours.total.attacks, 12);
+  expect(planned('1e-3').output).toMatch(/cnn-small +shapes +1 +[\d.]+ +[\d.]+ +[\d.]+/);
+  for (const wrong of ['fast', '0', '1,2,3', '100,'])
+    expect(planned(wrong)).toMatchObject({ code: 2, output: expect.stringContaining('[--speed] expected GFLOP/s') });
+});
+
 test('validate takes a suite that is right and refuses one that is not', () => {
   const folder = workFolder();
   expect(rampart('validate', put(folder, 'good.yml', SUITE))).toMatchObject({ code: 0 });

@@ -9,6 +9,8 @@ import type { TrainingDefense } from '../../defenses/defense.ts';
 import pgdAt from '../../defenses/pgd-at.ts';
 import standard from '../../defenses/standard.ts';
 import { meanWithMargin, measureSteps, smallestRun, type TimingJob } from '../../harness/timing.ts';
+import { multiplyAdds } from '../../models/graph/graph.ts';
+import { architecture } from '../../models/index.ts';
 import { tf } from '../../tensor/tf.ts';
 
 beforeAll(async () => {
@@ -28,6 +30,11 @@ const job: TimingJob = {
   attacks: [noise, fgsm, pgd, transfer],
   signal: new AbortController().signal,
 };
+
+/** Of one image through the network of `job`. */
+const cost = () => ({
+  multiplyAdds: multiplyAdds(architecture('cnn-small').graph({ inputShape: [8, 8, 3], classes: 4, mean: [0, 0, 0], std: [1, 1, 1] })),
+});
 
 test('mean and margin of error are those of Student, by hand', () => {
   const { mean, margin } = meanWithMargin([1, 3]);
@@ -50,6 +57,10 @@ test('every step is reported, the standard one at ratio 1, with the passes it ta
   ]);
   const by = new Map(measured.map((m) => [m.name, m]));
   expect(by.get('standard')).toMatchObject({ ratio: 1, marginOfError: 0, passes: { forward: 1, backward: 1 } });
+  // a step is a forward and a backward pass of four images
+  const { multiplyAdds } = cost();
+  const standardStep = by.get('standard');
+  expect(standardStep?.gflops).toBeCloseTo((4 * 2 * 2 * multiplyAdds) / 1e6 / (standardStep?.stepMs ?? 0), 6);
   expect(by.get('noise')?.passes).toEqual({ forward: 1, backward: 0 });
   expect(by.get('fgsm')?.passes).toEqual({ forward: 2, backward: 1 });
   // four steps and a last look, shared among the four
