@@ -36,6 +36,20 @@ test.each([
   expect(countOf(architecture(name).graph({ ...plain, inputShape: [32, 32, 3] }))).toBe(count);
 });
 
+// those of 10 classes and 190 more rows of the last layer; Tiny-ImageNet's last stage has 8x8 points, all of them pooled
+test.each([
+  ['resnet-18', 11_271_432, 512],
+  ['resnet-50', 23_910_152, 2048],
+])('%s has %i parameters on the 64x64 images and 200 classes of Tiny-ImageNet', (name, count, features) => {
+  const graph = architecture(name).graph({ ...plain, classes: 200, inputShape: [64, 64, 3] });
+  const shapes = shapesOf(graph);
+  expect(countOf(graph)).toBe(count);
+  expect([shapes[graph.features - 1], shapes[graph.features]]).toEqual([
+    [8, 8, features],
+    [1, 1, features],
+  ]);
+});
+
 test('vit-small-cifar has 844,900 parameters with 100 classes', () => {
   expect(countOf(architecture('vit-small-cifar').graph({ ...plain, classes: 100, inputShape: [32, 32, 3] }))).toBe(844_900);
 });
