@@ -1,7 +1,7 @@
 /**
  * FGSM with prior-guided initialization, Jia et al. 2022 (arXiv 2207.08859), as the authors' FGSM-MEP: each image starts from the momentum of
  * its own earlier gradients. Two float32 numbers for every value of the training images stay on the host: 1.2 GB for CIFAR-10, and as much
- * in a checkpoint.
+ * in a checkpoint, of which memory holds up to three copies while it is written or read.
  */
 import { z } from 'zod';
 import { RampartError } from '../errors.ts';
