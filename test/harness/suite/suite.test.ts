@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { suiteFile } from '../../../cli/options.ts';
+import { defenses } from '../../../defenses/index.ts';
 import { loadSuite } from '../../../harness/suite/read.ts';
 import { suiteWith } from '../suites.ts';
 
@@ -61,3 +62,11 @@ for (const name of ['quick', 'cifar10-smoke', 'cifar10-mini'])
     expect(suite.name).toBe(name);
     expect(suite.defenses.length).toBeGreaterThanOrEqual(4);
   });
+
+test('suites/fashion-mnist.yml trains every defense that trains, at three seeds, and every attack sees the same images', async () => {
+  const { suite } = await loadSuite(suiteFile('fashion-mnist'));
+  const training = defenses.filter((d) => d.kind === 'training').map((d) => d.name);
+  expect(suite.defenses.map((d) => d.ref.name)).toEqual(expect.arrayContaining(training));
+  expect(suite.seeds).toEqual([0, 1, 2]);
+  expect(suite.attacks.flatMap(({ n }) => n ?? [])).toEqual([]);
+});
