@@ -14,6 +14,7 @@ import { printError, shownPath } from './output.ts';
 /** What a folder has to show, and how many of its files cannot be taken; each of these is named as it is found. */
 export interface Shown {
   readonly title: string | undefined;
+  readonly description: string | undefined;
   readonly records: readonly RampartRecord[];
   readonly store: Store;
   leftOut(): number;
@@ -30,7 +31,8 @@ export async function shownIn(dir: string): Promise<Shown> {
   const index = await store.index();
   const { shown, orphans } = showable(recordsOfRun(await store.records(), index));
   for (const { kind, key } of orphans) leaveOut(`${kind} ${key}`, 'the record of its model is not there');
-  return { title: index?.suite.title, records: shown, store, leftOut: () => count };
+  const { title, description } = index?.suite ?? {};
+  return { title, description, records: shown, store, leftOut: () => count };
 }
 
 /** Writes the site to `to`; resolves with its manifest. */
@@ -53,7 +55,7 @@ export async function keepSite(
   const site = join(dir, 'site');
   const stampFile = join(dir, 'site.stamp');
   const page = join(site, 'index.html');
-  const sources = (await haveUnnamedExamples(records, store)) ? undefined : sourcesOf(records, options.title);
+  const sources = (await haveUnnamedExamples(records, store)) ? undefined : sourcesOf(records, options);
   const stamp = await readFile(stampFile, 'utf8').catch(() => undefined);
   if (sources !== undefined && stamp !== undefined && stamp === stampOf(sources, site)) return page;
   const manifest = await writeSiteOf(records, store, site, options);

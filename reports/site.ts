@@ -23,6 +23,8 @@ import { boardTitle, type View } from './view/view.ts';
 export interface SiteOptions {
   /** The heading of every page; `Rampart` unless given. */
   readonly title?: string;
+  /** What the suite says of itself, such as where it departs from a published protocol; above every board. */
+  readonly description?: string;
   /** The view of the records, where it is there already. */
   readonly view?: View;
   /** What was kept of a cell's adversarial examples; nothing unless given. */
@@ -39,6 +41,7 @@ export async function buildSite(records: readonly RampartRecord[], options: Site
     files: new Files(),
     render: pageRenderer(folder),
     title: options.title ?? 'Rampart',
+    description: options.description ?? '',
     version: [...new Set(records.map((r) => r.provenance.rampart))].sort().join(', '),
     chartStyle: chartStyle(css),
     colours: coloursOf(view),

@@ -11,13 +11,13 @@ import { templatesFolder } from './formats/templates.ts';
 /** Folders beside this one with what a site is made by. */
 const PROGRAM = ['models', 'records', 'reports', 'tensor'];
 
-/** What a site is a function of, as one hash: the records, which name their examples by hash, its title, the templates and the program. */
-export function sourcesOf(records: readonly RampartRecord[], title: string): string {
+/** What a site is a function of, as one hash: the records, which name their examples by hash, its title and description, the templates and the program. */
+export function sourcesOf(records: readonly RampartRecord[], { title, description }: { title: string; description?: string }): string {
   const templates = templatesFolder();
   const folders = [templates, ...PROGRAM.map((name) => fileURLToPath(new URL(`../${name}`, import.meta.url)))];
   const files = folders.flatMap((folder) => (readdirSync(folder, { recursive: true }) as string[]).map((path) => join(folder, path)));
   const program = [join(templates, '../package.json'), ...files].sort().map(fileIdentity);
-  return sha256(JSON.stringify([program, title, records]));
+  return sha256(JSON.stringify([program, title, description, records]));
 }
 
 /** A site as it lies in a folder and what it was made from, as one hash: another one once a file of it was changed. Undefined where one is missing. */

@@ -72,7 +72,7 @@ export async function runResolved(
   if (options.json) printJson(result.records);
   else printBlock(`\n${summary(view)}\n`);
   const store = new FolderStore(out, { onDamage: ({ what, reason }) => printError(`${shownPath(what)}: ${reason}`) });
-  const site = await keepSite(result.records, store, out, { title: suite.title, view });
+  const site = await keepSite(result.records, store, out, { title: suite.title, description: suite.description, view });
   if (!options.json) print(`site ${shownPath(site)}`);
   for (const { planned, record } of result.failed) print(`${red('failed')} ${jobName(planned)}: ${record.error?.message ?? ''}`);
   return { code: result.failed.length === 0 ? 0 : 1, view };

@@ -43,6 +43,7 @@ export function writeBoardPage(site: Site, board: Board): void {
       hide: columns.flatMap((c, i) => (c.shown ? [] : [i])).join(' '),
     }),
     title,
+    about: site.description,
     facts: facts(board),
     headline: headline(board),
     outcomes: `${dir}/outcomes.csv`,

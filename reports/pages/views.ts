@@ -20,6 +20,8 @@ export interface Site {
   readonly files: Files;
   readonly render: Render;
   readonly title: string;
+  /** What the suite says of itself; empty where it says nothing. */
+  readonly description: string;
   readonly version: string;
   /** What a chart needs of the style sheet when it stands alone. */
   readonly chartStyle: string;

@@ -36,6 +36,16 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe('a site', () => {
+  it('says above every board what the suite says of itself, as text, and nothing where it says nothing', async () => {
+    const described = await buildSite(records, { description: 'What is different here: <b>nothing</b>' });
+    const boards = [...described.paths()].filter((path) => /^(index|board-.*)\.html$/.test(path));
+    expect(boards.length).toBeGreaterThan(1);
+    for (const path of boards) {
+      expect(String(described.get(path))).toContain('<p class="about"><bdi>What is different here: &lt;b&gt;nothing&lt;/b&gt;</bdi></p>');
+      expect(text(path)).not.toContain('class="about"');
+    }
+  });
+
   it('is the same bytes from the same records in any order', async () => {
     const again = await buildSite([...records].reverse(), { title: 'A title' });
     expect(again.paths()).toEqual(files.paths());
