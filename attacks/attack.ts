@@ -145,6 +145,8 @@ export interface AttackPlugin<P = unknown> {
   readonly minClasses?: number;
   /** `true`: `perturb` takes more than one batch at a time and keeps its own batches full. */
   readonly streams?: boolean;
+  /** `false`: its points may be at any distance. Its results stand apart from those inside of a ball, and are of one radius alone. */
+  readonly bounded?: false;
   /** `true`: it has the parameter `decides`, and with `last` it returns the point after all its steps, whatever the model says of it. */
   readonly lastPoint?: true;
   create(params: P): Attack;

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { GRADIENT_NORMS } from '../tensor/norms/index.ts';
 import { defineAttack } from './attack.ts';
+import { CARLINI_2017 } from './parts/papers.ts';
 import { climbingSearch } from './parts/search/climb.ts';
 import { decides } from './parts/search/decides.ts';
 import { steepest } from './parts/step.ts';
@@ -18,16 +19,7 @@ export default defineAttack<z.infer<typeof params>>({
   name: 'cw',
   title: 'CW',
   paper: 'Carlini and Wagner 2017 (arXiv 1608.04644), margin loss f6 climbed by PGD',
-  references: [
-    {
-      key: 'carlini2017towards',
-      author: 'Carlini, Nicholas and Wagner, David',
-      title: 'Towards Evaluating the Robustness of Neural Networks',
-      venue: 'IEEE Symposium on Security and Privacy',
-      year: 2017,
-      arxiv: '1608.04644',
-    },
-  ],
+  references: [CARLINI_2017],
   version: 1,
   access: 'gradient',
   norms: GRADIENT_NORMS,

@@ -6,6 +6,7 @@ import apgdT from './apgd-t.ts';
 import type { AttackPlugin, EnsemblePlugin } from './attack.ts';
 import autoattack from './autoattack.ts';
 import cw from './cw.ts';
+import cwInfUnbounded from './cw-inf-unbounded.ts';
 import ddn from './ddn.ts';
 import fab from './fab.ts';
 import fabT from './fab-t.ts';
@@ -26,6 +27,7 @@ export const attacks: readonly AttackPlugin[] = [
   pgd,
   mim,
   cw,
+  cwInfUnbounded,
   multiTargeted,
   square,
   hopskipjump,

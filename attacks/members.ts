@@ -48,6 +48,10 @@ export function innerOf(plugin: AnyAttack, params: unknown, lookup: Lookup): Inn
   return { plugin: inner, given: 'lastPoint' in inner && inner.lastPoint ? { decides: 'last', ...given } : given };
 }
 
+/** Whether what it returns is kept inside of the ball. */
+export const isBounded = ({ plugin, inner = [] }: Pick<Member, 'plugin' | 'inner'>): boolean =>
+  plugin.bounded !== false && inner.every(isBounded);
+
 const enough = ({ minClasses = 2 }: AttackPlugin, classes: number): boolean => classes >= minClasses;
 
 function checkNorm(plugin: AnyAttack, threat: Threat): void {

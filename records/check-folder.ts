@@ -255,7 +255,7 @@ function cellProblem(cell: CellRecord, model: ModelRecord | undefined): string |
     return `interval [${cell.interval.join(', ')}] is not the Wilson interval [${low}, ${high}] of ${right} of ${n}`;
   const classes = model.dataset.classNames.length;
   // Distances are rounded to six digits, and float32 images cannot hold every perturbation exactly.
-  const limit = cell.attack.access === 'none' ? 0 : threat.eps * 1.001 + 2e-6;
+  const limit = cell.attack.access === 'none' ? 0 : cell.attack.bounded === false ? Number.POSITIVE_INFINITY : threat.eps * 1.001 + 2e-6;
   for (let i = 0; i < n; i++) {
     const [label, prediction, distance] = [
       outcomes.labels[i] as number,

@@ -207,6 +207,8 @@ export const cellRecordSchema = z.strictObject({
     access: z.enum(['none', 'gradient', 'scores', 'decision', 'transfer']),
     /** `baseline` searches blindly; `ensemble` is several attacks in order, each on what those before it left. */
     role: z.enum(['baseline', 'ensemble']).optional(),
+    /** `false`: its points may be at any distance, and `threat` is the ball beside which it is shown. */
+    bounded: z.literal(false).optional(),
   }),
   threat: threatSchema,
   seed: z.number().int(),

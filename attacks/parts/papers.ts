@@ -40,3 +40,12 @@ export const DONG_2018: Paper = {
   year: 2018,
   arxiv: '1710.06081',
 };
+
+export const CARLINI_2017: Paper = {
+  key: 'carlini2017towards',
+  author: 'Carlini, Nicholas and Wagner, David',
+  title: 'Towards Evaluating the Robustness of Neural Networks',
+  venue: 'IEEE Symposium on Security and Privacy',
+  year: 2017,
+  arxiv: '1608.04644',
+};

@@ -1,6 +1,6 @@
 /** Robust accuracy: runs an attack or an ensemble on the examples that are still right, and decides itself what it broke. */
 import type { Access, AttackRun, Batch, InnerAttack, Passes, Target } from '../../attacks/attack.ts';
-import { isEnsemble, type Member, membersOf } from '../../attacks/members.ts';
+import { isBounded, isEnsemble, type Member, membersOf } from '../../attacks/members.ts';
 import { margin } from '../../attacks/parts/losses.ts';
 import { createTarget } from '../../attacks/target.ts';
 import { RampartError } from '../../errors.ts';
@@ -189,7 +189,8 @@ async function attackBatch(context: Context, member: Member, ids: number[], prog
     state.leaked += Math.max(0, leaked);
     const adversarial = asAsked(found, input.classifier);
     try {
-      const distances = await checkBudget(adversarial, batch.x, input.threat, { attack: member.label, ids: batch.ids });
+      const allowed = isBounded(member) ? input.threat : { ...input.threat, eps: Number.POSITIVE_INFINITY };
+      const distances = await checkBudget(adversarial, batch.x, allowed, { attack: member.label, ids: batch.ids });
       const judged = await predict(targetFor(input, `${member.label}/judge`, batch), adversarial);
       const broken = ids.map((_, i) => judged.predictions[i] !== batch.labels[i]);
       ids.forEach((id, i) => {

@@ -1,11 +1,10 @@
 /** The record of a cell, from its job and what came out. */
 
-import type { AnyAttack } from '../../attacks/members.ts';
 import type { CellRecord, Flag, Provenance } from '../../records/record.ts';
 import { wilson } from '../../records/stats.ts';
 import type { ModelChecks } from '../evaluate/model-checks.ts';
 import type { EvaluationData } from '../evaluate/predict.ts';
-import type { Registry } from '../suite/registry.ts';
+import type { PluginRef, Registry } from '../suite/registry.ts';
 import { countOf, indicesIn } from '../suite/selection.ts';
 import { CLEAN } from '../suite/suite.ts';
 import { type CellJob, startsAtZero } from './job.ts';
@@ -44,7 +43,7 @@ export function cellHead(
     kind: 'cell',
     key: job.key,
     model: { ...job.model },
-    attack: { name, version, params, label, ...about(plugin === CLEAN || name === CLEAN.name ? undefined : registry.attack(name)) },
+    attack: { name, version, params, label, ...about(plugin, registry) },
     threat: { ...job.threat },
     seed: job.seed,
     dataset: { name: job.data.plugin.name, hash: job.data.hash },
@@ -53,11 +52,15 @@ export function cellHead(
   };
 }
 
-function about(attack: AnyAttack | undefined): Pick<CellRecord['attack'], 'title' | 'paper' | 'references' | 'access' | 'role'> {
-  if (!attack) return { title: 'Clean accuracy', paper: '', access: 'none' };
+function about(
+  ref: PluginRef,
+  registry: Registry,
+): Pick<CellRecord['attack'], 'title' | 'paper' | 'references' | 'access' | 'role' | 'bounded'> {
+  if (ref.name === CLEAN.name) return { title: 'Clean accuracy', paper: '', access: 'none' };
+  const attack = registry.attack(ref.name);
   const role = 'members' in attack ? 'ensemble' : attack.role;
   const { title, paper, references, access } = attack;
-  return { title, paper, references, access, ...(role && { role }) };
+  return { title, paper, references, access, ...(role && { role }), ...(!registry.isBounded(ref) && { bounded: false }) };
 }
 
 function precisionFlags({ engine }: Provenance): Flag[] {

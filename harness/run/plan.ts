@@ -135,9 +135,10 @@ function curveOf(
 ): PlannedCell[] {
   return setting.suite.threats
     .filter((threat) => attack.norms.includes(threat.norm))
-    .flatMap(({ norm, radii }) => {
+    .flatMap(({ norm, radii, main }) => {
       const cells: PlannedCell[] = [];
-      for (const eps of radii)
+      // what no radius bounds is the same at each
+      for (const eps of setting.registry.isBounded(attack.ref) ? radii : [main])
         cells.push(
           plannedCell(setting, model, { label: attack.label, plugin: attack.ref }, { norm, eps }, images, sources, clean, cells.at(-1)),
         );

@@ -135,6 +135,13 @@ export class Registry {
     return 'access' in plugin ? innerOf(plugin, params, (name) => this.attack(name)) : undefined;
   }
 
+  /** Whether what an attack with these parameters returns is kept inside of the ball; an ensemble's is. */
+  isBounded({ name, params }: PluginRef): boolean {
+    const plugin = this.attack(name);
+    const all = [plugin, this.innerOf(plugin, params)?.plugin];
+    return all.every((one) => !(one && 'bounded' in one && one.bounded === false));
+  }
+
   /** The norms in which an attack with these parameters can run. */
   normsOf({ name, params }: PluginRef): readonly NormName[] {
     const plugin = this.attack(name);

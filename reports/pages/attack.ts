@@ -5,7 +5,7 @@ import { parameter } from '../formats/format.ts';
 import type { Table } from '../formats/table.ts';
 import { attackAnchor } from '../view/board-table.ts';
 import { commonImages, outcomesOn, rightOn } from '../view/images.ts';
-import { type AttackView, type Board, boardTitle, isClean, isDone, type Row } from '../view/view.ts';
+import { type AttackView, type Board, boardTitle, isBounded, isClean, isDone, type Row } from '../view/view.ts';
 import { boardHref, flagView, frame, type Site, tableView } from './views.ts';
 
 const ACCESS: Record<CellRecord['attack']['access'], string> = {
@@ -19,7 +19,7 @@ const ACCESS: Record<CellRecord['attack']['access'], string> = {
 /** Images that this attack broke and no other one did, among those that all attacks saw. */
 export function uniqueBreaks(row: Row, attack: AttackView): number | null {
   const own = row.cells.get(attack.id);
-  const others = [...row.cells].filter(([id, c]) => id !== attack.id && isDone(c)).map(([, c]) => c);
+  const others = [...row.cells].filter(([id, c]) => id !== attack.id && isDone(c) && isBounded(c)).map(([, c]) => c);
   if (!isDone(own) || others.length === 0) return null;
   const images = commonImages([own, ...others]);
   const [broken, kept] = [outcomesOn(images, own), others.map((c) => outcomesOn(images, c))];
@@ -35,7 +35,9 @@ export function writeAttackPage(site: Site, attack: AttackView): void {
     label: attack.label,
     title: record.title,
     paper: record.paper === 'none' || record.paper === '' ? undefined : record.paper,
-    access: ACCESS[record.access],
+    access: isBounded(attack)
+      ? ACCESS[record.access]
+      : `${ACCESS[record.access]}; its points may be at any distance from the image, and are in no worst case`,
     params: Object.entries(record.params).map(([key, v]) => ({ key, value: parameter(v) })),
     boards: boards.map((board) => {
       const first = view.boards[0] === board;

@@ -8,7 +8,7 @@ import { interval, percent, pValue } from '../formats/format.ts';
 import { printed } from '../formats/table.ts';
 import { type BoardColumn, boardColumns, boardTable, unevenImages, worstCaseImages } from '../view/board-table.ts';
 import { rankText, separated } from '../view/ranking.ts';
-import { type Board, boardTitle, isClean, type Row } from '../view/view.ts';
+import { type Board, boardTitle, isBounded, isClean, type Row } from '../view/view.ts';
 import { boardHref, chartView, downloads, flagView, frame, type Site } from './views.ts';
 
 /** A cell of the page's table: a linked value, its sorting value where the text does not sort, and a note. */
@@ -106,9 +106,15 @@ function facts(board: Board): string {
   const count = (n: number, one: string) => `${n} ${one}${n === 1 ? '' : 's'}`;
   return [
     count(board.rows.length, 'model'),
-    count(attacks, 'attack'),
+    count(attacks, 'attack') + apart(board),
     images ? `${images} test images${uneven && ` (${uneven}, the others on ${board.n})`}` : 'no results',
   ].join(', ');
+}
+
+/** Which attacks keep to no radius, in words. */
+function apart(board: Board): string {
+  const free = board.attacks.filter((a) => !isBounded(a)).map((a) => a.label);
+  return free.length === 0 ? '' : ` (of which ${free.join(', ')} without a radius, in no worst case)`;
 }
 
 /** The first thing a reader wants to know: which is best, how sure that is, and what it costs. */

@@ -4,7 +4,7 @@ import { indicesOf } from '../../records/record.ts';
 import { classRates } from '../charts/heatmap.ts';
 import type { Table } from '../formats/table.ts';
 import { labelsOn, outcomesOn } from '../view/images.ts';
-import { type Board, boardTitle, type Difference, isClean, isDone, type Overfitting, type Row } from '../view/view.ts';
+import { type Board, boardTitle, type Difference, isBounded, isClean, isDone, type Overfitting, type Row } from '../view/view.ts';
 
 /** Clean and worst-case accuracy of every class. */
 export function classTable(board: Board, row: Row): Table {
@@ -58,7 +58,7 @@ const WHOLE_MATRIX = 20;
 /** Confusions without attack and under the strongest one. */
 export function confusionTables(board: Board, row: Row): Table[] {
   const done = [...row.cells.values()].filter(isDone);
-  const attacked = done.filter((c) => !isClean(c)).sort((a, b) => a.accuracy - b.accuracy || (a.key < b.key ? -1 : 1));
+  const attacked = done.filter((c) => !isClean(c) && isBounded(c)).sort((a, b) => a.accuracy - b.accuracy || (a.key < b.key ? -1 : 1));
   const strongest = attacked[0];
   return [row.clean, strongest].flatMap((cell) => (cell ? [confusionTable(board, cell)] : []));
 }

@@ -5,9 +5,10 @@ import { costSplitChart, outcomesChart } from '../charts/model.ts';
 import { compact, duration, interval, parameter, parameters, percent, pValue, radius } from '../formats/format.ts';
 import type { Table } from '../formats/table.ts';
 import { attackAnchor } from '../view/board-table.ts';
+import { errorDistance } from '../view/images.ts';
 import { rankText, separated } from '../view/ranking.ts';
 import { reproduction } from '../view/reproduce.ts';
-import { type Board, boardTitle, isClean, type ModelView, type Row } from '../view/view.ts';
+import { type Board, boardTitle, isBounded, isClean, type ModelView, type Row } from '../view/view.ts';
 import type { GalleryItem } from './gallery.ts';
 import { provenance, summary } from './model-facts.ts';
 import { classTable, confusionTables, overfittingTable } from './model-tables.ts';
@@ -99,7 +100,7 @@ function boardPart(site: Site, model: ModelView, board: Board, row: Row, first: 
       label: attack.label,
       href: `../attacks/${attack.slug}.html`,
       title: cell.attack.title,
-      params: parameters(cell.attack.params),
+      params: [...(isBounded(attack) ? [] : ['no radius, in no worst case']), parameters(cell.attack.params)].filter(Boolean).join('; '),
       ...cellFacts(cell),
       record: `../records/cells/${cell.key}.json`,
       flags: cell.flags.map((f) => flagView(f, '../')),
@@ -150,7 +151,7 @@ function cellFacts(cell: CellRecord) {
       failed: true,
     };
   }
-  const broken = cell.outcomes.distances.filter((d) => d > 0);
+  const distance = errorDistance(cell);
   const per = (passes: number) => (cell.n > 0 ? compact(passes / cell.n) : '–');
   return {
     accuracy: percent(cell.accuracy),
@@ -159,7 +160,7 @@ function cellFacts(cell: CellRecord) {
     forward: per(cell.passes.forward),
     backward: per(cell.passes.backward),
     time: duration(cell.wallMs),
-    distance: broken.length > 0 ? String(Number((broken.reduce((a, b) => a + b, 0) / broken.length).toPrecision(3))) : '–',
+    distance: distance === undefined ? '–' : String(Number(distance.toPrecision(3))),
     failed: false,
   };
 }

@@ -1,9 +1,11 @@
 /** The leaderboard as a table: the same columns on the page, in CSV, JSON, LaTeX and Markdown. */
+import type { CellRecord } from '../../records/record.ts';
 import { radius } from '../formats/format.ts';
 import type { Table } from '../formats/table.ts';
 import type { ColumnSpec } from './column.ts';
 import { AFTER, BEFORE } from './columns.ts';
-import { type AttackView, type Board, imagesNote, isClean, isDone, type Row } from './view.ts';
+import { errorDistance, errorsOf } from './images.ts';
+import { type AttackView, type Board, imagesNote, isBounded, isClean, isDone, type Row } from './view.ts';
 
 /** A column of one board. */
 export interface BoardColumn extends Omit<ColumnSpec, 'section' | 'shown'> {
@@ -37,9 +39,10 @@ function attackColumns(board: Board, attack: AttackView, first: boolean): BoardC
   };
   const anchor = attackAnchor(attack, board, first);
   const clean = isClean(attack);
+  const bounded = isBounded(attack);
   const accuracy: BoardColumn = {
     key: attack.label,
-    title: clean ? 'Clean' : attack.label,
+    title: clean ? 'Clean' : bounded ? attack.label : `${attack.label} (no radius)`,
     kind: 'accuracy',
     anchor,
     shown: true,
@@ -47,14 +50,16 @@ function attackColumns(board: Board, attack: AttackView, first: boolean): BoardC
     attack,
     help: clean
       ? 'Percent of test images classified right without an attack.'
-      : `Percent still classified right under ${attack.attack.title}.`,
+      : `Percent still classified right under ${attack.attack.title}.${bounded ? '' : ' Its points may be at any distance: it is in no worst case. Beside it, the mean distance of its errors.'}`,
     value: (r) => cellOf(r)?.accuracy ?? null,
     note: (r) => {
       const cell = cellOf(r);
-      return cell && imagesNote(cell.n, board);
+      const distance = cell && !bounded ? errorDistance(cell) : undefined;
+      return cell && ([imagesNote(cell.n, board), distance && `at ${distance.toPrecision(3)}`].filter(Boolean).join(' ') || undefined);
     },
   };
-  if (countsOf(board, attack).every((n) => n === board.n)) return [accuracy];
+  const measured = [accuracy, ...(bounded ? [] : apartColumns(accuracy, cellOf))];
+  if (countsOf(board, attack).every((n) => n === board.n)) return measured;
   const images: BoardColumn = {
     key: `${attack.label}_n`,
     title: `${accuracy.title}, images`,
@@ -67,7 +72,35 @@ function attackColumns(board: Board, attack: AttackView, first: boolean): BoardC
     help: `Test images of ${attack.label}.`,
     value: (r) => cellOf(r)?.n ?? null,
   };
-  return [accuracy, images];
+  return [...measured, images];
+}
+
+/** Of an attack without a radius, for files: how far its errors are, and what is left where those outside of the ball are not counted. */
+function apartColumns(accuracy: BoardColumn, cellOf: (row: Row) => CellRecord | undefined): BoardColumn[] {
+  const inFiles = { ...accuracy, wide: true, filesOnly: true, shown: false, note: undefined } as const;
+  return [
+    {
+      ...inFiles,
+      key: `${accuracy.key}_distance`,
+      title: `${accuracy.title}, distance`,
+      kind: 'number',
+      help: `Mean distance of the errors of ${accuracy.key}.`,
+      value: (r) => {
+        const cell = cellOf(r);
+        return (cell && errorDistance(cell)) ?? null;
+      },
+    },
+    {
+      ...inFiles,
+      key: `${accuracy.key}_inside`,
+      title: `${accuracy.title}, inside`,
+      help: `Percent still classified right under ${accuracy.key} where errors outside of the ball are not counted.`,
+      value: (r) => {
+        const cell = cellOf(r);
+        return cell ? 1 - errorsOf(cell).filter((d) => d <= cell.threat.eps).length / cell.n : null;
+      },
+    },
+  ];
 }
 
 /** How many images the cells of an attack are of, ascending, each number once. */

@@ -10,7 +10,7 @@ import { keptLast } from './models.ts';
 import { overfitting } from './overfitting.ts';
 import { type Rank, type Ranking, rank } from './ranking.ts';
 import { flagsOf, hasFailed } from './row-flags.ts';
-import { type AttackView, type Board, isClean, isDone, type ModelView, type Row, type WorstCase } from './view.ts';
+import { type AttackView, type Board, isBounded, isClean, isDone, type ModelView, type Row, type WorstCase } from './view.ts';
 import { attackedImages, lacking, requiredAttacks, usualImages, worstCase } from './worst-case.ts';
 
 /** What a board is made of. */
@@ -135,7 +135,7 @@ function whyNot({ missing, doubtful, images }: Draft, usual: readonly number[], 
 function ensembleGap(cells: readonly CellRecord[]): number | undefined {
   const done = cells.filter(isDone);
   const ensembles = done.filter((c) => c.attack.role === 'ensemble');
-  const singles = done.filter((c) => c.attack.access === 'gradient' && c.attack.role === undefined);
+  const singles = done.filter((c) => isBounded(c) && c.attack.access === 'gradient' && c.attack.role === undefined);
   const images = commonImages([...ensembles, ...singles]);
   if (ensembles.length === 0 || singles.length === 0 || images.length === 0) return undefined;
   const strongest = (list: readonly CellRecord[]) => Math.min(...list.map((c) => rightOn(images, c)));

@@ -57,3 +57,14 @@ export function labelsOn(images: readonly number[], cells: readonly CellRecord[]
     return found ? (found.cell.outcomes.labels[found.place(image)] ?? -1) : -1;
   });
 }
+
+/** Distances of the points that are misclassified though their images are not. */
+export function errorsOf({ outcomes }: CellRecord): number[] {
+  return outcomes.distances.filter((distance, place) => distance > 0 && outcomes.robust.charCodeAt(place) !== 49);
+}
+
+/** Their mean; undefined without any. */
+export function errorDistance(cell: CellRecord): number | undefined {
+  const errors = errorsOf(cell);
+  return errors.length > 0 ? errors.reduce((sum, d) => sum + d, 0) / errors.length : undefined;
+}

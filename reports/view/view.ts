@@ -102,6 +102,9 @@ export interface View {
 /** Whether a cell is of no attack: the clean accuracy. */
 export const isClean = ({ attack }: Pick<CellRecord, 'attack'>) => attack.access === 'none';
 
+/** Whether its points are kept inside of the ball of its threat. */
+export const isBounded = ({ attack }: Pick<CellRecord, 'attack'>) => attack.bounded !== false;
+
 export const isDone = (cell: CellRecord | undefined): cell is CellRecord => cell?.status === 'done' && cell.n > 0;
 
 /** Passes of training, forward and backward, summed over examples. */

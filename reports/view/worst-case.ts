@@ -2,20 +2,20 @@
 import type { CellRecord } from '../../records/record.ts';
 import { wilson } from '../../records/stats.ts';
 import { commonImages, isRight, placesIn, rightOn } from './images.ts';
-import { type AttackView, isClean, isDone, type WorstCase } from './view.ts';
+import { type AttackView, isBounded, isClean, isDone, type WorstCase } from './view.ts';
 
 /** What a model must have passed to be ranked: the attacks that at least half of the board's models finished, transfer aside (a source is not attacked with itself). */
 export function requiredAttacks(attacks: readonly AttackView[], rows: readonly ReadonlyMap<string, CellRecord>[]): AttackView[] {
   const attacked = rows.filter((cells) => [...cells.values()].some((c) => c.status === 'done'));
   return attacks.filter((a) => {
     const done = attacked.filter((cells) => cells.get(a.id)?.status === 'done').length;
-    return a.attack.access !== 'transfer' && done > 0 && done * 2 >= attacked.length;
+    return isBounded(a) && a.attack.access !== 'transfer' && done > 0 && done * 2 >= attacked.length;
   });
 }
 
 /** The images that a model's worst case can rest on: those that every attack of `required` saw (every attack, where it finished none of them), and no attack too. */
 export function attackedImages(cells: ReadonlyMap<string, CellRecord>, required: ReadonlySet<string>): number[] {
-  const done = [...cells].filter(([, cell]) => isDone(cell));
+  const done = [...cells].filter(([, cell]) => isDone(cell) && isBounded(cell));
   const attacks = done.filter(([, cell]) => !isClean(cell));
   if (attacks.length === 0) return [];
   const needed = attacks.filter(([id]) => required.has(id));
@@ -23,11 +23,11 @@ export function attackedImages(cells: ReadonlyMap<string, CellRecord>, required:
   return commonImages([...(needed.length > 0 ? needed : attacks), ...clean].map(([, cell]) => cell));
 }
 
-/** Right under every finished attack that saw the image: never above the accuracy of one of them on the images that both have. Undefined of no images. */
+/** Right under every finished attack inside of the ball that saw the image: never above the accuracy of one of them on the images that both have. Undefined of no images. */
 export function worstCase(cells: ReadonlyMap<string, CellRecord>, images: readonly number[]): WorstCase | undefined {
   const n = images.length;
   if (n === 0) return undefined;
-  const done = [...cells.values()].filter(isDone);
+  const done = [...cells.values()].filter(isDone).filter(isBounded);
   const all = done.map((cell) => ({ cell, place: placesIn(cell) }));
   const robust = (image: number) => all.every(({ cell, place }) => place(image) < 0 || isRight(cell, place(image)));
   const outcomes = images.map((image) => (robust(image) ? '1' : '0')).join('');

@@ -34,6 +34,18 @@ export function randomLinear(shape: Shape, classes: number, rng: Rng): Linear {
   return linearClassifier(shape, classes, weights, bias);
 }
 
+/** Class 0 everywhere in the box, by logits that fall with every pixel. */
+export function certain(shape: Shape, classes: number): Linear {
+  const d = shape[0] * shape[1] * shape[2];
+  const weights = new Float32Array(d * classes).map((_, i) => (i % classes === 0 ? -1 / d : 0));
+  return linearClassifier(
+    shape,
+    classes,
+    weights,
+    Float32Array.from({ length: classes }, (_, k) => (k === 0 ? 10 : 0)),
+  );
+}
+
 /** The same logits `value` whatever the input. */
 export function constantClassifier(shape: Shape, classes: number, value: number): Classifier {
   const d = shape[0] * shape[1] * shape[2];

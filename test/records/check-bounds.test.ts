@@ -127,3 +127,10 @@ it('a failed job without a reason says so', async () => {
   cell = { ...rest, status: 'failed' } as CellRecord;
   expect((await reasons())[0]).toMatch(/^a failed job is no result|does not fit/);
 });
+
+it('takes any distance of an attack without a radius', async () => {
+  cell.outcomes.distances[0] = 0.9;
+  expect(await reasons()).toEqual([expect.stringContaining('was moved by 0.9, outside')]);
+  cell.attack.bounded = false;
+  expect(await reasons()).toEqual([]);
+});

@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
+import transfer from '../../../attacks/transfer.ts';
 import { budgetTolerance } from '../../../harness/evaluate/checks.ts';
 import { evaluate } from '../../../harness/evaluate/evaluate.ts';
 import { tf } from '../../../tensor/tf.ts';
@@ -23,6 +24,25 @@ test('an excess of 1e-5 is an excess', async () => {
 
 test('NaN in a point is no way out of the budget', async () => {
   await expect(evaluate(input(mover('broken', Number.NaN), data))).rejects.toMatchObject({ kind: 'budget' });
+});
+
+test('an attack without a radius may leave the budget, and its distances are noted; box and NaN are held', async () => {
+  const free = { ...mover('free', 2), bounded: false as const };
+  const { robust, distances } = await evaluate(input(free, data));
+  expect([robust, distances]).toEqual(['00', [0.2, 0.2]]);
+  const broken = { ...mover('broken', Number.NaN), bounded: false as const };
+  await expect(evaluate(input(broken, data))).rejects.toMatchObject({ kind: 'budget' });
+  const outside = { ...free, create: () => ({ perturb: async (batch: { x: tf.Tensor4D }) => batch.x.sub(0.6) as tf.Tensor4D }) };
+  await expect(evaluate(input(outside, data))).rejects.toThrow('expected pixels in [0,1]');
+});
+
+test('what such an attack makes for another may leave it too', async () => {
+  const free = { ...mover('free', 2), bounded: false as const };
+  const params = { sources: ['source'], attack: { name: 'free' } };
+  const lookup = () => free;
+  const sources = new Map([['source', { classifier: threshold(), name: 'source' }]]);
+  const { distances } = await evaluate(input(transfer, data, { params, lookup, sources }));
+  expect(distances).toEqual([0.2, 0.2]);
 });
 
 test('an attack that leaves the box fails', async () => {

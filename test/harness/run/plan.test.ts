@@ -285,3 +285,15 @@ test('a wrapper`s method and parameters, and what it is around, are parts of its
   expect(keys.every((key) => key !== undefined)).toBe(true);
   expect(new Set(keys).size).toBe(4);
 });
+
+test('an attack without a radius has one cell, beside the main radius, and so has what transfers from it', async () => {
+  const { plan } = await planFor({
+    threats: 'threats: [{ norm: Linf, eps: [0.01, 0.02, 0.03], main: 0.02 }]',
+    attacks: `attacks:
+  - fgsm
+  - cw-inf-unbounded
+  - { name: transfer, sources: [standard], attack: { name: cw-inf-unbounded }, models: [trades] }`,
+  });
+  const radii = (label: string) => plan.cells.filter((c) => c.label === label && c.model.job.name === 'trades').map((c) => c.threat.eps);
+  expect([radii('fgsm'), radii('cw-inf-unbounded'), radii('transfer')]).toEqual([[0.01, 0.02, 0.03], [0.02], [0.02]]);
+});

@@ -15,6 +15,7 @@ type Outcomes = string | { robust: string; indices: number[] } | 'failed';
 function boardOf(
   models: Record<string, Record<string, Outcomes>>,
   change: (model: ModelRecord) => Partial<ModelRecord> = () => ({}),
+  changeAll: (records: RampartRecord[]) => RampartRecord[] = (records) => records,
 ): Board {
   const template = syntheticRecords({ models: 1, attacks: ['fgsm', 'pgd', 'square', 'transfer', 'autoattack'], n: 1 });
   const records: RampartRecord[] = Object.entries(models).flatMap(([name, attacks]) => {
@@ -25,7 +26,7 @@ function boardOf(
     });
     return [{ ...model, ...change(model) }, ...cells];
   });
-  return buildView(records).boards[0] as Board;
+  return buildView(changeAll(records)).boards[0] as Board;
 }
 
 function resultOf(outcomes: Outcomes): Partial<CellRecord> {
@@ -230,5 +231,43 @@ describe('the gap between the strongest single attack and the ensemble', () => {
     const board = boardOf({ a: { clean: '11111', fgsm: '11100', pgd: '01101', autoattack: { robust: '010', indices: [0, 1, 4] } } });
     // on images 0, 1 and 4: FGSM leaves 2, PGD 2, AutoAttack 1
     expect(board.rows[0]?.gap).toBeCloseTo(1 / 3, 12);
+  });
+});
+
+describe('an attack without a radius', () => {
+  const free = (records: RampartRecord[]) =>
+    records.map((r) =>
+      r.kind === 'cell' && r.attack.label === 'square'
+        ? {
+            ...r,
+            attack: { ...r.attack, bounded: false as const },
+            outcomes: { ...r.outcomes, distances: [...r.outcomes.robust].map((c, i) => (c === '0' ? 0.02 * (i + 1) : 0)) },
+          }
+        : r,
+    );
+  const board = boardOf(
+    { a: { clean: '1111', pgd: '1110', square: '0001' }, b: { clean: '1111', pgd: '1100', square: '1111' } },
+    undefined,
+    free,
+  );
+
+  it('breaks nothing of a worst case, makes no rank and no gap', () => {
+    expect(summary(board)).toEqual([
+      ['a', '1–2', '3 of 4'],
+      ['b', '1–2', '2 of 4'],
+    ]);
+    expect(board.rows[0]?.worst?.attacks).toBe(1);
+    const without = boardOf({ a: { clean: '1111', pgd: '1110' }, b: { clean: '1111', pgd: '1100', square: '1111' } }, undefined, free);
+    expect(summary(without)).toEqual(summary(board));
+  });
+
+  it('says so in its column, with the distance of its errors and what is left inside of the ball', () => {
+    const columns = boardColumns(board, true);
+    const [a] = board.rows;
+    const of = (key: string) => columns.find((c) => c.key === key);
+    expect(of('square')).toMatchObject({ title: 'square (no radius)', help: expect.stringContaining('it is in no worst case') });
+    expect(a && of('square')?.note?.(a, board)).toBe('at 0.0400');
+    expect(a && [of('square')?.value(a), of('square_distance')?.value(a), of('square_inside')?.value(a)]).toEqual([0.25, 0.04, 0.75]);
+    expect(of('pgd_inside')).toBeUndefined();
   });
 });
