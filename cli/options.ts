@@ -59,9 +59,12 @@ export function folderOf(options: RawOptions): string | undefined {
   return out === undefined ? undefined : resolve(out);
 }
 
-/** The address of a queue, also from the environment: it may hold a password, which a list of processes would show. */
+/** The address of a queue, also from the environment: it may hold a password, which a list of processes shows of an option until this is called. */
 export function queueOf(options: RawOptions): string | undefined {
-  return textOption('queue', options.queue) ?? process.env.RAMPART_QUEUE;
+  const given = textOption('queue', options.queue);
+  // what a list shows are the words that the process was started with, unless it has a title
+  if (given?.includes('@')) process.title = `rampart ${process.argv[2] ?? ''}`;
+  return given ?? process.env.RAMPART_QUEUE;
 }
 
 /** How long a Redis that does not answer yet is waited for, in ms. */

@@ -48,9 +48,17 @@ export interface Started {
 /** A run that a test interrupts: it leads a process group, as a shell's job does. */
 export const started = (...args: string[]): Started => startedIn({}, ...args);
 
-/** The same where `before` has words of a command that starts it elsewhere, as in a network of its own, and `env` goes beside the environment. */
-export function startedIn({ before = [], env = {} }: { before?: readonly string[]; env?: NodeJS.ProcessEnv }, ...args: string[]): Started {
-  const [program = '', ...rest] = [...before, process.execPath, main, ...args];
+export interface Where {
+  /** Words of a command that starts it elsewhere, as in a network of its own. */
+  readonly before?: readonly string[];
+  /** Beside the environment. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Another build of the program. */
+  readonly main?: string;
+}
+
+export function startedIn({ before = [], env = {}, main: file = main }: Where, ...args: string[]): Started {
+  const [program = '', ...rest] = [...before, process.execPath, file, ...args];
   const child = spawn(program, rest, { detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   let output = '';
   for (const stream of [child.stdout, child.stderr])

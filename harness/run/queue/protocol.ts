@@ -28,7 +28,15 @@ const pluginRef = z.strictObject({
 const archRef = z.strictObject({ name: text, version: z.number().int(), source: sha.optional() });
 
 const place = whole.max(MOST_IMAGES);
-const selection = z.union([z.strictObject({ from: place, count: place }), z.strictObject({ indices: z.array(place).max(MOST_IMAGES) })]);
+/** Looked at until the first that is none: millions of them that are wrong would be millions of messages. */
+const places = z.custom<number[]>(
+  (value) =>
+    Array.isArray(value) &&
+    value.length <= MOST_IMAGES &&
+    value.every((each) => Number.isInteger(each) && each >= 0 && each <= MOST_IMAGES),
+  'expected places of images',
+);
+const selection = z.union([z.strictObject({ from: place, count: place }), z.strictObject({ indices: places })]);
 const images = z.strictObject({ selection, hash: sha });
 const data = z.strictObject({
   label: text,
@@ -115,6 +123,33 @@ export const asOrdered = (job: Job): DeepReadonly<z.infer<typeof jobSchema>> => 
 /** One job on the queue. */
 export const orderSchema = z.strictObject({ settings: settingsSchema, job: jobSchema, batchSize: z.number().int().min(1).max(MOST_BATCH) });
 export type Order = z.infer<typeof orderSchema>;
+
+/** No job has more parts, lists of numbers apart, or parts inside of parts. */
+const MOST_PARTS = 50_000;
+const DEEPEST = 64;
+
+/** Whether something is larger than a job: to check it would keep a worker from all else. */
+function isLarge(value: unknown): boolean {
+  const open = [{ value, depth: 0 }];
+  for (let parts = 0; ; ) {
+    const next = open.pop();
+    if (!next) return false;
+    if (typeof next.value !== 'object' || next.value === null) continue;
+    if (Array.isArray(next.value) && next.value.every((each) => typeof each === 'number')) continue;
+    const inner = Object.values(next.value);
+    parts += inner.length;
+    if (parts > MOST_PARTS || next.depth > DEEPEST) return true;
+    for (const part of inner) open.push({ value: part, depth: next.depth + 1 });
+  }
+}
+
+/** What a queue holds as a job, or what is wrong with it. */
+export function readOrder(data: unknown): { readonly order: Order } | { readonly wrong: string } {
+  if (isLarge(data)) return { wrong: 'it is larger than any' };
+  const { data: order, error } = orderSchema.safeParse(data);
+  const issue = error?.issues[0];
+  return order ? { order } : { wrong: `${issue?.path.join('.')} ${issue?.message}` };
+}
 
 const failure = z.strictObject({ kind: z.enum(['error', 'budget', 'killed', 'timeout', 'memory', 'dependency']), message: z.string() });
 

@@ -51,8 +51,10 @@ export async function openLine(url: string, patienceMs = 20_000): Promise<Line> 
     } catch (error) {
       redis.disconnect();
       const { message } = last ?? (error as Error);
-      if (Date.now() >= end || /WRONGPASS|NOAUTH|NOPERM/.test(message))
-        throw new RampartError(`[queue] ${shown} does not answer: ${message}`, { remedy: 'start redis-server there, or mend the address' });
+      const distrusted = /certificate/i.test(message);
+      const remedy = distrusted ? 'NODE_EXTRA_CA_CERTS=FILE.pem names whom to trust' : 'start redis-server there, or mend the address';
+      if (Date.now() >= end || distrusted || /WRONGPASS|NOAUTH|NOPERM/.test(message))
+        throw new RampartError(`[queue] ${shown} does not answer: ${message}`, { remedy });
       await sleep(500);
     }
   }
@@ -93,6 +95,7 @@ export function queueName({
 export class Board {
   readonly #line: Line;
   readonly #id: string;
+  readonly #build = { rampart: packageVersion(), revision: gitRevision() };
 
   constructor(line: Line, folderId: string) {
     this.#line = line;
@@ -105,7 +108,7 @@ export class Board {
 
   /** The queue of what this build does on one engine: another would answer differently, and does not see it. */
   queueOf(engine: EngineIdentity): string {
-    return queueName({ engine, rampart: packageVersion(), revision: gitRevision() });
+    return queueName({ engine, ...this.#build });
   }
 
   /** Says what the run needs, or that it is done. */

@@ -10,7 +10,7 @@ import { type EngineRef, engineIdentity } from '../../job/engine.ts';
 import type { Job, PluginFiles, RunSettings } from '../../job/job.ts';
 import { gitRevision, packageVersion } from '../../job/provenance.ts';
 import { type EngineProbe, type Executor, JobError } from '../executor.ts';
-import { type Answer, type Order, orderSchema, type RunNote, type WorkerInfo } from './protocol.ts';
+import { type Answer, type Order, type RunNote, readOrder, type WorkerInfo } from './protocol.ts';
 import { type Board, type Line, queueName } from './redis.ts';
 
 /** A worker that has not renewed its right to a job for so long is taken for lost, and the job goes to another. */
@@ -152,10 +152,9 @@ class QueueWorker {
   }
 
   async #take(job: BullJob<Order, Answer>, token: string | undefined): Promise<Answer> {
-    const parsed = orderSchema.safeParse(job.data);
-    if (!parsed.success)
-      return refused(`what the queue holds is no job: ${parsed.error.issues[0]?.path.join('.')} ${parsed.error.issues[0]?.message}`);
-    const order = parsed.data;
+    const read = readOrder(job.data);
+    if ('wrong' in read) return refused(`what the queue holds is no job: ${read.wrong}`);
+    const { order } = read;
     const stranger = this.#stranger(order.settings);
     if (stranger !== undefined)
       return refused(`the plug-in ${stranger} is none that this worker was started with; name its suite: rampart worker SUITE`);

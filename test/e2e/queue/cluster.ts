@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { freePort } from '../../cli/free-port.ts';
-import { type Started, startedIn } from '../cli.ts';
+import { type Started, startedIn, type Where } from '../cli.ts';
 
 /** Why there is none here; undefined where there is. */
 export const noRedis = spawnSync('redis-server', ['--version']).status === 0 ? undefined : 'redis-server is not here';
@@ -28,11 +28,22 @@ export interface ServerOptions {
   readonly before?: readonly string[];
   readonly host?: string;
   readonly options?: readonly string[];
+  /** Files; it then speaks TLS alone. */
+  readonly tls?: { readonly key: string; readonly cert: string };
 }
 
-export async function redisServer({ keep = false, before = [], host = '127.0.0.1', options = [] }: ServerOptions = {}): Promise<Server> {
+export async function redisServer({
+  keep = false,
+  before = [],
+  host = '127.0.0.1',
+  options = [],
+  tls,
+}: ServerOptions = {}): Promise<Server> {
   const port = await freePort();
   const dir = mkdtempSync(join(tmpdir(), 'rampart-redis-'));
+  const listen = tls
+    ? ['--port', '0', '--tls-port', `${port}`, '--tls-cert-file', tls.cert, '--tls-key-file', tls.key, '--tls-auth-clients', 'no']
+    : ['--port', `${port}`];
   let child: ChildProcess | undefined;
   const kill = async () => {
     const ended =
@@ -41,7 +52,7 @@ export async function redisServer({ keep = false, before = [], host = '127.0.0.1
     await ended;
   };
   const start = async () => {
-    const own = ['--port', `${port}`, '--bind', host, '--save', '', '--appendonly', keep ? 'yes' : 'no', '--dir', dir, ...options];
+    const own = [...listen, '--bind', host, '--save', '', '--appendonly', keep ? 'yes' : 'no', '--dir', dir, ...options];
     const [program = '', ...args] = [...before, 'redis-server', ...own];
     const server = spawn(program, args);
     child = server;
@@ -60,7 +71,7 @@ export async function redisServer({ keep = false, before = [], host = '127.0.0.1
     await kill();
     rmSync(dir, { recursive: true, force: true });
   });
-  return { url: `redis://${host}:${port}`, kill, start, forget, signal: (name) => child?.kill(name) };
+  return { url: `${tls ? 'rediss' : 'redis'}://${host}:${port}`, kill, start, forget, signal: (name) => child?.kill(name) };
 }
 
 /** Ended with the test, with every process that they started. */
@@ -74,21 +85,28 @@ function kept(machine: Started): Started {
 
 const engine = (name = 'wasm') => ['--engine', name, '--threads', '1'];
 
-export interface WorkerOptions {
+export interface WorkerOptions extends Where {
   readonly name?: string;
   /** Names what it may execute. */
   readonly suite?: string;
   /** Seconds. */
   readonly lostAfter?: number;
-  readonly before?: readonly string[];
-  readonly env?: NodeJS.ProcessEnv;
+  /** Options beside. */
+  readonly more?: readonly string[];
 }
+
+/** An address as an option, or nothing where the environment has it. */
+const queue = (url: string | undefined) => (url === undefined ? [] : ['--queue', url]);
 
 /** Taken for lost after two seconds. */
-export function worker(url: string, out: string, { name = 'wasm', suite, lostAfter = 2, ...where }: WorkerOptions = {}): Started {
-  const own = ['--out', out, ...engine(name), '--workers', '1', '--lost-after', `${lostAfter}`];
-  return kept(startedIn(where, 'worker', ...(suite ? [suite] : []), '--queue', url, ...own));
+export function worker(
+  url: string | undefined,
+  out: string,
+  { name = 'wasm', suite, lostAfter = 2, more = [], ...where }: WorkerOptions = {},
+): Started {
+  const own = ['--out', out, ...engine(name), '--workers', '1', '--lost-after', `${lostAfter}`, ...more];
+  return kept(startedIn(where, 'worker', ...(suite ? [suite] : []), ...queue(url), ...own));
 }
 
-export const coordinator = (suite: string, url: string, out: string, where: Pick<WorkerOptions, 'before' | 'env'> = {}): Started =>
-  kept(startedIn(where, 'run', suite, '--queue', url, '--out', out, ...engine()));
+export const coordinator = (suite: string, url: string | undefined, out: string, where: Where = {}): Started =>
+  kept(startedIn(where, 'run', suite, ...queue(url), '--out', out, ...engine()));

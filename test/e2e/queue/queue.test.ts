@@ -1,12 +1,10 @@
 /** Runs on a queue: real Redis, real workers, the built program. */
+import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Queue } from 'bullmq';
-import { Redis } from 'ioredis';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { Board, openLine } from '../../../harness/run/queue/redis.ts';
+import { describe, expect, test } from 'vitest';
 import { FolderStore } from '../../../records/folder-store.ts';
 import { comparable } from '../../../records/store.ts';
-import { put, rampart, type Started, workFolder } from '../cli.ts';
+import { put, rampart, type Started, until, workFolder } from '../cli.ts';
 import { coordinator, noRedis, redisServer, worker } from './cluster.ts';
 
 const SUITE = `
@@ -60,10 +58,54 @@ describe.skipIf(noRedis)('a run on a queue', { timeout: 120_000 }, () => {
     const own = worker(url, out);
     const { code, output } = await coordinator(suite, url, out).ended;
     expect(code, output).toBe(0);
-    other.signal('SIGTERM');
     own.signal('SIGTERM');
     expect((await own.ended).output).toContain('standard is done');
-    expect((await other.ended).output).not.toContain('begins');
+    await until('the other one hears of it', () => other.said().includes('takes nothing'));
+    other.signal('SIGTERM');
+    const { output: words } = await other.ended;
+    expect(words).toMatch(/takes nothing: the run is done on wasm \S+ on cpu with 1 threads by rampart .*, this worker has cpu /);
+    expect(words).not.toContain('begins');
+  });
+
+  test('a worker of another version is told, and takes nothing', async () => {
+    const folder = workFolder();
+    const suite = put(folder, 'suite.yml', SUITE.replace(/attacks: .*/, 'attacks: [fgsm]'));
+    const { url } = await redisServer();
+    const out = join(folder, 'out');
+    const other = worker(url, out, { main: otherVersion(folder) });
+    await until('the other one serves', () => other.said().includes('serves'));
+    const head = coordinator(suite, url, out);
+    const own = worker(url, out);
+    expect(await head.ended).toMatchObject({ code: 0 });
+    await until('the other one hears of it', () => other.said().includes('takes nothing'));
+    for (const each of [own, other]) each.signal('SIGTERM');
+    await own.ended;
+    const { output } = await other.ended;
+    expect(output).toMatch(
+      /takes nothing: the run is done on (.*) by rampart \S+ \(.*\), this worker has \1 by rampart 99\.0\.0 \(unknown\)/,
+    );
+    expect(output).not.toContain('begins');
+  });
+
+  test('workers that are told so leave when the run is done, and not before', async () => {
+    const folder = workFolder();
+    const suite = put(folder, 'suite.yml', SUITE.replace(/attacks: .*/, 'attacks: [fgsm]'));
+    const { url } = await redisServer();
+    const out = join(folder, 'out');
+    const stopped = worker(url, out, { more: ['--until-done'] });
+    await until('it serves', () => stopped.said().includes('serves'));
+    stopped.signal('SIGTERM');
+    expect(await stopped.ended).toMatchObject({ code: 1 });
+    const stays = worker(url, out, { more: ['--until-done'] });
+    expect(await coordinator(suite, url, out).ended).toMatchObject({ code: 0 });
+    expect(await stays.ended).toMatchObject({ code: 0, output: expect.stringContaining('is done') });
+    // a run that was done before it came is not the one that it waits for
+    const next = worker(url, out, { more: ['--until-done'] });
+    await until('it serves', () => next.said().includes('serves'));
+    await new Promise((later) => setTimeout(later, 6000));
+    expect(next.process.exitCode).toBeNull();
+    expect(await coordinator(suite, url, out).ended).toMatchObject({ code: 0, output: expect.stringContaining('were there already') });
+    expect(await next.ended).toMatchObject({ code: 0 });
   });
 
   test('a job that three workers died of fails with what they said last, and costs nothing else', async () => {
@@ -100,44 +142,18 @@ describe.skipIf(noRedis)('a run on a queue', { timeout: 120_000 }, () => {
     last?.signal('SIGTERM');
     await all;
   });
-
-  test('what is put on the queue by somebody else is refused, and read nowhere', async () => {
-    const folder = workFolder();
-    const { url } = await redisServer();
-    const out = join(folder, 'out');
-    const own = worker(url, out);
-    const line = await openLine(url);
-    onTestFinished(() => line.close());
-    const board = new Board(line, await new FolderStore(out).id());
-    let queue: Queue | undefined;
-    for (; !queue; await new Promise((next) => setTimeout(next, 100))) {
-      const [there] = await board.workers();
-      const { name = '', version = '', device = '', threads } = there?.info ?? {};
-      if (there) queue = new Queue(board.queueOf({ name, version, device, threads }), { connection: line.redis, prefix: board.prefix });
-    }
-    const strange = [
-      { settings: { plugins: [], keepExamples: 0 }, job: { kind: 'cell', key: '../../etc/passwd' }, batchSize: 1 },
-      { settings: { plugins: [[{ path: 'own.ts', hash: 'a'.repeat(64) }]], keepExamples: 0 }, job: MODEL, batchSize: 1 },
-      { settings: { plugins: [], keepExamples: 0 }, job: { ...MODEL, data: { ...MODEL.data, hash: '/etc/passwd' } }, batchSize: 1 },
-      { settings: { plugins: [], keepExamples: 0 }, job: { ...MODEL, origin: SCRIPT }, batchSize: 1 },
-    ];
-    for (const [i, data] of strange.entries()) await queue.add('model', data, { jobId: `strange${i}` });
-    const answers: string[] = [];
-    for (const i of strange.keys()) {
-      let job = await queue.getJob(`strange${i}`);
-      for (; job?.finishedOn === undefined; job = await queue.getJob(`strange${i}`)) await new Promise((next) => setTimeout(next, 50));
-      answers.push(JSON.stringify(job.returnvalue));
-    }
-    expect(answers[0]).toContain('what the queue holds is no job');
-    expect(answers[1]).toContain('the plug-in own.ts is none that this worker was started with');
-    expect(answers[2]).toContain('what the queue holds is no job: job.data.hash');
-    expect(answers[3]).toContain('the TorchScript file own.pt is none that this worker was started with');
-    expect((await new FolderStore(out).records()).length).toBe(0);
-    await queue.close();
-    own.signal('SIGTERM');
-    expect((await own.ended).output).not.toContain('begins');
-  });
 });
+
+/** The program of a package with another version: all else is as here. */
+function otherVersion(folder: string): string {
+  const root = join(import.meta.dirname, '../../..');
+  const copy = join(folder, 'package');
+  cpSync(join(root, 'dist'), join(copy, 'dist'), { recursive: true });
+  for (const name of ['node_modules', 'tensor', 'suites']) symlinkSync(join(root, name), join(copy, name));
+  const json = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  writeFileSync(join(copy, 'package.json'), JSON.stringify({ ...json, version: '99.0.0' }));
+  return join(copy, 'dist/cli/main.js');
+}
 
 /** Ends the worker whose process performs it. */
 const DEADLY = `import { defineAttack } from 'rampart';
@@ -159,43 +175,3 @@ export default defineAttack({
   }),
 });
 `;
-
-const H = '0'.repeat(64);
-const IMAGES = { selection: { from: 0, count: 4 }, hash: H };
-const SCRIPT = { by: 'torchscript', weightsHash: H, file: 'own.pt', title: '', paper: '', extraData: false };
-const MODEL = {
-  kind: 'model',
-  key: '0'.repeat(24),
-  name: 'm',
-  data: {
-    label: 'shapes',
-    plugin: { name: 'shapes', version: 1, params: {} },
-    form: { shape: [32, 32, 3], classes: 10 },
-    hash: H,
-    train: IMAGES,
-    test: IMAGES,
-  },
-  arch: { name: 'cnn-small', version: 1 },
-  origin: { by: 'wrapper', defense: { name: 'jpeg', version: 1, params: {} }, base: '1'.repeat(24) },
-  seed: 0,
-  engine: { name: 'wasm', version: '1', device: 'cpu', threads: 1 },
-};
-
-test('an address without Redis behind it, or that is none, is told without its password', async () => {
-  await expect(openLine('redis://someone:secret@127.0.0.1:1', 0)).rejects.toThrow(
-    /^\[queue\] redis:\/\/someone:\*\*\*@127\.0\.0\.1:1 does not answer: /,
-  );
-  await expect(openLine('http://:secret@host')).rejects.toThrow('got "http://:***@host"');
-});
-
-test.skipIf(noRedis)('a password that Redis asks for is given', async () => {
-  const { url } = await redisServer();
-  const redis = new Redis(url);
-  await redis.config('SET', 'requirepass', 'secret');
-  redis.disconnect();
-  const { host } = new URL(url);
-  const line = await openLine(`redis://:secret@${host}`);
-  expect(await line.redis.ping()).toBe('PONG');
-  line.close();
-  await expect(openLine(`redis://:wrong@${host}`)).rejects.toThrow(/does not answer: .*(WRONGPASS|invalid)/);
-});
