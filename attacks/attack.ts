@@ -67,7 +67,7 @@ export interface Target {
   readonly passes: Passes;
   /** What attempts used that were begun ahead and thrown away; not in `passes`. */
   readonly overhead: Passes;
-  /** `[n,classes]`, owned by the caller. One forward pass. NaN logits are an error that names the model. */
+  /** `[n,classes]`, owned by the caller. One forward pass. NaN logits are an error that names the model: of this call, or of one after the next read of a tensor. */
   logits(x: tf.Tensor4D, whose?: readonly Attempt[]): tf.Tensor2D;
   /** The predicted class of every row, the first of equals: `[n]` int32, owned by the caller. One forward pass. */
   decisions(x: tf.Tensor4D, whose?: readonly Attempt[]): tf.Tensor1D;
@@ -77,6 +77,8 @@ export interface Target {
   linearize(x: tf.Tensor4D, whose?: readonly Attempt[]): Linearized;
   /** Counts what these attempts have used as overhead. */
   discard(attempts: readonly Attempt[]): void;
+  /** Waits until it is known of every pass so far that its logits are finite; throws where they are not. The harness calls it when an attack is done. */
+  settle(): void;
 }
 
 export interface AttackRun {

@@ -1,6 +1,7 @@
 /** A classifier as an attack sees it: counts passes, refuses NaN, deals out random numbers, and gives gradients whatever the classifier offers. */
 import { RampartError } from '../errors.ts';
 import type { Classifier, Linearized } from '../models/classifier.ts';
+import { finiteWatch } from '../tensor/finite.ts';
 import { Rng } from '../tensor/rng.ts';
 import { tf } from '../tensor/tf.ts';
 import type { Access, Attempt, Loss, Passes, Target } from './attack.ts';
@@ -125,11 +126,14 @@ export function createTarget(classifier: Classifier, name: string, draws?: Draws
       remedy: 'give createTarget { rng, ids }: the stream of this use of the model, and the examples of the batch',
     });
   const tally = new Tally(name, randomized ? draws : undefined);
-  const checked = (logits: tf.Tensor2D): tf.Tensor2D => {
-    // one number leaves the device, not the logits: NaN and infinity make the sum not finite
-    const sum = tf.tidy(() => logits.sum().dataSync()[0] as number);
-    if (!Number.isFinite(sum))
+  const watch = finiteWatch();
+  const refuse = (): void => {
+    if (!watch.known())
       throw new RampartError(`[model ${name}] logits are not finite (NaN or infinite): the weights or the input are broken`);
+  };
+  const checked = (logits: tf.Tensor2D): tf.Tensor2D => {
+    watch.note(logits);
+    refuse();
     return logits;
   };
   const allow = (what: 'logits' | 'gradients'): void => {
@@ -162,6 +166,10 @@ export function createTarget(classifier: Classifier, name: string, draws?: Draws
     gradient: (x, loss, whose) => gradientOf(linearize(x, whose), loss),
     linearize,
     discard: (attempts) => tally.discard(attempts),
+    settle() {
+      watch.settle();
+      refuse();
+    },
   };
 }
 

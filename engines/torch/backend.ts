@@ -1,6 +1,7 @@
 /** TensorFlow.js's view of libtorch: a backend whose data are slots of the addon. */
 import { tf } from '../../tensor/tf.ts';
-import type { Binding, HostArray, Ops, Output, Slot } from './binding.ts';
+import type { Binding, HostArray, Ops } from './binding.ts';
+import type { Output, Slot } from './slot.ts';
 
 export const BACKEND = 'torch';
 
@@ -25,6 +26,8 @@ export class TorchBackend extends tf.KernelBackend {
   readonly #binding: Binding;
   readonly #asynchronous: boolean;
   readonly #data: tf.DataStorage<Stored>;
+  /** How often data came from the device, which waits for it, and how often more than one number went there. */
+  readonly traffic = { reads: 0, uploads: 0 };
 
   /** `asynchronous` when the device computes on its own, so that reads may wait elsewhere. */
   constructor(binding: Binding, asynchronous: boolean) {
@@ -73,19 +76,23 @@ export class TorchBackend extends tf.KernelBackend {
   }
 
   override move(dataId: tf.DataId, values: tf.BackendValues, shape: number[], dtype: tf.DataType, refs: number): void {
+    if (shape.some((size) => size !== 1)) this.traffic.uploads++;
     const data =
       dtype === 'string' ? { strings: values as Uint8Array[] } : { slot: this.#binding.upload(typed(values, dtype), shape, dtype) };
     this.#data.set(dataId, { refs, shape, dtype, data });
   }
 
   override readSync(dataId: tf.DataId): tf.BackendValues {
+    this.traffic.reads++;
     const { data } = this.#data.get(dataId);
     return 'strings' in data ? data.strings : this.#binding.read(data.slot);
   }
 
   override async read(dataId: tf.DataId): Promise<tf.BackendValues> {
     const { data } = this.#data.get(dataId);
-    return this.#asynchronous && 'slot' in data ? this.#binding.readAsync(data.slot) : this.readSync(dataId);
+    if (!this.#asynchronous || !('slot' in data)) return this.readSync(dataId);
+    this.traffic.reads++;
+    return this.#binding.readAsync(data.slot);
   }
 
   override disposeData(dataId: tf.DataId, force = false): boolean {

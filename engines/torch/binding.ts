@@ -1,23 +1,6 @@
 /** The types of the native addon: tensors cross the border as slot numbers. */
-
-/** A tensor inside the addon, until it is released. */
-export type Slot = number;
-
-/** A forward pass in training inside the addon, until it is released. */
-export type Pass = number;
-
-/** A frozen network or a TorchScript module inside the addon, until it is unloaded; a forward pass through one, until it is released. */
-export type Graph = number;
-export type GraphPass = number;
-export type Script = number;
-export type ScriptPass = number;
-
-/** What an operation made: a new slot, with the shape and dtype of TensorFlow.js. */
-export interface Output {
-  readonly slot: Slot;
-  readonly shape: number[];
-  readonly dtype: 'float32' | 'int32' | 'bool' | 'complex64';
-}
+import type { PassOps } from './passes.ts';
+import type { Output, Slot } from './slot.ts';
 
 export type HostArray = Float32Array | Int32Array | Uint8Array;
 
@@ -147,7 +130,7 @@ type ConvolveFilterGrad = (
 type Lrn = [radius: number, bias: number, alpha: number, beta: number];
 type Resized = [alignCorners: boolean, halfPixelCenters: boolean];
 
-export interface Ops extends Record<(typeof UNARY)[number], Unary>, Record<(typeof BINARY)[number], Binary> {
+export interface Ops extends Record<(typeof UNARY)[number], Unary>, Record<(typeof BINARY)[number], Binary>, PassOps {
   clip(x: Slot, low: number, high: number): Output;
   leakyRelu(x: Slot, alpha: number): Output;
   step(x: Slot, alpha: number): Output;
@@ -235,36 +218,6 @@ export interface Ops extends Record<(typeof UNARY)[number], Unary>, Record<(type
   sgdMomentum(weights: Slot[], grads: Slot[], velocities: Slot[], lr: number, momentum: number, weightDecay: number): Output[];
   /** Running means and variances in turn. */
   moveStatistics(running: Slot[], means: Slot, variances: Slot, corrections: number[], momentum: number): Output[];
-  /** `program`: ten numbers a node (native/program.h). The pass holds what its gradients need. */
-  trainForward(program: number[], weights: Slot[], x: Slot): Pass;
-  /** `[features, means, variances]`. */
-  trainOutputs(pass: Pass): Output[];
-  /** Computes gradients, which the pass then holds. */
-  trainBackward(pass: Pass, dy: Slot, ofInput: boolean, ofWeights: boolean): void;
-  /** Of the weight at a place in the list, of the input for -1. */
-  trainGradient(pass: Pass, place: number): Output;
-  trainRelease(pass: Pass): void;
-  /** Takes a frozen network over, weights included. `program`: ten numbers a node (native/program.h); `low`: convolutions in bfloat16. */
-  graphLoad(program: number[], weights: Slot[], output: number, low: boolean): Graph;
-  graphUnload(graph: Graph): void;
-  graphLogits(graph: Graph, x: Slot): Output;
-  graphForward(graph: Graph, x: Slot): GraphPass;
-  graphOutput(pass: GraphPass): Output;
-  graphPullback(pass: GraphPass, dlogits: Slot): Output;
-  graphRelease(pass: GraphPass): void;
-  /** Runs what the file says at load. */
-  scriptLoad(file: Uint8Array): Script;
-  /** How many of its convolutions are the addon's own. */
-  scriptConvolutions(script: Script): number;
-  /** How many numbers it was trained in. */
-  scriptParameters(script: Script): number;
-  scriptUnload(script: Script): void;
-  /** `x` `[n,h,w,c]`; `[n,classes]`, float32. */
-  scriptLogits(script: Script, x: Slot): Output;
-  scriptForward(script: Script, x: Slot): ScriptPass;
-  scriptOutput(pass: ScriptPass): Output;
-  scriptPullback(pass: ScriptPass, dlogits: Slot): Output;
-  scriptRelease(pass: ScriptPass): void;
   signStep(x: Slot, grad: Slot, origin: Slot, step: number, eps: number): Output;
   /** `controls` `[3, n]`: radius, step size and weight of the fresh step. */
   ascentStep(origin: Slot, x: Slot, previous: Slot, grad: Slot, controls: Slot): Output;

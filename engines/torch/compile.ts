@@ -5,7 +5,8 @@ import type { FrozenGraph, FrozenNode, FrozenPrecision } from '../../models/grap
 import { type Shape, tf } from '../../tensor/tf.ts';
 import { FROZEN_KINDS } from './agree.ts';
 import type { TorchBackend } from './backend.ts';
-import type { Graph, Slot } from './binding.ts';
+import type { Graph } from './passes.ts';
+import type { Slot } from './slot.ts';
 
 interface Program {
   readonly code: number[];

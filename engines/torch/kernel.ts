@@ -1,8 +1,9 @@
 /** How a kernel of the torch engine is written: a function from slots and attributes to what the addon made. */
 import type { tf } from '../../tensor/tf.ts';
 import { BACKEND, type TorchBackend } from './backend.ts';
-import type { Ops, Output, Slot } from './binding.ts';
+import type { Ops } from './binding.ts';
 import { onHost } from './host.ts';
+import type { Output, Slot } from './slot.ts';
 
 export interface Call<A> {
   readonly ops: Ops;

@@ -4,7 +4,8 @@ import type { Linearized } from '../../models/classifier.ts';
 import type { ScriptClassifier, ScriptOptions } from '../../models/import/torchscript.ts';
 import { type Shape, tf } from '../../tensor/tf.ts';
 import type { TorchBackend } from './backend.ts';
-import type { Output, Script, Slot } from './binding.ts';
+import type { Script } from './passes.ts';
+import type { Output, Slot } from './slot.ts';
 
 /** What libtorch says of the file or of a call, as an error that names the file. */
 function explained<T>(source: string, call: () => T): T {

@@ -2,10 +2,12 @@
 import { registerCompiler } from '../../models/graph/frozen.ts';
 import { registerTrainingCompiler } from '../../models/graph/training.ts';
 import { registerScriptLoader } from '../../models/import/torchscript.ts';
+import { registerFiniteWatch } from '../../tensor/finite.ts';
 import { tf } from '../../tensor/tf.ts';
 import { BACKEND, TorchBackend } from './backend.ts';
 import type { Binding } from './binding.ts';
 import { compile } from './compile.ts';
+import { watchOn } from './finite.ts';
 import { kernelsOf } from './kernels/index.ts';
 import { loadScriptOn } from './script.ts';
 import { compileTrainingPass, registerTrainingPass } from './training.ts';
@@ -21,6 +23,7 @@ export async function start(binding: Binding, device: string): Promise<void> {
     for (const kernel of kernelsOf(device)) tf.registerKernel(kernel);
     registerCompiler(BACKEND, (graph, precision) => compile(graph, backend, precision));
     registerScriptLoader(BACKEND, (file, options) => loadScriptOn(backend, file, options));
+    registerFiniteWatch(BACKEND, () => watchOn(backend));
     registerTrainingPass(backend);
     registerTrainingCompiler(BACKEND, compileTrainingPass);
   }

@@ -6,7 +6,8 @@ import type { TrainingProgram, TrainingValues, Wanted } from '../../models/graph
 import { tf } from '../../tensor/tf.ts';
 import { TRAINING_KINDS } from './agree.ts';
 import { BACKEND, type TorchBackend } from './backend.ts';
-import type { Output, Pass } from './binding.ts';
+import type { Pass } from './passes.ts';
+import type { Output } from './slot.ts';
 
 const KERNEL = 'RampartTorchTrainingPass';
 

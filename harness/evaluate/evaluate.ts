@@ -92,6 +92,7 @@ async function lookForFlags({ input, state }: Context, members: readonly Member[
       loss.dispose();
       seen.push({ logits, grad });
     } else seen.push({ logits: target.logits(batch.x) });
+    target.settle();
     tf.dispose([batch.x, batch.y]);
   }
   const logits = tf.concat(seen.map((s) => s.logits));
@@ -184,6 +185,12 @@ async function attackBatch(context: Context, member: Member, ids: number[], prog
   try {
     const attack = member.plugin.create(member.params);
     const { value: found, leaked } = await leakedTensors(1, () => attack.perturb(batch, target, input.threat, run));
+    try {
+      for (const asked of [target, ...sources.values()]) asked.settle();
+    } catch (error) {
+      found.dispose();
+      throw error;
+    }
     progress.wallMs += performance.now() - started;
     charge(progress, [target, ...sources.values()]);
     state.leaked += Math.max(0, leaked);

@@ -19,18 +19,21 @@ export const RANDOMIZED_DRAWS = 5;
 
 /** Predicted class and its probability for every example of `x`. Counts on `target`. */
 export async function predict(target: Target, x: tf.Tensor4D): Promise<{ predictions: Int32Array; confidences: Float32Array }> {
+  // in one answer; a float32 holds any class
+  const both = (predicted: tf.Tensor, confidence: tf.Tensor) => tf.stack([predicted.cast('float32'), confidence]);
   const result = tf.tidy(() => {
     // one answer is judged by its logits: the probabilities of a confident model tie at 1
     const logits = target.logits(x);
-    if (!target.randomized) return { predicted: logits.argMax(1), confidence: tf.softmax(logits).max(1) };
+    if (!target.randomized) return both(logits.argMax(1), tf.softmax(logits).max(1));
     let sum = tf.softmax(logits);
     for (let i = 1; i < RANDOMIZED_DRAWS; i++) sum = sum.add(tf.softmax(target.logits(x)));
-    return { predicted: sum.argMax(1), confidence: sum.max(1).div(RANDOMIZED_DRAWS) };
+    return both(sum.argMax(1), sum.max(1).div(RANDOMIZED_DRAWS));
   });
-  const predictions = (await result.predicted.data()) as Int32Array;
-  const confidences = (await result.confidence.data()) as Float32Array;
-  tf.dispose([result.predicted, result.confidence]);
-  return { predictions: Int32Array.from(predictions), confidences: Float32Array.from(confidences) };
+  const values = (await result.data()) as Float32Array;
+  result.dispose();
+  target.settle();
+  const n = x.shape[0];
+  return { predictions: Int32Array.from(values.subarray(0, n)), confidences: values.slice(n, 2 * n) };
 }
 
 /** The examples `ids` as tensors; the caller disposes `x` and `y`. */

@@ -206,6 +206,8 @@ export class Stepper {
       this.times.craftMs += crafting - started;
       const log = this.#update(batch, crafted, ctx, at);
       tf.dispose(crafted);
+      // the update has read its loss: nothing is left to wait for
+      frozen.target?.settle();
       this.times.updateMs += performance.now() - crafting;
       return log;
     } finally {

@@ -58,6 +58,7 @@ export async function validate(
     }
     tf.dispose([x, y]);
   }
+  target.settle();
   classifier.dispose();
   const clean = count.clean / ids.length;
   return climbs ? { clean, fgsm: count.fgsm / ids.length, pgd: count.pgd / ids.length } : { clean };

@@ -95,5 +95,6 @@ function targetOn(target: Target, rows: readonly number[], { of, k }: Share): Ta
     gradient: (x, loss, whose) => target.gradient(x, loss, whoseOf(x, whose)),
     linearize: (x, whose) => target.linearize(x, whoseOf(x, whose)),
     discard: (attempts) => target.discard(there(attempts)),
+    settle: () => target.settle(),
   };
 }

@@ -39,6 +39,9 @@ export function meanTarget(sources: readonly [Target, ...Target[]]): Target {
     discard(attempts: readonly Attempt[]) {
       for (const source of sources) source.discard(attempts);
     },
+    settle() {
+      for (const source of sources) source.settle();
+    },
   };
 }
 

@@ -1,7 +1,8 @@
 /** Convolutions, their gradients, and the depthwise ones. The geometry is TensorFlow.js's own. */
 import { tf } from '../../../tensor/tf.ts';
-import type { Ops, Output, Slot } from '../binding.ts';
+import type { Ops } from '../binding.ts';
 import { type Call, kernel } from '../kernel.ts';
+import type { Output, Slot } from '../slot.ts';
 
 const { backend_util: backendUtil } = tf;
 type Pad = Parameters<typeof backendUtil.computeConv2DInfo>[4];

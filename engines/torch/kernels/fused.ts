@@ -1,8 +1,8 @@
 /** The kernels of `tensor/fused.ts`, and batch normalisation in evaluation. */
 import { FUSED } from '../../../tensor/fused.ts';
 import type { tf } from '../../../tensor/tf.ts';
-import type { Slot } from '../binding.ts';
 import { kernel } from '../kernel.ts';
+import type { Slot } from '../slot.ts';
 
 export const fused: tf.KernelConfig[] = [
   kernel<{ eps: number }>(FUSED.batchNormTrain, ({ ops, slot, attrs }) => ops.batchNorm(slot('x'), slot('gamma'), slot('beta'), attrs.eps)),

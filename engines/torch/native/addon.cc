@@ -12,20 +12,15 @@
 
 #include <dlfcn.h>
 
-#include <cstring>
 #include <memory>
 
 #include "bind.h"
 #include "memory.h"
 #include "program.h"
+#include "transfer.h"
 
 namespace rampart {
 namespace {
-
-at::Device& device() {
-  static at::Device chosen(at::kCPU);
-  return chosen;
-}
 
 const char* dtypeName(at::ScalarType type) {
   switch (type) {
@@ -40,14 +35,6 @@ const char* dtypeName(at::ScalarType type) {
   }
 }
 
-at::ScalarType dtypeOf(const std::string& name) {
-  if (name == "float32") return at::kFloat;
-  if (name == "int32") return at::kInt;
-  if (name == "bool") return at::kBool;
-  if (name == "complex64") return at::kComplexFloat;
-  throw std::invalid_argument("dtype " + name + " is none of float32, int32, bool, complex64");
-}
-
 // The dtypes that TensorFlow.js knows, dense in memory.
 Tensor canonical(const Tensor& tensor) {
   Tensor t = tensor;
@@ -58,76 +45,6 @@ Tensor canonical(const Tensor& tensor) {
     default: break;
   }
   return t.resolve_conj().resolve_neg().contiguous();
-}
-
-// upload(bytes: TypedArray, shape, dtype): complex64 comes as real and imaginary parts in turn.
-Napi::Value upload(const Napi::CallbackInfo& info) {
-  const auto env = info.Env();
-  const auto array = info[0].As<Napi::TypedArray>();
-  const auto shape = From<Ints>::of(info[1]);
-  const auto dtype = info[2].As<Napi::String>().Utf8Value();
-  try {
-    const c10::InferenceMode guard;
-    Tensor host = at::empty(shape, dtypeOf(dtype));
-    if (array.ByteLength() != host.nbytes())
-      throw std::invalid_argument("got " + std::to_string(array.ByteLength()) + " bytes for " + describe(host));
-    const auto* bytes = static_cast<const uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset();
-    if (host.nbytes() > 0) std::memcpy(host.data_ptr(), bytes, host.nbytes());
-    return Napi::Number::New(env, slots().put(host.to(device())));
-  } catch (const std::exception& error) {
-    rethrow(env, "upload", dtype + " [" + info[1].ToString().Utf8Value() + "]", error);
-  }
-}
-
-// The bytes of a host tensor as a typed array of its dtype.
-Napi::Value toTypedArray(Napi::Env env, const Tensor& tensor) {
-  const auto host = tensor.contiguous();
-  auto buffer = Napi::ArrayBuffer::New(env, host.nbytes());
-  if (host.nbytes() > 0) std::memcpy(buffer.Data(), host.data_ptr(), host.nbytes());
-  const auto n = static_cast<size_t>(host.numel());
-  switch (host.scalar_type()) {
-    case at::kInt: return Napi::Int32Array::New(env, n, buffer, 0);
-    case at::kBool: return Napi::Uint8Array::New(env, n, buffer, 0);
-    case at::kComplexFloat: return Napi::Float32Array::New(env, 2 * n, buffer, 0);
-    default: return Napi::Float32Array::New(env, n, buffer, 0);
-  }
-}
-
-Napi::Value read(const Napi::CallbackInfo& info) {
-  try {
-    const c10::InferenceMode guard;
-    return toTypedArray(info.Env(), slots().get(info[0].As<Napi::Number>().Int32Value()).to(at::kCPU));
-  } catch (const std::exception& error) {
-    rethrow(info.Env(), "read", info[0].ToString().Utf8Value(), error);
-  }
-}
-
-// Waits for the device on a thread of the pool, so that JavaScript goes on meanwhile.
-class Reader : public Napi::AsyncWorker {
- public:
-  Reader(Napi::Env env, Tensor tensor) : AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), tensor_(std::move(tensor)) {}
-  Napi::Promise promise() const { return deferred_.Promise(); }
-  void Execute() override {
-    const c10::InferenceMode guard;
-    tensor_ = tensor_.to(at::kCPU);
-  }
-  void OnOK() override { deferred_.Resolve(toTypedArray(Env(), tensor_)); }
-  void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
-
- private:
-  Napi::Promise::Deferred deferred_;
-  Tensor tensor_;
-};
-
-Napi::Value readAsync(const Napi::CallbackInfo& info) {
-  try {
-    auto* reader = new Reader(info.Env(), slots().get(info[0].As<Napi::Number>().Int32Value()));
-    const auto promise = reader->promise();
-    reader->Queue();
-    return promise;
-  } catch (const std::exception& error) {
-    rethrow(info.Env(), "readAsync", info[0].ToString().Utf8Value(), error);
-  }
 }
 
 Napi::Value release(const Napi::CallbackInfo& info) {
@@ -205,9 +122,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   };
   add("start", start);
   add("describe", describeLibrary);
-  add("upload", upload);
-  add("read", read);
-  add("readAsync", readAsync);
+  addTransfers(exports);
   add("release", release);
   add("memory", memory);
   auto table = Napi::Object::New(env);
@@ -223,6 +138,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   addFused(ops);
   addHyperplane(ops);
   addAscent(ops);
+  addFinite(ops);
   addGraph(ops);
   addTraining(ops);
   addScripts(ops);
@@ -236,8 +152,6 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
 }
 
 }  // namespace
-
-at::TensorOptions onDevice(const std::string& dtype) { return at::TensorOptions().device(device()).dtype(dtypeOf(dtype)); }
 
 std::string describe(const Tensor& tensor) {
   std::string out = std::string(dtypeName(tensor.scalar_type())) + " [";

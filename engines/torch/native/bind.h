@@ -80,6 +80,7 @@ struct From<Bytes> {
 Napi::Value toJs(Napi::Env env, const Tensor& tensor);
 Napi::Value toJs(Napi::Env env, const Tensors& tensors);
 inline Napi::Value toJs(Napi::Env env, double value) { return Napi::Number::New(env, value); }
+inline Napi::Value toJs(Napi::Env env, bool value) { return Napi::Boolean::New(env, value); }
 inline Napi::Value toJs(Napi::Env env, int64_t value) { return Napi::Number::New(env, static_cast<double>(value)); }
 
 // Where new tensors go, in the dtype of that name.
@@ -167,6 +168,7 @@ void addImages(Exports& ops);
 void addFused(Exports& ops);
 void addHyperplane(Exports& ops);
 void addAscent(Exports& ops);
+void addFinite(Exports& ops);
 void addGraph(Exports& ops);
 void addTraining(Exports& ops);
 void addScripts(Exports& ops);
