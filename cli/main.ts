@@ -23,6 +23,8 @@ const cli = cac('rampart');
 let outcome: Promise<number> | undefined;
 
 const TRUST = 'Execute the plug-ins that the suite names, from outside of this project too';
+const SHARD =
+  'Cut cells into jobs of so many images, so that several workers share one: auto (what takes over 15 minutes), off, or a number';
 const WAIT = 'How long a Redis that does not answer yet is waited for (default: 20)';
 
 /** A command with the options that concern running. */
@@ -39,6 +41,7 @@ function runnable(command: ReturnType<typeof cli.command>) {
 
 runnable(cli.command('run [suite]', 'Train, attack, and write the site (suite: a file, or the name of one of ours; default: quick)'))
   .option('--no-download', 'Fail where data is missing')
+  .option('--shard <images>', SHARD)
   .option('--queue <url>', 'Hand jobs out to `rampart worker`s through this Redis: redis://HOST:PORT (or RAMPART_QUEUE)')
   .option('--wait <seconds>', WAIT)
   .option('--verbose', 'Show what workers print')
@@ -81,6 +84,7 @@ runnable(
   .option('--expect <accuracy>', 'Its clean accuracy in [0,1], where known: checked before any attack')
   .option('--expect-logits <file>', 'Logits that it must give, as docs/importing.md describes: checked before any attack')
   .option('--no-download', 'Fail where data is missing')
+  .option('--shard <images>', SHARD)
   .option('--verbose', 'Show what workers print')
   .action((weights: string, options: EvalOptions) => {
     outcome = import('./commands/eval.ts').then((c) => c.evalCommand(weights, options, signal));
@@ -91,6 +95,7 @@ runnable(cli.command('plan [suite]', 'What would run, with passes and estimated 
     '--speed <gflops>',
     'Hours on a device of this speed, such as `rampart time` shows: one number, or of training and attacks: 9000,15000',
   )
+  .option('--shard <images>', SHARD)
   .option('--trust', TRUST)
   .action((suite: string | undefined, options: RawOptions) => {
     outcome = import('./commands/plan.ts').then((c) => c.planCommand(suite, options, signal));
@@ -126,6 +131,7 @@ runnable(cli.command('submit [suite]', 'Run a suite on a cluster: writes what it
   .option('--namespace <name>', 'Kubernetes: of all objects')
   .option('--manifest <file>', 'Kubernetes: where the manifest is kept (default: rampart-<suite>.yaml)')
   .option('--queue <url>', 'A Redis that is there (or RAMPART_QUEUE); unless given, the run has its own')
+  .option('--shard <images>', SHARD)
   .option('--dry-run', 'Show the script and do not hand it in')
   .option('--trust', TRUST)
   .action((suite: string | undefined, options: SubmitOptions) => {

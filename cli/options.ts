@@ -5,6 +5,7 @@ import { PRECISIONS, type Precision } from '../engines/engine.ts';
 import { RampartError } from '../errors.ts';
 import { packageRoot } from '../harness/job/provenance.ts';
 import { MOST_BATCH } from '../harness/suite/most.ts';
+import { type ShardChoice, shardSchema } from '../harness/suite/schema.ts';
 import type { Suite } from '../harness/suite/suite.ts';
 
 export interface RawOptions {
@@ -19,6 +20,7 @@ export interface RawOptions {
   verbose?: boolean;
   trust?: boolean;
   queue?: string;
+  shard?: unknown;
   timeout?: unknown;
   lostAfter?: unknown;
   untilDone?: boolean;
@@ -34,6 +36,14 @@ export function countOption(name: string, value: unknown, most = MOST_BATCH): nu
   if (typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= most) return value;
   const range = typeof value === 'number' && value > most ? ` up to ${most}` : '';
   throw new UsageError(`[--${name}] expected a positive whole number${range}, got ${JSON.stringify(value)}`);
+}
+
+/** How long cells are cut, where that is asked for. */
+export function shardOption(value: unknown): ShardChoice | undefined {
+  if (value === undefined) return undefined;
+  const parsed = shardSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new UsageError(`[--shard] expected auto, off, or a number of images, got ${JSON.stringify(value)}`);
 }
 
 /** cac makes numbers of what looks like one, so a folder named `2026` is one. */

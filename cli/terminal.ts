@@ -2,11 +2,13 @@
 
 import type { JobProgress } from '../harness/job/context.ts';
 import type { EngineRef } from '../harness/job/engine.ts';
+import type { State } from '../harness/run/attempt.ts';
+import { shownRange } from '../harness/run/cuts.ts';
 import type { EngineProbe } from '../harness/run/executor.ts';
 import type { Plan, Planned } from '../harness/run/plan.ts';
 import { Progress } from '../harness/run/progress.ts';
-import type { State } from '../harness/run/scheduler.ts';
 import type { RampartRecord } from '../records/record.ts';
+import type { ImageRange, ShardRecord } from '../records/shard.ts';
 import { duration, percent } from '../reports/formats/format.ts';
 import { dim, green, isTerminal, jobName, print, printError, red, uncoloured } from './output.ts';
 
@@ -46,12 +48,16 @@ export class Display {
     this.#progress?.share(count);
   }
 
-  started(planned: Planned): void {
-    this.#progress?.started(planned, performance.now());
+  started(planned: Planned, range?: ImageRange): void {
+    this.#progress?.started(planned, performance.now(), range);
   }
 
-  progress(planned: Planned, progress: JobProgress): void {
-    this.#progress?.reported(planned, progress);
+  progress(planned: Planned, progress: JobProgress, range?: ImageRange): void {
+    this.#progress?.reported(planned, progress, range);
+  }
+
+  shard(planned: Planned, range: ImageRange, record?: ShardRecord): void {
+    this.#progress?.endedShard(planned, range, record?.status === 'done');
   }
 
   finished(planned: Planned, state: State, record: RampartRecord): void {
@@ -96,8 +102,10 @@ export class Display {
     if (!progress || progress.running.size === 0) return [];
     const left = duration(progress.timeLeft(performance.now()));
     const lines = [`       ${this.#count()} about ${left} left`];
-    for (const { planned, progress: job } of progress.running.values())
-      lines.push(`  ${jobName(planned)}  ${dim(job ? `${percent(job.fraction)} %, ${job.detail}` : 'starting')}`);
+    for (const { planned, range, progress: job } of progress.running.values())
+      lines.push(
+        `  ${jobName(planned)}${range ? `, ${shownRange(range)}` : ''}  ${dim(job ? `${percent(job.fraction)} %, ${job.detail}` : 'starting')}`,
+      );
     return lines;
   }
 

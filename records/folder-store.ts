@@ -1,7 +1,7 @@
 /** The store in a folder. Every write is atomic, and what cannot be written says why. */
 import { existsSync, type Stats } from 'node:fs';
 import { access, constants, lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, join, relative, sep } from 'node:path';
 import pLimit from 'p-limit';
 import { RampartError } from '../errors.ts';
 import { tryLock } from '../lock.ts';
@@ -12,12 +12,13 @@ import { folderId } from './folder-id.ts';
 import { sha256 } from './hash.ts';
 import { packCell } from './packed/cell.ts';
 import { type Labels, labelsFile, parseLabels } from './packed/labels.ts';
-import { FOLDERS, PATHS } from './paths.ts';
-import { LIMITS, readPlain, UnfitFile } from './plain-file.ts';
-import { type CellRecord, cellRecordSchema, modelRecordSchema, type RampartRecord } from './record.ts';
-import { parseJson, parseStored, type Records } from './record-file.ts';
+import { CHECKPOINT, FOLDERS, nearestFolder, PATHS } from './paths.ts';
+import { asHashed, LIMITS, readPlain, UnfitFile } from './plain-file.ts';
+import type { CellRecord, RampartRecord } from './record.ts';
+import { type JobRecord, parseJson, parseStored, type Records, SCHEMAS } from './record-file.ts';
 import { indexSchema, type RunIndex } from './run-index.ts';
 import { seal, unseal } from './seal.ts';
+import { type ImageRange, rangesByCell } from './shard.ts';
 import type { Checkpoint, Claim, Kind, Store, StoreOptions } from './store.ts';
 import { storeError } from './store-error.ts';
 
@@ -85,11 +86,11 @@ export class FolderStore implements Store {
     });
   }
 
-  async writeRecord(record: RampartRecord): Promise<void> {
-    const checked = record.kind === 'model' ? modelRecordSchema.parse(record) : cellRecordSchema.parse(record);
+  async writeRecord(record: JobRecord): Promise<void> {
+    const checked = SCHEMAS[record.kind].parse(record);
     const text = checked.kind === 'cell' ? await this.#cellText(checked) : seal(checked);
     await this.#write(PATHS.record(record.kind, record.key), text);
-    if (record.status === 'done') await this.checkpoint(record.kind, record.key).drop();
+    if (record.status === 'done' && record.kind !== 'shard') await this.checkpoint(record.kind, record.key).drop();
   }
 
   /** The labels come first: a record is whole as soon as it is there. */
@@ -155,6 +156,16 @@ export class FolderStore implements Store {
     const bytes = writeSafetensors(entries);
     await this.#write(PATHS.examples(key), bytes);
     return sha256(bytes);
+  }
+
+  async shards(): Promise<Map<string, ImageRange[]>> {
+    const begun = (await this.#names('shards')).filter((name) => name.endsWith(CHECKPOINT));
+    return rangesByCell(begun.map((name) => name.slice(0, -CHECKPOINT.length)));
+  }
+
+  async removeShards(cell: string): Promise<void> {
+    const own = (await this.#names('shards')).filter((name) => name.startsWith(`${cell}-`));
+    for (const name of own) await rm(join(this.place, 'shards', name), { force: true, recursive: true });
   }
 
   checkpoint(kind: Kind, key: string): Checkpoint {
@@ -281,17 +292,4 @@ export class FolderStore implements Store {
     }
     return to;
   }
-}
-
-function asHashed(bytes: Buffer, hash: string): Buffer {
-  const got = sha256(bytes);
-  if (got !== hash) throw new UnfitFile(`expected SHA-256 ${hash}, got ${got}: it was changed after it was written`);
-  return bytes;
-}
-
-/** The folder itself, or the nearest one above it that is there. */
-function nearestFolder(dir: string): string {
-  let folder = resolve(dir);
-  while (!existsSync(folder)) folder = dirname(folder);
-  return folder;
 }

@@ -1,12 +1,16 @@
 /** The one file that knows where in the folder of a store things lie. */
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import type { Kind } from './store.ts';
+
+export const CHECKPOINT = '.checkpoint.bin';
 
 /** Where things lie, relative to the folder. */
 export const PATHS = {
   index: 'run.json',
   id: 'id',
-  record: (kind: Kind, key: string) => (kind === 'model' ? `models/${key}/record.json` : `cells/${key}.json`),
-  checkpoint: (kind: Kind, key: string) => (kind === 'model' ? `models/${key}/checkpoint.bin` : `cells/${key}.checkpoint.bin`),
+  record: (kind: Kind, key: string) => (kind === 'model' ? `models/${key}/record.json` : `${kind}s/${key}.json`),
+  checkpoint: (kind: Kind, key: string) => (kind === 'model' ? `models/${key}/checkpoint.bin` : `${kind}s/${key}${CHECKPOINT}`),
   examples: (key: string) => `cells/${key}.examples.safetensors`,
   artifact: (hash: string) => `artifacts/${hash}`,
   labels: (hash: string) => `labels/${hash}.json`,
@@ -14,7 +18,7 @@ export const PATHS = {
   work: (kind: Kind, key: string) => `claims/${kind}-${key}.work`,
   damaged: 'damaged',
 };
-export const FOLDERS = ['models', 'cells', 'artifacts', 'labels', 'claims'];
+export const FOLDERS = ['models', 'cells', 'shards', 'artifacts', 'labels', 'claims'];
 
 /** What a file of a store is that others may be given; `id` is its key, or the hash of an artifact or of labels. */
 export interface Place {
@@ -40,4 +44,11 @@ export function placeAt(path: string): Place | undefined {
     if (id !== undefined) return { is, id };
   }
   return undefined;
+}
+
+/** The folder itself, or the nearest one above it that is there. */
+export function nearestFolder(dir: string): string {
+  let folder = resolve(dir);
+  while (!existsSync(folder)) folder = dirname(folder);
+  return folder;
 }

@@ -4,6 +4,7 @@ import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open, realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { RampartError } from '../errors.ts';
+import { sha256 } from './hash.ts';
 
 /** Why a file is not taken. The message neither names the file nor holds anything of what is in it. */
 export class UnfitFile extends RampartError {}
@@ -68,4 +69,11 @@ export async function hashPlain(root: string, path: string, limit: number): Prom
   } finally {
     await handle.close();
   }
+}
+
+/** The bytes, whose SHA-256 must be `hash`. Throws `UnfitFile`. */
+export function asHashed(bytes: Buffer, hash: string): Buffer {
+  const got = sha256(bytes);
+  if (got !== hash) throw new UnfitFile(`expected SHA-256 ${hash}, got ${got}: it was changed after it was written`);
+  return bytes;
 }

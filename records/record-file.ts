@@ -5,14 +5,23 @@ import type { Labels } from './packed/labels.ts';
 import { UnfitFile } from './plain-file.ts';
 import { type CellRecord, cellRecordSchema, type ModelRecord, modelRecordSchema } from './record.ts';
 import { unseal } from './seal.ts';
+import { type ShardRecord, shardRecordSchema } from './shard.ts';
+
+/** What a job leaves. */
+export type JobRecord = Records[keyof Records];
 
 /** Records by their kind. */
 export interface Records {
   readonly model: ModelRecord;
   readonly cell: CellRecord;
+  readonly shard: ShardRecord;
 }
 
-const SCHEMAS: { readonly [K in keyof Records]: z.ZodType<Records[K]> } = { model: modelRecordSchema, cell: cellRecordSchema };
+export const SCHEMAS: { readonly [K in keyof Records]: z.ZodType<Records[K]> } = {
+  model: modelRecordSchema,
+  cell: cellRecordSchema,
+  shard: shardRecordSchema,
+};
 
 /** Deeper than any recipe or parameter nests, and far from where walking it by recursion would end. */
 const DEEPEST = 32;
@@ -53,7 +62,7 @@ const LARGEST = 3.5e38;
 const KEY = /^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$/;
 
 /** What a schema does not say, and everything that shows a record relies on. */
-function sound<R extends ModelRecord | CellRecord>(record: R): R {
+function sound<R extends JobRecord>(record: R): R {
   if (!KEY.test(record.key)) throw new UnfitFile('expected a key of letters, digits, _ and -');
   const huge = numbersIn(record).find((v) => Math.abs(v) > LARGEST);
   if (huge !== undefined) throw new UnfitFile(`expected numbers up to ${LARGEST}, got ${huge}`);

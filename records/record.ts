@@ -50,7 +50,10 @@ export const provenanceSchema = z.strictObject({
 /** A condition that a reader should know of; `docs/flags.md` explains each name. */
 export const flagSchema = z.strictObject({ name: z.string(), detail: z.string() });
 
-const error = z.strictObject({ message: z.string(), kind: z.enum(['error', 'budget', 'killed', 'timeout', 'memory', 'dependency']) });
+export const errorSchema = z.strictObject({
+  message: z.string(),
+  kind: z.enum(['error', 'budget', 'killed', 'timeout', 'memory', 'dependency']),
+});
 
 export const epochSchema = z.strictObject({
   epoch: z.number().int(),
@@ -120,7 +123,7 @@ export const modelRecordSchema = z.strictObject({
   kind: z.literal('model'),
   key: z.string(),
   status: z.enum(['done', 'failed']),
-  error: error.optional(),
+  error: errorSchema.optional(),
   /** Unique within the suite: `trades`, or `trades beta=3 (seed 1)` where a suite has several. */
   name: z.string(),
   dataset: z.strictObject({
@@ -193,7 +196,7 @@ export const cellRecordSchema = z.strictObject({
   kind: z.literal('cell'),
   key: z.string(),
   status: z.enum(['done', 'failed']),
-  error: error.optional(),
+  error: errorSchema.optional(),
   /** Key and name of the model record. */
   model: z.strictObject({ key: z.string(), name: z.string(), weightsHash: z.string() }),
   attack: z.strictObject({
@@ -256,6 +259,10 @@ export const cellRecordSchema = z.strictObject({
         wallMs: z.number(),
       }),
     )
+    .optional(),
+  /** Of a cell that was attacked in ranges of its images, each by a job of its own: where each was made, and in what time. `wallMs` is the sum of them and of putting them together. */
+  shards: z
+    .array(z.strictObject({ from: z.int().nonnegative(), count: z.int().min(1), wallMs: z.number(), provenance: provenanceSchema }))
     .optional(),
   /** SHA-256 of the file of kept examples, where some were kept. */
   examples: z.string().optional(),

@@ -7,8 +7,9 @@ import type { Entry } from '../models/safetensors.ts';
 import type { Examples } from './examples.ts';
 import type { Labels } from './packed/labels.ts';
 import type { CellRecord, RampartRecord } from './record.ts';
-import type { Records } from './record-file.ts';
+import type { JobRecord, Records } from './record-file.ts';
 import type { RunIndex } from './run-index.ts';
+import type { ImageRange } from './shard.ts';
 
 /** A failure of the store is one of the whole run: no later job could keep its result either. */
 export class StoreError extends RampartError {
@@ -55,11 +56,11 @@ export interface Store {
   /** Of this store, whatever path leads to it: made once, and the same for all that see it. */
   id(): Promise<string>;
 
-  /** Every record, models first, each in the order of keys. */
+  /** Every record of models and cells, models first, each in the order of keys. */
   records(): Promise<RampartRecord[]>;
   record<K extends Kind>(kind: K, key: string): Promise<Records[K] | undefined>;
-  /** Checks the record against its schema, keeps it, and drops the checkpoint that led to it. */
-  writeRecord(record: RampartRecord): Promise<void>;
+  /** Checks the record against its schema, keeps it, and drops the checkpoint that led to it, unless that is what a shard has found. */
+  writeRecord(record: JobRecord): Promise<void>;
   /** Forgets a record, if it is there. */
   removeRecord(kind: Kind, key: string): Promise<void>;
 
@@ -75,6 +76,11 @@ export interface Store {
 
   /** The examples kept of a cell; where its record has their hash, those and no others. */
   examples(cell: CellRecord): Promise<Examples | undefined>;
+  /** By the keys of cells, the ranges of their images that have a checkpoint: shards that are done, or begun. */
+  shards(): Promise<Map<string, ImageRange[]>>;
+  /** Forgets all shards of a cell. */
+  removeShards(cell: string): Promise<void>;
+
   /** Resolves with the SHA-256 for the record. */
   writeExamples(key: string, entries: ReadonlyMap<string, Entry>): Promise<string>;
 
@@ -91,7 +97,7 @@ export interface Store {
 
 /** What two runs of the same suite must agree on: the record without times, speeds, memory and provenance. */
 export function comparable(record: RampartRecord): unknown {
-  const timed = new Set(['wallMs', 'batchSize', 'imagesPerSecond', 'peakMemoryMb', 'split', 'provenance']);
+  const timed = new Set(['wallMs', 'batchSize', 'imagesPerSecond', 'peakMemoryMb', 'split', 'provenance', 'shards']);
   const strip = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(strip);
     if (value === null || typeof value !== 'object') return value;

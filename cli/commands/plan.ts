@@ -6,9 +6,10 @@ import { engineIdentity } from '../../harness/job/engine.ts';
 import type { DataForm } from '../../harness/job/job.ts';
 import { findOutside } from '../../harness/job/outside.ts';
 import { type PlannedData, prepareData, testImages } from '../../harness/job/prepare-data.ts';
+import { cut, imagesPerShard } from '../../harness/run/cuts.ts';
 import { deviceHours, type Hours, type HoursRow, type Speed } from '../../harness/run/device-hours.ts';
 import { probeEngine } from '../../harness/run/local/process-executor.ts';
-import { type Plan, planRun } from '../../harness/run/plan.ts';
+import { type Plan, type Planned, planRun } from '../../harness/run/plan.ts';
 import { Calibration } from '../../harness/run/progress.ts';
 import { reusable } from '../../harness/run/reuse.ts';
 import { asked, slotsOn } from '../../harness/run/slots.ts';
@@ -23,7 +24,7 @@ import { limitOf } from '../../models/outside/http/source.ts';
 import { FolderStore } from '../../records/folder-store.ts';
 import type { Damage } from '../../records/store.ts';
 import { compact, duration } from '../../reports/formats/format.ts';
-import { countOption, dataDirOf, engineOf, outOf, precisionOf, type RawOptions, suiteFile, UsageError } from '../options.ts';
+import { countOption, dataDirOf, engineOf, outOf, precisionOf, type RawOptions, shardOption, suiteFile, UsageError } from '../options.ts';
 import { bold, dim, jobName, print, printBlock, printError, printJson, shownPath, table } from '../output.ts';
 import { mayLoad, tellUnloaded } from '../trust.ts';
 
@@ -77,8 +78,15 @@ export async function planCommand(file: string | undefined, options: PlanOptions
     const record = done.get(planned.id);
     if (record) calibration.learn(planned, record);
   }
+  const choice = shardOption(options.shard) ?? suite.engine.shard ?? (slots.length > 1 ? 'auto' : 'off');
+  const shardsOf = (planned: Planned): { shards?: number } => {
+    if (planned.kind === 'model' || done.has(planned.id)) return {};
+    const size = imagesPerShard(planned, choice, calibration.seconds(planned), probe.info.device);
+    return size === undefined ? {} : { shards: cut(planned.n, size).length };
+  };
   const jobs = [...plan.models, ...plan.cells].map((planned) => ({
     job: jobName(planned),
+    ...shardsOf(planned),
     state: done.has(planned.id) ? 'done' : 'to do',
     forward: planned.work.passes.forward,
     backward: planned.work.passes.backward,
@@ -92,7 +100,14 @@ export async function planCommand(file: string | undefined, options: PlanOptions
     return 0;
   }
   print(`${bold(suite.title)}  ${dim(probe.why)}`);
-  const rows = jobs.map((j) => [j.job, j.state, compact(j.forward), compact(j.backward), j.seconds > 0 ? duration(j.seconds * 1000) : '-']);
+  const named = (j: (typeof jobs)[number]) => (j.shards === undefined ? j.job : `${j.job}, in ${j.shards} shards`);
+  const rows = jobs.map((j) => [
+    named(j),
+    j.state,
+    compact(j.forward),
+    compact(j.backward),
+    j.seconds > 0 ? duration(j.seconds * 1000) : '-',
+  ]);
   printBlock(table(['job', 'state', 'forward', 'backward', 'time'], rows, new Set([2, 3, 4])));
   for (const text of plan.omitted) print(dim(`left out: ${text}`));
   for (const text of endpointLines(suite, plan, done)) print(text);

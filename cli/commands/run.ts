@@ -10,7 +10,18 @@ import { FolderStore } from '../../records/folder-store.ts';
 import { buildView } from '../../reports/view/leaderboard.ts';
 import type { View } from '../../reports/view/view.ts';
 import { endAtOnce, endInOrder } from '../interrupt.ts';
-import { countOption, dataDirOf, engineOf, outOf, patienceOf, precisionOf, queueOf, type RawOptions, suiteFile } from '../options.ts';
+import {
+  countOption,
+  dataDirOf,
+  engineOf,
+  outOf,
+  patienceOf,
+  precisionOf,
+  queueOf,
+  type RawOptions,
+  shardOption,
+  suiteFile,
+} from '../options.ts';
 import {
   bold,
   dim,
@@ -56,6 +67,7 @@ export async function runResolved(
       threads: countOption('threads', options.threads, MOST_PROCESSORS),
       precision: precisionOf(options),
       download: options.download !== false,
+      shard: shardOption(options.shard),
       signal,
       listener: inOrder(display),
       machines: queue?.machines,
@@ -102,8 +114,9 @@ function inOrder(display: Display): RunOptions['listener'] {
       endInOrder();
       display.planned(plan);
     },
-    started: (planned) => display.started(planned),
-    progress: (planned, progress) => display.progress(planned, progress),
+    started: (planned, _device, range) => display.started(planned, range),
+    progress: (planned, progress, range) => display.progress(planned, progress, range),
+    shard: (planned, range, record) => display.shard(planned, range, record),
     finished: (planned, state, record) => display.finished(planned, state, record),
     note: (text) => display.note(text),
   };

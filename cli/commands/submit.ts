@@ -8,7 +8,7 @@ import { slurmScript } from '../../harness/run/queue/slurm.ts';
 import { MOST_PROCESSORS } from '../../harness/suite/most.ts';
 import { loadSuite } from '../../harness/suite/read.ts';
 import type { Suite } from '../../harness/suite/suite.ts';
-import { countOption, dataDirOf, engineOf, outOf, precisionOf, queueOf, suiteFile, UsageError } from '../options.ts';
+import { countOption, dataDirOf, engineOf, outOf, precisionOf, queueOf, shardOption, suiteFile, UsageError } from '../options.ts';
 import { dim, print, printBlock, shownPath } from '../output.ts';
 import { mayLoad, tellUnloaded } from '../trust.ts';
 import { type KubernetesOptions, submitToKubernetes } from './submit-kubernetes.ts';
@@ -54,6 +54,7 @@ function submitToSlurm(path: string, suite: Suite, options: SubmitOptions): numb
     precision: precisionOf(options),
     workers,
     slurm: { ...ownOptions(options), ...(gpus === undefined ? {} : { gpus: String(gpus) }), 'cpus-per-task': String(threads * workers) },
+    run: options.shard === undefined ? [] : ['--shard', String(shardOption(options.shard))],
     ...(queueOf(options) !== undefined && { queue: queueOf(options) as string }),
   });
   mkdirSync(join(out, 'slurm'), { recursive: true, mode: 0o700 });

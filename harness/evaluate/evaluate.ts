@@ -10,6 +10,7 @@ import { asAsked, checkAsked, checkRounded } from './asked.ts';
 import { checkBudget, classFlags, gradientFlags, leakedTensors, logitFlags, queryFlags } from './checks.ts';
 import type { Evaluation, EvaluationInput, SmallerRadius } from './evaluation.ts';
 import { keepBroken } from './kept.ts';
+import { putTogether } from './parts.ts';
 import { batchOf, chunks, predict, predictions, RANDOMIZED_DRAWS } from './predict.ts';
 import { decodeState, type EvaluationState, encodeState, initialState, type MemberProgress } from './state.ts';
 
@@ -52,8 +53,11 @@ export async function evaluate(input: EvaluationInput): Promise<Evaluation> {
   const context: Context = { input, state };
   if (!saved) {
     await settleKnown(context);
-    await lookForFlags(context, members);
-    state.flags.push(...classFlags(labels(forClasses(MANY)), labels(members), classifier.classes));
+    if (!input.isPart) {
+      await lookForFlags(context, members);
+      state.flags.push(...classFlags(labels(forClasses(MANY)), labels(members), classifier.classes));
+    }
+    if (input.parts) await putTogether(state, input.parts, data, labels(members), input.keepExamples ?? 0);
   }
   for (const member of members.slice(state.members.length - (state.queue ? 1 : 0))) await runMember(context, member, members.length);
   return resultOf(context, members);
@@ -132,7 +136,8 @@ async function runMember(context: Context, member: Member, total: number): Promi
   if (!state.queue) {
     state.queue = state.robust.flatMap((r, id) => (r === '1' ? [id] : []));
     const entered = state.queue.length;
-    state.members.push({ attack: member.label, entered, left: entered, passes: noPasses(), overhead: noPasses(), wallMs: 0 });
+    const spent = { passes: noPasses(), overhead: noPasses(), wallMs: 0 };
+    state.members.push({ attack: member.label, entered, left: entered, ...spent, trace: {} });
   }
   const size = member.plugin.streams ? streamedAtOnce(input) : input.batchSize;
   const progress = state.members[state.members.length - 1] as MemberProgress;
@@ -143,7 +148,6 @@ async function runMember(context: Context, member: Member, total: number): Promi
     reportProgress(context, total);
     await input.checkpoint?.save(encodeState(state));
   }
-  closeTrace(state);
   state.queue = undefined;
   await input.checkpoint?.save(encodeState(state));
 }
@@ -179,7 +183,7 @@ async function attackBatch(context: Context, member: Member, ids: number[], prog
     sources,
     ...(member.inner && { inner: member.inner.map(innerAttack) }),
     trace(iteration: number, survivors: number) {
-      state.trace[iteration] = (state.trace[iteration] ?? 0) + survivors;
+      progress.trace[iteration] = (progress.trace[iteration] ?? 0) + survivors;
     },
   };
   try {
@@ -226,14 +230,16 @@ function reportProgress({ input, state }: Context, members: number): void {
   input.onProgress?.(done, done + waiting + (members - state.members.length) * survivors, survivors);
 }
 
-/** Appends the current member's survivors to those before it, iterations counted on; only the steps of the staircase are kept. */
-function closeTrace(state: EvaluationState): void {
-  const offset = state.survivors.at(-1)?.[0] ?? 0;
-  const points = Object.entries(state.trace).map(([k, v]): [number, number] => [offset + Number(k), v]);
-  points.sort((a, b) => a[0] - b[0]);
-  const steps = points.filter((p, i) => i === 0 || i === points.length - 1 || p[1] !== points[i - 1]?.[1] || p[1] !== points[i + 1]?.[1]);
-  state.survivors.push(...steps);
-  state.trace = {};
+/** Survivors of one member after the other, iterations counted on; only the steps of the staircase are kept. */
+function survivorsOf(members: readonly MemberProgress[]): [number, number][] {
+  const all: [number, number][] = [];
+  for (const { trace } of members) {
+    const offset = all.at(-1)?.[0] ?? 0;
+    const points = Object.entries(trace).map(([k, v]): [number, number] => [offset + Number(k), v]);
+    points.sort((a, b) => a[0] - b[0]);
+    all.push(...points.filter((p, i) => i === 0 || i === points.length - 1 || p[1] !== points[i - 1]?.[1] || p[1] !== points[i + 1]?.[1]));
+  }
+  return all;
 }
 
 function resultOf({ input, state }: Context, members: readonly Member[]): Evaluation {
@@ -242,6 +248,7 @@ function resultOf({ input, state }: Context, members: readonly Member[]): Evalua
   const queried = state.members.map((m, i) => ({ ...m, access: (members[i] as Member).plugin.access }));
   const flags = [...state.flags, ...queryFlags(queried, input.data.n)];
   if (state.leaked > 0) flags.push(flag('leaked-tensors', `${members.map((m) => m.label).join(', ')} left tensors allocated`));
+  const survivors = survivorsOf(state.members);
   const [h, w, c] = input.data.shape;
   const adversarial = new Float32Array(state.kept.length * h * w * c);
   state.adversarial.forEach((pixels, i) => {
@@ -252,8 +259,8 @@ function resultOf({ input, state }: Context, members: readonly Member[]): Evalua
     predictions: state.predictions,
     distances: state.distances,
     ...total,
-    ...(isEnsemble(input.attack) ? { members: state.members } : {}),
-    ...(state.survivors.length > 0 ? { survivors: state.survivors } : {}),
+    ...(isEnsemble(input.attack) ? { members: state.members.map(({ trace: _, ...member }) => member) } : {}),
+    ...(survivors.length > 0 ? { survivors } : {}),
     ...(input.keepExamples ? { examples: { ids: [...state.kept], adversarial } } : {}),
     flags,
   };

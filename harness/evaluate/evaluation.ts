@@ -2,6 +2,7 @@
 import type { AttackPlugin, EnsemblePlugin, Passes, Threat } from '../../attacks/attack.ts';
 import type { Classifier } from '../../models/classifier.ts';
 import type { CellRecord, Flag } from '../../records/record.ts';
+import type { ImageRange } from '../../records/shard.ts';
 import type { Checkpoint } from '../../records/store.ts';
 import type { Rng } from '../../tensor/rng.ts';
 import type { EvaluationData } from './predict.ts';
@@ -12,6 +13,12 @@ export interface SmallerRadius {
   readonly robust: string;
   readonly predictions: readonly number[];
   readonly distances: readonly number[];
+}
+
+/** The state that the evaluation of a range of the examples ended with. */
+export interface EvaluationPart {
+  readonly range: ImageRange;
+  readonly state: Pick<Checkpoint, 'load'>;
 }
 
 export interface EvaluationInput {
@@ -41,6 +48,10 @@ export interface EvaluationInput {
   onProgress?(done: number, total: number, survivors: number): void;
   /** State between batches; it must belong to the same cell, which the caller's key guarantees. */
   readonly checkpoint?: Pick<Checkpoint, 'load' | 'save'>;
+  /** It is a part of an evaluation: flags are looked for by whoever puts the parts together. */
+  readonly isPart?: boolean;
+  /** What was found of the examples, range by range: nothing is attacked again. */
+  readonly parts?: readonly EvaluationPart[];
   /** Where an ensemble's members are looked up; the table of attacks by default. */
   lookup?(name: string): AttackPlugin | EnsemblePlugin;
 }

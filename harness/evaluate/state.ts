@@ -5,7 +5,7 @@ import { flagSchema, passesSchema } from '../../records/record.ts';
 import type { EvaluationData } from './predict.ts';
 
 /** Raised when the same bytes would mean something else: a state of another format is of no use. */
-const FORMAT = 2;
+const FORMAT = 3;
 
 const memberSchema = z.strictObject({
   attack: z.string(),
@@ -14,6 +14,8 @@ const memberSchema = z.strictObject({
   passes: passesSchema,
   overhead: passesSchema,
   wallMs: z.number().nonnegative(),
+  /** Survivors by iteration, summed over batches. */
+  trace: z.record(z.string().regex(/^\d+$/), z.number()),
 });
 
 export type MemberProgress = z.infer<typeof memberSchema>;
@@ -28,10 +30,6 @@ const stateSchema = z.strictObject({
   members: z.array(memberSchema),
   /** Examples that entered the current member and wait for their turn, in order; undefined before a member starts. */
   queue: z.array(id).optional(),
-  /** Survivors of the current member by iteration, summed over batches. */
-  trace: z.record(z.string().regex(/^\d+$/), z.number()),
-  /** Survivors of the members before, as `[iteration, survivors]`. */
-  survivors: z.array(z.tuple([z.number(), z.number()])),
   leaked: z.int().nonnegative(),
   flags: z.array(flagSchema),
   /** Ids of the kept examples; the pixels follow the JSON in the saved bytes. */
@@ -54,8 +52,6 @@ export function initialState(clean: string): EvaluationState {
     distances: new Array<number>(n).fill(0),
     members: [],
     queue: undefined,
-    trace: {},
-    survivors: [],
     leaked: 0,
     flags: [],
     kept: [],

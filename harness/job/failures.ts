@@ -1,12 +1,14 @@
 /** Records of jobs that failed: a row with its reason, never a hole in the table. */
 import { RampartError } from '../../errors.ts';
 import { multiplyAdds } from '../../models/graph/graph.ts';
-import type { CellRecord, ModelRecord, Provenance, RampartRecord } from '../../records/record.ts';
+import type { CellRecord, ModelRecord, Provenance } from '../../records/record.ts';
+import type { JobRecord } from '../../records/record-file.ts';
+import type { ShardRecord } from '../../records/shard.ts';
 import { BudgetError } from '../evaluate/checks.ts';
 import type { Registry } from '../suite/registry.ts';
 import { countOf } from '../suite/selection.ts';
 import { cellHead } from './cell-record.ts';
-import { type CellJob, isNetwork, type Job, type ModelJob, selectionOfRecord } from './job.ts';
+import { type CellJob, isNetwork, type Job, type ModelJob, type ShardJob, selectionOfRecord } from './job.ts';
 import { NO_COST } from './run-model.ts';
 
 export type Failure = NonNullable<CellRecord['error']>;
@@ -28,8 +30,13 @@ export function failureOf(error: unknown): Failure {
 }
 
 /** The record of a job that failed; `provenance` is that of whoever performed it. */
-export function failedRecord(job: Job, registry: Registry, error: Failure, provenance: Provenance): RampartRecord {
-  return job.kind === 'model' ? failedModel(job, registry, error, provenance) : failedCell(job, registry, error, provenance);
+export function failedRecord(job: Job, registry: Registry, error: Failure, provenance: Provenance): JobRecord {
+  if (job.kind === 'model') return failedModel(job, registry, error, provenance);
+  return job.kind === 'cell' ? failedCell(job, registry, error, provenance) : failedShard(job, error, provenance);
+}
+
+export function failedShard({ key, cell, range }: ShardJob, error: Failure, provenance: Provenance): ShardRecord {
+  return { schema: 1, kind: 'shard', key, cell, ...range, status: 'failed', error, wallMs: 0, batchSize: 1, peakMemoryMb: 0, provenance };
 }
 
 export function failedCell(job: CellJob, registry: Registry, error: Failure, provenance: Provenance): CellRecord {

@@ -7,6 +7,7 @@ import type { Threat } from '../../attacks/attack.ts';
 import type { Normalization } from '../../models/import/import.ts';
 import { keyOf } from '../../records/hash.ts';
 import type { OutsideRecord } from '../../records/record.ts';
+import type { ImageRange } from '../../records/shard.ts';
 import type { Shape } from '../../tensor/tf.ts';
 import type { Expectation } from '../suite/models.ts';
 import type { Recipe } from '../suite/recipe.ts';
@@ -128,9 +129,8 @@ export interface ModelRef {
   readonly weightsHash: string;
 }
 
-export interface CellJob {
-  readonly kind: 'cell';
-  readonly key: string;
+/** What a cell is made of. */
+interface CellParts {
   readonly model: ModelRef;
   /** The plug-in `clean` is no attack: the clean accuracy. */
   readonly attack: { readonly label: string; readonly plugin: PluginRef };
@@ -148,7 +148,23 @@ export interface CellJob {
   readonly engine: EngineIdentity;
 }
 
-export type Job = ModelJob | CellJob;
+export interface CellJob extends CellParts {
+  readonly kind: 'cell';
+  readonly key: string;
+  /** Ranges of its images that shards have attacked, together all of them: their outcomes are put together, and nothing is attacked. No part of the key. */
+  readonly shards?: readonly ImageRange[];
+}
+
+/** Attacks a range of a cell's images. */
+export interface ShardJob extends CellParts {
+  readonly kind: 'shard';
+  readonly key: string;
+  /** Key of the cell. */
+  readonly cell: string;
+  readonly range: ImageRange;
+}
+
+export type Job = ModelJob | CellJob | ShardJob;
 
 /** The files of a plug-in from outside this package: the one that exports it, then those that it imports by path. */
 export type PluginFiles = readonly {
@@ -169,7 +185,8 @@ const CHECKS = 1;
 /** Raised when the same training would give other weights: other draws, other batches. */
 const TRAINING = 2;
 
-type Unkeyed<J> = J extends Job ? Omit<J, 'key'> : never;
+type Keyed = ModelJob | CellJob;
+type Unkeyed<J> = J extends Keyed ? Omit<J, 'key'> : never;
 
 /** What identifies a model, without engine. Names, labels and what a training makes beside it are left out: they change nothing. */
 function modelIdentity({ data, arch, origin, seed }: Unkeyed<ModelJob>): unknown {
@@ -243,16 +260,16 @@ function cellIdentity({ model, attack, threat, seed, data, images, sources, smal
 
 export function withKey(job: Unkeyed<ModelJob>): ModelJob;
 export function withKey(job: Unkeyed<CellJob>): CellJob;
-export function withKey(job: Unkeyed<Job>): Job {
+export function withKey(job: Unkeyed<Keyed>): Keyed {
   // a model from elsewhere is the same on every engine
   const elsewhere = job.kind === 'model' && job.origin.by !== 'training' && job.origin.by !== 'wrapper';
   const engine = elsewhere ? undefined : job.kind === 'model' ? trainedOn(job.engine) : job.engine;
   const identity = job.kind === 'model' ? modelIdentity(job) : cellIdentity(job);
-  return { ...job, key: keyOf({ identity, engine }) } as Job;
+  return { ...job, key: keyOf({ identity, engine }) } as Keyed;
 }
 
 /** The seed of a cell's random numbers. Models share the draws of an attack, which makes the differences between them less noisy. */
-export function drawsOf({ attack, threat, seed }: CellJob): string {
+export function drawsOf({ attack, threat, seed }: CellParts): string {
   return keyOf({ cell: attack.plugin, threat, seed });
 }
 

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RampartError } from '../../errors.ts';
 import { canonicalJson } from '../../records/hash.ts';
-import type { RampartRecord } from '../../records/record.ts';
+import type { JobRecord } from '../../records/record-file.ts';
 import { type Claim, StoreError } from '../../records/store.ts';
 import { whole } from '../../records/whole.ts';
 import { CLEAN } from '../suite/suite.ts';
@@ -13,13 +13,14 @@ import { isNetwork, type Job } from './job.ts';
 import { provenance } from './provenance.ts';
 import { runCell } from './run-cell.ts';
 import { runModel } from './run-model.ts';
+import { runShard } from './run-shard.ts';
 
 /**
  * Resolves with the record that is in the store: of a job that is done, or of one that failed, with the reason and where that was.
  * Rejects with a StoreError where the store fails, with the reason of the context's signal, and with OutOfMemory where smaller passes
  * may do: the job goes on from its checkpoint.
  */
-export async function perform(job: Job, context: JobContext): Promise<RampartRecord> {
+export async function perform(job: Job, context: JobContext): Promise<JobRecord> {
   for (let lost = false; ; ) {
     const { work, waited } = await alone(job, context);
     const stop = new AbortController();
@@ -53,16 +54,17 @@ async function alone({ kind, key }: Job, { store, signal }: JobContext): Promise
   }
 }
 
-async function performAlone(job: Job, context: JobContext): Promise<RampartRecord> {
+async function performAlone(job: Job, context: JobContext): Promise<JobRecord> {
   const { registry, store, engine, signal } = context;
   try {
     signal.throwIfAborted();
     refuseOthers(job, context);
-    return await (job.kind === 'model' ? runModel(job, context) : runCell(job, context));
+    if (job.kind === 'model') return await runModel(job, context);
+    return await (job.kind === 'cell' ? runCell(job, context) : runShard(job, context));
   } catch (error) {
     if (error instanceof StoreError || signal.aborted) throw error;
     const failure = failureOf(error);
-    if (failure.kind === 'memory' && job.kind === 'cell' && context.batchSize > 1) throw new OutOfMemory(failure.message);
+    if (failure.kind === 'memory' && job.kind !== 'model' && context.batchSize > 1) throw new OutOfMemory(failure.message);
     const record = failedRecord(job, registry, failure, provenance(job.kind === 'model' ? inTraining(engine) : engine));
     await store.writeRecord(record);
     return record;
@@ -80,8 +82,8 @@ function refuseOthers(job: Job, { engine, registry }: JobContext): void {
     new RampartError(`[plugin ${name}] is not what the run was planned with: its file changed`, { remedy: 'run the suite again' });
   if (job.kind === 'model' && isNetwork(job.origin) && registry.archRef(job.arch.name).source !== job.arch.source)
     throw changed(job.arch.name);
-  const pluginOf = (name: string) => (job.kind === 'cell' ? registry.attack(name) : registry.defense(name));
-  const named = job.kind === 'cell' ? job.attack.plugin : 'defense' in job.origin ? job.origin.defense : undefined;
+  const pluginOf = (name: string) => (job.kind === 'model' ? registry.defense(name) : registry.attack(name));
+  const named = job.kind !== 'model' ? job.attack.plugin : 'defense' in job.origin ? job.origin.defense : undefined;
   for (const [ref, plugin] of [
     [job.data.plugin, registry.dataset(job.data.plugin.name)] as const,
     ...(named && named.name !== CLEAN.name ? [[named, pluginOf(named.name)] as const] : []),

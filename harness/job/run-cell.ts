@@ -1,98 +1,51 @@
 /** Fills one cell: loads the model, attacks it inside the threat model, and writes what came out. */
-import type { Dataset } from '../../datasets/dataset.ts';
-import type { EngineInfo } from '../../engines/engine.ts';
 import { RampartError } from '../../errors.ts';
-import type { Classifier } from '../../models/classifier.ts';
 import { bytesInMemory } from '../../models/import/bytes.ts';
 import { referenceLogits } from '../../models/import/reference.ts';
 import { readWeights } from '../../models/import/weights.ts';
 import type { CellRecord, ModelRecord } from '../../records/record.ts';
-import { Rng } from '../../tensor/rng.ts';
 import { evaluate } from '../evaluate/evaluate.ts';
 import { asRandomized, checkModel } from '../evaluate/model-checks.ts';
 import { type EvaluationData, predictClean, type Subject } from '../evaluate/predict.ts';
 import { holdToReference } from '../evaluate/reference-logits.ts';
-import { placesIn } from '../suite/selection.ts';
 import { cellRecord } from './cell-record.ts';
 import type { JobContext } from './context.ts';
-import { examplesOf } from './data.ts';
 import { inTraining } from './engine.ts';
 import { exampleEntries } from './examples.ts';
-import { type CellJob, drawsOf } from './job.ts';
-import { doneCell, doneModel, loadClassifier, neededArtifact } from './load-model.ts';
+import type { CellJob } from './job.ts';
+import { doneModel, neededArtifact } from './load-model.ts';
+import { evaluationOf, type Material, withMaterial } from './material.ts';
 import { provenance } from './provenance.ts';
-import { alive, withSignsOfLife } from './signs-of-life.ts';
+import { partsOf, withShards } from './run-shard.ts';
 
-export async function runCell(job: CellJob, context: JobContext): Promise<CellRecord> {
-  const { report } = context;
-  const dataset = await context.data.test(job.data);
-  const rng = new Rng(drawsOf(job));
-  const loaded: Classifier[] = [];
-  const load = async (key: string, engine = context.engine) => {
-    const classifier = withSignsOfLife(await loadClassifier(key, dataset, { ...context, engine }), report);
-    loaded.push(classifier);
-    return classifier;
-  };
-  try {
-    return await fill(job, context, { dataset, rng, load });
-  } finally {
-    for (const classifier of loaded) classifier.dispose();
-  }
+export function runCell(job: CellJob, context: JobContext): Promise<CellRecord> {
+  return withMaterial(job, context, (material) => fill(job, context, material));
 }
 
-/** What the parts of a cell are made of. `load` takes a model's key; the engine is the context's unless given. */
-interface Material {
-  readonly dataset: Dataset;
-  readonly rng: Rng;
-  load(key: string, engine?: EngineInfo): Promise<Classifier>;
-}
-
-async function fill(job: CellJob, context: JobContext, { dataset, rng, load }: Material): Promise<CellRecord> {
-  const { settings, batchSize, registry, store, engine, signal, report } = context;
+async function fill(job: CellJob, context: JobContext, material: Material): Promise<CellRecord> {
+  const { batchSize, registry, store, engine } = context;
+  const { data, rng, classifier } = material;
   const started = provenance(engine);
-  const data = await examplesOf(dataset, job.data, job.images, alive(context));
-  const classifier = await load(job.model.key);
   if (job.clean === undefined) {
-    const record = await cleanRecord(job, context, { subject: { classifier, name: job.model.name, rng }, data, started, load });
+    const record = await cleanRecord(job, context, {
+      subject: { classifier, name: job.model.name, rng },
+      data,
+      started,
+      load: material.load,
+    });
     await store.writeRecord(record);
     return record;
   }
-
-  const clean = await doneCell(job.clean, store);
-  const subject = { classifier: clean.checks?.randomized ? asRandomized(classifier) : classifier, name: job.model.name, rng };
   const begin = performance.now();
-  // the clean cell is of all test images of the suite
-  const places = placesIn(job.data.test.selection, job.images.selection) as number[];
-  const smaller = job.smaller === undefined ? undefined : await doneCell(job.smaller, store);
-  const sources = new Map<string, { classifier: Classifier; name: string }>();
-  for (const { alias, key, name } of job.sources) sources.set(alias, { classifier: await load(key), name });
-
-  const evaluation = await evaluate({
-    ...subject,
-    attack: registry.attack(job.attack.plugin.name),
-    params: job.attack.plugin.params,
-    threat: job.threat,
-    data,
-    clean: places.map((i) => clean.outcomes.robust[i]).join(''),
-    cleanPredictions: places.map((i) => clean.outcomes.predictions[i] as number),
-    smaller: smaller && { eps: smaller.threat.eps, ...smaller.outcomes },
-    batchSize,
-    sources,
-    signal,
-    keepExamples: settings.keepExamples,
-    checkpoint: store.checkpoint('cell', job.key),
-    lookup: (name) => registry.attack(name),
-    onProgress: (done, total, survivors) =>
-      report({ fraction: total === 0 ? 1 : done / total, detail: `${done} of ${total} attacked, ${survivors} still right` }),
-  });
+  const input = await evaluationOf(job, job.clean, context, material);
+  const found = job.shards ? { parts: partsOf(job.key, job.shards, context) } : { checkpoint: store.checkpoint('cell', job.key) };
+  const evaluation = await evaluate({ ...input, ...found });
 
   const { examples } = evaluation;
-  const kept = examples && examples.ids.length > 0 ? await exampleEntries(examples, data, subject) : undefined;
+  const kept = examples && examples.ids.length > 0 ? await exampleEntries(examples, data, input) : undefined;
   const hash = kept && (await store.writeExamples(job.key, kept));
-  const record = {
-    ...cellRecord(job, registry, data, { ...evaluation, batchSize, asked: classifier.asked }, begin, started),
-    ...(hash && { examples: hash }),
-  };
+  const made = cellRecord(job, registry, data, { ...evaluation, batchSize, asked: classifier.asked }, begin, started);
+  const record = { ...(job.shards ? await withShards(made, job.shards, context) : made), ...(hash && { examples: hash }) };
   await store.writeRecord(record);
   return record;
 }

@@ -1,6 +1,8 @@
 /** How far a run is and how long it will still take: planned work against the speed that this run turns out to have. */
 
+import type { Passes } from '../../attacks/attack.ts';
 import type { RampartRecord } from '../../records/record.ts';
+import type { ImageRange } from '../../records/shard.ts';
 import type { JobProgress } from '../job/context.ts';
 import type { EngineRef } from '../job/engine.ts';
 import { expectedShare, flops, type Plan, type Planned } from './plan.ts';
@@ -31,10 +33,15 @@ function measuredSeconds(record: RampartRecord): number {
   return OVERHEAD[record.kind] + (record.kind === 'model' ? record.cost.wallMs : record.wallMs) / 1000;
 }
 
+/** A pass back costs about two forward, in time. */
+const passesOf = ({ forward, backward }: Passes) => forward + 2 * backward;
+
 /** Measured over expected time, of models and cells apart: learns from every job that ends, reused ones too. */
 export class Calibration {
   readonly #engine: EngineRef;
   readonly #sums = { model: [0, 0], cell: [0, 0] } as Record<Planned['kind'], [measured: number, expected: number]>;
+  /** Seconds of a forward pass by model, of those whose multiply-adds are not known. */
+  readonly #passes = new Map<string, number>();
 
   constructor(engine: EngineRef) {
     this.#engine = engine;
@@ -45,9 +52,13 @@ export class Calibration {
     const sums = this.#sums[planned.kind];
     sums[0] += measuredSeconds(record);
     sums[1] += expectedSeconds(planned, this.#engine);
+    if (planned.kind === 'cell' && record.kind === 'cell' && planned.work.multiplyAdds === 0 && passesOf(record.passes) > 0)
+      this.#passes.set(planned.model.id, measuredSeconds(record) / passesOf(record.passes));
   }
 
   seconds(planned: Planned): number {
+    const perPass = planned.kind === 'cell' ? this.#passes.get(planned.model.id) : undefined;
+    if (perPass !== undefined) return OVERHEAD.cell + expectedShare(planned) * perPass * passesOf(planned.work.passes);
     const [measured, expected] = this.#sums[planned.kind];
     return expectedSeconds(planned, this.#engine) * (expected > 0 ? measured / expected : 1);
   }
@@ -55,6 +66,8 @@ export class Calibration {
 
 export interface Running {
   readonly planned: Planned;
+  /** Of a shard. */
+  readonly range?: ImageRange;
   readonly startedAt: number;
   readonly progress?: JobProgress;
 }
@@ -64,6 +77,8 @@ export class Progress {
   readonly #calibration: Calibration;
   #slots: number;
   readonly #open = new Map<string, Planned>();
+  /** Images of which shards are done, by cell. */
+  readonly #images = new Map<string, number>();
   readonly running = new Map<string, Running>();
   readonly total: number;
 
@@ -83,12 +98,18 @@ export class Progress {
     this.#slots = Math.max(1, slots);
   }
 
-  started(planned: Planned, now: number): void {
-    this.running.set(planned.id, { planned, startedAt: now });
+  started(planned: Planned, now: number, range?: ImageRange): void {
+    this.running.set(idOf(planned, range), { planned, range, startedAt: now });
   }
-  reported(planned: Planned, progress: JobProgress): void {
-    const running = this.running.get(planned.id);
-    if (running) this.running.set(planned.id, { ...running, progress });
+  reported(planned: Planned, progress: JobProgress, range?: ImageRange): void {
+    const id = idOf(planned, range);
+    const running = this.running.get(id);
+    if (running) this.running.set(id, { ...running, progress });
+  }
+  /** A shard is done, or was stopped. */
+  endedShard(planned: Planned, range: ImageRange, isDone: boolean): void {
+    this.running.delete(idOf(planned, range));
+    if (isDone) this.#images.set(planned.id, (this.#images.get(planned.id) ?? 0) + range.count);
   }
   ended(planned: Planned, record: RampartRecord): void {
     this.running.delete(planned.id);
@@ -98,24 +119,38 @@ export class Progress {
 
   /** Milliseconds until the run ends: what is left, shared among the slots, but no less than the longest running job needs. */
   timeLeft(now: number): number {
+    const begun = new Map<string, number>();
     let sum = 0;
     let longest = 0;
-    for (const planned of this.#open.values()) {
-      const left = this.#leftOf(planned, now);
+    for (const running of this.running.values()) {
+      const left = this.#leftOf(running, now);
       sum += left;
-      if (this.running.has(planned.id)) longest = Math.max(longest, left);
+      longest = Math.max(longest, left);
+      begun.set(running.planned.id, (begun.get(running.planned.id) ?? 0) + this.#share(running.planned, running.range));
+    }
+    for (const planned of this.#open.values()) {
+      const waits = 1 - (begun.get(planned.id) ?? 0) - (this.#images.get(planned.id) ?? 0) / imagesOf(planned);
+      sum += Math.max(0, waits) * this.#calibration.seconds(planned) * 1000;
     }
     return Math.max(sum / this.#slots, longest);
   }
 
+  /** The part of a job that is done at once: of a cell whose shards are done, nothing is left but to put them together. */
+  #share(planned: Planned, range?: ImageRange): number {
+    return range ? range.count / imagesOf(planned) : 1 - (this.#images.get(planned.id) ?? 0) / imagesOf(planned);
+  }
+
   /** A job that says how far it is is taken at its word once it has run for a while. */
-  #leftOf(planned: Planned, now: number): number {
-    const expected = this.#calibration.seconds(planned) * 1000;
-    const running = this.running.get(planned.id);
-    if (!running) return expected;
-    const elapsed = now - running.startedAt;
-    const fraction = running.progress?.fraction ?? 0;
+  #leftOf({ planned, range, startedAt, progress }: Running, now: number): number {
+    const expected = this.#calibration.seconds(planned) * 1000 * this.#share(planned, range);
+    const elapsed = now - startedAt;
+    const fraction = progress?.fraction ?? 0;
     if (fraction > 0.05) return (elapsed * (1 - fraction)) / fraction;
     return Math.max(expected - elapsed, expected / 20);
   }
 }
+
+const idOf = ({ id }: Planned, range?: ImageRange) => (range ? `${id} ${range.from}` : id);
+
+/** Images that a cell attacks; a model is one piece. */
+const imagesOf = (planned: Planned) => (planned.kind === 'cell' ? Math.max(1, planned.n) : 1);

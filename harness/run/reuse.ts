@@ -2,11 +2,11 @@
 import type { RampartRecord } from '../../records/record.ts';
 import type { Store } from '../../records/store.ts';
 import { whole } from '../../records/whole.ts';
-import type { Job } from '../job/job.ts';
+import type { CellJob, ModelJob } from '../job/job.ts';
 import type { Plan, Planned } from './plan.ts';
 
 /** The job of something planned, as far as the records of what it needs are known. */
-export function jobOf(planned: Planned, record: (id: string) => RampartRecord | undefined): Job {
+export function jobOf(planned: Planned, record: (id: string) => RampartRecord | undefined): ModelJob | CellJob {
   if (planned.kind === 'model') return planned.job;
   const weightsHash = (key: string) => {
     const model = record(key);

@@ -13,14 +13,17 @@ import { type PlannedData, prepareData } from '../job/prepare-data.ts';
 import { provenance } from '../job/provenance.ts';
 import { isImported, isScript, type SuiteModel } from '../suite/models.ts';
 import type { Registry } from '../suite/registry.ts';
+import type { ShardChoice } from '../suite/schema.ts';
 import { countOf } from '../suite/selection.ts';
 import type { Suite } from '../suite/suite.ts';
 import { BatchSizes } from './batch-sizes.ts';
+import { Cuts } from './cuts.ts';
 import type { EngineProbe, Machines } from './executor.ts';
 import { localMachines } from './local/process-executor.ts';
 import { nameOf, type Plan, type Planned, planRun } from './plan.ts';
+import { Calibration } from './progress.ts';
 import { reusable } from './reuse.ts';
-import { type Finished, type RunListener, schedule } from './scheduler.ts';
+import { type Finished, type RunListener, type ScheduleOptions, schedule } from './scheduler.ts';
 import { asked, type EngineRequest, questionOf, remembered, slotsOn } from './slots.ts';
 
 export interface RunOptions extends EngineRequest {
@@ -28,6 +31,8 @@ export interface RunOptions extends EngineRequest {
   readonly out: string;
   readonly dataDir: string;
   readonly download: boolean;
+  /** How long cells are cut; the suite's choice unless given. */
+  readonly shard?: ShardChoice;
   readonly signal: AbortSignal;
   readonly listener?: RunListener & { engine?(probe: EngineProbe, slots: number): void; planned?(plan: Plan): void };
   onData?(message: string, done: number, total: number): void;
@@ -130,7 +135,8 @@ export async function runSuite(suite: Suite, registry: Registry, options: RunOpt
   const machines = options.machines ?? localMachines(place, { silenceMs: suite.timeoutMinutes * 60_000, onOutput });
   await store.prepare();
   const question = await questionOf(suite, options);
-  const { probe, plan, data, known, batchSizesBefore } = await prepare(suite, registry, store, machines, question, options);
+  const prepared = await prepare(suite, registry, store, machines, question, options);
+  const { probe, plan, data, known, batchSizesBefore } = prepared;
   const slots = machines.handedOut ? handedOutOn(probe, machines.handedOut) : slotsOn(probe, suite, options);
   listener?.engine?.(probe, (await machines.slots?.()) ?? slots.length);
   listener?.planned?.(plan);
@@ -140,8 +146,14 @@ export async function runSuite(suite: Suite, registry: Registry, options: RunOpt
   const sizes = machines.handedOut ? { slots: slots.slice(0, 1), memory: Number.POSITIVE_INFINITY } : { slots };
   const batchSizes = new BatchSizes({ given: engine.batchSize, ...sizes, known: batchSizesBefore });
   const executor = machines.executor(settings);
+  const { speeds, hearing } = learning(prepared, listener);
+  const isShared = machines.handedOut !== undefined || slots.length > 1;
+  const choice = options.shard ?? engine.shard ?? (isShared ? 'auto' : 'off');
+  const cuts = new Cuts({ choice, store, engine: probe.info, seconds: (planned) => speeds.seconds(planned) });
   const provenanceOf = (slot?: EngineRef) => provenance({ ...probe.info, ...slot });
-  const running = schedule({ plan, store, known, registry, executor, slots, batchSizes, provenance: provenanceOf, signal, listener });
+  const cut: ScheduleOptions['cut'] = (planned, job) => cuts.of(planned, job);
+  const around = { registry, executor, slots, batchSizes, provenance: provenanceOf, cut, signal, listener: hearing };
+  const running = schedule({ plan, store, known, ...around });
   const finished = await running.finally(() => executor.close());
   const index = {
     ...indexOf(suite, finished),
@@ -152,6 +164,20 @@ export async function runSuite(suite: Suite, registry: Registry, options: RunOpt
   await store.writeIndex(index);
   const made = finished.map((f) => f.record);
   return { plan, finished, records: recordsOfRun(made, index), failed: finished.filter((f) => f.state === 'failed'), probe };
+}
+
+/** The speeds that records tell of, those of earlier runs and each that is made from now on. */
+function learning({ plan, known, probe }: Prepared, listener: RunListener | undefined): { speeds: Calibration; hearing: RunListener } {
+  const speeds = new Calibration(probe.info);
+  for (const planned of [...plan.models, ...plan.cells]) {
+    const record = known.get(planned.id);
+    if (record) speeds.learn(planned, record);
+  }
+  const finished: RunListener['finished'] = (planned, state, record) => {
+    if (state === 'done') speeds.learn(planned, record);
+    listener?.finished?.(planned, state, record);
+  };
+  return { speeds, hearing: { ...listener, finished } };
 }
 
 /** Slots of no machine in particular. */

@@ -5,7 +5,7 @@ import { distinct, line, lines, name, path } from './limits.ts';
 import { modelSchema } from './models.ts';
 import { MOST_BATCH, MOST_MINUTES, MOST_PROCESSORS } from './most.ts';
 import { CHECKPOINTS, recipeSchema } from './recipe.ts';
-import { selectionSchema, trainSchema } from './selection.ts';
+import { MOST_IMAGES, selectionSchema, trainSchema } from './selection.ts';
 
 /** At most the diameter of the box, which depends on the norm and the images: see pairs.ts. */
 const eps = z.number().min(0).max(1e9);
@@ -71,6 +71,14 @@ const attackKeys = {
     .describe('Run it only on the models of these defenses, by label, or `NAME (last)` for one of two checkpoints'),
 };
 
+/** How long cells are cut. */
+export const shardSchema = z
+  .union([z.enum(['auto', 'off']), z.int().min(1).max(MOST_IMAGES)])
+  .describe(
+    'Images of each shard of a cell, a job of its own: auto cuts what takes over 15 minutes into some of 10, off none; --shard overrides it',
+  );
+export type ShardChoice = z.infer<typeof shardSchema>;
+
 const engineSchema = z.strictObject({
   name: line(80).optional().describe('auto, wasm, torch, torch:cuda:0, ...; --engine overrides it'),
   threads: z.number().int().min(1).max(MOST_PROCESSORS).optional(),
@@ -86,6 +94,7 @@ const engineSchema = z.strictObject({
     .max(MOST_BATCH)
     .optional()
     .describe('Images per pass of an attack at most; found unless given: halved until they fit. Results do not depend on it'),
+  shard: shardSchema.optional(),
 });
 
 /** An entry with its parameters still unchecked; a bare string is an entry with its name only. */

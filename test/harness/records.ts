@@ -15,6 +15,7 @@ export const somewhere: Provenance = {
 
 /** What a job would leave behind, without what it would have found. */
 export function doneRecord(job: Job, registry: Registry): RampartRecord {
+  if (job.kind === 'shard') throw new Error('what a shard found is no record alone');
   const failure = { kind: 'error', message: 'never seen' } as const;
   const record: RampartRecord =
     job.kind === 'model' ? failedModel(job, registry, failure, somewhere) : failedCell(job, registry, failure, somewhere);

@@ -1,12 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { processName } from '../../lock.ts';
 import { FolderStore } from '../../records/folder-store.ts';
 import { comparable, type Damage } from '../../records/store.ts';
 import { broken, contract, someExamples, someRecords } from '../contract/store.ts';
 import { freshFolder } from '../harness/folders.ts';
+
+/** How a lock calls this machine. */
+const here = processName().split(' ')[0];
 
 describe('a folder', () => {
   let dir: string;
@@ -158,11 +161,11 @@ test('folders in the place of files and files in the place of folders are put as
 
 test('what killed runs left half done is taken away when a run prepares', async () => {
   const dir = freshFolder();
-  const gone = `01234567~999999999~1~${hostname()}.tmp`;
+  const gone = `01234567~999999999~1~${here}.tmp`;
   const left = [`cells/a.json.${gone}`, `models/b/record.json.${gone}`, `artifacts/c.${gone}`, `labels/d.json.${gone}`, `run.json.${gone}`];
   for (const path of [...left, 'claims/cell-a.lock']) {
     mkdirSync(dirname(join(dir, path)), { recursive: true });
-    writeFileSync(join(dir, path), `${hostname()} 999999999 1 abc`);
+    writeFileSync(join(dir, path), `${here} 999999999 1 abc`);
   }
   await new FolderStore(dir).prepare();
   expect((readdirSync(dir, { recursive: true }) as string[]).sort()).toEqual([
@@ -177,7 +180,7 @@ test('what killed runs left half done is taken away when a run prepares', async 
 
 test('who works at a job finds nothing that a killed one left half written of it', async () => {
   const dir = freshFolder();
-  const gone = `01234567~999999999~1~${hostname()}.tmp`;
+  const gone = `01234567~999999999~1~${here}.tmp`;
   for (const path of [`cells/a.checkpoint.bin.${gone}`, `models/b/checkpoint.bin.${gone}`, `artifacts/c.${gone}`]) {
     mkdirSync(dirname(join(dir, path)), { recursive: true });
     writeFileSync(join(dir, path), '');

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { PRECISIONS } from '../../../engines/engine.ts';
 import { outsideSchema, provenanceSchema } from '../../../records/record.ts';
+import { rangeOfKey, shardKey } from '../../../records/shard.ts';
 import { NORMS } from '../../../tensor/norms/index.ts';
 import type { Job, RunSettings } from '../../job/job.ts';
 import { MOST_BATCH } from '../../suite/most.ts';
@@ -92,22 +93,26 @@ const origin = z.discriminatedUnion('by', [
 ]);
 
 const modelRef = z.strictObject({ key, name: text, weightsHash: sha });
+const cell = {
+  model: modelRef,
+  attack: z.strictObject({ label: text, plugin: pluginRef }),
+  threat,
+  seed: whole,
+  data,
+  images,
+  sources: z.array(modelRef.extend({ alias: text })).max(1000),
+  clean: key.optional(),
+  smaller: key.optional(),
+  engine,
+};
+const range = z.strictObject({ from: place, count: place.min(1) });
+const keyOfShard = text.refine((value) => rangeOfKey(value) !== undefined);
 const jobSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('model'), key, name: text, data, arch: archRef, origin, seed: whole, engine }),
-  z.strictObject({
-    kind: z.literal('cell'),
-    key,
-    model: modelRef,
-    attack: z.strictObject({ label: text, plugin: pluginRef }),
-    threat,
-    seed: whole,
-    data,
-    images,
-    sources: z.array(modelRef.extend({ alias: text })).max(1000),
-    clean: key.optional(),
-    smaller: key.optional(),
-    engine,
-  }),
+  z.strictObject({ ...cell, kind: z.literal('cell'), key, shards: z.array(range).max(MOST_IMAGES).optional() }),
+  z
+    .strictObject({ ...cell, kind: z.literal('shard'), key: keyOfShard, cell: key, range })
+    .refine((job) => job.key === shardKey(job.cell, job.range)),
 ]) satisfies z.ZodType<Job>;
 
 const settingsSchema = z.strictObject({

@@ -16,6 +16,8 @@ export interface SlurmJob {
   readonly threads: number;
   readonly precision?: string;
   readonly workers: number;
+  /** Further words for `rampart run`. */
+  readonly run?: readonly string[];
   /** `--partition`, `--time`, ... as Slurm has them, without dashes. */
   readonly slurm: Readonly<Record<string, string>>;
   /** Of a Redis that is there; absent, the first task starts its own. */
@@ -43,7 +45,7 @@ export function slurmScript(job: SlurmJob): string {
   return `#!/bin/bash\n${lines.join('\n')}\n${body(job)}`;
 }
 
-function body({ program, suite, out, data, engine, threads, precision, workers, queue }: SlurmJob): string {
+function body({ program, suite, out, data, engine, threads, precision, workers, run = [], queue }: SlurmJob): string {
   const rampart = program.map(shellWord).join(' ');
   const inPrecision = precision === undefined ? [] : ['--precision', precision];
   const shared = ['--out', out, '--data', data, '--engine', engine, '--threads', String(threads), ...inPrecision].map(shellWord).join(' ');
@@ -74,7 +76,7 @@ while [ -z "$over" ]; do
   until [ -s address ] || [ -n "$over" ]; do sleep 1; done
   address=$(cat address)
   if [ $first = yes ] && [ -z "$head" ]; then
-    RAMPART_QUEUE=$address ${rampart} run ${shellWord(suite)} ${shared} &
+    RAMPART_QUEUE=$address ${[rampart, 'run', shellWord(suite), shared, ...run.map(shellWord)].join(' ')} &
     head=$!
   fi
   RAMPART_QUEUE=$address ${rampart} worker ${shellWord(suite)} ${shared} --workers ${workers} &

@@ -9,6 +9,7 @@ import type { JobProgress } from '../../job/context.ts';
 import { type EngineRef, engineIdentity } from '../../job/engine.ts';
 import type { Job, PluginFiles, RunSettings } from '../../job/job.ts';
 import { gitRevision, packageVersion } from '../../job/provenance.ts';
+import { shownRange } from '../cuts.ts';
 import { type EngineProbe, type Executor, JobError } from '../executor.ts';
 import { type Answer, type Order, type RunNote, readOrder, type WorkerInfo } from './protocol.ts';
 import { type Board, type Line, queueName } from './redis.ts';
@@ -82,7 +83,11 @@ const described = ({ engine, rampart, revision }: Extract<RunNote, { is: 'runnin
 const ownOf = ({ probe }: QueueWorkerOptions) =>
   described({ is: 'running', engine: engineIdentity(probe.info), rampart: packageVersion(), revision: gitRevision() });
 
-const titleOf = ({ job }: Order) => (job.kind === 'model' ? job.name : `${job.attack.label} on ${job.model.name}`);
+function titleOf({ job }: Order): string {
+  if (job.kind === 'model') return job.name;
+  const cell = `${job.attack.label} on ${job.model.name}`;
+  return job.kind === 'cell' ? cell : `${cell}, ${shownRange(job.range)}`;
+}
 
 class QueueWorker {
   readonly #options: QueueWorkerOptions;

@@ -2,8 +2,10 @@
 import type { Engine } from '../../../engines/engine.ts';
 import { wasm } from '../../../engines/wasm/index.ts';
 import { folderData } from '../../../harness/job/data.ts';
+import type { Job } from '../../../harness/job/job.ts';
 import { sourcesOf } from '../../../harness/job/outside.ts';
 import { perform } from '../../../harness/job/perform.ts';
+import { shownRange } from '../../../harness/run/cuts.ts';
 import type { Machines } from '../../../harness/run/executor.ts';
 import { runSuite } from '../../../harness/run/run.ts';
 import type { RampartRecord } from '../../../records/record.ts';
@@ -20,7 +22,13 @@ export const TINY: Record<string, string> = {
   keep: 'keepExamples: 2',
 };
 
-export async function inProcess(store: Store, changes: Record<string, string> = TINY, engine: Engine = wasm) {
+/** `before` hears of each job that is about to be done, and may throw in its place. */
+export async function inProcess(
+  store: Store,
+  changes: Record<string, string> = TINY,
+  engine: Engine = wasm,
+  before: (job: Job, signal: AbortSignal) => unknown = () => undefined,
+) {
   const { suite, registry } = await suiteWith(changes);
   const { signal } = new AbortController();
   const info = await engine.init({ threads: 1, device: 'cpu' });
@@ -34,7 +42,8 @@ export async function inProcess(store: Store, changes: Record<string, string> = 
     },
     executor: (settings) => ({
       async run({ job, batchSize }, _engine, signal) {
-        performed.push(job.kind === 'model' ? job.name : job.attack.label);
+        performed.push(nameOf(job));
+        await before(job, signal);
         const data = folderData(registry, '', signal);
         await perform(job, { settings, batchSize, registry, store, engine: info, data, outside, signal, report: () => undefined });
       },
@@ -45,6 +54,11 @@ export async function inProcess(store: Store, changes: Record<string, string> = 
   const listener = { note: (text: string) => notes.push(text) };
   const run = () => runSuite(suite, registry, { out: store.place, dataDir: '', download: false, signal, listener, store, machines });
   return { run, performed, probes: () => asked, notes };
+}
+
+function nameOf(job: Job): string {
+  if (job.kind === 'model') return job.name;
+  return job.kind === 'cell' ? job.attack.label : `${job.attack.label}, ${shownRange(job.range)}`;
 }
 
 /** What two runs must agree on: the records without times, with the examples kept of each. */

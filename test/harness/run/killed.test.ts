@@ -1,9 +1,10 @@
 /** A run that is killed at any write to its folder, and the run after it. */
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { processName } from '../../../lock.ts';
 import { FolderStore } from '../../../records/folder-store.ts';
 import type { Claim, Kind, Store } from '../../../records/store.ts';
 import { freshFolder } from '../folders.ts';
@@ -54,6 +55,9 @@ class MortalStore extends FolderStore {
   override writeIndex(index: Parameters<Store['writeIndex']>[0]) {
     return this.#write('index', () => super.writeIndex(index));
   }
+  override removeShards(cell: string) {
+    return this.#write('end of shards', () => super.removeShards(cell));
+  }
   override checkpoint(kind: Kind, key: string) {
     const { load, save, drop } = super.checkpoint(kind, key);
     return {
@@ -70,43 +74,71 @@ class MortalStore extends FolderStore {
   }
 }
 
+/** How a lock calls this machine. */
+const here = processName().split(' ')[0];
+
 /** Makes the claims in a folder those of a process that is gone. */
 function bury(dir: string): void {
   const claims = join(dir, 'claims');
-  for (const name of existsSync(claims) ? readdirSync(claims) : []) writeFileSync(join(claims, name), `${hostname()} 999999999 1 ${name}`);
+  for (const name of existsSync(claims) ? readdirSync(claims) : []) writeFileSync(join(claims, name), `${here} 999999999 1 ${name}`);
 }
 
-const whole = mkdtempSync(join(tmpdir(), 'rampart-'));
-afterAll(() => rmSync(whole, { recursive: true, force: true }));
-const undisturbed = new MortalStore(whole);
-const { records } = await (await inProcess(undisturbed, SUITE)).run();
-const { writes } = undisturbed;
-const kindOf = (k: number) => `${writes[k]}${/^record/.test(writes[k - 1] ?? '') ? ' after a record' : ''}`;
+/** A run that nothing disturbs. */
+async function undisturbed(changes: Record<string, string>) {
+  const store = new MortalStore(mkdtempSync(join(tmpdir(), 'rampart-')));
+  const { records } = await (await inProcess(store, changes)).run();
+  const made = await contents(records, store);
+  rmSync(store.place, { recursive: true, force: true });
+  return { records, made, writes: store.writes };
+}
+
+const kindOf = (writes: readonly string[], k: number) => `${writes[k]}${/^record/.test(writes[k - 1] ?? '') ? ' after a record' : ''}`;
+
 /** All, or the last of each kind. */
-const points = writes
-  .map((_, k) => [kindOf(k), k] as const)
-  .filter(([kind, k]) => process.env.RAMPART_FULL || !writes.some((_, later) => later > k && kindOf(later) === kind));
+function pointsOf(writes: readonly string[]) {
+  const all = writes.map((_, k) => [kindOf(writes, k), k] as const);
+  return all.filter(([kind, k]) => process.env.RAMPART_FULL || !all.some(([other, later]) => later > k && other === kind));
+}
 
-test('a run writes what a killed one may leave half done: checkpoints of a training and of each member of an ensemble', () => {
-  expect(new Set(writes)).toEqual(
-    new Set([
-      'artifact',
-      'examples',
-      ...['model', 'cell'].flatMap((kind) => [`checkpoint of a ${kind}`, `record of a ${kind}`, `end of the checkpoint of a ${kind}`]),
-      'index',
-    ]),
+const CHECKPOINTS = ['model', 'cell'].flatMap((kind) => [`checkpoint of a ${kind}`, `end of the checkpoint of a ${kind}`]);
+const RECORDS = ['record of a model', 'record of a cell'];
+const inShards = { ...SUITE, engine: 'engine: { name: wasm, batchSize: 4, workers: 1, shard: 16 }' };
+const whole = await undisturbed(SUITE);
+const cut = await undisturbed(inShards);
+
+describe.each([
+  { how: 'in one piece', changes: SUITE, run: whole, kinds: CHECKPOINTS },
+  {
+    how: 'in shards',
+    changes: inShards,
+    run: cut,
+    kinds: [
+      ...CHECKPOINTS.filter((kind) => kind !== 'checkpoint of a cell'),
+      'checkpoint of a shard',
+      'record of a shard',
+      'end of shards',
+    ],
+  },
+])('cells $how', ({ changes, run: { records, made, writes }, kinds }) => {
+  test('a run writes what a killed one may leave half done: checkpoints of a training and of each member of an ensemble', () => {
+    expect(new Set(writes)).toEqual(new Set(['artifact', 'examples', ...RECORDS, ...kinds, 'index']));
+    const attack = records.find((r) => r.kind === 'cell' && r.members);
+    expect(attack?.kind === 'cell' && attack.members?.map((m) => m.entered > 0)).toEqual([true, true]);
+  });
+
+  test.each(pointsOf(writes))(
+    'killed before %s (write %i), it ends in the next run with the same records and nothing beside them',
+    async (_, k) => {
+      const dir = freshFolder();
+      await expect((await inProcess(new MortalStore(dir, k), changes)).run()).rejects.toThrow(Killed);
+      bury(dir);
+      const store = new FolderStore(dir);
+      const next = await (await inProcess(store, changes)).run();
+      expect(await contents(next.records, store)).toEqual(made);
+      const left = (readdirSync(dir, { recursive: true }) as string[]).filter((file) =>
+        /checkpoint|^shards.|\.tmp$|^damaged|^claims\/./.test(file),
+      );
+      expect(left).toEqual([]);
+    },
   );
-  const attack = records.find((r) => r.kind === 'cell' && r.members);
-  expect(attack?.kind === 'cell' && attack.members?.map((m) => m.entered > 0)).toEqual([true, true]);
-});
-
-test.each(points)('killed before %s (write %i), it ends in the next run with the same records and nothing beside them', async (_, k) => {
-  const dir = freshFolder();
-  await expect((await inProcess(new MortalStore(dir, k), SUITE)).run()).rejects.toThrow(Killed);
-  bury(dir);
-  const store = new FolderStore(dir);
-  const next = await (await inProcess(store, SUITE)).run();
-  expect(await contents(next.records, store)).toEqual(await contents(records, undisturbed));
-  const left = (readdirSync(dir, { recursive: true }) as string[]).filter((file) => /checkpoint|\.tmp$|^damaged|^claims\/./.test(file));
-  expect(left).toEqual([]);
 });

@@ -1,0 +1,74 @@
+/** What a cell and its shards are made of: images, models, random numbers, and what earlier cells have found. */
+import type { EngineInfo } from '../../engines/engine.ts';
+import type { Classifier } from '../../models/classifier.ts';
+import { Rng } from '../../tensor/rng.ts';
+import type { EvaluationInput } from '../evaluate/evaluation.ts';
+import { asRandomized } from '../evaluate/model-checks.ts';
+import type { EvaluationData, Subject } from '../evaluate/predict.ts';
+import { placesIn } from '../suite/selection.ts';
+import type { JobContext } from './context.ts';
+import { examplesOf } from './data.ts';
+import { type CellJob, drawsOf, type ShardJob } from './job.ts';
+import { doneCell, loadClassifier } from './load-model.ts';
+import { alive, withSignsOfLife } from './signs-of-life.ts';
+
+export interface Material {
+  /** All images of the cell, those of a shard too. */
+  readonly data: EvaluationData;
+  readonly rng: Rng;
+  /** The model that is attacked. */
+  readonly classifier: Classifier;
+  /** Takes a model's key; the engine is the context's unless given. */
+  load(key: string, engine?: EngineInfo): Promise<Classifier>;
+}
+
+/** What `body` makes of the material, whose models are disposed then. */
+export async function withMaterial<T>(job: CellJob | ShardJob, context: JobContext, body: (material: Material) => Promise<T>): Promise<T> {
+  const dataset = await context.data.test(job.data);
+  const loaded: Classifier[] = [];
+  const load = async (key: string, engine = context.engine) => {
+    const classifier = withSignsOfLife(await loadClassifier(key, dataset, { ...context, engine }), context.report);
+    loaded.push(classifier);
+    return classifier;
+  };
+  try {
+    const data = await examplesOf(dataset, job.data, job.images, alive(context));
+    return await body({ data, rng: new Rng(drawsOf(job)), classifier: await load(job.model.key), load });
+  } finally {
+    for (const classifier of loaded) classifier.dispose();
+  }
+}
+
+/** The evaluation of all images of a cell, whose clean cell has the key `cleanKey`; its subject is the model as it is attacked. */
+export async function evaluationOf(
+  job: CellJob | ShardJob,
+  cleanKey: string,
+  { registry, store, settings, batchSize, signal, report }: JobContext,
+  { data, rng, classifier, load }: Material,
+): Promise<EvaluationInput & Subject> {
+  const clean = await doneCell(cleanKey, store);
+  // the clean cell is of all test images of the suite
+  const places = placesIn(job.data.test.selection, job.images.selection) as number[];
+  const smaller = job.smaller === undefined ? undefined : await doneCell(job.smaller, store);
+  const sources = new Map<string, { classifier: Classifier; name: string }>();
+  for (const { alias, key, name } of job.sources) sources.set(alias, { classifier: await load(key), name });
+  return {
+    classifier: clean.checks?.randomized ? asRandomized(classifier) : classifier,
+    name: job.model.name,
+    rng,
+    attack: registry.attack(job.attack.plugin.name),
+    params: job.attack.plugin.params,
+    threat: job.threat,
+    data,
+    clean: places.map((i) => clean.outcomes.robust[i]).join(''),
+    cleanPredictions: places.map((i) => clean.outcomes.predictions[i] as number),
+    smaller: smaller && { eps: smaller.threat.eps, ...smaller.outcomes },
+    batchSize,
+    sources,
+    signal,
+    keepExamples: settings.keepExamples,
+    lookup: (name) => registry.attack(name),
+    onProgress: (done, total, survivors) =>
+      report({ fraction: total === 0 ? 1 : done / total, detail: `${done} of ${total} attacked, ${survivors} still right` }),
+  };
+}

@@ -1,0 +1,95 @@
+/** Images near the decision boundaries of small classifiers, fixed and random, and every attack in few steps. */
+import { z } from 'zod';
+import { type AttackPlugin, defineEnsemble, type EnsemblePlugin } from '../../../attacks/attack.ts';
+import { attack as attackNamed, attacks } from '../../../attacks/index.ts';
+import { heldSplit } from '../../../datasets/split.ts';
+import resizePad from '../../../defenses/random-resize-pad.ts';
+import { evaluate } from '../../../harness/evaluate/evaluate.ts';
+import type { Evaluation, EvaluationInput } from '../../../harness/evaluate/evaluation.ts';
+import { type EvaluationData, predictClean } from '../../../harness/evaluate/predict.ts';
+import type { Classifier } from '../../../models/classifier.ts';
+import { Rng } from '../../../tensor/rng.ts';
+import type { Shape } from '../../../tensor/tf.ts';
+import { randomLinear } from '../../contract/linear.ts';
+
+const SHAPE: Shape = [6, 6, 1];
+const CLASSES = 5;
+/** More than two passes of 64, fewer than two of 128. */
+export const N = 135;
+
+export const linear = (name: string) => randomLinear(SHAPE, CLASSES, new Rng(name));
+export const random = (name: string): Classifier => resizePad.apply(resizePad.params.parse({ shrink: 2 }), linear(name));
+
+/** Few steps, but several attempts per example: those are what runs ahead. */
+export const FEW: Record<string, Record<string, unknown>> = {
+  noise: { draws: 4 },
+  pgd: { steps: 3, restarts: 3, eotIterations: 2 },
+  mim: { steps: 3, restarts: 3 },
+  cw: { steps: 3, restarts: 3 },
+  'multi-targeted': { steps: 2 },
+  square: { queries: 6, restarts: 3 },
+  transfer: { sources: ['source'], steps: 3, restarts: 3, diversity: 0.5 },
+  'apgd-ce': { iterations: 4, restarts: 3, eotIterations: 2 },
+  'apgd-dlr': { iterations: 4, restarts: 3 },
+  'apgd-t': { iterations: 3 },
+  fab: { iterations: 3, restarts: 2 },
+  'fab-t': { iterations: 3 },
+};
+
+/** Images near the decision boundaries; labels are what `classifier` says of them. */
+async function images(classifier: Classifier): Promise<EvaluationData> {
+  const pixels = Uint8Array.from(new Rng('pixels').uniform(N * 36, 90, 166));
+  const data = { ...heldSplit({ images: pixels, labels: new Int32Array(N) }), shape: SHAPE };
+  const { predictions } = await predictClean({ classifier, name: 'model', rng: new Rng('cell') }, data, N);
+  return { ...data, labels: Int32Array.from(predictions) };
+}
+
+/** What no batch and no part may change. */
+function timeless({ overhead, members, ...result }: Evaluation) {
+  return { overhead, result: { ...result, members: members?.map(({ wallMs, overhead, ...member }) => member) } };
+}
+
+/** `evaluated` may do what is to be evaluated in another way. */
+export async function run(
+  plugin: AttackPlugin | EnsemblePlugin,
+  params: Record<string, unknown>,
+  make: (name: string) => Classifier,
+  batchSize: number,
+  evaluated: (input: EvaluationInput) => Promise<Evaluation> = evaluate,
+) {
+  const rng = new Rng('cell');
+  const classifier = make('model');
+  const data = await images(classifier);
+  const clean = await predictClean({ classifier, name: 'model', rng }, data, batchSize);
+  const evaluation = await evaluated({
+    classifier,
+    name: 'model',
+    attack: plugin,
+    params: plugin.params.parse(params),
+    threat: { norm: 'Linf', eps: 0.012 },
+    data,
+    clean: clean.robust,
+    rng,
+    batchSize,
+    sources: new Map([['source', { classifier: make('source'), name: 'source' }]]),
+    signal: new AbortController().signal,
+    keepExamples: 3,
+    lookup: attackNamed,
+  });
+  const { overhead, result } = timeless(evaluation);
+  return { overhead, result: { clean, ...result } };
+}
+
+/** An ensemble of three. */
+export const several = defineEnsemble({
+  name: 'several',
+  title: 'several',
+  paper: 'none',
+  version: 1,
+  access: 'gradient',
+  norms: ['Linf'],
+  params: z.strictObject({}),
+  members: () => ['apgd-ce', 'apgd-t', 'square'].map((attack) => ({ attack, params: FEW[attack] ?? {} })),
+});
+
+export const cases = [...attacks, several].map((plugin) => ({ label: plugin.name, plugin }));
