@@ -3,7 +3,7 @@ import { RampartError } from '../errors.ts';
 import { batchNormTrain, moveStatistics, relu } from '../tensor/fused.ts';
 import type { Rng } from '../tensor/rng.ts';
 import { tf } from '../tensor/tf.ts';
-import { batchNorm as batchNormTwice } from '../tensor/twice.ts';
+import * as twice from '../tensor/twice.ts';
 import type { Classifier } from './classifier.ts';
 import { type FrozenPrecision, freeze } from './graph/frozen.ts';
 import { type Graph, type Node, type NodeId, shapesOf } from './graph/graph.ts';
@@ -186,7 +186,7 @@ export class Network implements Classifier {
       case 'bn':
         return this.#batchNorm(node, input, mode);
       case 'relu':
-        return mode.twice ? tf.relu(input) : relu(input);
+        return (mode.twice ? twice.relu : relu)(input);
       case 'maxPool':
         return tf.maxPool(input, node.kernel, node.stride, node.pad, 'floor');
       case 'globalAvgPool':
@@ -210,7 +210,7 @@ export class Network implements Classifier {
     }
     const layers = [{ name, count: x.size / (x.shape[3] as number) }];
     const seen = (mean: tf.Tensor1D, variance: tf.Tensor1D) => this.#seen({ layers, mean, variance }, mode);
-    return (mode.twice ? batchNormTwice : batchNormTrain)(x, gamma, beta, eps, seen);
+    return (mode.twice ? twice.batchNorm : batchNormTrain)(x, gamma, beta, eps, seen);
   }
 
   /** Moves running statistics as a forward pass with these batch statistics does. Throws where a normalisation saw one value per channel, whose variance is not defined. */

@@ -60,7 +60,8 @@ interface Moments {
   variance: tf.Tensor1D;
 }
 
-function batchNormForward(x: tf.Tensor4D, gamma: tf.Tensor1D, beta: tf.Tensor1D, eps: number): Moments {
+/** `batchNormTrain` without a gradient. */
+export function batchNormForward(x: tf.Tensor4D, gamma: tf.Tensor1D, beta: tf.Tensor1D, eps: number): Moments {
   const fused = kernel(FUSED.batchNormTrain, { x, gamma, beta }, { eps });
   if (fused) return { y: fused[0] as tf.Tensor4D, mean: fused[1] as tf.Tensor1D, variance: fused[2] as tf.Tensor1D };
   return tf.tidy(() => {
@@ -74,7 +75,7 @@ function batchNormForward(x: tf.Tensor4D, gamma: tf.Tensor1D, beta: tf.Tensor1D,
 }
 
 /** Gradients of batch normalisation over the batch: `[dx, dgamma, dbeta]`. */
-function batchNormBackward(
+export function batchNormBackward(
   x: tf.Tensor4D,
   dy: tf.Tensor4D,
   gamma: tf.Tensor1D,

@@ -4,7 +4,7 @@ import { engine } from '../../engines/index.ts';
 import { createNetwork } from '../../models/index.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
-import { batchNorm, crossEntropySum } from '../../tensor/twice.ts';
+import { batchNorm, crossEntropySum, relu } from '../../tensor/twice.ts';
 
 beforeAll(async () => {
   await engine('cpu').init({ threads: 1, device: 'cpu' });
@@ -45,6 +45,41 @@ test('of batch normalisation, statistics included', () => {
       .mul(weights)
       .sum() as tf.Scalar;
   expectClose(both(f, normal('x', [2, 2, 2, 2]), normal('v', [2, 2, 2, 2])), 1e-2);
+});
+
+test('of batch normalisation in its scale', () => {
+  const beta = normal('b', [2]) as tf.Tensor1D;
+  const [x, v, weights] = ['x', 'v', 'w'].map((key) => normal(key, [2, 2, 2, 2])) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
+  /** `v . f'(x)` with scale `gamma`. */
+  const slope = (gamma: tf.Tensor) => {
+    const f = (z: tf.Tensor) =>
+      batchNorm(z as tf.Tensor4D, gamma as tf.Tensor1D, beta, 1e-5, () => {})
+        .square()
+        .mul(weights)
+        .sum();
+    return tf.grad(f)(x).mul(v).sum();
+  };
+  const gamma = normal('g', [2]);
+  const h = 0.05;
+  const numeric = [0, 1].map((i) => {
+    const e = tf.tensor1d([0, 1].map((j) => (i === j ? h : 0)));
+    return slope(gamma.add(e))
+      .sub(slope(gamma.sub(e)))
+      .div(2 * h)
+      .dataSync()[0] as number;
+  });
+  expectClose([tf.grad(slope)(gamma).dataSync(), Float32Array.from(numeric)], 1e-2);
+});
+
+test('of ReLU under a square', () => {
+  // f = sum relu(x)^2 w: its Hessian is 2 w where x is positive
+  const [x, v, w] = [tf.tensor1d([-1, 2, 3]), tf.tensor1d([5, 6, 7]), tf.tensor1d([1, 2, 3])];
+  const first = tf.grad((z: tf.Tensor) => relu(z).square().mul(w).sum());
+  expect([
+    ...tf
+      .grad((z: tf.Tensor) => first(z).mul(v).sum())(x)
+      .dataSync(),
+  ]).toEqual([0, 24, 42]);
 });
 
 test('a network with a layer that has none says which', () => {
