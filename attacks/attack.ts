@@ -91,6 +91,8 @@ export interface AttackRun {
   readonly sources: ReadonlyMap<string, Target>;
   /** The attack that the parameter `attack` of a plug-in with `inner` names; of an ensemble its members in order. */
   readonly inner?: readonly InnerAttack[];
+  /** Attempts at one example run one after the other and none beside another, so that it is known what each had used before. */
+  readonly inOrder?: boolean;
   /** Called after an iteration with the number of examples still classified right, for the survivors plot. */
   trace?(iteration: number, survivors: number): void;
 }
@@ -143,6 +145,8 @@ export interface AttackPlugin<P = unknown> {
   readonly inner?: true;
   /** Whether it averages over the answers of a random classifier; it does not when absent. */
   averages?(params: P): boolean;
+  /** It goes on to the end for the smallest perturbation, whatever the radius: what it finds beyond that is kept too. */
+  readonly minimumNorm?: boolean;
   /** Fewest classes for which its loss is defined; 2 when absent. Where there are fewer, the harness does not run it. */
   readonly minClasses?: number;
   /** `true`: `perturb` takes more than one batch at a time and keeps its own batches full. */

@@ -41,6 +41,7 @@ export default defineAttack<Params>({
   ],
   version: 1,
   access: 'gradient',
+  minimumNorm: true,
   norms: ['L2'],
   params,
   cost: ({ steps }) => ({ forward: steps, backward: steps }),

@@ -49,6 +49,7 @@ export default defineAttack<Params>({
   ],
   version: 1,
   access: 'gradient',
+  minimumNorm: true,
   norms: FMN_NORMS,
   params,
   cost: ({ steps }) => ({ forward: steps, backward: steps }),

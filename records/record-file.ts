@@ -77,7 +77,9 @@ function numbersIn(value: unknown): number[] {
 
 /** There is one outcome of every kind for every image. */
 function checkOutcomes({ n, outcomes, indices }: CellRecord): void {
-  for (const [name, values] of Object.entries(outcomes))
+  const { nearest, ...others } = outcomes;
+  const all = { ...others, ...(nearest && { 'nearest.found': nearest.found, 'nearest.distances': nearest.distances }) };
+  for (const [name, values] of Object.entries(all))
     if (values.length !== n) throw new UnfitFile(`expected ${n} outcomes.${name}, got ${values.length}`);
   if (indices && indices.length !== n) throw new UnfitFile(`expected ${n} indices, each once, got ${indices.length}`);
 }

@@ -208,6 +208,8 @@ export const cellRecordSchema = z.strictObject({
     references,
     /** `none` is no attack: the clean accuracy. */
     access: z.enum(['none', 'gradient', 'scores', 'decision', 'transfer']),
+    /** Forward and backward passes per example together that it had, where it was limited. */
+    budget: z.number().int().min(1).optional(),
     /** `baseline` searches blindly; `ensemble` is several attacks in order, each on what those before it left. */
     role: z.enum(['baseline', 'ensemble']).optional(),
     /** `false`: its points may be at any distance, and `threat` is the ball beside which it is shown. */
@@ -232,6 +234,11 @@ export const cellRecordSchema = z.strictObject({
     predictions: z.array(z.number().int()),
     /** Norm of each perturbation in the cell's norm, rounded to 6 digits; 0 where the input was returned. */
     distances: z.array(z.number()),
+    /**
+     * Of an attack with a budget, or one for the smallest perturbation: whether any error was asked about, a character per example, and the
+     * distance of the nearest, rounded to 6 digits, within the radius or beyond; 0 where there was none, and where the image itself is wrong.
+     */
+    nearest: z.strictObject({ found: z.string(), distances: z.array(z.number()) }).optional(),
     /** Softmax probability of the predicted class, rounded to 4 digits; on the cell `clean`. */
     confidences: z.array(z.number()).optional(),
   }),

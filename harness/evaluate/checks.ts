@@ -14,7 +14,7 @@ export class BudgetError extends RampartError {
 }
 
 /** Distance of neighbouring float32 numbers just below 1. */
-const ULP = 2 ** -24;
+export const ULP = 2 ** -24;
 
 /**
  * How far beyond `eps` a norm may be measured when the attack did nothing wrong. Storing `x + delta` in float32 moves every

@@ -13,6 +13,7 @@ import { keepBroken } from './kept.ts';
 import { putTogether } from './parts.ts';
 import { batchOf, chunks, predict, predictions, RANDOMIZED_DRAWS } from './predict.ts';
 import { decodeState, type EvaluationState, encodeState, initialState, type MemberProgress } from './state.ts';
+import { nearestErrors, noteNearest, Tracker } from './tracker.ts';
 
 /** Classes enough for any loss. */
 const MANY = 1000;
@@ -52,6 +53,8 @@ export async function evaluate(input: EvaluationInput): Promise<Evaluation> {
   const state = saved ?? initialState(clean);
   const context: Context = { input, state };
   if (!saved) {
+    if (isWatched(input, members)) state.nearest = [...clean].map((c) => (c === '1' ? null : 0));
+    if (input.budget !== undefined) state.spent = new Array<number>(data.n).fill(0);
     await settleKnown(context);
     if (!input.isPart) {
       await lookForFlags(context, members);
@@ -129,17 +132,27 @@ function adoptSmaller(input: EvaluationInput, state: EvaluationState, smaller: S
     state.predictions[id] = smaller.predictions[id] as number;
     state.distances[id] = smaller.distances[id] as number;
   }
+  smaller.nearest?.distances.forEach((distance, id) => {
+    if (smaller.nearest?.found[id] === '1') noteNearest(state, id, distance);
+  });
+}
+
+/** Whether the nearest errors are noted: those of a search for the smallest perturbation, and of one whose passes are limited. */
+function isWatched({ budget }: EvaluationInput, members: readonly Member[]): boolean {
+  return budget !== undefined || members.some(({ plugin }) => plugin.minimumNorm);
 }
 
 async function runMember(context: Context, member: Member, total: number): Promise<void> {
   const { input, state } = context;
   if (!state.queue) {
-    state.queue = state.robust.flatMap((r, id) => (r === '1' ? [id] : []));
+    const { budget = Number.POSITIVE_INFINITY } = input;
+    state.queue = state.robust.flatMap((r, id) => (r === '1' && (state.spent?.[id] ?? 0) < budget ? [id] : []));
     const entered = state.queue.length;
     const spent = { passes: noPasses(), overhead: noPasses(), wallMs: 0 };
     state.members.push({ attack: member.label, entered, left: entered, ...spent, trace: {} });
   }
-  const size = member.plugin.streams ? streamedAtOnce(input) : input.batchSize;
+  // with a budget all examples of a batch search at once, so that it ends when they have used theirs
+  const size = member.plugin.streams && input.budget === undefined ? streamedAtOnce(input) : input.batchSize;
   const progress = state.members[state.members.length - 1] as MemberProgress;
   while (state.queue.length > 0) {
     input.signal.throwIfAborted();
@@ -176,11 +189,20 @@ async function attackBatch(context: Context, member: Member, ids: number[], prog
   const sources = new Map(
     [...input.sources].map(([alias, source]) => [alias, targetFor({ ...input, ...source }, `${member.label}/source ${alias}`, batch)]),
   );
+  const allowed = isBounded(member) ? input.threat : { ...input.threat, eps: Number.POSITIVE_INFINITY };
+  const tracker =
+    state.nearest &&
+    new Tracker(batch, allowed, {
+      budget: input.budget,
+      spent: state.spent && ids.map((id) => state.spent?.[id] as number),
+      levels: input.classifier.levels,
+    });
   const run: AttackRun = {
     rng,
-    signal: input.signal,
+    signal: tracker ? AbortSignal.any([input.signal, tracker.signal]) : input.signal,
     batchSize: input.batchSize,
-    sources,
+    sources: tracker ? new Map([...sources].map(([alias, source]) => [alias, tracker.watch(source, 'source')])) : sources,
+    inOrder: input.budget !== undefined,
     ...(member.inner && { inner: member.inner.map(innerAttack) }),
     trace(iteration: number, survivors: number) {
       progress.trace[iteration] = (progress.trace[iteration] ?? 0) + survivors;
@@ -188,7 +210,11 @@ async function attackBatch(context: Context, member: Member, ids: number[], prog
   };
   try {
     const attack = member.plugin.create(member.params);
-    const { value: found, leaked } = await leakedTensors(1, () => attack.perturb(batch, target, input.threat, run));
+    const { value: found, leaked } = await leakedTensors(1, () =>
+      tracker
+        ? tracker.searched(() => attack.perturb(batch, tracker.watch(target, 'attacked'), input.threat, run))
+        : attack.perturb(batch, target, input.threat, run),
+    );
     try {
       for (const asked of [target, ...sources.values()]) asked.settle();
     } catch (error) {
@@ -196,11 +222,11 @@ async function attackBatch(context: Context, member: Member, ids: number[], prog
       throw error;
     }
     progress.wallMs += performance.now() - started;
-    charge(progress, [target, ...sources.values()]);
+    const all = [target, ...sources.values()];
+    charge(progress, input.budget === undefined || !tracker ? all : [tracker.withinBudget(all)]);
     state.leaked += Math.max(0, leaked);
     const adversarial = asAsked(found, input.classifier);
     try {
-      const allowed = isBounded(member) ? input.threat : { ...input.threat, eps: Number.POSITIVE_INFINITY };
       const distances = await checkBudget(adversarial, batch.x, allowed, { attack: member.label, ids: batch.ids });
       const judged = await predict(targetFor(input, `${member.label}/judge`, batch), adversarial);
       const broken = ids.map((_, i) => judged.predictions[i] !== batch.labels[i]);
@@ -208,6 +234,9 @@ async function attackBatch(context: Context, member: Member, ids: number[], prog
         state.predictions[id] = judged.predictions[i] as number;
         state.distances[id] = Number((distances[i] as number).toFixed(6));
         if (broken[i]) state.robust[id] = '0';
+        if (tracker) noteNearest(state, id, tracker.nearest[i] as number);
+        if (broken[i]) noteNearest(state, id, state.distances[id] as number);
+        if (tracker && state.spent) state.spent[id] = tracker.used[i] as number;
       });
       progress.left -= broken.filter(Boolean).length;
       await keepBroken(state, input.keepExamples ?? 0, adversarial, ids, broken);
@@ -258,6 +287,7 @@ function resultOf({ input, state }: Context, members: readonly Member[]): Evalua
     robust: state.robust.join(''),
     predictions: state.predictions,
     distances: state.distances,
+    ...(state.nearest && { nearest: nearestErrors(state.nearest) }),
     ...total,
     ...(isEnsemble(input.attack) ? { members: state.members.map(({ trace: _, ...member }) => member) } : {}),
     ...(survivors.length > 0 ? { survivors } : {}),

@@ -7,12 +7,16 @@ import type { Checkpoint } from '../../records/store.ts';
 import type { Rng } from '../../tensor/rng.ts';
 import type { EvaluationData } from './predict.ts';
 
+/** The nearest error of each example that an attack has asked about. */
+export type NearestErrors = NonNullable<CellRecord['outcomes']['nearest']>;
+
 /** What is known of the same attack on the same model at a smaller radius. */
 export interface SmallerRadius {
   readonly eps: number;
   readonly robust: string;
   readonly predictions: readonly number[];
   readonly distances: readonly number[];
+  readonly nearest?: NearestErrors | undefined;
 }
 
 /** The state that the evaluation of a range of the examples ended with. */
@@ -39,6 +43,8 @@ export interface EvaluationInput {
   /** Seeded by the cell's key. */
   readonly rng: Rng;
   readonly batchSize: number;
+  /** Forward and backward passes per example together that count; no limit when absent. */
+  readonly budget?: number | undefined;
   /** Other models, by the names that transfer attacks have for them. Not disposed here. */
   readonly sources: ReadonlyMap<string, { readonly classifier: Classifier; readonly name: string }>;
   readonly signal: AbortSignal;
@@ -62,6 +68,8 @@ export interface Evaluation {
   readonly predictions: number[];
   /** In the norm of the threat, to 6 digits; 0 where the input was returned. */
   readonly distances: number[];
+  /** Of an attack whose search was watched: what lies beyond the radius too. */
+  readonly nearest?: NearestErrors;
   /** Of the attack alone, on the target and on the models it transfers from; the harness's own passes that decide success are not the attacker's. */
   readonly passes: Passes;
   /** Of attempts begun ahead and thrown away, because a full pass is faster: not what the attack needs, but what this run spent beside it. */

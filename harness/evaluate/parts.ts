@@ -30,6 +30,7 @@ export function partOf(whole: EvaluationInput, range: ImageRange): EvaluationInp
         robust: cut(smaller.robust),
         predictions: cut(smaller.predictions),
         distances: cut(smaller.distances),
+        nearest: smaller.nearest && { found: cut(smaller.nearest.found), distances: cut(smaller.nearest.distances) },
       },
     }),
   };
@@ -63,6 +64,8 @@ export async function putTogether(
       state.robust[from + i] = part.robust[i] as '0' | '1';
       state.predictions[from + i] = part.predictions[i] as number;
       state.distances[from + i] = part.distances[i] as number;
+      for (const kind of ['nearest', 'spent'] as const)
+        if (state[kind] && part[kind]) (state[kind] as (number | null)[])[from + i] = part[kind][i] as number | null;
     }
     state.leaked += part.leaked;
     part.members.forEach((member, i) => {

@@ -27,6 +27,10 @@ const stateSchema = z.strictObject({
   robust: z.array(z.enum(['0', '1'])),
   predictions: z.array(z.int()),
   distances: z.array(z.number().nonnegative()),
+  /** Where the search is watched: the distance of the nearest error that was asked about, null where there was none. */
+  nearest: z.array(z.number().nonnegative().nullable()).optional(),
+  /** Where there is a budget: what each example has used of it. */
+  spent: z.array(z.int().nonnegative()).optional(),
   members: z.array(memberSchema),
   /** Examples that entered the current member and wait for their turn, in order; undefined before a member starts. */
   queue: z.array(id).optional(),
@@ -96,8 +100,9 @@ function savedOf(json: unknown): Saved {
 
 /** Of `data` and of the members with these labels, in their order. */
 function checkFit(saved: Saved, { n }: EvaluationData, labels: readonly string[]): void {
-  const { robust, predictions, distances, members, queue = [], kept } = saved;
-  for (const { length } of [robust, predictions, distances]) if (length !== n) fail(`expected ${n} examples, got ${length}`);
+  const { robust, predictions, distances, nearest = distances, spent = distances, members, queue = [], kept } = saved;
+  for (const { length } of [robust, predictions, distances, nearest, spent])
+    if (length !== n) fail(`expected ${n} examples, got ${length}`);
   const outside = [...queue, ...kept].find((i) => i >= n);
   if (outside !== undefined) fail(`expected examples of 0..${n - 1}, got ${outside}`);
   const other = members.find(({ attack }, i) => attack !== labels[i]);

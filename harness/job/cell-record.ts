@@ -15,6 +15,8 @@ export interface Outcome {
   readonly robust: string;
   readonly predictions: readonly number[];
   readonly distances?: readonly number[];
+  /** Of an attack whose search was watched. */
+  readonly nearest?: NonNullable<CellRecord['outcomes']['nearest']>;
   readonly confidences?: readonly number[];
   readonly passes: CellRecord['passes'];
   readonly overhead?: CellRecord['passes'];
@@ -35,7 +37,7 @@ export function cellHead(
   job: CellJob,
   registry: Registry,
 ): Pick<CellRecord, 'schema' | 'kind' | 'key' | 'model' | 'attack' | 'threat' | 'seed' | 'dataset' | 'n' | 'indices'> {
-  const { label, plugin } = job.attack;
+  const { label, plugin, budget } = job.attack;
   const { name, version, params } = plugin;
   const { selection } = job.images;
   return {
@@ -43,7 +45,7 @@ export function cellHead(
     kind: 'cell',
     key: job.key,
     model: { ...job.model },
-    attack: { name, version, params, label, ...about(plugin, registry) },
+    attack: { name, version, params, label, ...(budget !== undefined && { budget }), ...about(plugin, registry) },
     threat: { ...job.threat },
     seed: job.seed,
     dataset: { name: job.data.plugin.name, hash: job.data.hash },
@@ -90,6 +92,7 @@ export function cellRecord(
       labels: [...data.labels],
       predictions: [...predictions],
       distances: [...(outcome.distances ?? predictions.map(() => 0))],
+      ...(outcome.nearest && { nearest: outcome.nearest }),
       ...(confidences && { confidences: confidences.map(rounded(4)) }),
     },
     passes: outcome.passes,

@@ -133,7 +133,7 @@ export interface ModelRef {
 interface CellParts {
   readonly model: ModelRef;
   /** The plug-in `clean` is no attack: the clean accuracy. */
-  readonly attack: { readonly label: string; readonly plugin: PluginRef };
+  readonly attack: { readonly label: string; readonly plugin: PluginRef; readonly budget?: number | undefined };
   readonly threat: Threat;
   readonly seed: number;
   readonly data: DataRef;
@@ -246,6 +246,7 @@ export function selectionOfRecord({ train, test }: DataRef): { selection?: { tra
 function cellIdentity({ model, attack, threat, seed, data, images, sources, smaller }: Unkeyed<CellJob>): unknown {
   return {
     cell: attack.plugin,
+    budget: attack.budget,
     model: [model.key, model.weightsHash],
     threat,
     seed,

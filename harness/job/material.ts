@@ -58,6 +58,7 @@ export async function evaluationOf(
     rng,
     attack: registry.attack(job.attack.plugin.name),
     params: job.attack.plugin.params,
+    budget: job.attack.budget,
     threat: job.threat,
     data,
     clean: places.map((i) => clean.outcomes.robust[i]).join(''),

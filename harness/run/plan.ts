@@ -140,7 +140,16 @@ function curveOf(
       // what no radius bounds is the same at each
       for (const eps of setting.registry.isBounded(attack.ref) ? radii : [main])
         cells.push(
-          plannedCell(setting, model, { label: attack.label, plugin: attack.ref }, { norm, eps }, images, sources, clean, cells.at(-1)),
+          plannedCell(
+            setting,
+            model,
+            { label: attack.label, plugin: attack.ref, budget: attack.budget },
+            { norm, eps },
+            images,
+            sources,
+            clean,
+            cells.at(-1),
+          ),
         );
       return cells;
     });
@@ -160,7 +169,9 @@ function plannedCell(
   const { engine } = setting;
   const perExample = attack.plugin === CLEAN ? { forward: 1, backward: 0 } : costPerExample(setting, attack.plugin, threat, data);
   const n = countOf(images.selection);
-  const passes = { forward: n * perExample.forward, backward: n * perExample.backward };
+  // with a budget, forward and backward passes are cut in the same proportion
+  const share = Math.min(1, (attack.budget ?? Number.POSITIVE_INFINITY) / Math.max(perExample.forward + perExample.backward, 1));
+  const passes = { forward: n * perExample.forward * share, backward: n * perExample.backward * share };
   const earlier = [clean, smaller].filter((cell) => cell !== undefined);
   return {
     kind: 'cell',

@@ -155,14 +155,26 @@ class Reader {
   attacks(): SuiteAttack[] {
     return this.#entries('attacks', this.#raw.attacks, (name) => this.#registry.attack(name)).flatMap(
       ({ entry, label, plugin, params, path }) => {
-        const { n: given, norms, models } = entry as { n?: SuiteSelection; norms?: NormName[]; models?: string[] };
+        const {
+          n: given,
+          budget,
+          norms,
+          models,
+        } = entry as {
+          n?: SuiteSelection;
+          budget?: number;
+          norms?: NormName[];
+          models?: string[];
+        };
         const n = typeof given === 'number' ? given : this.#selection(given, [...path, 'n']);
         const own = this.#taken(withInner(plugin, params, [...path, 'attack'], (name) => this.#registry.attack(name)));
         if (!own) return [];
         const ref = this.#registry.ref(plugin, own);
         const inSuite = [...new Set(this.#raw.threats.map((t) => t.norm))];
         const sources = sourcesOf(plugin.access, ref.params);
-        return [{ label, ref, access: plugin.access, n, norms: norms ?? inSuite, models, sources }];
+        return [
+          { label, ref, access: plugin.access, n, ...(budget !== undefined && { budget }), norms: norms ?? inSuite, models, sources },
+        ];
       },
     );
   }

@@ -64,6 +64,13 @@ const attackKeys = {
   n: selectionSchema
     .optional()
     .describe("Attack only the first n of the suite's test images, or a range or a file of indices of the data set's own test images"),
+  budget: z
+    .number()
+    .int()
+    .min(1)
+    .max(1e9)
+    .optional()
+    .describe('Forward and backward passes per image together, counted by the harness: of what comes after them nothing counts'),
   norms: distinct(z.enum(NORMS), NORMS.length).min(1).optional().describe('Run it only in threats of these norms'),
   models: distinct(name, 1000)
     .min(1)

@@ -55,6 +55,8 @@ export interface SuiteAttack {
   readonly access: AttackPlugin['access'];
   /** The first n of the suite's test images, or images by their index in the data set; all when absent. */
   readonly n?: number | Selection;
+  /** Forward and backward passes per image together; no limit when absent. */
+  readonly budget?: number;
   /** Norms it runs in. */
   readonly norms: readonly NormName[];
   /** Labels of the models that it runs on; all when absent. */

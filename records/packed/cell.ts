@@ -11,7 +11,7 @@ export const PACKED_VERSION = 2;
 const MOST_IMAGES = 2 ** 20;
 
 /** Decimal digits of what is packed. */
-const DIGITS = { predictions: 0, distances: 6, confidences: 4 } as const;
+const DIGITS = { predictions: 0, distances: 6, confidences: 4, nearest: 6 } as const;
 
 export const packedCellSchema = z.strictObject({
   ...cellRecordSchema.omit({ indices: true }).shape,
@@ -21,17 +21,31 @@ export const packedCellSchema = z.strictObject({
   /** SHA-256 of the file of labels: which images these are, and their classes. */
   images: z.string().regex(/^[0-9a-f]{64}$/),
   /** Deflated bytes in base64: a bit per image, and whole numbers of 1, 2 or 4 bytes in units of 1, of 1e-6 and of 1e-4, little-endian. */
-  outcomes: z.strictObject({ robust: z.string(), predictions: z.string(), distances: z.string(), confidences: z.string().optional() }),
+  outcomes: z.strictObject({
+    robust: z.string(),
+    predictions: z.string(),
+    distances: z.string(),
+    nearest: z.strictObject({ found: z.string(), distances: z.string() }).optional(),
+    confidences: z.string().optional(),
+  }),
 });
 export type PackedCell = z.infer<typeof packedCellSchema>;
 
 /** What the file of a cell is to say; undefined for one that is kept whole, which has no outcomes or does not fit its own images. `images` is the hash of its labels. */
 export function packCell(cell: CellRecord, images: string): PackedCell | undefined {
   const { indices: _, outcomes, ...rest } = cell;
-  const { robust, labels, predictions, distances, confidences } = outcomes;
+  const { robust, labels, predictions, distances, nearest, confidences } = outcomes;
   const bits = packBits(robust);
-  const all = [robust, labels, predictions, distances, confidences ?? robust];
-  if (rest.status !== 'done' || bits === undefined || cell.n > MOST_IMAGES || all.some(({ length }) => length !== cell.n)) return undefined;
+  const found = packBits(nearest?.found ?? '');
+  const all = [robust, labels, predictions, distances, confidences ?? robust, nearest?.found ?? robust, nearest?.distances ?? distances];
+  if (
+    rest.status !== 'done' ||
+    bits === undefined ||
+    found === undefined ||
+    cell.n > MOST_IMAGES ||
+    all.some(({ length }) => length !== cell.n)
+  )
+    return undefined;
   return {
     ...rest,
     schema: PACKED_VERSION,
@@ -41,6 +55,7 @@ export function packCell(cell: CellRecord, images: string): PackedCell | undefin
       robust: bits,
       predictions: packNumbers(predictions, DIGITS.predictions),
       distances: packNumbers(distances, DIGITS.distances),
+      ...(nearest && { nearest: { found, distances: packNumbers(nearest.distances, DIGITS.nearest) } }),
       ...(confidences && { confidences: packNumbers(confidences, DIGITS.confidences) }),
     },
   };
@@ -60,6 +75,9 @@ export function unpackCell({ images: _, outcomes, ...rest }: PackedCell, { label
       labels: labels as number[],
       predictions: numbers('predictions', outcomes.predictions),
       distances: numbers('distances', outcomes.distances),
+      ...(outcomes.nearest && {
+        nearest: { found: unpackBits(outcomes.nearest.found, n), distances: numbers('nearest', outcomes.nearest.distances) },
+      }),
       ...(outcomes.confidences !== undefined && { confidences: numbers('confidences', outcomes.confidences) }),
     },
   };

@@ -4,7 +4,15 @@ import { canonical, uniqueSlugs } from '../../records/slug.ts';
 import { mean } from '../../records/stats.ts';
 import type { AttackView } from './view.ts';
 
-export const attackId = (cell: CellRecord) => canonical([cell.attack.label, cell.attack.name, cell.attack.version, cell.attack.params]);
+export const attackId = (cell: CellRecord) =>
+  canonical([
+    cell.attack.label,
+    cell.attack.name,
+    cell.attack.version,
+    cell.attack.params,
+    // as it was before there were any, where there is none
+    ...(cell.attack.budget === undefined ? [] : [cell.attack.budget]),
+  ]);
 
 const ACCESS_ORDER: readonly CellRecord['attack']['access'][] = ['none', 'transfer', 'decision', 'scores', 'gradient'];
 

@@ -153,10 +153,12 @@ function wrapperEntry(record: ModelRecord, base: ModelRecord | undefined) {
 
 function attacksOf(model: ModelView) {
   const byIdentity = new Map<string, CellRecord>();
-  for (const cell of model.cells.filter((c) => !isClean(c))) byIdentity.set(canonical([cell.attack.label, cell.attack.params]), cell);
+  for (const cell of model.cells.filter((c) => !isClean(c)))
+    byIdentity.set(canonical([cell.attack.label, cell.attack.budget ?? 0, cell.attack.params]), cell);
   return [...byIdentity.values()].map(({ attack, n }) => ({
     name: attack.name,
     ...(attack.label === attack.name ? {} : { label: attack.label }),
+    ...(attack.budget === undefined ? {} : { budget: attack.budget }),
     ...attack.params,
     ...(n > 0 && n < model.record.dataset.test ? { n } : {}),
   }));

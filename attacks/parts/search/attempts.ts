@@ -47,7 +47,7 @@ export class Attempts {
     this.#target = target;
     this.#run = run;
     this.#iterations = iterations;
-    this.#board = new Board(batch.ids.length, attempts);
+    this.#board = new Board(batch.ids.length, attempts, { inOrder: run.inOrder ?? false });
     this.#finds = new Finds(batch);
   }
 

@@ -10,14 +10,17 @@ const SPECULATE_BELOW = 16;
  */
 export class Board {
   readonly #attempts: number;
+  readonly #inOrder: boolean;
   readonly #queue: number[];
   readonly #next: Int32Array;
   readonly #flying: Int32Array;
   /** The earliest attempt that broke each example; `attempts` where none has. */
   readonly #broken: Int32Array;
 
-  constructor(rows: number, attempts: number) {
+  /** `inOrder`: no attempt runs beside an earlier one. */
+  constructor(rows: number, attempts: number, { inOrder = false } = {}) {
     this.#attempts = attempts;
+    this.#inOrder = inOrder;
     this.#queue = Array.from({ length: rows }, (_, i) => i);
     this.#next = new Int32Array(rows);
     this.#flying = new Int32Array(rows);
@@ -39,7 +42,7 @@ export class Board {
 
   /** The example with the fewest attempts begun, when passes would be nearly empty without it. */
   #early(running: number): number | undefined {
-    if (running >= SPECULATE_BELOW) return undefined;
+    if (this.#inOrder || running >= SPECULATE_BELOW) return undefined;
     let best: number | undefined;
     this.#next.forEach((next, row) => {
       const open = next < (this.#broken[row] as number) && next < this.#attempts;

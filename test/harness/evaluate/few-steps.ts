@@ -34,6 +34,8 @@ export const FEW: Record<string, Record<string, unknown>> = {
   'apgd-t': { iterations: 3 },
   fab: { iterations: 3, restarts: 2 },
   'fab-t': { iterations: 3 },
+  ddn: { steps: 8, firstNorm: 0.05 },
+  fmn: { steps: 4 },
 };
 
 /** Images near the decision boundaries; labels are what `classifier` says of them. */
@@ -66,7 +68,7 @@ export async function run(
     name: 'model',
     attack: plugin,
     params: plugin.params.parse(params),
-    threat: { norm: 'Linf', eps: 0.012 },
+    threat: plugin.norms.includes('Linf') ? { norm: 'Linf', eps: 0.012 } : { norm: 'L2', eps: 0.06 },
     data,
     clean: clean.robust,
     rng,

@@ -91,3 +91,11 @@ test('parts that leave an example out, have one twice, or are not ended are refu
     ),
   ).rejects.toThrow('the part of examples 100 to 134 is not there');
 });
+
+test('what each example has used of a budget is its own in any part', async () => {
+  const limited = (input: EvaluationInput): EvaluationInput => ({ ...input, budget: 14 });
+  const whole = await run(several, {}, linear, 64, (input) => evaluate(limited(input)));
+  expect(whole.result.nearest?.found).toMatch(/01|10/);
+  const cut = await run(several, {}, linear, 64, (input) => inParts(limited(input), ranges('budget')));
+  expect(cut.result).toEqual(whole.result);
+});
