@@ -61,6 +61,39 @@ test('products of integer matrices are exact beyond the reach of float32', async
   expect([...product.dataSync()]).toEqual([16777219]);
 });
 
+test.each([
+  [true, false],
+  [false, true],
+  [true, true],
+])(
+  'products of transposed factors, %s and %s, are those of the plain backend, few numbers or many, in batches or alone',
+  async (turnA, turnB) => {
+    const cases: [batches: number[], batchesB: number[], m: number, k: number, n: number][] = [
+      [[], [], 3, 4, 5],
+      [[], [], 40, 33, 50],
+      [[2, 3], [2, 3], 40, 33, 50],
+      [[4], [1], 70, 16, 30],
+    ];
+    for (const [batches, batchesB, m, k, n] of cases)
+      await near(() => [
+        tf.matMul(
+          drawn([...batches, ...(turnA ? [k, m] : [m, k])], 'a'),
+          drawn([...batchesB, ...(turnB ? [n, k] : [k, n])], 'b'),
+          turnA,
+          turnB,
+        ),
+      ]);
+  },
+);
+
+test('a product of a transposed factor leaves nothing behind', async () => {
+  await tf.setBackend('wasm');
+  const [a, b] = [drawn([64, 64]), drawn([64, 64])] as [tf.Tensor2D, tf.Tensor2D];
+  const before = tf.backend().numDataIds();
+  for (const turns of [true, false]) tf.matMul(a, b, turns, true).dispose();
+  expect(tf.backend().numDataIds()).toBe(before);
+});
+
 test('convolutions of NCHW images and both gradients are those of the plain backend', () =>
   fc.assert(
     fc.asyncProperty(
