@@ -1,12 +1,14 @@
 /** The page of one attack: what it broke, what only it broke, and what it cost. */
 import type { CellRecord } from '../../records/record.ts';
 import { indicesOf } from '../../records/record.ts';
-import { parameter } from '../formats/format.ts';
+import { distanceChart } from '../charts/distances.ts';
+import { parameter, percent } from '../formats/format.ts';
 import type { Table } from '../formats/table.ts';
 import { attackAnchor } from '../view/board-table.ts';
 import { commonImages, outcomesOn, rightOn } from '../view/images.ts';
+import { type Found, foundBy, globalOptimality } from '../view/optimality.ts';
 import { type AttackView, type Board, boardTitle, isBounded, isClean, isDone, type Row } from '../view/view.ts';
-import { boardHref, flagView, frame, type Site, tableView } from './views.ts';
+import { boardHref, chartView, flagView, frame, type Site, tableView } from './views.ts';
 
 const ACCESS: Record<CellRecord['attack']['access'], string> = {
   none: 'nothing: it is no attack',
@@ -38,7 +40,10 @@ export function writeAttackPage(site: Site, attack: AttackView): void {
     access: isBounded(attack)
       ? ACCESS[record.access]
       : `${ACCESS[record.access]}; its points may be at any distance from the image, and are in no worst case`,
-    params: Object.entries(record.params).map(([key, v]) => ({ key, value: parameter(v) })),
+    params: [
+      ...(record.budget === undefined ? [] : [{ key: 'budget', value: parameter(record.budget) }]),
+      ...Object.entries(record.params).map(([key, v]) => ({ key, value: parameter(v) })),
+    ],
     boards: boards.map((board) => {
       const first = view.boards[0] === board;
       const rows = board.rows.filter((r) => r.cells.has(attack.id));
@@ -50,11 +55,46 @@ export function writeAttackPage(site: Site, attack: AttackView): void {
         title: boardTitle(board),
         href: `../${boardHref(view, board)}`,
         table: tableView(site, `attacks/${attack.slug}`, attackTable(board, attack, rows), '../', href),
+        nearest: nearestView(site, board, attack),
         flags: rows.flatMap((r) => (r.cells.get(attack.id)?.flags ?? []).map((f) => ({ model: r.model.name, ...flagView(f, '../') }))),
       };
     }),
   });
   site.files.add(`attacks/${attack.slug}.html`, page);
+}
+
+/** How near the nearest errors came; undefined where no record says so. */
+function nearestView(site: Site, board: Board, attack: AttackView) {
+  const found = board.rows.flatMap((row) => foundBy(attack, row) ?? []);
+  if (found.length === 0) return undefined;
+  const chart = distanceChart(board, attack, found, site.colours);
+  const global = globalOptimality(attack, board);
+  return {
+    table: tableView(
+      site,
+      `attacks/${attack.slug}`,
+      nearestTable(board, attack, found),
+      '../',
+      (i) => `../models/${found[i]?.model.slug}.html`,
+    ),
+    chart: chart && chartView(site, chart, '../'),
+    global: global === undefined ? undefined : percent(global),
+  };
+}
+
+function nearestTable(board: Board, attack: AttackView, found: readonly Found[]): Table {
+  return {
+    name: `${board.id}-nearest`,
+    caption: `The nearest errors that ${attack.label} asked about, within the radius and beyond: ${boardTitle(board)}`,
+    columns: [
+      { key: 'model', title: 'Model', kind: 'text' },
+      { key: 'optimality', title: 'Optimality', kind: 'accuracy' },
+      { key: 'median_distance', title: `Median distance (${board.threat.norm})`, kind: 'number' },
+      { key: 'found', title: 'Errors found', kind: 'count' },
+      { key: 'n', title: 'Images', kind: 'count' },
+    ],
+    rows: found.map(({ model, local, median, found: count, images }) => [model.name, local ?? null, median ?? null, count, images]),
+  };
 }
 
 function attackTable(board: Board, attack: AttackView, rows: readonly Row[]): Table {
