@@ -89,7 +89,13 @@ interface TestReport {
 
 /** Kernels against the plain backend, the frozen and the training pass against the tape, memory over thousands of steps, and the authors' attacks and defenses. */
 const TESTS = ['convolution', 'errors', 'frozen', 'memory', 'reference', 'search', 'training'].map((name) => `test/torch/${name}.test.ts`);
-const VECTORS = ['test/attacks/pgd-golden.test.ts', 'test/attacks/parts/apgd', 'test/attacks/parts/fab', 'test/defenses/reference.test.ts'];
+const VECTORS = [
+  'test/attacks/pgd-golden.test.ts',
+  'test/attacks/parts/apgd',
+  'test/attacks/parts/fab',
+  'test/defenses/reference.test.ts',
+  'test/defenses/fast.test.ts',
+];
 
 function runTests(files: readonly string[]): string {
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');

@@ -1,40 +1,32 @@
 /** The nuclear norm of a matrix and its gradient, by singular values on the host. */
 import { tf } from '../../tensor/tf.ts';
+import { eigen } from './symmetric.ts';
 
-/** Cosine of two columns below which they count as orthogonal; float32 results need no less. */
-const ORTHOGONAL = 1e-9;
-const MOST_SWEEPS = 30;
+/** Squares of singular values, relative to the largest, below which float32 matrices have nothing but rounding. */
+const NOTHING = 1e-14;
 
-const dot = (a: Float64Array, b: Float64Array): number => {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number);
-  return sum;
-};
-
-function rotate(a: Float64Array, b: Float64Array, cos: number, sin: number): void {
-  for (let i = 0; i < a.length; i++) {
-    const [p, q] = [a[i] as number, b[i] as number];
-    a[i] = cos * p - sin * q;
-    b[i] = sin * p + cos * q;
-  }
+/** Products of the shorter side's vectors, all with all. */
+function gram(vectors: readonly Float64Array[]): Float64Array[] {
+  const rows = vectors.map(() => new Float64Array(vectors.length));
+  for (const [i, a] of vectors.entries())
+    for (let j = 0; j <= i; j++) {
+      const b = vectors[j] as Float64Array;
+      let sum = 0;
+      for (let l = 0; l < a.length; l++) sum += (a[l] as number) * (b[l] as number);
+      (rows[i] as Float64Array)[j] = sum;
+      (rows[j] as Float64Array)[i] = sum;
+    }
+  return rows;
 }
 
-/** Makes `columns` orthogonal by turning pairs (Hestenes 1958), the same turns done to `turned`. */
-function orthogonalize(columns: readonly Float64Array[], turned: readonly Float64Array[]): void {
-  for (let sweep = 0, moved = true; moved && sweep < MOST_SWEEPS; sweep++) {
-    moved = false;
-    for (const [i, a] of columns.entries())
-      for (const [after, b] of columns.slice(i + 1).entries()) {
-        const [aa, bb, ab] = [dot(a, a), dot(b, b), dot(a, b)];
-        if (Math.abs(ab) <= ORTHOGONAL * Math.sqrt(aa * bb)) continue;
-        moved = true;
-        const zeta = (bb - aa) / (2 * ab);
-        const tan = (zeta < 0 ? -1 : 1) / (Math.abs(zeta) + Math.hypot(1, zeta));
-        const cos = 1 / Math.hypot(1, tan);
-        rotate(a, b, cos, cos * tan);
-        rotate(turned[i] as Float64Array, turned[i + 1 + after] as Float64Array, cos, cos * tan);
-      }
+/** `sum of factors[i] * ys[i]`. */
+function combine(ys: readonly Float64Array[], factors: ArrayLike<number>): Float64Array {
+  const sum = new Float64Array(ys[0]?.length ?? 0);
+  for (const [i, y] of ys.entries()) {
+    const factor = factors[i] as number;
+    if (factor !== 0) for (let l = 0; l < sum.length; l++) sum[l] = (sum[l] as number) + factor * (y[l] as number);
   }
+  return sum;
 }
 
 /**
@@ -42,24 +34,19 @@ function orthogonalize(columns: readonly Float64Array[], turned: readonly Float6
  * values. Directions without a singular value are left out.
  */
 export function polarFactor(values: ArrayLike<number>, rows: number, columns: number): Float32Array {
-  // the shorter side is turned
-  const tall = rows >= columns;
-  const [count, length] = tall ? [columns, rows] : [rows, columns];
-  const at = (along: number, of: number) => (tall ? along * columns + of : of * columns + along);
-  const us = Array.from({ length: count }, (_, c) => Float64Array.from({ length }, (_, r) => values[at(r, c)] as number));
-  const vs = Array.from({ length: count }, (_, c) => Float64Array.from({ length: count }, (_, r) => (r === c ? 1 : 0)));
-  orthogonalize(us, vs);
-  const sizes = us.map((u) => Math.sqrt(dot(u, u)));
-  const smallest = Math.max(...sizes) * 1e-12;
+  // with the vectors of the shorter side as A: (A A')^-1/2 A
+  const byRow = rows <= columns;
+  const [count, length] = byRow ? [rows, columns] : [columns, rows];
+  const at = (of: number, along: number) => (byRow ? of * columns + along : along * columns + of);
+  const vectors = Array.from({ length: count }, (_, of) => Float64Array.from({ length }, (_v, along) => values[at(of, along)] as number));
+  const { values: squares, vectors: directions } = eigen(gram(vectors));
+  const least = NOTHING * squares.reduce((most, square) => Math.max(most, square), 0);
+  const inverse = squares.map((square) => (square > least ? 1 / Math.sqrt(square) : 0));
   const out = new Float32Array(rows * columns);
-  for (const [c, u] of us.entries()) {
-    const size = sizes[c] as number;
-    if (size <= smallest) continue;
-    const v = vs[c] as Float64Array;
-    for (let of = 0; of < count; of++) {
-      const factor = (v[of] as number) / size;
-      for (let along = 0; along < length; along++) out[at(along, of)] = (out[at(along, of)] as number) + (u[along] as number) * factor;
-    }
+  for (let of = 0; of < count; of++) {
+    const shares = directions.map((direction, i) => (inverse[i] as number) * (direction[of] as number));
+    const unit = combine(vectors, combine(directions, shares));
+    for (let along = 0; along < length; along++) out[at(of, along)] = unit[along] as number;
   }
   return out;
 }
@@ -69,10 +56,7 @@ export function polarFactor(values: ArrayLike<number>, rows: number, columns: nu
  * over rows is by the rows' share in it.
  */
 export function nuclearByRow(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor1D {
-  const difference = a.sub(b);
-  const factor = tf.tensor2d(
-    polarFactor(difference.dataSync(), ...(difference.shape as [number, number])),
-    difference.shape as [number, number],
-  );
-  return difference.mul(factor).sum(1);
+  const difference = a.sub<tf.Tensor2D>(b);
+  const [rows, columns] = difference.shape;
+  return difference.mul(tf.tensor2d(polarFactor(difference.dataSync(), rows, columns), [rows, columns])).sum(1);
 }
