@@ -1,13 +1,17 @@
 /** The table of attacks and ensembles. */
 import { unknownName } from '../errors.ts';
 import apgdCe from './apgd-ce.ts';
+import apgdCeArt from './apgd-ce-art.ts';
 import apgdDlr from './apgd-dlr.ts';
+import apgdDlrArt from './apgd-dlr-art.ts';
 import apgdT from './apgd-t.ts';
 import type { AttackPlugin, EnsemblePlugin } from './attack.ts';
 import autoattack from './autoattack.ts';
+import autoattackArt from './autoattack-art.ts';
 import cw from './cw.ts';
 import cwInfUnbounded from './cw-inf-unbounded.ts';
 import ddn from './ddn.ts';
+import deepfool from './deepfool.ts';
 import fab from './fab.ts';
 import fabT from './fab-t.ts';
 import fgsm from './fgsm.ts';
@@ -36,13 +40,16 @@ export const attacks: readonly AttackPlugin[] = [
   apgdCe,
   apgdDlr,
   apgdT,
+  apgdCeArt,
+  apgdDlrArt,
+  deepfool,
   fab,
   fabT,
   ddn,
   fmn,
 ];
 
-export const ensembles: readonly EnsemblePlugin[] = [autoattack];
+export const ensembles: readonly EnsemblePlugin[] = [autoattack, autoattackArt];
 
 /** Throws, with the nearest name, when there is none such. */
 export function attack(name: string): AttackPlugin | EnsemblePlugin {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Rng } from '../tensor/rng.ts';
 import { tf } from '../tensor/tf.ts';
 import { type Attempt, defineAttack, type Target, type Threat } from './attack.ts';
+import { ANDRIUSHCHENKO_2020 } from './parts/papers.ts';
 import { Attempts, type Pass } from './parts/search/attempts.ts';
 import { type Proposals, proposals, SQUARE_NORMS } from './parts/square/proposals.ts';
 import { shareOfPixels, sideOf } from './parts/square/shapes.ts';
@@ -34,16 +35,7 @@ export default defineAttack<SquareParams>({
   name: 'square',
   title: 'Square',
   paper: 'Andriushchenko, Croce, Flammarion and Hein 2020 (arXiv 1912.00049)',
-  references: [
-    {
-      key: 'andriushchenko2020square',
-      author: 'Andriushchenko, Maksym and Croce, Francesco and Flammarion, Nicolas and Hein, Matthias',
-      title: 'Square Attack: a query-efficient black-box adversarial attack via random search',
-      venue: 'European Conference on Computer Vision',
-      year: 2020,
-      arxiv: '1912.00049',
-    },
-  ],
+  references: [ANDRIUSHCHENKO_2020],
   version: 1,
   access: 'scores',
   norms: SQUARE_NORMS,

@@ -49,3 +49,22 @@ export const CARLINI_2017: Paper = {
   year: 2017,
   arxiv: '1608.04644',
 };
+
+export const MOOSAVI_2016: Paper = {
+  key: 'moosavi2016deepfool',
+  author: 'Moosavi-Dezfooli, Seyed-Mohsen and Fawzi, Alhussein and Frossard, Pascal',
+  title: 'DeepFool: a simple and accurate method to fool deep neural networks',
+  venue: 'IEEE Conference on Computer Vision and Pattern Recognition',
+  year: 2016,
+  arxiv: '1511.04599',
+};
+
+/** Square. */
+export const ANDRIUSHCHENKO_2020: Paper = {
+  key: 'andriushchenko2020square',
+  author: 'Andriushchenko, Maksym and Croce, Francesco and Flammarion, Nicolas and Hein, Matthias',
+  title: 'Square Attack: a query-efficient black-box adversarial attack via random search',
+  venue: 'European Conference on Computer Vision',
+  year: 2020,
+  arxiv: '1912.00049',
+};
