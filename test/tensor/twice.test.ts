@@ -1,13 +1,12 @@
 /** Second derivatives against central differences of the first, in numbers that float32 can hold. */
 import { beforeAll, expect, test } from 'vitest';
-import { engine } from '../../engines/index.ts';
 import { createNetwork } from '../../models/index.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
 import { batchNorm, crossEntropySum, relu } from '../../tensor/twice.ts';
 
 beforeAll(async () => {
-  await engine('cpu').init({ threads: 1, device: 'cpu' });
+  await tf.setBackend('cpu');
 });
 
 /** The gradient of `v . f'(x)`, by the tape; beside it `(f'(x + h v) - f'(x - h v)) / 2h`, which it is by the symmetry of the Hessian. */
