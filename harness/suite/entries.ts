@@ -1,5 +1,6 @@
 /** What the entries of a suite's lists are called, and the keys that they may have. */
 import { z } from 'zod';
+import type { AttackPlugin } from '../../attacks/attack.ts';
 import { type AnyAttack, innerOf, type Lookup } from '../../attacks/members.ts';
 import { RampartError } from '../../errors.ts';
 import { unholdable } from './limits.ts';
@@ -57,6 +58,12 @@ export function withInner(plugin: AnyAttack, params: object, path: Path, lookup:
     if (!(error instanceof RampartError)) throw error;
     return { data: undefined, problems: [{ path: [...path, 'name'], message: error.message }] };
   }
+}
+
+/** A transfer attack names the models it transfers from in its parameter `source` or `sources`. */
+export function sourcesOf(access: AttackPlugin['access'], params: Record<string, unknown>): string[] {
+  if (access !== 'transfer') return [];
+  return [params.source, params.sources].flat().filter((name) => typeof name === 'string');
 }
 
 interface JsonSchema {

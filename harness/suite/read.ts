@@ -1,11 +1,11 @@
 /** Reads a suite file: YAML, the schema of the suite, every plug-in's own schema, labels, and pairs that cannot go together. */
 import { dirname, resolve } from 'node:path';
 import type { z } from 'zod';
-import type { AttackPlugin, Threat } from '../../attacks/attack.ts';
+import type { Threat } from '../../attacks/attack.ts';
 import type { DefensePlugin } from '../../defenses/defense.ts';
 import { nearest, RampartError } from '../../errors.ts';
 import type { NormName } from '../../tensor/norms/index.ts';
-import { type Entry, keysOf, labelsOf, type Parsed, parsedParams, withInner } from './entries.ts';
+import { type Entry, keysOf, labelsOf, type Parsed, parsedParams, sourcesOf, withInner } from './entries.ts';
 import type { SuiteModel } from './models.ts';
 import { modelLabelsOf } from './names.ts';
 import { pairProblems } from './pairs.ts';
@@ -30,6 +30,14 @@ interface DefenseKeys {
   checkpoints?: Recipe['keep'][];
   around?: string[];
   architectures?: string[];
+}
+
+/** The same of an attack's. */
+interface AttackKeys {
+  n?: SuiteSelection;
+  budget?: number;
+  norms?: NormName[];
+  models?: string[];
 }
 
 /** Reads and checks a suite file; throws one error that names every problem. Plug-ins that it lists are loaded into the registry, which executes them: all, or those that `mayLoad`. */
@@ -155,26 +163,15 @@ class Reader {
   attacks(): SuiteAttack[] {
     return this.#entries('attacks', this.#raw.attacks, (name) => this.#registry.attack(name)).flatMap(
       ({ entry, label, plugin, params, path }) => {
-        const {
-          n: given,
-          budget,
-          norms,
-          models,
-        } = entry as {
-          n?: SuiteSelection;
-          budget?: number;
-          norms?: NormName[];
-          models?: string[];
-        };
+        const { n: given, budget, norms, models } = entry as AttackKeys;
         const n = typeof given === 'number' ? given : this.#selection(given, [...path, 'n']);
         const own = this.#taken(withInner(plugin, params, [...path, 'attack'], (name) => this.#registry.attack(name)));
         if (!own) return [];
         const ref = this.#registry.ref(plugin, own);
         const inSuite = [...new Set(this.#raw.threats.map((t) => t.norm))];
+        const limit = budget === undefined ? {} : { budget };
         const sources = sourcesOf(plugin.access, ref.params);
-        return [
-          { label, ref, access: plugin.access, n, ...(budget !== undefined && { budget }), norms: norms ?? inSuite, models, sources },
-        ];
+        return [{ label, ref, access: plugin.access, n, ...limit, norms: norms ?? inSuite, models, sources }];
       },
     );
   }
@@ -295,10 +292,4 @@ class Reader {
     });
     return plugin.kind === 'training' ? found : { trainings: [], checkpoints: [] };
   }
-}
-
-/** A transfer attack names the models it transfers from in its parameter `source` or `sources`. */
-function sourcesOf(access: AttackPlugin['access'], params: Record<string, unknown>): string[] {
-  if (access !== 'transfer') return [];
-  return [params.source, params.sources].flat().filter((name) => typeof name === 'string');
 }
