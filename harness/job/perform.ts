@@ -21,19 +21,19 @@ import { runShard } from './run-shard.ts';
  * may do: the job goes on from its checkpoint.
  */
 export async function perform(job: Job, context: JobContext): Promise<JobRecord> {
-  for (let lost = false; ; ) {
-    const { work, waited } = await alone(job, context);
+  for (;;) {
+    const work = await alone(job, context);
     const stop = new AbortController();
     const end = ({ target }: Event) => stop.abort((target as AbortSignal).reason);
     const reasons = [context.signal, ...(work.lost ? [work.lost] : [])];
     for (const signal of reasons) signal.addEventListener('abort', end);
     try {
-      const made = waited || lost ? await whole(await context.store.record(job.kind, job.key), context.store) : undefined;
+      // another one that did the job may have ended since this one was asked to
+      const made = await whole(await context.store.record(job.kind, job.key), context.store);
       return made ?? (await performAlone(job, { ...context, signal: stop.signal }));
     } catch (error) {
       // frozen for so long that another one has begun: it writes what this one would
-      lost = work.lost?.aborted ?? false;
-      if (!lost || context.signal.aborted) throw error;
+      if (!work.lost?.aborted || context.signal.aborted) throw error;
     } finally {
       for (const signal of reasons) signal.removeEventListener('abort', end);
       await work.release();
@@ -45,11 +45,11 @@ export async function perform(job: Job, context: JobContext): Promise<JobRecord>
 const POLL_MS = 100;
 
 /** Waits until nobody else works at the job: a worker whose run was killed or that was cut off may need a while to notice, and would write over what is done here. */
-async function alone({ kind, key }: Job, { store, signal }: JobContext): Promise<{ work: Claim; waited: boolean }> {
-  for (let waited = false; ; waited = true) {
+async function alone({ kind, key }: Job, { store, signal }: JobContext): Promise<Claim> {
+  for (;;) {
     signal.throwIfAborted();
     const work = await store.work(kind, key);
-    if (work) return { work, waited };
+    if (work) return work;
     await sleep(POLL_MS);
   }
 }

@@ -1,10 +1,12 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { processName } from '../../../lock.ts';
 import { Files } from '../../../reports/formats/files.ts';
 import { freshFolder } from '../../harness/folders.ts';
+
+const [MACHINE] = processName().split(' ');
 
 const PAGES = Array.from({ length: 30 }, (_, i) => `models/${i}.html`);
 
@@ -44,7 +46,7 @@ test('whoever reads while a site is written finds every page whole, and behind t
 test('what a killed report left half written is taken away', async () => {
   const out = freshFolder();
   await edition(1).write(out);
-  writeFileSync(join(out, 'models', `0.html.01234567~999999999~1~${hostname()}.tmp`), 'half');
+  writeFileSync(join(out, 'models', `0.html.01234567~999999999~1~${MACHINE}.tmp`), 'half');
   await edition(2).write(out);
   expect(readdirSync(join(out, 'models')).filter((name) => name.endsWith('.tmp'))).toEqual([]);
 });
