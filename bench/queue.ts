@@ -16,7 +16,7 @@ import { BatchSizes } from '../harness/run/batch-sizes.ts';
 import type { Executor } from '../harness/run/executor.ts';
 import type { PlannedCell } from '../harness/run/plan.ts';
 import { queueMachines } from '../harness/run/queue/coordinator.ts';
-import { Board, openLine } from '../harness/run/queue/redis.ts';
+import { Board, type Line, openLine } from '../harness/run/queue/redis.ts';
 import { serveQueue } from '../harness/run/queue/worker.ts';
 import { schedule } from '../harness/run/scheduler.ts';
 import { Registry } from '../harness/suite/registry.ts';
@@ -30,8 +30,12 @@ const registry = new Registry();
 /** Sleeps, and writes a record. */
 function sleeper(store: FolderStore, seconds: number): Executor {
   return {
-    async run({ job }) {
-      await sleep(1000 * seconds);
+    async run({ job }, _engine, _signal, { progress }) {
+      // as often as a job says how far it is
+      for (let left = seconds; left > 0; left--) {
+        progress?.({ fraction: 1 - left / seconds, detail: '' });
+        await sleep(1000 * Math.min(1, left));
+      }
       if (job.kind !== 'cell') throw new Error('expected a cell');
       const { error: _, ...record } = failedCell(job, registry, { kind: 'error', message: '' }, provenance(info));
       const outcomes = { robust: '1', labels: [0], predictions: [0], distances: [0] };
@@ -85,6 +89,17 @@ function cell(i: number): PlannedCell {
   };
 }
 
+/** What Redis has spent so far. */
+async function usageOf({ redis }: Line): Promise<{ commands: number; seconds: number; bytes: number }> {
+  const text = await redis.info();
+  const number = (name: string) => Number(new RegExp(`^${name}:([\\d.]+)`, 'm').exec(text)?.[1]);
+  return {
+    commands: number('total_commands_processed'),
+    seconds: number('used_cpu_user') + number('used_cpu_sys'),
+    bytes: number('used_memory_peak'),
+  };
+}
+
 async function measure(jobs: number, seconds: number, processes: number, slots: number): Promise<void> {
   const out = mkdtempSync(join(tmpdir(), 'rampart-queue-'));
   const port = 20_000 + (process.pid % 20_000);
@@ -103,8 +118,8 @@ async function measure(jobs: number, seconds: number, processes: number, slots: 
     const executor = machines.executor({ plugins: [], keepExamples: 0 });
     const plan = { models: [], cells: Array.from({ length: jobs }, (_, i) => cell(i)), omitted: [] };
     const ref = { name: info.name, device: 'cpu', threads: 1 };
-    const all = new Array<EngineRef>(machines.handedOut ?? 1).fill(ref);
     const begin = performance.now();
+    const [cpu, before] = [process.cpuUsage(), await usageOf(line)];
     const batchSizes = new BatchSizes({ slots: [ref], memory: Number.POSITIVE_INFINITY });
     const finished = await schedule({
       plan,
@@ -112,21 +127,28 @@ async function measure(jobs: number, seconds: number, processes: number, slots: 
       known: new Map(),
       registry,
       executor,
-      slots: all,
+      slots: [ref],
+      room: machines.room,
       batchSizes,
       provenance: () => provenance(info),
       signal,
     });
     const took = (performance.now() - begin) / 1000;
+    const { user, system } = process.cpuUsage(cpu);
+    const after = await usageOf(line);
     const ideal = Math.ceil(jobs / (processes * slots)) * seconds;
-    const used = /used_memory_peak:(\d+)/.exec(await line.redis.info('memory'))?.[1];
     await executor.close();
     line.close();
     console.log(
       `${finished.filter((f) => f.state === 'done').length} of ${jobs} jobs of ${seconds} s on ${processes} x ${slots} workers: ${took.toFixed(1)} s` +
         `${ideal > 0 ? `, ${(ideal / took).toFixed(3)} of the ideal ${ideal} s` : ''}, ${(jobs / took).toFixed(0)} jobs a second, ` +
-        `coordinator ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MB, Redis ${(Number(used) / 2 ** 20).toFixed(0)} MB at most`,
+        `coordinator ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MB, Redis ${(after.bytes / 2 ** 20).toFixed(0)} MB at most; ` +
+        `a job costs ${((user + system) / 1000 / jobs).toFixed(2)} ms of the coordinator's processor and ` +
+        `${((1000 * (after.seconds - before.seconds)) / jobs).toFixed(2)} ms of Redis', in ${((after.commands - before.commands) / jobs).toFixed(1)} commands`,
     );
+    const read = performance.now();
+    const count = (await store.records()).length;
+    console.log(`${count} records read again in ${((performance.now() - read) / 1000).toFixed(1)} s`);
   } finally {
     for (const each of workers) each.disconnect();
     await Promise.all(workers.map((each) => new Promise((end) => (each.exitCode === null ? each.once('exit', end) : end(0)))));

@@ -67,8 +67,8 @@ export interface Machines {
   /** Starts the engine that is asked for, to learn what it is. Throws what `chooseEngine` throws. */
   probe(asked: Asked, signal: AbortSignal): Promise<EngineProbe>;
   executor(settings: RunSettings): Executor;
-  /** Jobs that may be handed out at a time, where the machines take them when they can; else as many as a run has slots on its own machine. */
-  readonly handedOut?: number;
+  /** Where the machines take jobs when they can, and not when a slot is given to them: tells how many may be handed out at a time, before it resolves and whenever that changes. */
+  room?(hear: (jobs: number) => void): Promise<void>;
   /** Jobs that they do at a time now, where that is not for the run to say. */
   slots?(): Promise<number>;
 }

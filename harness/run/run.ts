@@ -137,23 +137,23 @@ export async function runSuite(suite: Suite, registry: Registry, options: RunOpt
   const question = await questionOf(suite, options);
   const prepared = await prepare(suite, registry, store, machines, question, options);
   const { probe, plan, data, known, batchSizesBefore } = prepared;
-  const slots = machines.handedOut ? handedOutOn(probe, machines.handedOut) : slotsOn(probe, suite, options);
+  const slots = machines.room ? [anySlotOf(probe)] : slotsOn(probe, suite, options);
   listener?.engine?.(probe, (await machines.slots?.()) ?? slots.length);
   listener?.planned?.(plan);
   const { engine, keepExamples } = suite;
   const settings: RunSettings = { plugins: await putInputs(suite, registry, store), keepExamples };
   // the memory of other machines is not known here
-  const sizes = machines.handedOut ? { slots: slots.slice(0, 1), memory: Number.POSITIVE_INFINITY } : { slots };
+  const sizes = { slots, ...(machines.room && { memory: Number.POSITIVE_INFINITY }) };
   const batchSizes = new BatchSizes({ given: engine.batchSize, ...sizes, known: batchSizesBefore });
   const executor = machines.executor(settings);
   const { speeds, hearing } = learning(prepared, listener);
-  const isShared = machines.handedOut !== undefined || slots.length > 1;
+  const isShared = machines.room !== undefined || slots.length > 1;
   const choice = options.shard ?? engine.shard ?? (isShared ? 'auto' : 'off');
   const cuts = new Cuts({ choice, store, engine: probe.info, seconds: (planned) => speeds.seconds(planned) });
   const provenanceOf = (slot?: EngineRef) => provenance({ ...probe.info, ...slot });
   const cut: ScheduleOptions['cut'] = (planned, job) => cuts.of(planned, job);
   const around = { registry, executor, slots, batchSizes, provenance: provenanceOf, cut, signal, listener: hearing };
-  const running = schedule({ plan, store, known, ...around });
+  const running = schedule({ plan, store, known, ...around, ...(machines.room && { room: machines.room }) });
   const finished = await running.finally(() => executor.close());
   const index = {
     ...indexOf(suite, finished),
@@ -180,10 +180,10 @@ function learning({ plan, known, probe }: Prepared, listener: RunListener | unde
   return { speeds, hearing: { ...listener, finished } };
 }
 
-/** Slots of no machine in particular. */
-function handedOutOn({ info }: EngineProbe, count: number): EngineRef[] {
+/** One that stands for those of all machines. */
+function anySlotOf({ info }: EngineProbe): EngineRef {
   const { name, device, threads, precision } = info;
-  return new Array<EngineRef>(count).fill({ name, device, threads, precision });
+  return { name, device, threads, precision };
 }
 
 /** Failed jobs are tried again; under another key even, where what they need failed too. */

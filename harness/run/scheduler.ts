@@ -13,9 +13,10 @@ import type { CellJob, Job, ModelJob, ShardJob } from '../job/job.ts';
 import type { Registry } from '../suite/registry.ts';
 import type { Attempt, RecordOf, State } from './attempt.ts';
 import type { BatchSizes } from './batch-sizes.ts';
-import { type Executor, JobError, type Task } from './executor.ts';
+import { type Executor, JobError, type Machines, type Task } from './executor.ts';
 import { doShards } from './in-shards.ts';
 import { nameOf, type Plan, type Planned, type PlannedCell, priorities } from './plan.ts';
+import { Ready } from './ready.ts';
 import { jobOf } from './reuse.ts';
 
 /** How often a run looks whether another one has done a job that both need. */
@@ -42,6 +43,8 @@ export interface ScheduleOptions {
   readonly executor: Executor;
   /** One engine per slot; slots differ in their device only. */
   readonly slots: readonly EngineRef[];
+  /** Where one slot stands for those of many machines: tells how many jobs may be handed out at a time, before it resolves and whenever that changes. */
+  readonly room?: Machines['room'];
   readonly batchSizes: BatchSizes;
   /** Ranges of a cell's images to attack apart; undefined where it is done in one piece. */
   cut?(planned: PlannedCell, job: CellJob): Promise<ImageRange[] | undefined>;
@@ -67,8 +70,8 @@ class Schedule {
   readonly #priority: ReadonlyMap<string, number>;
   readonly #limit: ReturnType<typeof pLimit>;
   readonly #free: EngineRef[];
-  /** Jobs that wait for a slot. */
-  readonly #ready = new Set<{ readonly behind: number; start(slot: EngineRef): Promise<void> }>();
+  /** Starts of the jobs that wait for a slot. */
+  readonly #ready = new Ready<(slot: EngineRef) => Promise<void>>();
   readonly #outcomes = new Map<string, Promise<Finished>>();
   readonly #finished = new Map<string, Finished>();
   readonly #abort = new AbortController();
@@ -86,6 +89,9 @@ class Schedule {
     const stop = () => this.#abort.abort(signal.reason);
     signal.addEventListener('abort', stop);
     if (signal.aborted) stop();
+    await this.#options.room?.((jobs) => {
+      this.#limit.concurrency = Math.max(1, jobs);
+    });
     // a plan names what a job needs before the job
     for (const planned of [...plan.models, ...plan.cells]) this.#outcomes.set(planned.id, this.#outcome(planned));
     const ended = await Promise.allSettled(this.#outcomes.values());
@@ -154,14 +160,13 @@ class Schedule {
         this.#abort.abort(error); // before the slot is free, or another job would start
         reject(error);
       };
-      this.#ready.add({ behind: this.#behind(planned), start: (slot) => body(slot).then(resolve, failed) });
+      this.#ready.add((slot) => body(slot).then(resolve, failed), this.#behind(planned));
       // a turn is not always of the one who asked for it, but there are as many as ask
       void this.#limit(async () => {
         await everyoneReady(); // at this moment, not only the first of them to say so
-        const first = [...this.#ready].reduce((a, b) => (b.behind > a.behind ? b : a));
-        this.#ready.delete(first);
-        const slot = this.#free.pop() as EngineRef;
-        await first.start(slot);
+        const start = this.#ready.take();
+        const slot = this.#free.pop() ?? (this.#options.slots[0] as EngineRef);
+        await start?.(slot);
         this.#free.push(slot);
       });
     });

@@ -9,8 +9,11 @@ import { type Asked, type EngineProbe, type Executor, JobError, type JobListener
 import { type Answer, answerSchema, asOrdered, type Order, progressSchema, type RunNote, type WorkerInfo } from './protocol.ts';
 import { type Board, type Line, persistently } from './redis.ts';
 
-/** Jobs that are handed out at a time: all that are ready, so that no worker waits for another's. */
-const HANDED_OUT = 100_000;
+/**
+ * Jobs that are handed out to workers with so many slots: each has its next one waiting, and some more for those that come or take many short
+ * ones. Each that is handed out costs memory, and a lock in the folder that is renewed.
+ */
+const handedOut = (slots: number) => 2 * slots + 256;
 
 /** How often it is looked whether what was handed out is still there: Redis may have lost it. */
 const LOOK_MS = 5_000;
@@ -27,10 +30,18 @@ export interface QueueListener {
 
 /** The workers that serve a folder. The caller owns the line. */
 export function queueMachines(line: Line, board: Board, listener: QueueListener = {}): Machines {
+  let hear = (_jobs: number): void => undefined;
+  const slots = (count: number) => {
+    listener.slots?.(count);
+    hear(handedOut(count));
+  };
   return {
     probe: (asked, signal) => waitForWorkers(board, asked, signal, (text) => listener.note?.(text)),
-    executor: (settings) => new QueueExecutor(line, board, settings, listener),
-    handedOut: HANDED_OUT,
+    executor: (settings) => new QueueExecutor(line, board, settings, slots),
+    async room(heard) {
+      hear = heard;
+      hear(handedOut(await slotsOf(board)));
+    },
     slots: () => slotsOf(board),
   };
 }
@@ -97,15 +108,15 @@ class QueueExecutor implements Executor {
   readonly #line: Line;
   readonly #board: Board;
   readonly #settings: RunSettings;
-  readonly #listener: QueueListener;
+  readonly #slots: (count: number) => void;
   readonly #lanes = new Map<string, Promise<Lane>>();
   readonly #closed = new AbortController();
 
-  constructor(line: Line, board: Board, settings: RunSettings, listener: QueueListener) {
+  constructor(line: Line, board: Board, settings: RunSettings, slots: (count: number) => void) {
     this.#line = line;
     this.#board = board;
     this.#settings = settings;
-    this.#listener = listener;
+    this.#slots = slots;
   }
 
   async run({ job, batchSize, behind = 0 }: Task, _engine: EngineRef, signal: AbortSignal, listener: JobListener): Promise<void> {
@@ -165,7 +176,7 @@ class QueueExecutor implements Executor {
     for (;;) {
       await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
-      this.#listener.slots?.(await slotsOf(this.#board));
+      this.#slots(await slotsOf(this.#board));
       await this.#board.announce(note).catch(() => undefined);
       for (const [id, { order, priority }] of [...lane.waiting])
         try {

@@ -6,7 +6,7 @@ import { BatchSizes } from '../../../harness/run/batch-sizes.ts';
 import { type Executor, JobError } from '../../../harness/run/executor.ts';
 import { nameOf as plannedName } from '../../../harness/run/plan.ts';
 import { reusable } from '../../../harness/run/reuse.ts';
-import { schedule } from '../../../harness/run/scheduler.ts';
+import { type ScheduleOptions, schedule } from '../../../harness/run/scheduler.ts';
 import { FolderStore } from '../../../records/folder-store.ts';
 import type { RampartRecord } from '../../../records/record.ts';
 import type { Store } from '../../../records/store.ts';
@@ -26,6 +26,7 @@ async function setting(
   slots = 1,
   act: Record<string, (store: Store, job: Job, batchSize: number) => unknown> = {},
   changes: Record<string, string> = {},
+  room?: ScheduleOptions['room'],
 ) {
   const { plan, registry } = await planFor(changes);
   const store = new FolderStore(freshFolder());
@@ -61,6 +62,7 @@ async function setting(
       provenance: () => somewhere,
       signal: abort.signal,
       listener: { note: (text) => notes.push(text) },
+      ...(room && { room }),
     });
   return { run, started, abort, store, notes, most: () => most };
 }
@@ -108,7 +110,7 @@ test('the longest chain of work starts first', async () => {
 test('as many jobs run at once as there are slots', async () => {
   const { run, most } = await setting(3);
   await run();
-  expect(most()).toBe(3);
+  expect(most()).toBe(2);
 });
 
 test('what is done is reused', async () => {
@@ -157,6 +159,18 @@ test('a failure of the store ends the run, and keeps what was finished', async (
   expect(started).toEqual(['trades', 'standard']);
   const kept = await planFor();
   expect(await store.record('model', kept.plan.models[1]?.job.key ?? '')).toBeDefined();
+});
+
+test('where one slot stands for those of many machines as many jobs run as there is room for, and more when there is more', async () => {
+  let hear = (_jobs: number): void => undefined;
+  const grow = { standard: () => hear(2) };
+  const { run, most } = await setting(1, grow, {}, async (heard) => {
+    hear = heard;
+    hear(1);
+  });
+  const finished = await run();
+  expect(finished.every(({ state }) => state === 'done')).toBe(true);
+  expect(most()).toBe(2);
 });
 
 test('an interrupted run starts nothing more, and goes on later', async () => {
