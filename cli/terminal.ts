@@ -6,7 +6,8 @@ import type { State } from '../harness/run/attempt.ts';
 import { shownRange } from '../harness/run/cuts.ts';
 import type { EngineProbe } from '../harness/run/executor.ts';
 import type { Plan, Planned } from '../harness/run/plan.ts';
-import { Progress } from '../harness/run/progress.ts';
+import { Progress, type Workers } from '../harness/run/progress.ts';
+import type { RunState } from '../harness/run/queue/protocol.ts';
 import type { RampartRecord } from '../records/record.ts';
 import type { ImageRange, ShardRecord } from '../records/shard.ts';
 import { duration, percent } from '../reports/formats/format.ts';
@@ -23,6 +24,7 @@ export class Display {
   #timer: NodeJS.Timeout | undefined;
   #drawn = 0;
   #reused = 0;
+  #lost = 0;
 
   engine({ info, why }: EngineProbe, slots: number): void {
     this.#engine = { name: info.name, device: info.device, threads: info.threads, precision: info.precision };
@@ -43,9 +45,21 @@ export class Display {
     this.#timer.unref();
   }
 
-  /** What the machines do at a time from now on. */
-  slots(count: number): void {
-    this.#progress?.share(count);
+  /** Who does the jobs from now on. */
+  workers(workers: readonly Workers[]): void {
+    this.#progress?.share(workers);
+  }
+
+  /** A worker was lost at a job. */
+  lost(): void {
+    this.#lost++;
+  }
+
+  /** How far the run is; undefined before there is a plan. */
+  state(): RunState | undefined {
+    const { finished, total } = this.#progress ?? {};
+    if (finished === undefined || total === undefined) return undefined;
+    return { finished, total, left: this.#progress?.timeLeft(performance.now()) ?? 0, lost: this.#lost };
   }
 
   started(planned: Planned, range?: ImageRange): void {
@@ -101,7 +115,8 @@ export class Display {
     const progress = this.#progress;
     if (!progress || progress.running.size === 0) return [];
     const left = duration(progress.timeLeft(performance.now()));
-    const lines = [`       ${this.#count()} about ${left} left`];
+    const lost = this.#lost === 0 ? '' : `, ${this.#lost} lost with their workers and done again`;
+    const lines = [`       ${this.#count()} about ${left} left${lost}`];
     for (const { planned, range, progress: job } of progress.running.values())
       lines.push(
         `  ${jobName(planned)}${range ? `, ${shownRange(range)}` : ''}  ${dim(job ? `${percent(job.fraction)} %, ${job.detail}` : 'starting')}`,

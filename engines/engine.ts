@@ -22,6 +22,8 @@ export interface EngineInfo {
   readonly threads: number;
   /** Absent where the engine leaves no choice. */
   readonly precision?: Precision;
+  /** Of a GPU, as its driver calls it, where that is known. */
+  readonly deviceName?: string;
   /** Name and value pairs that `doctor` shows: library path, CPU capability, BLAS, devices. */
   readonly details: Readonly<Record<string, string>>;
   readonly warnings: readonly string[];

@@ -111,7 +111,15 @@ export const webgpu: Engine = {
     await turn(1); // leaves the callback of Dawn that answered last
     const adapterName = adapter.info?.description ?? 'unknown';
     const warnings = /swiftshader|llvmpipe/i.test(adapterName) ? [`${adapterName} is a CPU that plays a GPU: slow`] : [];
-    return { name: 'webgpu', version: tf.version_core, device, threads, details: { adapter: adapterName }, warnings };
+    return {
+      name: 'webgpu',
+      version: tf.version_core,
+      device,
+      threads,
+      deviceName: adapterName,
+      details: { adapter: adapterName },
+      warnings,
+    };
   },
   async devices() {
     return [DEVICE];

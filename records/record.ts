@@ -42,6 +42,8 @@ export const provenanceSchema = z.strictObject({
     threads: z.number().int(),
     /** Absent where the engine leaves no choice, and in records from before there was one. */
     precision: z.enum(['fp32', 'tf32', 'bf16']).optional(),
+    /** Of a GPU, as its driver calls it, where that is known. */
+    deviceName: z.string().optional(),
   }),
   host: z.strictObject({ cpu: z.string(), cores: z.number().int(), memoryGb: z.number(), platform: z.string() }),
   startedAt: z.string(),
@@ -287,6 +289,17 @@ export type Epoch = z.infer<typeof epochSchema>;
 export type ModelRecord = z.infer<typeof modelRecordSchema>;
 export type CellRecord = z.infer<typeof cellRecordSchema>;
 export type RampartRecord = ModelRecord | CellRecord;
+
+/** What a job ran on, in words: times of jobs of which these are the same may be compared. */
+export function deviceOf({ engine: { name, version, device, threads, precision, deviceName }, host: { cpu } }: Provenance): string {
+  const chip = device === 'cpu' ? `${cpu} (threads: ${threads})` : (deviceName ?? `${device} beside ${cpu}`);
+  return `${chip}, ${name} ${version}${precision === undefined || precision === 'fp32' ? '' : ` in ${precision}`}`;
+}
+
+/** What a cell ran on: several where its shards were made by unlike machines. */
+export function devicesOf({ provenance, shards }: Pick<CellRecord, 'provenance' | 'shards'>): string[] {
+  return [...new Set(shards ? shards.map((shard) => deviceOf(shard.provenance)) : [deviceOf(provenance)])];
+}
 
 /** The test images that a cell's outcomes are of, in their order. */
 export function indicesOf({ n, indices }: Pick<CellRecord, 'n' | 'indices'>): readonly number[] {

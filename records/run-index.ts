@@ -10,6 +10,7 @@ const probeSchema = z.strictObject({
     device: z.string(),
     threads: z.number().int(),
     precision: z.enum(['fp32', 'tf32', 'bf16']).optional(),
+    deviceName: z.string().optional(),
     details: z.record(z.string(), z.string()),
     warnings: z.array(z.string()).readonly(),
   }),

@@ -57,7 +57,7 @@ export async function runResolved(
   const display = new Display();
   print(`${bold(suite.title)}  ${dim(`${shownPath(suite.file)} -> ${shownPath(out)}`)}`);
   let result: RunResult;
-  const queue = await queueFor(options, out, { note: (text) => display.note(text), slots: (count) => display.slots(count) });
+  const queue = await queueFor(options, out, display);
   try {
     result = await runSuite(suite, registry, {
       out,
@@ -91,7 +91,7 @@ export async function runResolved(
 }
 
 /** The workers of a queue, where one is asked for; to be closed after the run. */
-async function queueFor(options: RawOptions, out: string, listener: QueueListener) {
+async function queueFor(options: RawOptions, out: string, display: Display) {
   const url = queueOf(options);
   if (url === undefined) return undefined;
   const [{ Board, openLine }, { queueMachines }] = await Promise.all([
@@ -103,6 +103,16 @@ async function queueFor(options: RawOptions, out: string, listener: QueueListene
   await board.announce({ is: 'begun' });
   // a run that is done does not wait for a Redis that is gone
   const done = () => Promise.race([board.now().then((at) => board.announce({ is: 'done', at })), sleep(5000, undefined, { ref: false })]);
+  const listener: QueueListener = {
+    note: (text) => display.note(text),
+    workers: (workers) => {
+      display.workers(workers);
+      const state = display.state();
+      // whoever asks meanwhile is told later
+      if (state) board.showState(state).catch(() => undefined);
+    },
+    lost: () => display.lost(),
+  };
   return { machines: queueMachines(line, board, listener), done, close: () => line.close() };
 }
 

@@ -3,6 +3,7 @@
 import { engineIdentity } from '../../harness/job/engine.ts';
 import { Board, openLine } from '../../harness/run/queue/redis.ts';
 import { FolderStore } from '../../records/folder-store.ts';
+import { duration } from '../../reports/formats/format.ts';
 import { folderOf, queueOf, type RawOptions, UsageError } from '../options.ts';
 import { print, printBlock, printJson, table } from '../output.ts';
 
@@ -14,6 +15,7 @@ export async function statusCommand(options: RawOptions): Promise<number> {
   try {
     const board = new Board(line, await new FolderStore(out).id());
     const workers = await board.workers();
+    const state = await board.state();
     const lanes = new Map(workers.map(({ info }) => [board.queueOf(engineIdentity(info)), info]));
     const queues = await Promise.all(
       [...lanes].map(async ([name, { name: engine, version, device, threads, precision }]) => {
@@ -31,18 +33,17 @@ export async function statusCommand(options: RawOptions): Promise<number> {
       }),
     );
     if (options.json) {
-      printJson({ workers, queues });
+      printJson({ ...(state && { run: state }), workers, queues });
       return 0;
     }
+    if (state)
+      print(
+        `${state.finished} of ${state.total} jobs are done, about ${duration(state.left)} left, by the speeds of all workers; ${state.lost} lost with their workers and handed out again`,
+      );
     if (workers.length === 0) print('no worker serves this folder: rampart worker');
     else {
-      const rows = workers.map(({ name, info, slots, doing }) => [
-        name,
-        `${info.name} on ${info.device}`,
-        `${doing.length} of ${slots}`,
-        doing.join(', ') || '-',
-      ]);
-      printBlock(table(['worker', 'engine', 'busy', 'does'], rows, new Set([2])));
+      const rows = workers.map(({ name, runsOn, slots, doing }) => [name, runsOn, `${doing.length} of ${slots}`, doing.join(', ') || '-']);
+      printBlock(table(['worker', 'runs on', 'busy', 'does'], rows, new Set([2])));
       const sums = queues.map((q) => [q.engine, q.waiting, q.active, q.completed, q.failed].map(String));
       printBlock(table(['engine', 'waiting', 'at work', 'lately done', 'lost'], sums, new Set([1, 2, 3, 4])));
     }

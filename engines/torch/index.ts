@@ -1,5 +1,6 @@
 /** The torch engine: TensorFlow.js on libtorch, on the CPU through oneDNN and on NVIDIA GPUs through cuDNN. */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { RampartError } from '../../errors.ts';
 import type { Engine, Precision } from '../engine.ts';
 import type { Library } from './binding.ts';
@@ -35,6 +36,18 @@ function precisionsOn(device: string): readonly Precision[] {
 /** One folder for each NVIDIA GPU that the driver runs. */
 const DRIVER = '/proc/driver/nvidia/gpus';
 
+/** What the GPUs of this machine are; undefined where they are of several kinds, or nothing says. `folder`: the driver's. */
+export function gpuName(folder = DRIVER): string | undefined {
+  try {
+    const models = readdirSync(folder).map((gpu) =>
+      /^Model:\s*(.+)$/m.exec(readFileSync(join(folder, gpu, 'information'), 'utf8'))?.[1]?.trim(),
+    );
+    return new Set(models).size === 1 ? models[0] : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 export const torch: Engine = {
   name: 'torch',
   title: 'libtorch (oneDNN on the CPU, cuDNN on NVIDIA GPUs)',
@@ -69,6 +82,7 @@ export const torch: Engine = {
       device,
       threads: library.threads,
       precision,
+      ...(device !== 'cpu' && { deviceName: gpuName() }),
       details: {
         ...detailsOf(library, built, device, loadedBlas(library, around).name),
         precision: `${precision} of ${precisionsOn(device).join(', ')}`,

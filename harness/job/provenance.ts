@@ -39,14 +39,14 @@ function askGit(): string {
 }
 
 /** Where this process is and what it runs on. */
-export function provenance(engine: Pick<EngineInfo, 'name' | 'version' | 'device' | 'threads' | 'precision'>): Provenance {
-  const { name, version, device, threads, precision } = engine;
+export function provenance(engine: Pick<EngineInfo, 'name' | 'version' | 'device' | 'threads' | 'precision' | 'deviceName'>): Provenance {
+  const { name, version, device, threads, precision, deviceName } = engine;
   const processors = cpus();
   return {
     rampart: packageVersion(),
     revision: gitRevision(),
     node: process.version,
-    engine: { name, version, device, threads, ...(precision && { precision }) },
+    engine: { name, version, device, threads, ...(precision && { precision }), ...(deviceName && { deviceName }) },
     host: {
       cpu: processors[0]?.model.trim() ?? 'unknown',
       cores: processors.length,

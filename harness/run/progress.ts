@@ -1,7 +1,7 @@
 /** How far a run is and how long it will still take: planned work against the speed that this run turns out to have. */
 
 import type { Passes } from '../../attacks/attack.ts';
-import type { RampartRecord } from '../../records/record.ts';
+import { deviceOf, type RampartRecord } from '../../records/record.ts';
 import type { ImageRange } from '../../records/shard.ts';
 import type { JobProgress } from '../job/context.ts';
 import type { EngineRef } from '../job/engine.ts';
@@ -36,10 +36,28 @@ function measuredSeconds(record: RampartRecord): number {
 /** A pass back costs about two forward, in time. */
 const passesOf = ({ forward, backward }: Passes) => forward + 2 * backward;
 
-/** Measured over expected time, of models and cells apart: learns from every job that ends, reused ones too. */
+/** In seconds. */
+interface Sum {
+  readonly measured: number;
+  readonly expected: number;
+}
+
+/** What each device that made a record has done of it: a part of the work, and its time in seconds. */
+function piecesOf(record: RampartRecord): { device: string; part: number; seconds: number }[] {
+  const own = { device: deviceOf(record.provenance), part: 1, seconds: measuredSeconds(record) };
+  if (record.kind === 'model' || !record.shards) return [own];
+  return record.shards.map(({ provenance, count, wallMs }) => ({
+    device: deviceOf(provenance),
+    part: count / Math.max(1, record.n),
+    seconds: OVERHEAD.cell + wallMs / 1000,
+  }));
+}
+
+/** Measured over expected time, of models and cells apart: learns from every job that ends, reused ones too, and of each device. */
 export class Calibration {
   readonly #engine: EngineRef;
-  readonly #sums = { model: [0, 0], cell: [0, 0] } as Record<Planned['kind'], [measured: number, expected: number]>;
+  /** By kind, and by kind and device. */
+  readonly #sums = new Map<string, Sum>();
   /** Seconds of a forward pass by model, of those whose multiply-adds are not known. */
   readonly #passes = new Map<string, number>();
 
@@ -49,9 +67,11 @@ export class Calibration {
 
   learn(planned: Planned, record: RampartRecord): void {
     if (record.status !== 'done') return;
-    const sums = this.#sums[planned.kind];
-    sums[0] += measuredSeconds(record);
-    sums[1] += expectedSeconds(planned, this.#engine);
+    for (const { device, part, seconds } of piecesOf(record))
+      for (const of of [planned.kind, `${planned.kind} ${device}`]) {
+        const { measured, expected } = this.#sums.get(of) ?? { measured: 0, expected: 0 };
+        this.#sums.set(of, { measured: measured + seconds, expected: expected + part * expectedSeconds(planned, this.#engine) });
+      }
     if (planned.kind === 'cell' && record.kind === 'cell' && planned.work.multiplyAdds === 0 && passesOf(record.passes) > 0)
       this.#passes.set(planned.model.id, measuredSeconds(record) / passesOf(record.passes));
   }
@@ -59,8 +79,18 @@ export class Calibration {
   seconds(planned: Planned): number {
     const perPass = planned.kind === 'cell' ? this.#passes.get(planned.model.id) : undefined;
     if (perPass !== undefined) return OVERHEAD.cell + expectedShare(planned) * perPass * passesOf(planned.work.passes);
-    const [measured, expected] = this.#sums[planned.kind];
-    return expectedSeconds(planned, this.#engine) * (expected > 0 ? measured / expected : 1);
+    return expectedSeconds(planned, this.#engine) * (this.#ratio(planned.kind) ?? 1);
+  }
+
+  /** How much faster a device does jobs of a kind than all that have done some together; 1 where it has not done any. */
+  speedOf(device: string | undefined, kind: Planned['kind']): number {
+    const [all, own] = [this.#ratio(kind), this.#ratio(`${kind} ${device}`)];
+    return all === undefined || own === undefined ? 1 : all / own;
+  }
+
+  #ratio(of: string): number | undefined {
+    const { measured, expected } = this.#sums.get(of) ?? { measured: 0, expected: 0 };
+    return expected > 0 && measured > 0 ? measured / expected : undefined;
   }
 }
 
@@ -72,10 +102,18 @@ export interface Running {
   readonly progress?: JobProgress;
 }
 
+/** Workers of one kind. */
+export interface Workers {
+  /** As records call it. */
+  readonly device?: string;
+  /** Jobs that they do at a time. */
+  readonly slots: number;
+}
+
 /** What a display shows while a run goes on. Times in milliseconds of `performance.now()`. */
 export class Progress {
   readonly #calibration: Calibration;
-  #slots: number;
+  #workers: readonly Workers[];
   readonly #open = new Map<string, Planned>();
   /** Images of which shards are done, by cell. */
   readonly #images = new Map<string, number>();
@@ -84,7 +122,7 @@ export class Progress {
 
   constructor(plan: Plan, engine: EngineRef, slots: number) {
     this.#calibration = new Calibration(engine);
-    this.#slots = slots;
+    this.#workers = [{ slots }];
     for (const planned of [...plan.models, ...plan.cells]) this.#open.set(planned.id, planned);
     this.total = this.#open.size;
   }
@@ -93,9 +131,9 @@ export class Progress {
     return this.total - this.#open.size;
   }
 
-  /** Jobs are done so many at a time from now on. */
-  share(slots: number): void {
-    this.#slots = Math.max(1, slots);
+  /** Jobs are done by these from now on. */
+  share(workers: readonly Workers[]): void {
+    this.#workers = workers.some(({ slots }) => slots > 0) ? workers : [{ slots: 1 }];
   }
 
   started(planned: Planned, now: number, range?: ImageRange): void {
@@ -117,22 +155,28 @@ export class Progress {
     this.#calibration.learn(planned, record);
   }
 
-  /** Milliseconds until the run ends: what is left, shared among the slots, but no less than the longest running job needs. */
+  /** Milliseconds until the run ends: what is left, shared among the workers by their speeds, but no less than the longest running job needs. */
   timeLeft(now: number): number {
     const begun = new Map<string, number>();
+    const slots = this.#workers.reduce((sum, worker) => sum + worker.slots, 0);
     let sum = 0;
     let longest = 0;
     for (const running of this.running.values()) {
       const left = this.#leftOf(running, now);
-      sum += left;
+      sum += left / slots;
       longest = Math.max(longest, left);
       begun.set(running.planned.id, (begun.get(running.planned.id) ?? 0) + this.#share(running.planned, running.range));
     }
     for (const planned of this.#open.values()) {
       const waits = 1 - (begun.get(planned.id) ?? 0) - (this.#images.get(planned.id) ?? 0) / imagesOf(planned);
-      sum += Math.max(0, waits) * this.#calibration.seconds(planned) * 1000;
+      sum += (Math.max(0, waits) * this.#calibration.seconds(planned) * 1000) / this.#speed(planned.kind);
     }
-    return Math.max(sum / this.#slots, longest);
+    return Math.max(sum, longest);
+  }
+
+  /** Of all workers together, in slots of the usual speed. */
+  #speed(kind: Planned['kind']): number {
+    return this.#workers.reduce((sum, { device, slots }) => sum + slots * this.#calibration.speedOf(device, kind), 0);
   }
 
   /** The part of a job that is done at once: of a cell whose shards are done, nothing is left but to put them together. */

@@ -1,5 +1,6 @@
 /** Robustness against training cost, with the Pareto front: which defense buys the most robustness for the compute. */
 import { line } from 'd3-shape';
+import { deviceOf } from '../../records/record.ts';
 import { compact, interval, percent } from '../formats/format.ts';
 import { element } from '../formats/svg.ts';
 import { type Board, boardTitle, trainingPasses } from '../view/view.ts';
@@ -59,6 +60,7 @@ export function costChart(board: Board, colours: ReadonlyMap<string, number>): C
         { key: 'model', title: 'Model', kind: 'text' },
         { key: 'training_passes', title: 'Training passes', kind: 'count' },
         { key: 'training_ms', title: 'Training time, ms', kind: 'count' },
+        { key: 'device', title: 'Trained on', kind: 'text' },
         { key: 'worst_case', title: 'Worst case', kind: 'accuracy' },
         { key: 'low', title: 'Low', kind: 'accuracy' },
         { key: 'high', title: 'High', kind: 'accuracy' },
@@ -68,6 +70,7 @@ export function costChart(board: Board, colours: ReadonlyMap<string, number>): C
         p.row.model.name,
         p.cost,
         Math.round(p.row.model.record.cost.wallMs),
+        deviceOf(p.row.model.record.provenance),
         p.accuracy,
         p.row.worst?.interval[0] ?? null,
         p.row.worst?.interval[1] ?? null,

@@ -1,6 +1,6 @@
 /** The page of one attack: what it broke, what only it broke, and what it cost. */
 import type { CellRecord } from '../../records/record.ts';
-import { indicesOf } from '../../records/record.ts';
+import { devicesOf, indicesOf } from '../../records/record.ts';
 import { distanceChart } from '../charts/distances.ts';
 import { parameter, percent } from '../formats/format.ts';
 import type { Table } from '../formats/table.ts';
@@ -112,10 +112,11 @@ function attackTable(board: Board, attack: AttackView, rows: readonly Row[]): Ta
       { key: 'forward_per_image', title: 'Forward per image', kind: 'number' },
       { key: 'backward_per_image', title: 'Backward per image', kind: 'number' },
       { key: 'seconds', title: 'Seconds', kind: 'number' },
+      { key: 'device', title: 'Ran on', kind: 'text', wide: true },
     ],
     rows: rows.map((row) => {
       const cell = row.cells.get(attack.id);
-      if (!isDone(cell)) return [row.model.name, null, null, null, null, null, null, null, null, null];
+      if (!isDone(cell)) return [row.model.name, null, null, null, null, null, null, null, null, null, null];
       const right = Math.round(cell.accuracy * cell.n);
       const clean = row.clean ? rightOn(indicesOf(cell), row.clean) : cell.n;
       return [
@@ -129,6 +130,7 @@ function attackTable(board: Board, attack: AttackView, rows: readonly Row[]): Ta
         cell.passes.forward / cell.n,
         cell.passes.backward / cell.n,
         cell.wallMs / 1000,
+        devicesOf(cell).join('; '),
       ];
     }),
   };

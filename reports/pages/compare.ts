@@ -1,4 +1,5 @@
 /** The comparison of any two models: static data per model that a small script joins, and the tests between neighbours in the table for readers without scripts. */
+import { deviceOf } from '../../records/record.ts';
 import { scriptJson } from '../formats/json.ts';
 import type { Table } from '../formats/table.ts';
 import { allImages, labelsOn, outcomesOn } from '../view/images.ts';
@@ -44,6 +45,7 @@ function modelData(site: Site, model: ModelView): string {
     parameters: record.arch.parameters,
     passes,
     wallMs: Math.round(record.cost.wallMs),
+    device: deviceOf(record.provenance),
     classNames: record.dataset.classNames,
     boards: Object.fromEntries(boards),
   };

@@ -1,9 +1,10 @@
 /** The methods page: what was measured on what, the definitions, the limits of this run, and one explanation per flag. */
 
 import { FLAGS, meaningOf } from '../../records/flags.ts';
+import { deviceOf } from '../../records/record.ts';
 import { canonical } from '../../records/slug.ts';
 import { worstCaseImages } from '../view/board-table.ts';
-import { boardTitle, type View } from '../view/view.ts';
+import { boardTitle, trainingPasses, type View } from '../view/view.ts';
 import { boardHref, frame, type Site } from './views.ts';
 
 export function writeMethodsPage(site: Site): void {
@@ -48,6 +49,25 @@ function boardText(view: View, id: string): string {
   return `${dataset?.name} version ${dataset?.version}, ${dataset?.classNames.length} classes; worst cases on ${images || 'no'} test images; contents ${dataset?.hash.slice(0, 12)}`;
 }
 
+/** Where times are of unlike devices. */
+function deviceLimits(view: View): string[] {
+  const trained = new Set(view.models.filter((m) => trainingPasses(m.record) > 0).map((m) => deviceOf(m.record.provenance)));
+  const attacked = new Set(view.boards.flatMap((b) => b.rows.flatMap((r) => r.attackCost.devices)));
+  const listed = (devices: ReadonlySet<string>) => [...devices].sort().join('; ');
+  return [
+    ...(trained.size > 1
+      ? [
+          `Models were trained on ${trained.size} devices (${listed(trained)}): compare passes and optimizer steps, not times. Ratios of times are given only where both are of the same device.`,
+        ]
+      : []),
+    ...(attacked.size > 1
+      ? [
+          `Attacks ran on ${attacked.size} devices (${listed(attacked)}): compare their passes; a time says something on its own device alone.`,
+        ]
+      : []),
+  ];
+}
+
 /** What these records cannot say, computed from them. */
 function limits(view: View): string[] {
   const found: string[] = [];
@@ -66,11 +86,7 @@ function limits(view: View): string[] {
   const train = [...new Set(trained.map((m) => m.record.dataset.train))].sort((a, b) => a - b);
   if (train.length > 0)
     found.push(`Models were trained on ${train.join(', ')} images; an order of defenses at this size need not hold at another.`);
-  const machines = new Set(view.models.map((m) => canonical([m.record.provenance.host, m.record.provenance.engine])));
-  if (machines.size > 1)
-    found.push(
-      `Models come from ${machines.size} different machines or engines: compare passes and optimizer steps, not times. Ratios of times are given only within one machine.`,
-    );
+  found.push(...deviceLimits(view));
   const failed = rows.flatMap((r) => [...r.cells.values()]).filter((c) => c.status === 'failed').length;
   if (failed > 0) found.push(`${failed} cells failed; their reasons are on the pages of their models.`);
   const without = view.boards.filter((b) => !b.attacks.some((a) => a.attack.role === 'ensemble'));

@@ -1,5 +1,5 @@
 /** The page of one model: what it is, how it was trained, every cell with its evidence, its errors, and how to make it again. */
-import type { CellRecord } from '../../records/record.ts';
+import { type CellRecord, deviceOf, devicesOf } from '../../records/record.ts';
 import { trainingCharts } from '../charts/lines.ts';
 import { costSplitChart, outcomesChart } from '../charts/model.ts';
 import { compact, duration, interval, parameter, parameters, percent, pValue, radius } from '../formats/format.ts';
@@ -186,6 +186,7 @@ function cellsTable(board: Board, cells: readonly CellRecord[]): Table {
       { key: 'backward', title: 'Backward passes', kind: 'count' },
       { key: 'overhead', title: 'Passes thrown away', kind: 'count' },
       { key: 'wall_ms', title: 'Time, ms', kind: 'count' },
+      { key: 'device', title: 'Ran on', kind: 'text', wide: true },
       { key: 'record', title: 'Record', kind: 'text', wide: true },
     ],
     rows: cells.map((c) => {
@@ -202,6 +203,7 @@ function cellsTable(board: Board, cells: readonly CellRecord[]): Table {
         c.passes.backward,
         thrownAway(c),
         Math.round(c.wallMs),
+        devicesOf(c).join('; '),
         c.key,
       ];
     }),
@@ -253,11 +255,14 @@ function costFacts(model: ModelView, row: Row | undefined) {
       value: `${compact(cost.passes.forward)} forward, ${compact(cost.passes.backward)} backward over ${compact(cost.examples)} training examples`,
     },
     { key: 'Optimizer steps', value: String(cost.optimizerSteps) },
-    { key: 'Time', value: `${duration(cost.wallMs)} (${compact(cost.imagesPerSecond)} images a second)` },
+    {
+      key: 'Time',
+      value: `${duration(cost.wallMs)} (${compact(cost.imagesPerSecond)} images a second) on ${deviceOf(model.record.provenance)}`,
+    },
     { key: 'Peak memory', value: `${Math.round(cost.peakMemoryMb)} MB` },
   ];
   if (row?.ratio) {
-    const time = row.ratio.time === undefined ? '' : `, ${row.ratio.time.toFixed(1)} times the time`;
+    const time = row.ratio.time === undefined ? '; times are of unlike devices' : `, ${row.ratio.time.toFixed(1)} times the time`;
     facts.push({ key: 'Against no defense', value: `${row.ratio.passes.toFixed(1)} times the passes${time}` });
   }
   return facts;

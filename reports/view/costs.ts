@@ -1,10 +1,7 @@
 /** What models and attacks cost, and what of it may be compared. */
-import type { CellRecord, ModelRecord } from '../../records/record.ts';
+import { type CellRecord, deviceOf, devicesOf, type ModelRecord } from '../../records/record.ts';
 import { canonical } from '../../records/slug.ts';
 import { type ModelView, type Row, trainingPasses } from './view.ts';
-
-/** Where two wall times may be compared: same engine, device, threads and host. */
-const machine = (record: ModelRecord) => canonical([record.provenance.engine, record.provenance.host]);
 
 /** Against the undefended model of the same architecture and training images, with the same recipe where there is one. */
 export function costRatio(model: ModelView, models: readonly ModelView[]): Row['ratio'] {
@@ -21,17 +18,20 @@ export function costRatio(model: ModelView, models: readonly ModelView[]): Row['
   if (!base || record.status !== 'done' || trainingPasses(record) === 0) return undefined;
   return {
     passes: trainingPasses(record) / trainingPasses(base),
-    time: machine(base) === machine(record) && base.cost.wallMs > 0 ? record.cost.wallMs / base.cost.wallMs : undefined,
+    time:
+      deviceOf(base.provenance) === deviceOf(record.provenance) && base.cost.wallMs > 0 ? record.cost.wallMs / base.cost.wallMs : undefined,
   };
 }
 
 /** Of all attacks on one model together. */
 export function attackCost(cells: ReadonlyMap<string, CellRecord>): Row['attackCost'] {
   const total = { forward: 0, backward: 0, wallMs: 0 };
+  const devices = new Set<string>();
   for (const cell of cells.values()) {
     total.forward += cell.passes.forward;
     total.backward += cell.passes.backward;
     total.wallMs += cell.wallMs;
+    if (cell.status === 'done') for (const device of devicesOf(cell)) devices.add(device);
   }
-  return total;
+  return { ...total, devices: [...devices].sort() };
 }

@@ -71,9 +71,10 @@ export interface Row {
   readonly rank: Rank | undefined;
   /** Strongest single gradient attack minus strongest ensemble on the images that all of them saw, in accuracy. */
   readonly gap: number | undefined;
-  /** Against the undefended model of the same architecture and data, and the same recipe where there is one: passes and wall time. */
+  /** Against the undefended model of the same architecture and data, and the same recipe where there is one: passes and wall time, the latter where both ran on the same device. */
   readonly ratio: { passes: number; time: number | undefined } | undefined;
-  readonly attackCost: { forward: number; backward: number; wallMs: number };
+  /** `devices`: what the attacks ran on; several where their times are not of one kind. */
+  readonly attackCost: { forward: number; backward: number; wallMs: number; devices: readonly string[] };
   readonly seeds: { count: number; mean: number; deviation: number } | undefined;
   /** Where the other epoch of its training is in the table too. */
   readonly overfitting?: Overfitting | undefined;

@@ -113,9 +113,10 @@
         'Training time, s',
         (a.wallMs / 1000).toFixed(0),
         (b.wallMs / 1000).toFixed(0),
-        a.wallMs > 0 ? `× ${(b.wallMs / a.wallMs).toFixed(2)}` : '',
+        a.wallMs === 0 ? '' : a.device === b.device ? `× ${(b.wallMs / a.wallMs).toFixed(2)}` : 'not of the same device',
         '',
       ],
+      ['Trained on', a.wallMs > 0 ? a.device : '–', b.wallMs > 0 ? b.device : '–', '', ''],
       ['Parameters', String(a.parameters), String(b.parameters), '', ''],
     ];
     const side = table(

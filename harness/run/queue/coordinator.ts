@@ -6,6 +6,7 @@ import { type EngineIdentity, type EngineRef, engineIdentity } from '../../job/e
 import type { RunSettings } from '../../job/job.ts';
 import { gitRevision, packageVersion } from '../../job/provenance.ts';
 import { type Asked, type EngineProbe, type Executor, JobError, type JobListener, type Machines, type Task } from '../executor.ts';
+import type { Workers } from '../progress.ts';
 import { type Answer, answerSchema, asOrdered, type Order, progressSchema, type RunNote, type WorkerInfo } from './protocol.ts';
 import { type Board, type Line, persistently } from './redis.ts';
 
@@ -24,20 +25,25 @@ const LOWEST_PRIORITY = 2_000_000;
 /** Hears of the workers of a run, for the terminal. */
 export interface QueueListener {
   note?(text: string): void;
-  /** Jobs that all workers together do at a time, from now on. */
-  slots?(count: number): void;
+  /** Who does the jobs from now on. */
+  workers?(workers: readonly Workers[]): void;
+  /** A worker was lost at a job, which goes to another. */
+  lost?(): void;
 }
 
 /** The workers that serve a folder. The caller owns the line. */
 export function queueMachines(line: Line, board: Board, listener: QueueListener = {}): Machines {
   let hear = (_jobs: number): void => undefined;
-  const slots = (count: number) => {
-    listener.slots?.(count);
-    hear(handedOut(count));
+  const own: QueueListener = {
+    ...listener,
+    workers(workers) {
+      listener.workers?.(workers);
+      hear(handedOut(workers.reduce((sum, { slots }) => sum + slots, 0)));
+    },
   };
   return {
     probe: (asked, signal) => waitForWorkers(board, asked, signal, (text) => listener.note?.(text)),
-    executor: (settings) => new QueueExecutor(line, board, settings, slots),
+    executor: (settings) => new QueueExecutor(line, board, settings, own),
     async room(heard) {
       hear = heard;
       hear(handedOut(await slotsOf(board)));
@@ -108,15 +114,15 @@ class QueueExecutor implements Executor {
   readonly #line: Line;
   readonly #board: Board;
   readonly #settings: RunSettings;
-  readonly #slots: (count: number) => void;
+  readonly #listener: QueueListener;
   readonly #lanes = new Map<string, Promise<Lane>>();
   readonly #closed = new AbortController();
 
-  constructor(line: Line, board: Board, settings: RunSettings, slots: (count: number) => void) {
+  constructor(line: Line, board: Board, settings: RunSettings, listener: QueueListener) {
     this.#line = line;
     this.#board = board;
     this.#settings = settings;
-    this.#slots = slots;
+    this.#listener = listener;
   }
 
   async run({ job, batchSize, behind = 0 }: Task, _engine: EngineRef, signal: AbortSignal, listener: JobListener): Promise<void> {
@@ -156,6 +162,9 @@ class QueueExecutor implements Executor {
     const lane: Lane = { queue, events, waiting: new Map() };
     events.on('completed', ({ jobId, returnvalue }) => settle(lane, jobId, returnvalue));
     events.on('failed', ({ jobId }) => void lostWorkers(lane, jobId));
+    events.on('stalled', ({ jobId }) => {
+      if (lane.waiting.has(jobId)) this.#listener.lost?.();
+    });
     events.on('progress', ({ jobId, data }) => {
       const parsed = progressSchema.safeParse(data);
       if (parsed.success)
@@ -176,7 +185,9 @@ class QueueExecutor implements Executor {
     for (;;) {
       await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
-      this.#slots(await slotsOf(this.#board));
+      this.#listener.workers?.(
+        (await persistently(() => this.#board.workers(), signal)).map(({ runsOn, slots }) => ({ device: runsOn, slots })),
+      );
       await this.#board.announce(note).catch(() => undefined);
       for (const [id, { order, priority }] of [...lane.waiting])
         try {

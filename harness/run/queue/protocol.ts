@@ -180,17 +180,24 @@ export const workerSchema = z.strictObject({
     device: text,
     threads: whole,
     precision: z.enum(PRECISIONS).optional(),
+    deviceName: text.optional(),
     details: z.record(z.string(), z.string()),
     warnings: z.array(z.string()).readonly(),
   }),
   devices: z.array(text).readonly(),
   why: text,
+  /** What it runs on, as its records will say. */
+  runsOn: text,
   /** Jobs that it does at a time. */
   slots: whole,
   /** Names of those that it does. */
   doing: z.array(text).readonly(),
 });
 export type WorkerInfo = z.infer<typeof workerSchema>;
+
+/** How far a run is, for whoever asks. `left` is the time that it will still take, in ms. */
+export const runStateSchema = z.strictObject({ finished: whole, total: whole, left: z.number().min(0), lost: whole });
+export type RunState = z.infer<typeof runStateSchema>;
 
 /** What a run says to all workers of its folder: which of them it has work for, or that there will be no more. `at`: by the clock of Redis, in ms. */
 export const runNoteSchema = z.discriminatedUnion('is', [

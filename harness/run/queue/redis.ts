@@ -6,7 +6,7 @@ import { RampartError } from '../../../errors.ts';
 import { keyOf } from '../../../records/hash.ts';
 import type { EngineIdentity } from '../../job/engine.ts';
 import { gitRevision, packageVersion } from '../../job/provenance.ts';
-import { type RunNote, runNoteSchema, type WorkerInfo, workerSchema } from './protocol.ts';
+import { type RunNote, type RunState, runNoteSchema, runStateSchema, type WorkerInfo, workerSchema } from './protocol.ts';
 
 export type BullMq = typeof import('bullmq');
 
@@ -82,6 +82,9 @@ export async function persistently<T>(ask: () => Promise<T>, signal?: AbortSigna
   }
 }
 
+/** What a run says of itself holds for so long. */
+const STATE_SECONDS = 30;
+
 /** Of what one build does on one engine. */
 export function queueName({
   engine,
@@ -119,6 +122,16 @@ export class Board {
   /** What a run has said last. */
   async announced(): Promise<RunNote | undefined> {
     return parsedAs(runNoteSchema, await this.#line.redis.get(`${this.prefix}:run`));
+  }
+
+  /** Says how far the run is. */
+  async showState(state: RunState): Promise<void> {
+    await this.#line.redis.set(`${this.prefix}:state`, JSON.stringify(state), 'EX', STATE_SECONDS);
+  }
+
+  /** How far a run has said lately that it is. */
+  async state(): Promise<RunState | undefined> {
+    return parsedAs(runStateSchema, await this.#line.redis.get(`${this.prefix}:state`));
   }
 
   /** Milliseconds of the clock of Redis, the one that all go by. */

@@ -3,12 +3,13 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job as BullJob, Worker } from 'bullmq';
 import { canonicalJson } from '../../../records/hash.ts';
+import { deviceOf } from '../../../records/record.ts';
 import type { Store } from '../../../records/store.ts';
 import { whole } from '../../../records/whole.ts';
 import type { JobProgress } from '../../job/context.ts';
 import { type EngineRef, engineIdentity } from '../../job/engine.ts';
 import type { Job, PluginFiles, RunSettings } from '../../job/job.ts';
-import { gitRevision, packageVersion } from '../../job/provenance.ts';
+import { gitRevision, packageVersion, provenance } from '../../job/provenance.ts';
 import { shownRange } from '../cuts.ts';
 import { type EngineProbe, type Executor, JobError } from '../executor.ts';
 import { type Answer, type Order, type RunNote, readOrder, type WorkerInfo } from './protocol.ts';
@@ -146,6 +147,7 @@ class QueueWorker {
     const { info, devices, why } = probe;
     return {
       name: this.#name,
+      runsOn: deviceOf(provenance(info)),
       rampart: packageVersion(),
       revision: gitRevision(),
       info,
