@@ -21,6 +21,7 @@ import { gitRevision, packageRoot } from '../harness/job/provenance.ts';
 import { createNetwork } from '../models/index.ts';
 import { readSafetensors } from '../models/safetensors.ts';
 import { Rng } from '../tensor/rng.ts';
+import { replayedAsEager } from './parts/graphs.ts';
 import { peerRates, type Rates, rate, stepsOf, TASKS } from './rates.ts';
 
 const { values: args } = parseArgs({
@@ -81,6 +82,11 @@ async function check(name: string, body: () => Promise<string> | string): Promis
   }
 }
 
+function notApplicable(name: string, why: string): Check {
+  console.log(`${'skipped'.padEnd(8)}${name}: not applicable: ${why}`);
+  return { name, outcome: 'skipped', detail: `not applicable: ${why}`, seconds: 0 };
+}
+
 interface TestReport {
   readonly numPassedTests: number;
   readonly numFailedTests: number;
@@ -88,7 +94,19 @@ interface TestReport {
 }
 
 /** Kernels against the plain backend, the frozen and the training pass against the tape, memory over thousands of steps, and the authors' attacks and defenses. */
-const TESTS = ['convolution', 'errors', 'frozen', 'memory', 'reference', 'search', 'training'].map((name) => `test/torch/${name}.test.ts`);
+const TESTS = [
+  'convolution',
+  'errors',
+  'frozen',
+  'memory',
+  'out-of-memory',
+  'precision',
+  'reference',
+  'replay',
+  'search',
+  'syncs',
+  'training',
+].map((name) => `test/torch/${name}.test.ts`);
 const VECTORS = [
   'test/attacks/pgd-golden.test.ts',
   'test/attacks/parts/apgd',
@@ -249,6 +267,11 @@ checks.push(await check('engine', () => `libtorch ${info.version} on ${info.devi
 checks.push(await check('tests', () => runTests(TESTS)));
 checks.push(await check('vectors', () => runTests(VECTORS)));
 checks.push(await check('autoattack', () => autoAttack(members)));
+checks.push(
+  args.device === 'cpu'
+    ? notApplicable('graphs', 'CUDA graphs are of GPUs')
+    : await check('graphs', () => replayedAsEager(Number(args.batch))),
+);
 checks.push(await check('speed', () => speeds(rows)));
 const seconds = members.reduce((sum, m) => sum + m.seconds, 0);
 const images = 256;

@@ -11,6 +11,8 @@ export interface Library {
   readonly mkl: boolean;
   readonly threads: number;
   readonly cudaDevices: number;
+  /** Whether work on a GPU has a stream of its own and is recorded. */
+  readonly streams: boolean;
   /** How it was built, as PyTorch prints it. */
   readonly config: string;
 }

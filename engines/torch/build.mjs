@@ -54,11 +54,14 @@ const FLAGS = [
 ];
 
 const sources = readdirSync(native).filter((name) => name.endsWith('.cc'));
+/** What asks CUDA for more than ATen does, a library of its own; built where CUDA's headers are. */
+const CUDA = 'cuda/half.cc';
 
 /** Equal when nothing that goes into the addon has changed. */
 function stampOf() {
   const hash = createHash('sha256').update(JSON.stringify([found, compiler, FLAGS]));
-  for (const file of readdirSync(native).sort()) if (/\.(cc|h)$/.test(file)) hash.update(file).update(readFileSync(join(native, file)));
+  const files = [...readdirSync(native).sort(), CUDA];
+  for (const file of files) if (/\.(cc|h)$/.test(file)) hash.update(file).update(readFileSync(join(native, file)));
   return hash.digest('hex');
 }
 
@@ -73,8 +76,13 @@ if (existsSync(addon) && existsSync(stampFile) && JSON.parse(readFileSync(stampF
   process.exit(0);
 }
 
-/** Resolves when the compiler ends well; else this process ends, with the errors that it gave. */
-function run(args) {
+/** Ends this process, with the errors that the compiler gave. */
+function failed(why) {
+  stop(['the build failed:', ...why.map((line) => `  ${line}`), 'the other engines work without it.'].join('\n'));
+}
+
+/** Resolves when the compiler ends well; else `fail` is told why. */
+function run(args, fail = failed) {
   return new Promise((resolve) => {
     const child = spawn(compiler, args, { cwd: native, stdio: ['ignore', 'pipe', 'pipe'] });
     let log = '';
@@ -86,8 +94,8 @@ function run(args) {
     child.on('close', (status, signal) => {
       if (status === 0) return resolve();
       const errors = log.split('\n').filter((line) => /error|not found|undefined reference|fatal/i.test(line));
-      const why = signal ? [`${compiler} was ended by ${signal}; with fewer at a time: JOBS=1`] : errors.slice(0, 12);
-      stop(['the build failed:', ...why.map((line) => `  ${line}`), 'the other engines work without it.'].join('\n'));
+      fail(signal ? [`${compiler} was ended by ${signal}; with fewer at a time: JOBS=1`] : errors.slice(0, 12));
+      resolve();
     });
   });
 }
@@ -115,7 +123,8 @@ const tell = () => console.log(`[torch] ${begun} of ${sources.length} files begu
 console.log(`[torch] building against libtorch ${found.version} (${found.source}) in ${found.lib}; this takes a minute`);
 const beat = setInterval(tell, 30_000);
 // by name: the folder is one that the caller may have named
-for (const made of [stampFile, addon]) rmSync(made, { force: true });
+const half = join(folder, 'Release/rampart_torch_cuda.so');
+for (const made of [stampFile, addon, half]) rmSync(made, { force: true });
 mkdirSync(join(folder, 'Release'), { recursive: true });
 
 // libtorch's headers are nine tenths of the work of every file: they are compiled once
@@ -139,6 +148,12 @@ const flags = openmp ? FLAGS.filter((flag) => flag !== '-fopenmp') : FLAGS;
 const linked = ['-L', found.lib, `-Wl,-rpath,${found.lib}`, '-Wl,-z,now', '-ltorch_cpu', '-lc10', ...(openmp ? [openmp] : [])];
 await run([...flags, '-shared', '-o', addon, ...sources.map(objectOf), ...linked]);
 for (const source of sources) rmSync(objectOf(source));
+if (found.cuda && found.include.some((path) => existsSync(join(path, 'cuda_runtime_api.h')))) {
+  // a GPU is used without it too: on one stream for all, each kernel launched on its own
+  const without = (why) => console.log(`[torch] without streams and graphs of CUDA: ${why[0] ?? CUDA}`);
+  const libraries = ['-L', found.lib, `-Wl,-rpath,${found.lib}`, '-ltorch_cuda', '-lc10_cuda', '-ltorch_cpu', '-lc10'];
+  await run([...flags, '-include', prefix, ...include, '-shared', '-o', half, CUDA, ...libraries], without);
+}
 rmSync(`${prefix}.gch`);
 clearInterval(beat);
 writeFileSync(stampFile, `${JSON.stringify({ stamp, found }, null, 2)}\n`);

@@ -15,7 +15,8 @@ function versionOf(library: Library, built: Built): string {
 /** What there is of CUDA, as far as it is known without loading it. */
 function cudaOf(library: Library, built: Built, device: string): string {
   if (!built.cuda) return 'this libtorch is built without it';
-  return device === 'cpu' ? 'not loaded: this process is on the CPU' : `${library.cudaDevices} devices`;
+  if (device === 'cpu') return 'not loaded: this process is on the CPU';
+  return `${library.cudaDevices} devices${library.streams ? '' : '; without streams and graphs, which this build could not compile'}`;
 }
 
 function detailsOf(library: Library, built: Built, device: string, blas: string): Record<string, string> {

@@ -28,6 +28,8 @@ export interface PassOps {
   graphOutput(pass: GraphPass): Output;
   graphPullback(pass: GraphPass, dlogits: Slot): Output;
   graphRelease(pass: GraphPass): void;
+  /** How passes of frozen networks are replayed: `off`, `on` (as CUDA graphs, on a GPU), or `again`, which stands in for these in tests. */
+  graphReplays(mode: string): void;
   /** Runs what the file says at load. */
   scriptLoad(file: Uint8Array): Script;
   /** How many of its convolutions are the addon's own. */
@@ -41,6 +43,8 @@ export interface PassOps {
   scriptOutput(pass: ScriptPass): Output;
   scriptPullback(pass: ScriptPass, dlogits: Slot): Output;
   scriptRelease(pass: ScriptPass): void;
+  /** Throws what libtorch throws where memory is out: `allocator`, `runtime`, `cudnn`, `cublas` or `heap`. For tests. */
+  failFor(kind: string): void;
   /** A number to note values under; those of long ago come again. */
   finiteWatch(): number;
   finiteNote(watch: number, values: Slot): void;

@@ -13,20 +13,29 @@ import { NO_COST } from './run-model.ts';
 
 export type Failure = NonNullable<CellRecord['error']>;
 
+/** What engines and Node say who have no code for it. */
 const MEMORY = /out of memory|allocation failed|invalid array (buffer )?length|bad_alloc|DefaultCPUAllocator|cannot enlarge memory/i;
 
 /** A job that may fit in memory in smaller passes. */
 export class OutOfMemory extends RampartError {}
 
+/** Whether an error, or what caused it, says that memory is out: by the code that the torch engine gives it, or in words. */
+function isOutOfMemory(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (error instanceof OutOfMemory) return true;
+  return (error as { code?: unknown }).code === 'ERR_OUT_OF_MEMORY' || MEMORY.test(error.message) || isOutOfMemory(error.cause);
+}
+
 /** A failure in words: the error, and for one that is no user's mistake the line it came from. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof BudgetError) return { kind: 'budget', message: error.message };
-  if (error instanceof RampartError) return { kind: MEMORY.test(error.message) ? 'memory' : 'error', message: error.message };
+  const kind = isOutOfMemory(error) ? 'memory' : 'error';
+  if (error instanceof RampartError) return { kind, message: error.message };
   if (!(error instanceof Error)) return { kind: 'error', message: String(error) };
   const frame = error.stack?.split('\n').find((line) => line.trim().startsWith('at '));
   const place = frame?.match(/([^/\\()]+:\d+):\d+\)?$/)?.[1];
   const message = `${error.name}: ${error.message}${place ? ` (at ${place})` : ''}`;
-  return { kind: MEMORY.test(error.message) ? 'memory' : 'error', message };
+  return { kind, message };
 }
 
 /** The record of a job that failed; `provenance` is that of whoever performed it. */

@@ -10,11 +10,10 @@
 #include <torch/csrc/api/include/torch/version.h>
 #endif
 
-#include <dlfcn.h>
-
 #include <memory>
 
 #include "bind.h"
+#include "cuda.h"
 #include "memory.h"
 #include "program.h"
 #include "transfer.h"
@@ -63,14 +62,6 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
   return out;
 }
 
-// CUDA's half of libtorch, which registers itself as it loads. Whoever stays on the CPU is spared its hundreds of megabytes: nothing links it.
-// Returns what went wrong, or nothing.
-std::string loadCuda() {
-  if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL)) return "";
-  const char* why = dlerror();
-  return why ? why : "libtorch_cuda.so does not load";
-}
-
 int64_t cudaDevices() { return static_cast<int64_t>(torch::cuda::device_count()); }
 
 // start(threads, device, tf32): sets them for this process.
@@ -90,6 +81,7 @@ Napi::Value start(const Napi::CallbackInfo& info) {
       at::globalContext().setAllowTF32CuBLAS(false);
       // the same seed gives the same bits
       at::globalContext().setDeterministicCuDNN(true);
+      if (half()) half()->begin(wanted.index());
     }
     device() = wanted;
     return info.Env().Undefined();
@@ -106,6 +98,7 @@ Napi::Value describeLibrary(const Napi::CallbackInfo& info) {
   out.Set("threads", at::get_num_threads());
   // asked on the CPU, libtorch would settle that there is no CUDA in this process
   out.Set("cudaDevices", device().is_cuda() ? static_cast<double>(cudaDevices()) : 0.0);
+  out.Set("streams", half() != nullptr);
   out.Set("config", at::show_config());
   return out;
 }
@@ -142,6 +135,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   addGraph(ops);
   addTraining(ops);
   addScripts(ops);
+  addErrors(ops);
   exports.Set("ops", table);
   auto shared = Napi::Object::New(env);
   shared.Set("frozenKinds", listOf(env, frozenKinds()));
@@ -174,13 +168,6 @@ Napi::Value toJs(Napi::Env env, const Tensors& tensors) {
   auto out = Napi::Array::New(env, tensors.size());
   for (size_t i = 0; i < tensors.size(); ++i) out.Set(static_cast<uint32_t>(i), toJs(env, tensors[i]));
   return out;
-}
-
-void rethrow(Napi::Env env, const char* op, const std::string& arguments, const std::exception& error) {
-  const auto* torchError = dynamic_cast<const c10::Error*>(&error);
-  std::string what = torchError ? torchError->what_without_backtrace() : error.what();
-  what = what.substr(0, what.find('\n'));
-  throw Napi::Error::New(env, std::string("[torch] ") + op + "(" + arguments + "): " + what);
 }
 
 }  // namespace rampart

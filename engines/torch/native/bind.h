@@ -113,7 +113,8 @@ std::string show(const Napi::Value& v) {
   }
 }
 
-// Throws as JavaScript `[torch] op(arguments): what libtorch says, first line`.
+// Throws as JavaScript `[torch] op(arguments): what libtorch says, first line`; where memory is out, with the code `ERR_OUT_OF_MEMORY`, once all is freed
+// that is held for later.
 [[noreturn]] void rethrow(Napi::Env env, const char* op, const std::string& arguments, const std::exception& error);
 
 template <auto Fn>
@@ -168,10 +169,14 @@ void addImages(Exports& ops);
 void addFused(Exports& ops);
 void addHyperplane(Exports& ops);
 void addAscent(Exports& ops);
+void addErrors(Exports& ops);
 void addFinite(Exports& ops);
 void addGraph(Exports& ops);
 void addTraining(Exports& ops);
 void addScripts(Exports& ops);
+// Gives back memory that is kept for later use, on a GPU.
+void freeMemory();
+
 // Training passes that were not released; frozen networks and TorchScript modules, and their passes.
 size_t openPasses();
 size_t openGraphs();

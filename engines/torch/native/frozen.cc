@@ -1,20 +1,27 @@
 // Frozen networks and their forward passes by handle: what JavaScript holds of them.
 #include <memory>
 
-#include "graph.h"
+#include "replay.h"
 #include "table.h"
 
 namespace rampart {
 namespace {
 
-// A forward pass, with what its backward pass reads.
-struct Pass {
-  std::shared_ptr<const FrozenGraph> graph;
-  Tensors values;
+struct Network {
+  FrozenGraph graph;
+  Recordings recordings;
 };
 
-Table<std::shared_ptr<const FrozenGraph>>& graphs() {
-  static Table<std::shared_ptr<const FrozenGraph>> all("frozen network");
+// A forward pass, with what its backward pass reads: its own values, or those of a recording.
+struct Pass {
+  std::shared_ptr<Network> network;
+  Tensor logits;
+  Tensors values;
+  std::shared_ptr<Recording> recording;
+};
+
+Table<std::shared_ptr<Network>>& networks() {
+  static Table<std::shared_ptr<Network>> all("frozen network");
   return all;
 }
 
@@ -24,33 +31,46 @@ Table<Pass>& passes() {
 }
 
 int64_t graphLoad(const Ints& code, const Tensors& weights, int64_t output, bool low) {
-  return graphs().put(std::make_shared<const FrozenGraph>(code, weights, output, low));
+  return networks().put(std::shared_ptr<Network>(new Network{FrozenGraph(code, weights, output, low), {}}));
 }
 
-void graphUnload(int64_t graph) { graphs().release(graph); }
+void graphUnload(int64_t network) { networks().release(network); }
 
-Tensor graphLogits(int64_t graph, const Tensor& x) { return logitsOf(*graphs().get(graph), x); }
+Tensor graphLogits(int64_t handle, const Tensor& x) {
+  const auto& network = networks().get(handle);
+  const auto recording = network->recordings.forward(network->graph, x, false);
+  // a recording keeps its memory for itself
+  return recording ? recording->logits.clone() : logitsOf(network->graph, x);
+}
 
 int64_t graphForward(int64_t handle, const Tensor& x) {
-  const auto& graph = graphs().get(handle);
-  return passes().put({graph, valuesOf(*graph, x)});
+  const auto& network = networks().get(handle);
+  if (auto recording = network->recordings.forward(network->graph, x, true)) {
+    recording->busy = true;
+    return passes().put({network, recording->logits.clone(), {}, recording});
+  }
+  Tensors values = valuesOf(network->graph, x);
+  const Tensor logits = values.at(network->graph.output);
+  return passes().put({network, logits, std::move(values), nullptr});
 }
 
-Tensor graphOutput(int64_t handle) {
-  const auto& pass = passes().get(handle);
-  return pass.values.at(pass.graph->output);
-}
+Tensor graphOutput(int64_t pass) { return passes().get(pass).logits; }
 
 Tensor graphPullback(int64_t handle, const Tensor& dlogits) {
-  const auto& pass = passes().get(handle);
-  return pullbackOf(*pass.graph, pass.values, dlogits);
+  const auto& [network, logits, values, recording] = passes().get(handle);
+  return recording ? replayPullback(network->graph, *recording, dlogits) : pullbackOf(network->graph, values, dlogits);
 }
 
-void graphRelease(int64_t pass) { passes().release(pass); }
+void graphRelease(int64_t handle) {
+  if (const auto& recording = passes().get(handle).recording) recording->busy = false;
+  passes().release(handle);
+}
+
+void graphReplays(const std::string& mode) { setReplays(mode); }
 
 }  // namespace
 
-size_t openGraphs() { return graphs().size() + passes().size(); }
+size_t openGraphs() { return networks().size() + passes().size(); }
 
 void addGraph(Exports& ops) {
   ops.add<graphLoad>("graphLoad");
@@ -60,6 +80,7 @@ void addGraph(Exports& ops) {
   ops.add<graphOutput>("graphOutput");
   ops.add<graphPullback>("graphPullback");
   ops.add<graphRelease>("graphRelease");
+  ops.add<graphReplays>("graphReplays");
 }
 
 }  // namespace rampart

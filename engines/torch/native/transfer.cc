@@ -2,7 +2,9 @@
 #include "transfer.h"
 
 #include <cstring>
-#include <utility>
+#include <memory>
+
+#include "half.h"
 
 namespace rampart {
 namespace {
@@ -23,7 +25,9 @@ Napi::Value upload(const Napi::CallbackInfo& info) {
   const auto dtype = info[2].As<Napi::String>().Utf8Value();
   try {
     const c10::InferenceMode guard;
-    Tensor host = at::empty(shape, dtypeOf(dtype));
+    // from pinned memory the device copies by itself; libtorch lets nobody else have it before that is done
+    const bool pinned = half() && device().is_cuda();
+    Tensor host = at::empty(shape, at::TensorOptions(dtypeOf(dtype)).pinned_memory(pinned));
     if (array.ByteLength() != host.nbytes())
       throw std::invalid_argument("got " + std::to_string(array.ByteLength()) + " bytes for " + describe(host));
     const auto* bytes = static_cast<const uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset();
@@ -33,7 +37,7 @@ Napi::Value upload(const Napi::CallbackInfo& info) {
       return Napi::Number::New(env, slots().put(at::full(shape, host.item(), host.options().device(device()))));
     }
     if (host.nbytes() > 0) std::memcpy(host.data_ptr(), bytes, host.nbytes());
-    return Napi::Number::New(env, slots().put(host.to(device())));
+    return Napi::Number::New(env, slots().put(host.to(device(), host.scalar_type(), pinned)));
   } catch (const std::exception& error) {
     rethrow(env, "upload", dtype + " [" + info[1].ToString().Utf8Value() + "]", error);
   }
@@ -53,10 +57,43 @@ Napi::Value toTypedArray(Napi::Env env, const Tensor& tensor) {
   }
 }
 
+// Data on their way to this process, with what is known of finite values.
+class Arrival {
+ public:
+  // Begins at once where the device copies by itself.
+  explicit Arrival(const Tensor& tensor) : tensor_(tensor), marks_(marks()) {
+    if (!half() || !tensor.is_cuda()) return;
+    tensor_ = intoPinned(tensor);
+    if (marks_.defined()) marks_ = intoPinned(marks_);
+    arrived_ = half()->here();
+  }
+  // On any thread.
+  void wait() {
+    if (arrived_) return arrived_->wait();
+    tensor_ = tensor_.to(at::kCPU);
+    if (marks_.defined()) marks_ = marks_.to(at::kCPU);
+  }
+  // On JavaScript's thread, after `wait`.
+  const Tensor& take() {
+    if (marks_.defined()) takeMarks(marks_);
+    return tensor_;
+  }
+
+ private:
+  static Tensor intoPinned(const Tensor& tensor) {
+    return at::empty(tensor.sizes(), tensor.options().device(at::kCPU).pinned_memory(true)).copy_(tensor, true);
+  }
+
+  Tensor tensor_, marks_;
+  std::unique_ptr<Point> arrived_;
+};
+
 Napi::Value read(const Napi::CallbackInfo& info) {
   try {
     const c10::InferenceMode guard;
-    return toTypedArray(info.Env(), toHost(slots().get(info[0].As<Napi::Number>().Int32Value())));
+    Arrival arrival(slots().get(info[0].As<Napi::Number>().Int32Value()));
+    arrival.wait();
+    return toTypedArray(info.Env(), arrival.take());
   } catch (const std::exception& error) {
     rethrow(info.Env(), "read", info[0].ToString().Utf8Value(), error);
   }
@@ -65,23 +102,18 @@ Napi::Value read(const Napi::CallbackInfo& info) {
 // Waits for the device on a thread of the pool, so that JavaScript goes on meanwhile.
 class Reader : public Napi::AsyncWorker {
  public:
-  Reader(Napi::Env env, Tensor tensor)
-      : AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), tensor_(std::move(tensor)), marks_(marks()) {}
+  Reader(Napi::Env env, const Tensor& tensor) : AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), arrival_(tensor) {}
   Napi::Promise promise() const { return deferred_.Promise(); }
   void Execute() override {
     const c10::InferenceMode guard;
-    tensor_ = tensor_.to(at::kCPU);
-    if (marks_.defined()) marks_ = marks_.to(at::kCPU);
+    arrival_.wait();
   }
-  void OnOK() override {
-    if (marks_.defined()) takeMarks(marks_);
-    deferred_.Resolve(toTypedArray(Env(), tensor_));
-  }
+  void OnOK() override { deferred_.Resolve(toTypedArray(Env(), arrival_.take())); }
   void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
 
  private:
   Napi::Promise::Deferred deferred_;
-  Tensor tensor_, marks_;
+  Arrival arrival_;
 };
 
 Napi::Value readAsync(const Napi::CallbackInfo& info) {
@@ -101,12 +133,6 @@ Napi::Value readAsync(const Napi::CallbackInfo& info) {
 at::Device& device() {
   static at::Device chosen(at::kCPU);
   return chosen;
-}
-
-Tensor toHost(const Tensor& tensor) {
-  const Tensor host = tensor.to(at::kCPU), noted = marks();
-  if (noted.defined()) takeMarks(noted.to(at::kCPU));
-  return host;
 }
 
 at::TensorOptions onDevice(const std::string& dtype) { return at::TensorOptions().device(device()).dtype(dtypeOf(dtype)); }

@@ -7,9 +7,6 @@ namespace rampart {
 // Where tensors are. Set once, when the engine starts.
 at::Device& device();
 
-// A copy in the memory of this process, when it is whole; brings along what is known of finite values.
-Tensor toHost(const Tensor& tensor);
-
 void addTransfers(Napi::Object& exports);
 
 // Values that are noted under a number from 0 to kWatches - 1 leave a mark on the device, which costs no wait.
