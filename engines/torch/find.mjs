@@ -46,12 +46,16 @@ function standardOf(includes) {
   return String(Math.max(17, Number(asked ?? 17)));
 }
 
-/** Where the headers of CUDA are, of those places that are looked at: beside a PyTorch of pip in packages of its own, else with the toolkit. */
+/** Where the headers of CUDA are, of those places that are looked at: beside a PyTorch of pip in packages of its own, else with the toolkit. Those that a compiler's own headers (`crt`) lie beside need no second place; pip's come with Triton. */
 function cudaHeaders(root) {
   const packages = join(root, '../nvidia');
   const beside = existsSync(packages) ? readdirSync(packages).map((name) => join(packages, name, 'include')) : [];
   const toolkit = [process.env.CUDA_HOME, '/usr/local/cuda'].flatMap((path) => (path ? [join(path, 'include')] : []));
-  return [...beside, ...toolkit].find((path) => existsSync(join(path, 'cuda_runtime_api.h')));
+  const found = [...beside, ...toolkit].find((path) => existsSync(join(path, 'cuda_runtime_api.h')));
+  if (!found) return [];
+  const whole = (path) => existsSync(join(path, 'crt/host_config.h'));
+  const rest = whole(found) ? undefined : [join(root, '../triton/backends/nvidia/include'), ...toolkit].find(whole);
+  return rest ? [found, rest] : [found];
 }
 
 /** A folder with `include` and `lib`, as libtorch comes and as the Python package is laid out. */
@@ -64,14 +68,14 @@ function inFolder(root, source, abi) {
   const config = join(root, 'share/cmake/Torch/TorchConfig.cmake');
   const fromConfig = existsSync(config) ? readFileSync(config, 'utf8').match(/_GLIBCXX_USE_CXX11_ABI=(\d)/)?.[1] : undefined;
   const cuda = existsSync(join(lib, 'libtorch_cuda.so'));
-  const headers = cuda ? cudaHeaders(root) : undefined;
+  const headers = cuda ? cudaHeaders(root) : [];
   // renamed when it was packed: the linker would not see that it is the compiler's own
   const openmp = readdirSync(lib).find((name) => /^libgomp-.*\.so/.test(name));
   return {
     found: {
       source,
       version: versionIn(root) ?? versionOf(include) ?? 'unknown',
-      include: headers ? [...include, headers] : include,
+      include: [...include, ...headers],
       std: standardOf(include),
       lib,
       abi: abi ?? fromConfig ?? '1',

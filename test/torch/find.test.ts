@@ -76,6 +76,15 @@ test('with CUDA, its headers are those of the package beside PyTorch; without, n
   };
   const root = put({ ...files, ...cuda });
   expect(findLibtorch({ LIBTORCH: join(root, 'torch') }).found?.include).toContain(join(root, 'nvidia/cu13/include'));
+  // what these include in turn is in no package of NVIDIA's; Triton brings it
+  const triton = 'triton/backends/nvidia/include';
+  const both = put({ ...files, ...cuda, [`${triton}/crt/host_config.h`]: '' });
+  expect(findLibtorch({ LIBTORCH: join(both, 'torch') }).found?.include.slice(-2)).toEqual([
+    join(both, 'nvidia/cu13/include'),
+    join(both, triton),
+  ]);
+  const whole = put({ ...files, ...cuda, [`${triton}/crt/host_config.h`]: '', 'nvidia/cu13/include/crt/host_config.h': '' });
+  expect(findLibtorch({ LIBTORCH: join(whole, 'torch') }).found?.include).not.toContain(join(whole, triton));
   const plain = put(files);
   expect(findLibtorch({ LIBTORCH: join(plain, 'torch') }).found?.include).not.toContain(join(plain, 'nvidia/cu13/include'));
 });
