@@ -158,6 +158,13 @@ export interface AttackPlugin<P = unknown> {
   create(params: P): Attack;
 }
 
+export interface EnsembleMember {
+  readonly attack: string;
+  readonly params: Record<string, unknown>;
+  /** `masking`: it runs only where a sign of masked gradients has shown before it, in the flags or in what a member without gradients broke. */
+  readonly when?: 'masking';
+}
+
 /** An ensemble is data: members run by the harness in order on the points that are still robust. */
 export interface EnsemblePlugin<P = unknown> {
   readonly name: string;
@@ -169,7 +176,7 @@ export interface EnsemblePlugin<P = unknown> {
   readonly norms: readonly NormName[];
   readonly params: ZodType<P>;
   /** For any number of classes: the harness leaves out members that need more than there are. */
-  members(params: P, threat: Threat): { attack: string; params: Record<string, unknown> }[];
+  members(params: P, threat: Threat): EnsembleMember[];
 }
 
 /** Keeps the type of the parameters inside the file of a plug-in, for the tables that hold many. */

@@ -4,10 +4,13 @@ import apgdCe from './apgd-ce.ts';
 import apgdCeArt from './apgd-ce-art.ts';
 import apgdDlr from './apgd-dlr.ts';
 import apgdDlrArt from './apgd-dlr-art.ts';
+import apgdMalt from './apgd-malt.ts';
+import apgdPm from './apgd-pm.ts';
 import apgdT from './apgd-t.ts';
 import type { AttackPlugin, EnsemblePlugin } from './attack.ts';
 import autoattack from './autoattack.ts';
 import autoattackArt from './autoattack-art.ts';
+import autoattackLean from './autoattack-lean.ts';
 import cw from './cw.ts';
 import cwInfUnbounded from './cw-inf-unbounded.ts';
 import ddn from './ddn.ts';
@@ -40,6 +43,8 @@ export const attacks: readonly AttackPlugin[] = [
   apgdCe,
   apgdDlr,
   apgdT,
+  apgdPm,
+  apgdMalt,
   apgdCeArt,
   apgdDlrArt,
   deepfool,
@@ -49,7 +54,7 @@ export const attacks: readonly AttackPlugin[] = [
   fmn,
 ];
 
-export const ensembles: readonly EnsemblePlugin[] = [autoattack, autoattackArt];
+export const ensembles: readonly EnsemblePlugin[] = [autoattack, autoattackArt, autoattackLean];
 
 /** Throws, with the nearest name, when there is none such. */
 export function attack(name: string): AttackPlugin | EnsemblePlugin {

@@ -2,7 +2,7 @@
 
 import { RampartError } from '../errors.ts';
 import type { NormName } from '../tensor/norms/index.ts';
-import type { AttackPlugin, EnsemblePlugin, Passes, Threat } from './attack.ts';
+import type { AttackPlugin, EnsembleMember, EnsemblePlugin, Passes, Threat } from './attack.ts';
 import { attack as attackNamed } from './index.ts';
 
 export interface Member {
@@ -13,6 +13,8 @@ export interface Member {
   readonly params: unknown;
   /** Members of the attack that it runs on other models. */
   readonly inner?: readonly Member[];
+  /** As its ensemble says. */
+  readonly when?: EnsembleMember['when'];
 }
 
 export type AnyAttack = AttackPlugin | EnsemblePlugin;
@@ -83,15 +85,16 @@ export function membersOf(plugin: AnyAttack, params: unknown, threat: Threat, cl
     if (isEnsemble(member))
       throw new RampartError(`[attack ${plugin.name}] expected attacks as members, got the ensemble "${entry.attack}"`);
     checkNorm(member, threat);
-    return { label, plugin: member, params: parsed(member, `${plugin.name}: ${label}`, entry.params) };
+    const when = entry.when && { when: entry.when };
+    return { label, plugin: member, params: parsed(member, `${plugin.name}: ${label}`, entry.params), ...when };
   });
   return all.filter((member) => enough(member.plugin, classes));
 }
 
-/** Passes per example that stays robust, of the members together; an attack that another one runs looks once more before each member but its first. */
+/** Passes per example that stays robust, of the members that always run together; an attack that another one runs looks once more before each member but its first. */
 export function costOf(members: readonly Member[], classes: number, norm: NormName): Passes {
   const total: Passes = { forward: 0, backward: 0 };
-  for (const { plugin, params, inner } of members) {
+  for (const { plugin, params, inner } of members.filter(({ when }) => !when)) {
     const looks = (inner?.length ?? 1) - 1;
     const within = inner && costOf(inner, classes, norm);
     const own = plugin.cost(params, classes, norm, within && { ...within, forward: within.forward + looks });

@@ -85,6 +85,7 @@ function cell(i: number): PlannedCell {
     label: attack.label,
     threat,
     n: 1,
+    together: false,
     job: () => job,
   };
 }

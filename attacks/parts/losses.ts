@@ -22,6 +22,11 @@ export function margin(y: tf.Tensor1D): Loss {
   };
 }
 
+/** Probability margin, Xie et al. 2024 (arXiv 2411.15210): the largest wrong probability minus the right one. `y` is `[n]` int32. */
+export function probabilityMargin(y: tf.Tensor1D): Loss {
+  return (logits) => margin(y)(tf.softmax(logits));
+}
+
 /** The logit of class `t` minus the one of class `y`, both `[n]` int32: the margin towards one class. */
 export function targetedMargin(y: tf.Tensor1D, t: tf.Tensor1D): Loss {
   return (logits) => {

@@ -68,3 +68,22 @@ export const ANDRIUSHCHENKO_2020: Paper = {
   year: 2020,
   arxiv: '1912.00049',
 };
+
+/** The probability margin. */
+export const XIE_2024: Paper = {
+  key: 'xie2024million',
+  author: 'Xie, Yong and Zheng, Weijie and Huang, Hanxun and Ye, Guangnan and Ma, Xingjun',
+  title: 'Towards Million-Scale Adversarial Robustness Evaluation With Stronger Individual Attacks',
+  year: 2024,
+  arxiv: '2411.15210',
+};
+
+/** Targets ranked by the linear picture. */
+export const MELAMED_2024: Paper = {
+  key: 'melamed2024malt',
+  author: 'Melamed, Odelia and Yehudai, Gilad and Shamir, Adi',
+  title: 'MALT Powers Up Adversarial Attacks',
+  venue: 'Advances in Neural Information Processing Systems',
+  year: 2024,
+  arxiv: '2407.02240',
+};

@@ -7,12 +7,13 @@ import { RampartError } from '../../errors.ts';
 import { flag } from '../../records/flags.ts';
 import { tf } from '../../tensor/tf.ts';
 import { asAsked, checkAsked, checkRounded } from './asked.ts';
-import { checkBudget, classFlags, gradientFlags, leakedTensors, logitFlags, queryFlags } from './checks.ts';
+import { checkBudget, classFlags, gradientFlags, leakedTensors, logitFlags, queryFlags, showsMasking } from './checks.ts';
 import type { Evaluation, EvaluationInput, SmallerRadius } from './evaluation.ts';
 import { keepBroken } from './kept.ts';
 import { putTogether } from './parts.ts';
 import { batchOf, chunks, predict, predictions, RANDOMIZED_DRAWS } from './predict.ts';
 import { decodeState, type EvaluationState, encodeState, initialState, type MemberProgress } from './state.ts';
+import { survivorsOf } from './survivors.ts';
 import { nearestErrors, noteNearest, Tracker } from './tracker.ts';
 
 /** Classes enough for any loss. */
@@ -34,6 +35,7 @@ const noPasses = (): Passes => ({ forward: 0, backward: 0 });
 interface Context {
   readonly input: EvaluationInput;
   readonly state: EvaluationState;
+  readonly members: readonly Member[];
 }
 
 /**
@@ -51,19 +53,19 @@ export async function evaluate(input: EvaluationInput): Promise<Evaluation> {
   const labels = (all: Member[]) => all.map((m) => m.label);
   const saved = await input.checkpoint?.load((bytes) => decodeState(bytes, data, labels(members)));
   const state = saved ?? initialState(clean);
-  const context: Context = { input, state };
+  const context: Context = { input, state, members };
   if (!saved) {
     if (isWatched(input, members)) state.nearest = [...clean].map((c) => (c === '1' ? null : 0));
     if (input.budget !== undefined) state.spent = new Array<number>(data.n).fill(0);
     await settleKnown(context);
     if (!input.isPart) {
-      await lookForFlags(context, members);
+      await lookForFlags(context);
       state.flags.push(...classFlags(labels(forClasses(MANY)), labels(members), classifier.classes));
     }
     if (input.parts) await putTogether(state, input.parts, data, labels(members), input.keepExamples ?? 0);
   }
-  for (const member of members.slice(state.members.length - (state.queue ? 1 : 0))) await runMember(context, member, members.length);
-  return resultOf(context, members);
+  for (const member of members.slice(state.members.length - (state.queue ? 1 : 0))) await runMember(context, member);
+  return resultOf(context);
 }
 
 /** The classifier for one batch, with random numbers of its own for this use of it. */
@@ -86,7 +88,7 @@ async function settleKnown({ input, state }: Context): Promise<void> {
 }
 
 /** The flags that the classifier shows before it is attacked. */
-async function lookForFlags({ input, state }: Context, members: readonly Member[]): Promise<void> {
+async function lookForFlags({ input, state, members }: Context): Promise<void> {
   const first = state.robust.flatMap((r, id) => (r === '1' ? [id] : [])).slice(0, FIRST_IMAGES);
   if (first.length === 0) return;
   const gradients = input.classifier.classes > 1 && members.some((m) => m.plugin.access === 'gradient');
@@ -142,11 +144,13 @@ function isWatched({ budget }: EvaluationInput, members: readonly Member[]): boo
   return budget !== undefined || members.some(({ plugin }) => plugin.minimumNorm);
 }
 
-async function runMember(context: Context, member: Member, total: number): Promise<void> {
+async function runMember(context: Context, member: Member): Promise<void> {
   const { input, state } = context;
   if (!state.queue) {
     const { budget = Number.POSITIVE_INFINITY } = input;
-    state.queue = state.robust.flatMap((r, id) => (r === '1' && (state.spent?.[id] ?? 0) < budget ? [id] : []));
+    const open = (id: number) => state.robust[id] === '1' && (state.spent?.[id] ?? 0) < budget;
+    const left = member.when === 'masking' && !showsMasking(state.flags, withAccess(context));
+    state.queue = left ? [] : state.robust.flatMap((_, id) => (open(id) ? [id] : []));
     const entered = state.queue.length;
     const spent = { passes: noPasses(), overhead: noPasses(), wallMs: 0 };
     state.members.push({ attack: member.label, entered, left: entered, ...spent, trace: {} });
@@ -158,7 +162,7 @@ async function runMember(context: Context, member: Member, total: number): Promi
     input.signal.throwIfAborted();
     await attackBatch(context, member, state.queue.slice(0, size), progress);
     state.queue = state.queue.slice(size);
-    reportProgress(context, total);
+    reportProgress(context);
     await input.checkpoint?.save(encodeState(state));
   }
   state.queue = undefined;
@@ -252,30 +256,23 @@ function innerAttack({ label, plugin, params }: Member): InnerAttack {
   return { label, attack: plugin.create(params), streams: plugin.streams ?? false };
 }
 
-function reportProgress({ input, state }: Context, members: number): void {
+function reportProgress({ input, state, members }: Context): void {
   const survivors = state.robust.filter((r) => r === '1').length;
   const waiting = state.queue?.length ?? 0;
   const done = state.members.reduce((sum, m) => sum + m.entered, 0) - waiting;
-  input.onProgress?.(done, done + waiting + (members - state.members.length) * survivors, survivors);
+  input.onProgress?.(done, done + waiting + (members.length - state.members.length) * survivors, survivors);
 }
 
-/** Survivors of one member after the other, iterations counted on; only the steps of the staircase are kept. */
-function survivorsOf(members: readonly MemberProgress[]): [number, number][] {
-  const all: [number, number][] = [];
-  for (const { trace } of members) {
-    const offset = all.at(-1)?.[0] ?? 0;
-    const points = Object.entries(trace).map(([k, v]): [number, number] => [offset + Number(k), v]);
-    points.sort((a, b) => a[0] - b[0]);
-    all.push(...points.filter((p, i) => i === 0 || i === points.length - 1 || p[1] !== points[i - 1]?.[1] || p[1] !== points[i + 1]?.[1]));
-  }
-  return all;
+/** What the members did so far, with what each may ask. */
+function withAccess({ state, members }: Context) {
+  return state.members.map((m, i) => ({ ...m, access: (members[i] as Member).plugin.access }));
 }
 
-function resultOf({ input, state }: Context, members: readonly Member[]): Evaluation {
+function resultOf(context: Context): Evaluation {
+  const { input, state, members } = context;
   const total = { passes: noPasses(), overhead: noPasses() };
   charge(total, state.members);
-  const queried = state.members.map((m, i) => ({ ...m, access: (members[i] as Member).plugin.access }));
-  const flags = [...state.flags, ...queryFlags(queried, input.data.n)];
+  const flags = [...state.flags, ...queryFlags(withAccess(context), input.data.n)];
   if (state.leaked > 0) flags.push(flag('leaked-tensors', `${members.map((m) => m.label).join(', ')} left tensors allocated`));
   const survivors = survivorsOf(state.members);
   const [h, w, c] = input.data.shape;

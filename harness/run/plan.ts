@@ -1,6 +1,6 @@
 /** The graph of a run: which models to make, which cells to fill, in what order, and about how much work each is. */
 import type { Passes, Threat } from '../../attacks/attack.ts';
-import { costOf, membersOf } from '../../attacks/members.ts';
+import { costOf, type Member, membersOf } from '../../attacks/members.ts';
 import type { EngineIdentity } from '../job/engine.ts';
 import type { CellJob, DataRef, Images, ModelJob, ModelRef, OutsideFound } from '../job/job.ts';
 import { withKey } from '../job/job.ts';
@@ -23,6 +23,8 @@ export interface PlannedCell {
   readonly label: string;
   readonly threat: Threat;
   readonly n: number;
+  /** Whether it depends on the outcomes of all images together whether a member of its attack runs. */
+  readonly together: boolean;
   /** The job, once the weights of the models it needs are known. */
   job(weightsHash: (modelKey: string) => string, cellKey: (id: string) => string): CellJob;
 }
@@ -182,6 +184,7 @@ function plannedCell(
     label: attack.label,
     threat,
     n,
+    together: attack.plugin !== CLEAN && membersAt(setting, attack.plugin, threat, data).some(({ when }) => when),
     job(weightsHash, cellKey) {
       const ref = ({ key, name }: ModelJob): ModelRef => ({ key, name, weightsHash: weightsHash(key) });
       return withKey({
@@ -203,6 +206,15 @@ function plannedCell(
 
 /** Passes per example at most; those of an ensemble are those of its members together. */
 function costPerExample({ registry }: Setting, { name, params }: PluginRef, threat: Threat, { form: { classes } }: DataRef): Passes {
+  return costOf(membersAt({ registry }, { name, params }, threat, { form: { classes } }), classes, threat.norm);
+}
+
+function membersAt(
+  { registry }: Pick<Setting, 'registry'>,
+  { name, params }: Pick<PluginRef, 'name' | 'params'>,
+  threat: Threat,
+  { form: { classes } }: { readonly form: Pick<DataRef['form'], 'classes'> },
+): Member[] {
   const lookup = (other: string) => registry.attack(other);
-  return costOf(membersOf(lookup(name), params, threat, classes, lookup), classes, threat.norm);
+  return membersOf(lookup(name), params, threat, classes, lookup);
 }

@@ -6,6 +6,7 @@ import type { AttackRun, Attempt, Batch, Loss, Target, Threat } from '../../atta
 import { Attempts, type Pass, rowIndices } from '../search/attempts.ts';
 import { rowsOf, turn } from '../search/finds.ts';
 import { drawn } from '../start.ts';
+import { Gains } from './certain.ts';
 import { type ApgdOptions, apgdNorm, evaluations, type Stage } from './norms.ts';
 import { type Looks, type Run, Runs } from './runs.ts';
 
@@ -63,11 +64,14 @@ export type AttemptLoss = (attempts: readonly Attempt[], y: tf.Tensor1D, rows: t
 interface Place {
   readonly attempt: Attempt;
   readonly stage: number;
+  readonly gains: Gains;
 }
 
 interface ApgdSearch extends ApgdOptions {
   readonly attempts: number;
   readonly loss: AttemptLoss;
+  /** For a loss that is positive where the point is an error, and only there: a run that certainly reaches none ends early. */
+  readonly untilCertain?: boolean;
 }
 
 /**
@@ -107,7 +111,7 @@ class ApgdPass implements Pass {
     const { eps, iterations } = this.#stages[stage] as Stage;
     const [h, w, c] = this.#target.inputShape;
     const schedule = apgdNorm(this.#norm).schedule({ iterations, rho: this.#options.rho }, h * w * c, this.#stages.length > 1);
-    return { of: { attempt, stage }, schedule, eps, looks: 0 };
+    return { of: { attempt, stage, gains: new Gains(iterations) }, schedule, eps, looks: 0 };
   }
 
   begin(attempts: readonly Attempt[], images: tf.Tensor4D): void {
@@ -159,6 +163,7 @@ class ApgdPass implements Pass {
     runs.forEach((run, i) => {
       if (!right[i] && this.#counts(run)) return;
       if (this.#attempts.obsolete(run.of.attempt)) this.#attempts.end(run.of.attempt, false);
+      else if (this.#isCertain(run)) this.#attempts.end(run.of.attempt, false);
       else if (run.looks <= (this.#stages[run.of.stage] as Stage).iterations) on.push(i);
       else if (this.#counts(run)) this.#attempts.end(run.of.attempt, false);
       else through.push(i);
@@ -167,6 +172,10 @@ class ApgdPass implements Pass {
     this.#runs.step();
     this.#runs.keep(on);
     if (next) this.#runs.begin(next.runs, next.origin, next.x);
+  }
+
+  #isCertain(run: Run<Place>): boolean {
+    return run.of.gains.isCertain(run.looks, run.schedule.best) && this.#counts(run) && this.#options.untilCertain === true;
   }
 
   /** The next stage of the runs at these places: it starts at their best points, drawn into its smaller ball. */

@@ -32,6 +32,8 @@ export const FEW: Record<string, Record<string, unknown>> = {
   'apgd-ce': { iterations: 4, restarts: 3, eotIterations: 2 },
   'apgd-dlr': { iterations: 4, restarts: 3 },
   'apgd-t': { iterations: 3 },
+  'apgd-pm': { iterations: 8, restarts: 2, untilCertain: true },
+  'apgd-malt': { iterations: 8, targets: 3, untilCertain: true },
   fab: { iterations: 3, restarts: 2 },
   'fab-t': { iterations: 3 },
   ddn: { steps: 8, firstNorm: 0.05 },

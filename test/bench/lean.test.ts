@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import { leanRows, leanTable, verdictOf } from '../../bench/lean.ts';
+import type { CellRecord, RampartRecord } from '../../records/record.ts';
+import { syntheticRecords } from '../reports/synthetic.ts';
+
+/** A model's cells under both, with these outcomes and passes. */
+function cells(model: string, standard: string, lean: string, more: Partial<CellRecord> = {}): RampartRecord[] {
+  const [template] = syntheticRecords({ models: 1, attacks: ['pgd'], n: 4 }).filter((r) => r.kind === 'cell' && r.attack.name === 'pgd');
+  const cell = (name: string, robust: string, forward: number): CellRecord => ({
+    ...(template as CellRecord),
+    key: `${model}-${name}`,
+    model: { key: model, name: model, weightsHash: '' },
+    attack: { ...(template as CellRecord).attack, name, params: name === 'autoattack' ? { version: 'standard' } : {} },
+    n: robust.length,
+    accuracy: [...robust].filter((r) => r === '1').length / robust.length,
+    outcomes: { robust, labels: [], predictions: [], distances: [] },
+    passes: { forward, backward: forward },
+    flags: [],
+  });
+  return [cell('autoattack', standard, 1000), { ...cell('autoattack-lean', lean, 150), ...more }];
+}
+
+test('a row for every model that both attacked on the same images', () => {
+  const [standard] = cells('alone', '1111', '1111');
+  const rows = leanRows([...cells('trades', '1100', '0110'), standard as RampartRecord, ...cells('other', '11', '11', { n: 3 })]);
+  expect(rows).toEqual([
+    expect.objectContaining({ model: 'trades', standard: 50, lean: 50, onlyStandard: 1, onlyLean: 1, passes: 0.15, flags: [] }),
+  ]);
+  expect(leanTable(rows)).toContain('| trades | Linf 0.0314 | 4 | 50.0 | 50.0 | 0.0 | 1 | 1 | 15.0 % |  |');
+});
+
+test('the rule is falsified by one model without a flag, by the mean, or by the passes', () => {
+  const holds = (...all: RampartRecord[][]) => verdictOf(leanRows(all.flat()))?.holds;
+  expect(holds(cells('a', '1100', '1100'))).toBe(true);
+  expect(holds(cells('a', '1100', '1110'))).toBe(false);
+  expect(holds(cells('a', '1100', '1110', { flags: [{ name: 'zero-gradient', detail: '' }] }))).toBeUndefined();
+  const many = '1'.repeat(999);
+  expect(holds(cells('a', `${many}0`, `${many}1`))).toBe(false);
+  expect(holds(cells('a', `${many}0`, `${many}1`), cells('b', `${many}1`, `${many}0`))).toBe(true);
+  expect(holds(cells('a', '1100', '1100', { passes: { forward: 300, backward: 300 } }))).toBe(false);
+});

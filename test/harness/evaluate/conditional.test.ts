@@ -1,0 +1,64 @@
+/** A member of an ensemble that runs only where a sign of masked gradients has shown. */
+import { beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
+import { type AttackPlugin, defineEnsemble } from '../../../attacks/attack.ts';
+import lean from '../../../attacks/autoattack-lean.ts';
+import { membersOf } from '../../../attacks/members.ts';
+import { evaluate } from '../../../harness/evaluate/evaluate.ts';
+import { tf } from '../../../tensor/tf.ts';
+import { input, mover, pixels } from '../toy.ts';
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+// 0.45, 0.33 and 0.22: the boundary is 0.05, 0.17 and 0.28 away
+const data = pixels(115, 84, 56);
+
+/** Moves by shares of the radius: of gradients, then of queries, then of what runs on condition. */
+function ensemble(gradients: number, queries: number) {
+  const moves: Record<string, AttackPlugin> = {
+    gradients: { ...mover('gradients', gradients), access: 'gradient' },
+    queries: mover('queries', queries),
+    conditional: mover('conditional', 1),
+  };
+  const attack = defineEnsemble({
+    name: 'on-condition',
+    title: 'On condition',
+    paper: 'none',
+    version: 1,
+    access: 'gradient',
+    norms: ['Linf'],
+    params: z.strictObject({}),
+    members: () => [
+      { attack: 'gradients', params: {} },
+      { attack: 'queries', params: {} },
+      { attack: 'conditional', params: {}, when: 'masking' },
+    ],
+  });
+  return { attack, lookup: (name: string) => moves[name] as AttackPlugin };
+}
+
+async function found(gradients: number, queries: number) {
+  const { attack, lookup } = ensemble(gradients, queries);
+  const { robust, members, passes } = await evaluate(input(attack, data, { threat: { norm: 'Linf', eps: 0.3 }, lookup }));
+  return { robust, entered: members?.map((m) => m.entered), passes: passes.forward };
+}
+
+test('it does not run, and costs nothing, where queries broke nothing that gradients left', async () => {
+  expect(await found(0.2, 0.2)).toEqual({ robust: '011', entered: [3, 2, 0], passes: 5 });
+});
+
+test('it runs on all that is left where queries broke a single point', async () => {
+  expect(await found(0.2, 0.7)).toEqual({ robust: '000', entered: [3, 2, 1], passes: 6 });
+});
+
+test('the lean ensemble has all of Square on condition alone', () => {
+  const members = membersOf(lean, {}, { norm: 'Linf', eps: 0.03 }, 10);
+  expect(members.map(({ label, when }) => [label, when])).toEqual([
+    ['apgd-pm', undefined],
+    ['apgd-malt', undefined],
+    ['square', undefined],
+    ['square#2', 'masking'],
+  ]);
+});
