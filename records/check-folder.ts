@@ -191,6 +191,7 @@ function checkModels(models: readonly Found<ModelRecord>[], refuse: Refuse): voi
       r.defense.name,
       r.defense.version,
       r.defense.params,
+      r.recipe.keep,
       r.arch.name,
       r.dataset.hash,
       r.seed,

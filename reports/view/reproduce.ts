@@ -17,19 +17,26 @@ export function reproduction(model: ModelView, view: View): Reproduction {
   const { record } = model;
   const base = record.wraps ? view.models.find((m) => m.record.key === record.wraps) : undefined;
   const sources = transferSources(model, view);
-  const models = [...new Set([model, ...(base ? [base] : []), ...sources])];
+  const models = [...new Set([model, ...(base ? [base] : []), ...sources.keys()])];
   const trained = models.filter((m) => m.record.defense.kind === 'training');
   const pretrained = models.filter((m) => m.record.defense.kind === 'pretrained');
   const wrappers = models.filter((m) => m.record.defense.kind === 'wrapper');
   const lead = (trained[0] ?? model).record;
+  const architectures = [...new Set(trained.map((m) => m.record.arch.name))];
   const { dataset, provenance } = record;
   const suite = {
     name: `again-${record.key.slice(0, 12).toLowerCase()}`,
     title: `${record.name}, again`,
     datasets: [{ name: dataset.name, ...dataset.params, train: dataset.train, test: dataset.test, ...dataset.selection }],
     threats: threatsOf(model),
-    ...(trained.length > 0 ? { architectures: [...new Set(trained.map((m) => m.record.arch.name))] } : {}),
-    defenses: [...trained.map((m) => trainedEntry(m.record, lead)), ...wrappers.map((m) => wrapperEntry(m.record, base?.record))],
+    ...(trained.length > 0 ? { architectures } : {}),
+    defenses: [
+      ...trained.map((m) => ({
+        ...trainedEntry(m.record, lead, sources.get(m)),
+        ...(architectures.length > 1 && { architectures: [m.record.arch.name] }),
+      })),
+      ...wrappers.map((m) => wrapperEntry(m.record, base?.record)),
+    ],
     ...(pretrained.length > 0
       ? {
           models: pretrained.map((m) => ({ name: m.record.name, ...placeOf(m.record), ...known(m.record) })),
@@ -98,19 +105,24 @@ function known({ imported, outside }: ModelRecord): Record<string, unknown> {
   return { ...(bnEps !== undefined && { bnEps }), ...((expect ?? logits) && { expect: { ...expect, ...logits } }) };
 }
 
-/** The trained models that attacks on this one name as their sources. */
-function transferSources(model: ModelView, view: View): ModelView[] {
+/** The models that attacks on this one name as their sources, and by what name. */
+function transferSources(model: ModelView, view: View): Map<ModelView, string> {
   const aliases = new Set(
     model.cells.filter((c) => c.attack.access === 'transfer').flatMap((c) => [c.attack.params.source, c.attack.params.sources].flat()),
   );
   const { record } = model;
-  return [...aliases].flatMap((alias) => {
+  const found = [...aliases].flatMap((alias) => {
+    if (typeof alias !== 'string') return [];
     const fits = view.models.filter(
-      (m) => m.record.dataset.hash === record.dataset.hash && (m.record.name === alias || m.record.defense.name === alias),
+      (m) =>
+        m.record.dataset.hash === record.dataset.hash &&
+        (m.record.name === alias || m.record.defense.name === alias || m.record.name.startsWith(`${alias} `)),
     );
-    const best = fits.find((m) => m.record.arch.name === record.arch.name && m.record.seed === record.seed) ?? fits[0];
-    return best && best !== model ? [best] : [];
+    const same = fits.filter((m) => m.record.arch.name === record.arch.name && m.record.seed === record.seed);
+    const best = [...same, ...fits].find((m) => m.record.name === alias) ?? same[0] ?? fits[0];
+    return best && best !== model ? [[best, alias] as const] : [];
   });
+  return new Map(found);
 }
 
 function threatsOf(model: ModelView) {
@@ -133,10 +145,12 @@ function value(eps: number): number | string {
   return top !== undefined && bottom !== undefined && top / bottom === eps ? text : eps;
 }
 
-function trainedEntry(record: ModelRecord, lead: ModelRecord) {
+/** `label` is what attacks call it. */
+function trainedEntry(record: ModelRecord, lead: ModelRecord, label = record.defense.name) {
   const changed = Object.fromEntries(Object.entries(record.recipe).filter(([k, v]) => canonical(v) !== canonical(lead.recipe[k])));
   return {
     name: record.defense.name,
+    ...(label === record.defense.name ? {} : { label }),
     ...record.defense.params,
     ...(record.threat ? { threat: { norm: record.threat.norm, eps: value(record.threat.eps) } } : {}),
     ...(Object.keys(changed).length > 0 ? { recipe: changed } : {}),

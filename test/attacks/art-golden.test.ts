@@ -1,6 +1,7 @@
 /** Attacks of the Adversarial Robustness Toolbox, held to its own points on the golden network. */
 import { beforeAll, expect, test } from 'vitest';
 import apgdCeArt from '../../attacks/apgd-ce-art.ts';
+import apgdDlrArt from '../../attacks/apgd-dlr-art.ts';
 import type { Threat } from '../../attacks/attack.ts';
 import cwInfUnbounded from '../../attacks/cw-inf-unbounded.ts';
 import deepfool from '../../attacks/deepfool.ts';
@@ -66,7 +67,10 @@ test('DeepFool goes to the same errors, and those in the ball are those of the t
   }
 });
 
-test.runIf(native).each([['apgd-ce', apgdCeArt]] as const)(
+test.runIf(native).each([
+  ['apgd-ce', apgdCeArt],
+  ['apgd-dlr', apgdDlrArt],
+] as const)(
   '%s with five starts leaves the images that the toolbox leaves, whatever both drew',
   { timeout: 300_000 },
   async (name, plugin) => {

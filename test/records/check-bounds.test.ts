@@ -134,3 +134,10 @@ it('takes any distance of an attack without a radius', async () => {
   cell.attack.bounded = false;
   expect(await reasons()).toEqual([]);
 });
+
+it('takes the best and the final epoch of one training where they are the same', async () => {
+  model.recipe = { ...model.recipe, keep: 'best' };
+  const last = { ...structuredClone(model), key: 'b'.repeat(24), name: 'last' };
+  expect(await reasons(last)).toEqual([expect.stringContaining('the same result under another key')]);
+  expect(await reasons({ ...last, recipe: { ...model.recipe, keep: 'last' } })).toEqual([]);
+});

@@ -49,6 +49,28 @@ describe('the suite that makes a model again', () => {
     expect(suite.defenses.map((d) => d.label)).toContain('standard');
   });
 
+  it('calls a source as attacks do, in its own architecture', async () => {
+    const other = structuredClone(records());
+    for (const r of other) {
+      if (r.kind === 'cell' && r.attack.name === 'transfer')
+        r.attack.params = { sources: ['teacher (last)'], attack: { name: 'fgsm', decides: 'last' } };
+      if (r.kind !== 'model' || r.name !== 'standard') continue;
+      r.name = 'teacher (last)';
+      r.arch = { ...r.arch, name: 'cnn-small' };
+      r.recipe = { ...r.recipe, keep: 'last' };
+    }
+    const again = buildView(other);
+    const found = again.models.find((m) => m.name === 'trades');
+    if (!found) throw new Error('no trades in the view');
+    const { suite } = await resolveSuite(reproduction(found, again).suite, 'suite.yml');
+    const source = suite.defenses.find((d) => d.label === 'teacher (last)');
+    expect(source?.trainings).toMatchObject([{ architecture: 'cnn-small', recipe: { keep: 'last' } }]);
+    expect(suite.defenses.find((d) => d.label === 'trades')?.trainings).toMatchObject([
+      { architecture: 'resnet-tiny', recipe: { keep: 'best' } },
+    ]);
+    expect(suite.attacks.find((a) => a.ref.name === 'transfer')?.ref.params.attack).toMatchObject({ name: 'fgsm', decides: 'last' });
+  });
+
   it('of a pretrained model says which weights it needs', () => {
     const pretrained = structuredClone(records());
     const model = pretrained.find((r) => r.kind === 'model' && r.name === 'trades');
