@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { tf } from '../../../tensor/tf.ts';
 import type { AttackRun, Attempt, Batch, Loss, Passes, Target, Threat } from '../../attack.ts';
-import { Finds, predictedClasses, rowsOf, turn } from '../search/finds.ts';
+import { Finds, rowsOf, turn } from '../search/finds.ts';
 import { randomStart } from '../start.ts';
 
 export const artApgdParams = z.strictObject({
@@ -103,10 +103,12 @@ class ArtRun {
   async #look(x: tf.Tensor4D): Promise<Look> {
     const { target, attempts, loss } = this.#setup;
     const { loss: values, logits, grad } = target.gradient(x, loss, attempts);
-    const predicted = await predictedClasses(logits);
-    const seen = { x, grad, loss: (await values.data()) as Float32Array, predicted };
-    tf.dispose([values, logits]);
-    return seen;
+    // one read of the device for both
+    const both = tf.tidy(() => tf.stack([values, logits.argMax(1).cast('float32')]));
+    const read = (await both.data()) as Float32Array;
+    tf.dispose([values, logits, both]);
+    const n = attempts.length;
+    return { x, grad, loss: read.slice(0, n), predicted: Int32Array.from(read.subarray(n)) };
   }
 
   /** `x + step * sign(grad)` in the box and the ball; with momentum from `before` where that is given. */
