@@ -65,6 +65,28 @@ test.each([
   expect(architecture(found).name).toBe(found);
 });
 
+test("vit-small-cifar starts as MOREL's code does: weights, positions and class token from N(0, 0.02), biases of zero, norms of one", () => {
+  const network = createNetwork('vit-small-cifar', { ...plain, inputShape: [32, 32, 3] }, new Rng('start'));
+  for (const [name, v] of network.params) {
+    const values = [...v.dataSync()];
+    if (/norm\d\.weight$/.test(name))
+      expect(
+        values.every((w) => w === 1),
+        name,
+      ).toBe(true);
+    else if (name.endsWith('.bias'))
+      expect(
+        values.every((w) => w === 0),
+        name,
+      ).toBe(true);
+    else {
+      const deviation = Math.sqrt(values.reduce((sum, w) => sum + w * w, 0) / values.length);
+      // to four standard errors
+      expect(Math.abs(deviation / 0.02 - 1), name).toBeLessThan(4 / Math.sqrt(2 * values.length));
+    }
+  }
+});
+
 test('a network counts the parameters it has', () => {
   expect(createNetwork('resnet-tiny', { ...plain, inputShape: [32, 32, 3] }, new Rng('a')).parameterCount).toBe(78_042);
 });
