@@ -1,6 +1,9 @@
 /** The versioned records: what ran, with which parameters, on what, and what came out. Written once, never edited; the site is a function of them. */
 import { z } from 'zod';
 import { NORMS } from '../tensor/norms/index.ts';
+import { outsideSchema } from './schemas/outside.ts';
+
+export { type OutsideRecord, outsideSchema } from './schemas/outside.ts';
 
 export const RECORD_VERSION = 1;
 
@@ -83,41 +86,6 @@ const known = {
   /** The file of logits, by its name and SHA-256. */
   reference: z.strictObject({ file: z.string(), hash: z.string(), tolerance: z.number().optional() }).optional(),
 };
-
-/** A `torch.nn.Module` in its user's own Python, as that process told of it. */
-const pythonModelSchema = z.strictObject({
-  via: z.literal('python'),
-  /** Without its folder. */
-  file: z.string(),
-  function: z.string(),
-  /** The file and what it imports from below its folder; paths from there. */
-  sources: z.array(z.strictObject({ path: z.string(), hash: z.string() })).readonly(),
-  /** Class of the module. */
-  module: z.string(),
-  python: z.string(),
-  torch: z.string(),
-  device: z.string(),
-  /** Of a GPU; else empty. */
-  deviceName: z.string(),
-});
-
-/** A model behind an HTTP endpoint, as its user told of it. */
-const httpModelSchema = z.strictObject({
-  via: z.literal('http'),
-  /** Without values of its query, which may be secret. */
-  url: z.string(),
-  access: z.enum(['scores', 'labels']),
-  /** What its scores are: probabilities became logits by their logarithm. */
-  scores: z.enum(['probabilities', 'logits']).optional(),
-  /** How images were sent: `png` rounded them to 1/255 before they were asked about, checked and counted. */
-  format: z.enum(['float32', 'png']),
-  /** What its user calls the model that was there. */
-  version: z.string(),
-});
-
-/** A model that was asked where it is rather than read. */
-export const outsideSchema = z.discriminatedUnion('via', [pythonModelSchema, httpModelSchema]);
-export type OutsideRecord = z.infer<typeof outsideSchema>;
 
 /** A trained or pretrained classifier. */
 export const modelRecordSchema = z.strictObject({
@@ -212,6 +180,8 @@ export const cellRecordSchema = z.strictObject({
     access: z.enum(['none', 'gradient', 'scores', 'decision', 'transfer']),
     /** Forward and backward passes per example together that it had, where it was limited. */
     budget: z.number().int().min(1).optional(),
+    /** Which of several runs with other random numbers it is, from 1; absent for the first. */
+    draw: z.number().int().min(1).optional(),
     /** `baseline` searches blindly; `ensemble` is several attacks in order, each on what those before it left. */
     role: z.enum(['baseline', 'ensemble']).optional(),
     /** `false`: its points may be at any distance, and `threat` is the ball beside which it is shown. */

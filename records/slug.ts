@@ -33,3 +33,11 @@ export function uniqueSlugs(texts: readonly string[], identities: readonly strin
   for (const text of texts) counts.set(slug(text), (counts.get(slug(text)) ?? 0) + 1);
   return texts.map((text, i) => (counts.get(slug(text)) === 1 ? slug(text) : `${slug(text)}-${digest(identities[i] as string, 8)}`));
 }
+/** The label of run `draw`, from 1, of the attack whose first run has the label `label`. */
+export const drawLabel = (label: string, draw: number): string => `${label} (draw ${draw + 1})`;
+
+/** The label of the first run, from that of run `draw`; as it is where that is the first. */
+export function firstLabel(label: string, draw: number | undefined): string {
+  const end = draw === undefined ? '' : drawLabel('', draw);
+  return end && label.endsWith(end) ? label.slice(0, -end.length) : label;
+}

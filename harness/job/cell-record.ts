@@ -37,7 +37,7 @@ export function cellHead(
   job: CellJob,
   registry: Registry,
 ): Pick<CellRecord, 'schema' | 'kind' | 'key' | 'model' | 'attack' | 'threat' | 'seed' | 'dataset' | 'n' | 'indices'> {
-  const { label, plugin, budget } = job.attack;
+  const { label, plugin, budget, draw } = job.attack;
   const { name, version, params } = plugin;
   const { selection } = job.images;
   return {
@@ -45,7 +45,15 @@ export function cellHead(
     kind: 'cell',
     key: job.key,
     model: { ...job.model },
-    attack: { name, version, params, label, ...(budget !== undefined && { budget }), ...about(plugin, registry) },
+    attack: {
+      name,
+      version,
+      params,
+      label,
+      ...(budget !== undefined && { budget }),
+      ...(draw !== undefined && { draw }),
+      ...about(plugin, registry),
+    },
     threat: { ...job.threat },
     seed: job.seed,
     dataset: { name: job.data.plugin.name, hash: job.data.hash },

@@ -133,7 +133,12 @@ export interface ModelRef {
 interface CellParts {
   readonly model: ModelRef;
   /** The plug-in `clean` is no attack: the clean accuracy. */
-  readonly attack: { readonly label: string; readonly plugin: PluginRef; readonly budget?: number | undefined };
+  readonly attack: {
+    readonly label: string;
+    readonly plugin: PluginRef;
+    readonly budget?: number | undefined;
+    readonly draw?: number | undefined;
+  };
   readonly threat: Threat;
   readonly seed: number;
   readonly data: DataRef;
@@ -247,6 +252,7 @@ function cellIdentity({ model, attack, threat, seed, data, images, sources, smal
   return {
     cell: attack.plugin,
     budget: attack.budget,
+    draw: attack.draw,
     model: [model.key, model.weightsHash],
     threat,
     seed,
@@ -271,7 +277,7 @@ export function withKey(job: Unkeyed<Keyed>): Keyed {
 
 /** The seed of a cell's random numbers. Models share the draws of an attack, which makes the differences between them less noisy. */
 export function drawsOf({ attack, threat, seed }: CellParts): string {
-  return keyOf({ cell: attack.plugin, threat, seed });
+  return keyOf({ cell: attack.plugin, threat, seed, draw: attack.draw });
 }
 
 /**

@@ -145,7 +145,7 @@ function curveOf(
           plannedCell(
             setting,
             model,
-            { label: attack.label, plugin: attack.ref, budget: attack.budget },
+            { label: attack.label, plugin: attack.ref, budget: attack.budget, draw: attack.draw },
             { norm, eps },
             images,
             sources,

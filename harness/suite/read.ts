@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { Threat } from '../../attacks/attack.ts';
 import type { DefensePlugin } from '../../defenses/defense.ts';
 import { nearest, RampartError } from '../../errors.ts';
+import { drawLabel } from '../../records/slug.ts';
 import type { NormName } from '../../tensor/norms/index.ts';
 import { type Entry, keysOf, labelsOf, type Parsed, parsedParams, sourcesOf, withInner } from './entries.ts';
 import type { SuiteModel } from './models.ts';
@@ -35,6 +36,7 @@ interface DefenseKeys {
 /** The same of an attack's. */
 interface AttackKeys {
   n?: SuiteSelection;
+  repeat?: number;
   budget?: number;
   norms?: NormName[];
   models?: string[];
@@ -163,7 +165,7 @@ class Reader {
   attacks(): SuiteAttack[] {
     return this.#entries('attacks', this.#raw.attacks, (name) => this.#registry.attack(name)).flatMap(
       ({ entry, label, plugin, params, path }) => {
-        const { n: given, budget, norms, models } = entry as AttackKeys;
+        const { n: given, repeat = 1, budget, norms, models } = entry as AttackKeys;
         const n = typeof given === 'number' ? given : this.#selection(given, [...path, 'n']);
         const own = this.#taken(withInner(plugin, params, [...path, 'attack'], (name) => this.#registry.attack(name)));
         if (!own) return [];
@@ -171,7 +173,10 @@ class Reader {
         const inSuite = [...new Set(this.#raw.threats.map((t) => t.norm))];
         const limit = budget === undefined ? {} : { budget };
         const sources = sourcesOf(plugin.access, ref.params);
-        return [{ label, ref, access: plugin.access, n, ...limit, norms: norms ?? inSuite, models, sources }];
+        const attack = { ref, access: plugin.access, n, ...limit, norms: norms ?? inSuite, models, sources };
+        return Array.from({ length: repeat }, (_, draw) =>
+          draw === 0 ? { label, ...attack } : { label: drawLabel(label, draw), draw, ...attack },
+        );
       },
     );
   }

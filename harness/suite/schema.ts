@@ -64,6 +64,13 @@ const attackKeys = {
   n: selectionSchema
     .optional()
     .describe("Attack only the first n of the suite's test images, or a range or a file of indices of the data set's own test images"),
+  repeat: z
+    .number()
+    .int()
+    .min(1)
+    .max(100)
+    .optional()
+    .describe('Run it so many times with other random numbers: `NAME`, `NAME (draw 2)` and so on, whose spread and union its page shows'),
   budget: z
     .number()
     .int()

@@ -55,6 +55,8 @@ export interface SuiteAttack {
   readonly access: AttackPlugin['access'];
   /** The first n of the suite's test images, or images by their index in the data set; all when absent. */
   readonly n?: number | Selection;
+  /** Which of several runs with other random numbers it is, from 1; absent for the first. */
+  readonly draw?: number;
   /** Forward and backward passes per image together; no limit when absent. */
   readonly budget?: number;
   /** Norms it runs in. */

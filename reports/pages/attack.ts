@@ -5,6 +5,7 @@ import { distanceChart } from '../charts/distances.ts';
 import { parameter, percent } from '../formats/format.ts';
 import type { Table } from '../formats/table.ts';
 import { attackAnchor } from '../view/board-table.ts';
+import { type Draws, drawsOf } from '../view/draws.ts';
 import { commonImages, outcomesOn, rightOn } from '../view/images.ts';
 import { type Found, foundBy, globalOptimality } from '../view/optimality.ts';
 import { type AttackView, type Board, boardTitle, isBounded, isClean, isDone, type Row } from '../view/view.ts';
@@ -55,12 +56,48 @@ export function writeAttackPage(site: Site, attack: AttackView): void {
         title: boardTitle(board),
         href: `../${boardHref(view, board)}`,
         table: tableView(site, `attacks/${attack.slug}`, attackTable(board, attack, rows), '../', href),
+        draws: drawsView(site, board, attack),
         nearest: nearestView(site, board, attack),
         flags: rows.flatMap((r) => (r.cells.get(attack.id)?.flags ?? []).map((f) => ({ model: r.model.name, ...flagView(f, '../') }))),
       };
     }),
   });
   site.files.add(`attacks/${attack.slug}.html`, page);
+}
+
+/** What its own random numbers make of it; undefined where it ran once. */
+function drawsView(site: Site, board: Board, attack: AttackView) {
+  const draws = drawsOf(attack, board);
+  if (draws.length === 0) return undefined;
+  const href = (i: number, j: number) => (j === 0 ? `../models/${draws[i]?.model.slug}.html` : undefined);
+  return { table: tableView(site, `attacks/${attack.slug}`, drawsTable(board, attack, draws), '../', href) };
+}
+
+function drawsTable(board: Board, attack: AttackView, draws: readonly Draws[]): Table {
+  return {
+    name: `${board.id}-draws`,
+    caption: `${attack.label}, run several times with other random numbers: ${boardTitle(board)}`,
+    columns: [
+      { key: 'model', title: 'Model', kind: 'text' },
+      { key: 'mean', title: 'Mean of the runs', kind: 'accuracy' },
+      { key: 'deviation', title: 'Deviation of a run', kind: 'accuracy' },
+      { key: 'lowest', title: 'Lowest', kind: 'accuracy' },
+      { key: 'highest', title: 'Highest', kind: 'accuracy' },
+      { key: 'union', title: 'Union', kind: 'accuracy' },
+      { key: 'runs', title: 'Runs', kind: 'count' },
+      { key: 'n', title: 'Images', kind: 'count' },
+    ],
+    rows: draws.map(({ model, accuracies, union, count, n, ...own }) => [
+      model.name,
+      own.mean,
+      own.deviation,
+      Math.min(...accuracies),
+      Math.max(...accuracies),
+      union,
+      count,
+      n,
+    ]),
+  };
 }
 
 /** How near the nearest errors came; undefined where no record says so. */

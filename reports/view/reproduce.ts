@@ -1,7 +1,7 @@
 /** A suite file that makes one model and its cells again, from its record alone. */
 import { stringify } from 'yaml';
 import type { CellRecord, ModelRecord } from '../../records/record.ts';
-import { canonical } from '../../records/slug.ts';
+import { canonical, firstLabel } from '../../records/slug.ts';
 import { radius } from '../formats/format.ts';
 import { isClean, type ModelView, type View } from './view.ts';
 
@@ -167,11 +167,18 @@ function wrapperEntry(record: ModelRecord, base: ModelRecord | undefined) {
 
 function attacksOf(model: ModelView) {
   const byIdentity = new Map<string, CellRecord>();
-  for (const cell of model.cells.filter((c) => !isClean(c)))
-    byIdentity.set(canonical([cell.attack.label, cell.attack.budget ?? 0, cell.attack.params]), cell);
+  const repeats = new Map<string, number>();
+  for (const cell of model.cells.filter((c) => !isClean(c))) {
+    const { label, budget = 0, params, draw } = cell.attack;
+    const id = canonical([firstLabel(label, draw), budget, params]);
+    repeats.set(id, Math.max(repeats.get(id) ?? 1, (draw ?? 0) + 1));
+    if (draw === undefined) byIdentity.set(id, cell);
+  }
+  const repeatOf = ({ label, budget = 0, params }: CellRecord['attack']) => repeats.get(canonical([label, budget, params])) ?? 1;
   return [...byIdentity.values()].map(({ attack, n }) => ({
     name: attack.name,
     ...(attack.label === attack.name ? {} : { label: attack.label }),
+    ...(repeatOf(attack) > 1 ? { repeat: repeatOf(attack) } : {}),
     ...(attack.budget === undefined ? {} : { budget: attack.budget }),
     ...attack.params,
     ...(n > 0 && n < model.record.dataset.test ? { n } : {}),

@@ -95,7 +95,7 @@ const origin = z.discriminatedUnion('by', [
 const modelRef = z.strictObject({ key, name: text, weightsHash: sha });
 const cell = {
   model: modelRef,
-  attack: z.strictObject({ label: text, plugin: pluginRef, budget: whole.optional() }),
+  attack: z.strictObject({ label: text, plugin: pluginRef, budget: whole.optional(), draw: whole.min(1).optional() }),
   threat,
   seed: whole,
   data,
