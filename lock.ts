@@ -9,9 +9,9 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const POLL_MS = 300;
-const BEAT_MS = 5_000;
+const BEAT_MS = 10_000;
 /** A lock of whose holder nothing can be told is dead after so many missed beats. */
-const STALE_MS = 12 * BEAT_MS;
+const STALE_MS = 6 * BEAT_MS;
 
 /** A lock that is held until `release`. */
 export interface Lock {

@@ -11,10 +11,10 @@ import { type Answer, answerSchema, asOrdered, type Order, progressSchema, type 
 import { type Board, type Line, persistently } from './redis.ts';
 
 /**
- * Jobs that are handed out to workers with so many slots: each has its next one waiting, and some more for those that come or take many short
- * ones. Each that is handed out costs memory, and a lock in the folder that is renewed.
+ * Jobs that are handed out to workers with so many slots: some more than they do, for those that come and for many short ones. Each that is
+ * handed out costs memory, and a lock in the folder that is renewed.
  */
-const handedOut = (slots: number) => 2 * slots + 256;
+const handedOut = (slots: number) => Math.ceil(1.25 * slots) + 128;
 
 /** How often it is looked whether what was handed out is still there: Redis may have lost it. */
 const LOOK_MS = 5_000;

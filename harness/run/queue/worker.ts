@@ -25,7 +25,7 @@ const MOST_LOST = 3;
 const NEXT_RUN_MS = 300_000;
 
 const SHOW_MS = 5_000;
-const PROGRESS_MS = 1_000;
+const PROGRESS_MS = 5_000;
 
 export interface QueueWorkerOptions {
   readonly line: Line;
