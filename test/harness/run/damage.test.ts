@@ -175,8 +175,8 @@ const without =
 const membersOf = (saved: Json) => saved.members as Json[];
 
 test.each<[string, string, typeof attackState, (saved: Json) => Json, string]>([
-  ['an attack', 'from before formats had a number', attackState, without('format'), 'expected format 2, got none'],
-  ['an attack', 'of a later format', attackState, (s) => ({ ...s, format: 3 }), 'expected format 2, got 3'],
+  ['an attack', 'from before formats had a number', attackState, without('format'), 'expected format 3, got none'],
+  ['an attack', 'of a later format', attackState, (s) => ({ ...s, format: 4 }), 'expected format 3, got 4'],
   [
     'an attack',
     'without overhead',
