@@ -1,6 +1,7 @@
 /** Point charts: clean against robust accuracy, and the spread over seeds. */
 import { interval, percent } from '../formats/format.ts';
 import { element } from '../formats/svg.ts';
+import { nameWithoutSeed } from '../view/seeds/rows.ts';
 import { type Board, boardTitle, type Row } from '../view/view.ts';
 import { axes, type Chart, chartOf, linear, series, short, wholePercent } from './frame.ts';
 import { scatterChart } from './scatter.ts';
@@ -38,13 +39,6 @@ export function accuracyChart(board: Board, colours: ReadonlyMap<string, number>
   );
 }
 
-/** The name that the seeds of a configuration share. */
-function configuration({ model: { name } }: Row): string {
-  const seed = /[([]?seed \d+[)\]]?/i.exec(name);
-  if (!seed) return name.trim() || name;
-  return `${name.slice(0, seed.index).trimEnd()}${name.slice(seed.index + seed[0].length)}`.trim() || name;
-}
-
 /** Worst-case accuracy of every seed of the configurations that have several, with the mean. */
 export function seedChart(board: Board, colours: ReadonlyMap<string, number>): Chart | undefined {
   const groups = new Map<unknown, Row[]>();
@@ -78,7 +72,7 @@ export function seedChart(board: Board, colours: ReadonlyMap<string, number>): C
       ],
       rows: configurations.flatMap((rows) =>
         rows.map((r) => [
-          configuration(r),
+          nameWithoutSeed(r.model.name),
           r.model.record.seed,
           r.worst?.accuracy ?? null,
           r.seeds?.mean ?? null,
@@ -94,7 +88,7 @@ export function seedChart(board: Board, colours: ReadonlyMap<string, number>): C
       return element(
         'g',
         { class: `mark ${series(colours.get(first.model.record.defense.name) ?? 0)}` },
-        element('text', { x: area.left - 8, y: at + 4, 'text-anchor': 'end' }, short(configuration(first), 26)),
+        element('text', { x: area.left - 8, y: at + 4, 'text-anchor': 'end' }, short(nameWithoutSeed(first.model.name), 26)),
         element('line', { class: 'mean', x1: x(centre), x2: x(centre), y1: at - 9, y2: at + 9 }),
         rows.map((r) =>
           element(

@@ -5,11 +5,14 @@ import { attackHeatmap, classHeatmap } from '../charts/heatmap.ts';
 import { securityCurves, survivorCharts } from '../charts/lines.ts';
 import { accuracyChart, seedChart } from '../charts/points.ts';
 import { interval, percent, pValue } from '../formats/format.ts';
-import { printed } from '../formats/table.ts';
+import { narrow, printed } from '../formats/table.ts';
 import { type BoardColumn, boardColumns, boardTable, unevenImages, worstCaseImages } from '../view/board-table.ts';
 import { rankText, separated } from '../view/ranking.ts';
-import { type Board, boardTitle, isBounded, isClean, type Row } from '../view/view.ts';
-import { boardHref, chartView, downloads, flagView, frame, type Site } from './views.ts';
+import { answerOf } from '../view/seeds/answer.ts';
+import { hasSeeds } from '../view/seeds/rows.ts';
+import { defenseTable, pairTable } from '../view/seeds/tables.ts';
+import { type Board, boardTitle, type DefenseRow, isBounded, isClean, type Row } from '../view/view.ts';
+import { boardHref, chartView, downloads, flagView, frame, type Site, tableRows, tableView } from './views.ts';
 
 /** A cell of the page's table: a linked value, its sorting value where the text does not sort, and a note. */
 interface PageCell {
@@ -46,6 +49,7 @@ export function writeBoardPage(site: Site, board: Board): void {
     about: site.description,
     facts: facts(board),
     headline: headline(board),
+    ...defensesPart(site, board, dir),
     outcomes: `${dir}/outcomes.csv`,
     outcomesNpz: `${dir}/outcomes.npz`,
     links,
@@ -98,14 +102,31 @@ function moreCharts(site: Site, board: Board): boolean {
   return true;
 }
 
+/** The table of defenses, and the answer that it gives, where several seeds of some were trained. */
+function defensesPart(site: Site, board: Board, dir: string) {
+  if (!hasSeeds(board.defenses)) return {};
+  const table = defenseTable(board);
+  const shown = table.columns.map((c) => !c.wide);
+  const page = ({ rows }: DefenseRow) => `models/${(rows[0] as Row).model.slug}.html#seeds`;
+  const seen = narrow(table);
+  const { files, ...view } = tableView(site, dir, table, '');
+  const rows = tableRows(seen, (row, column) => (column === 0 && shown[0] ? page(board.defenses[row] as DefenseRow) : undefined));
+  const [pairs] = downloads(site, dir, pairTable(board), '');
+  return {
+    defenses: { ...view, ...rows, files: [...files, ...(pairs ? [{ ...pairs, text: 'All pairs (CSV)' }] : [])] },
+    answer: answerOf(board),
+  };
+}
+
 /** What the table is about, in short facts. */
 function facts(board: Board): string {
   const images = worstCaseImages(board);
   const uneven = unevenImages(board);
   const attacks = board.attacks.filter((a) => !isClean(a)).length;
   const count = (n: number, one: string) => `${n} ${one}${n === 1 ? '' : 's'}`;
+  const seeds = hasSeeds(board.defenses) ? '' : ' (one seed each: intervals and ranks are over test images alone)';
   return [
-    count(board.rows.length, 'model'),
+    `${count(board.rows.length, 'model')}${board.rows.some((r) => r.model.record.defense.kind === 'training') ? seeds : ''}`,
     count(attacks, 'attack') + apart(board),
     images ? `${images} test images${uneven && ` (${uneven}, the others on ${board.n})`}` : 'no results',
   ].join(', ');

@@ -10,6 +10,7 @@ import { keptLast } from './models.ts';
 import { overfitting } from './overfitting.ts';
 import { type Rank, type Ranking, rank } from './ranking.ts';
 import { flagsOf, hasFailed } from './row-flags.ts';
+import { defensesOf } from './seeds/rows.ts';
 import { type AttackView, type Board, isBounded, isClean, isDone, type ModelView, type Row, type WorstCase } from './view.ts';
 import { attackedImages, lacking, requiredAttacks, usualImages, worstCase } from './worst-case.ts';
 
@@ -67,7 +68,8 @@ export function viewBoard(
   const done = material.list.filter(isDone);
   const counted = done.some((c) => !isClean(c)) ? done.filter((c) => !isClean(c)) : done;
   const n = Math.max(0, ...counted.map((c) => c.n));
-  return { id, dataset: material.dataset, threat: material.threat, attacks, rows, pairs, n };
+  const { defenses, pairs: defensePairs } = defensesOf(rows);
+  return { id, dataset: material.dataset, threat: material.threat, attacks, rows, pairs, defenses, defensePairs, n };
 }
 
 /** Of a model and the other epoch of its training, whichever of the two is the final one. */

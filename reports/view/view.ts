@@ -2,6 +2,7 @@
 import type { CellRecord, Flag, ModelRecord } from '../../records/record.ts';
 import { percent, radius } from '../formats/format.ts';
 import type { Pair, Rank } from './ranking.ts';
+import type { DefensePair } from './seeds/compare.ts';
 
 /** An attack with its parameters: a column of a board and a page of its own. */
 export interface AttackView {
@@ -81,6 +82,23 @@ export interface Row {
   readonly flags: { flag: Flag; cell: CellRecord | undefined }[];
 }
 
+/** A defense with its parameters and recipe: all of its ranked trainings, one per seed. */
+export interface DefenseRow {
+  readonly name: string;
+  /** By seed. */
+  readonly rows: readonly Row[];
+  /** Mean of the worst cases, and its 95 % interval over seeds and images together; over images alone where there is one seed. */
+  readonly accuracy: number;
+  readonly interval: [number, number];
+  readonly n: number;
+  /** Of the worst cases of several seeds: sample standard deviation, lowest and highest. */
+  readonly seeds: { readonly deviation: number; readonly range: readonly [number, number] } | undefined;
+  /** Means over the seeds: accuracy without attack on the same images, and passes of training against no defense. */
+  readonly clean: number | undefined;
+  readonly ratio: number | undefined;
+  readonly rank: Rank;
+}
+
 export interface Board {
   readonly id: string;
   readonly dataset: ModelRecord['dataset'];
@@ -90,6 +108,9 @@ export interface Board {
   readonly rows: Row[];
   /** Over the ranked rows, by their index in `rows`. */
   readonly pairs: Pair[];
+  /** What the ranked rows are trainings of, the most robust first, and all pairs of these. */
+  readonly defenses: DefenseRow[];
+  readonly defensePairs: DefensePair[];
   /** The most images that an attack of this board saw of one model. */
   readonly n: number;
 }
