@@ -11,6 +11,7 @@ export default defineAttack<ArtApgdParams>({
   references: [CROCE_2020],
   version: 1,
   access: 'gradient',
+  saturates: () => ['cross-entropy'],
   norms: ['Linf'],
   params: artApgdParams,
   cost: artApgdCost,

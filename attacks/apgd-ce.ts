@@ -13,6 +13,7 @@ export default defineAttack<ApgdParams>({
   references: [CROCE_2020],
   version: 1,
   access: 'gradient',
+  saturates: () => ['cross-entropy'],
   norms: APGD_NORMS,
   params: apgdParams,
   streams: true,

@@ -17,6 +17,7 @@ export default defineAttack<z.infer<typeof params>>({
   references: [XIE_2024],
   version: 1,
   access: 'gradient',
+  saturates: () => ['probability margin'],
   norms: APGD_NORMS,
   params,
   streams: true,

@@ -124,6 +124,9 @@ export interface Paper {
   readonly arxiv?: string;
 }
 
+/** Losses that see probabilities: of logits far enough apart they have no gradient that float32 can tell from zero. */
+export type SaturatingLoss = 'cross-entropy' | 'probability margin';
+
 export interface AttackPlugin<P = unknown> {
   readonly name: string;
   readonly title: string;
@@ -147,6 +150,8 @@ export interface AttackPlugin<P = unknown> {
   averages?(params: P): boolean;
   /** It goes on to the end for the smallest perturbation, whatever the radius: what it finds beyond that is kept too. */
   readonly minimumNorm?: boolean;
+  /** Losses that it climbs on the attacked model and whose gradient vanishes where that is too sure of itself; none when absent. */
+  saturates?(params: P): readonly SaturatingLoss[];
   /** Fewest classes for which its loss is defined; 2 when absent. Where there are fewer, the harness does not run it. */
   readonly minClasses?: number;
   /** `true`: `perturb` takes more than one batch at a time and keeps its own batches full. */

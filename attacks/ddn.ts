@@ -41,6 +41,7 @@ export default defineAttack<Params>({
   ],
   version: 1,
   access: 'gradient',
+  saturates: () => ['cross-entropy'],
   minimumNorm: true,
   norms: ['L2'],
   params,

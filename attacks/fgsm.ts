@@ -25,6 +25,7 @@ export default defineAttack<z.infer<typeof params>>({
   ],
   version: 1,
   access: 'gradient',
+  saturates: () => ['cross-entropy'],
   norms: GRADIENT_NORMS,
   params,
   streams: true,

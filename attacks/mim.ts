@@ -24,6 +24,7 @@ export default defineAttack<z.infer<typeof params>>({
   references: [DONG_2018],
   version: 1,
   access: 'gradient',
+  saturates: ({ loss }) => (loss === 'ce' ? ['cross-entropy'] : []),
   norms: GRADIENT_NORMS,
   params,
   streams: true,

@@ -48,6 +48,7 @@ export default defineAttack<PgdParams>({
   references: [MADRY_2018],
   version: 1,
   access: 'gradient',
+  saturates: ({ loss }) => (loss === 'ce' ? ['cross-entropy'] : []),
   norms: GRADIENT_NORMS,
   params,
   streams: true,

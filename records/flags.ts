@@ -63,6 +63,10 @@ const meanings = {
     title: 'A randomised classifier',
     text: 'The same input gives different answers, and the attack did not average over them. Its robust accuracy is an overestimate. Use expectation over transformation (`eotIterations` of PGD and APGD) or the version "rand" of AutoAttack.',
   },
+  'saturated-loss': {
+    title: 'A loss that sees nothing',
+    text: 'On some of the first images that are right, a loss that this attack climbs has a gradient of zero in every pixel, though the margin of the logits has one: the logits lie so far apart that probabilities are 0 and 1 to the last bit of float32. Such an attack stands still there and its figure is too high: a network whose last layer is scaled by a million looks robust to PGD and APGD on cross-entropy. Trust attacks on a margin that no scale changes, such as `apgd-dlr`, `apgd-t` and `pgd` with `loss: margin`, and compare them.',
+  },
   'undeclared-randomness': {
     title: 'Random without saying so',
     text: 'Two calls of a model from elsewhere on the same images gave different logits: dropout that is on, noise, or another draw. It is attacked as a randomised classifier: success is judged on mean answers, and attacks need to average too (`randomized`). Its random numbers are its own, so that figures do not repeat exactly.',

@@ -1,6 +1,6 @@
 /** What the harness checks about every attack and every model under attack, because an attack's own word is no evidence. */
 
-import type { AttackPlugin, Threat } from '../../attacks/attack.ts';
+import type { AttackPlugin, SaturatingLoss, Threat } from '../../attacks/attack.ts';
 import { RampartError } from '../../errors.ts';
 import { flag } from '../../records/flags.ts';
 import type { Flag } from '../../records/record.ts';
@@ -85,6 +85,17 @@ export async function gradientFlags(grad: tf.Tensor4D): Promise<Flag[]> {
   if (count === 0) return [];
   const detail = `the margin of the logits has no gradient on ${count} of the first ${grad.shape[0]} images: gradient attacks are blind there`;
   return [flag('zero-gradient', detail)];
+}
+
+/**
+ * Images on which a loss has no gradient in any pixel, though the margin of the logits has one. One is enough: the loss vanishes in float32 from
+ * gaps of some 100 between the logits on, which a trained network does not reach unless its logits are scaled.
+ */
+export function saturationFlags(loss: SaturatingLoss, zero: readonly boolean[], marginZero: readonly boolean[]): Flag[] {
+  const blind = zero.filter((z, i) => z && !marginZero[i]).length;
+  if (blind === 0) return [];
+  const detail = `the ${loss} has no gradient on ${blind} of the first ${zero.length} images, though the margin of the logits has one: attacks that climb it are blind there`;
+  return [flag('saturated-loss', detail)];
 }
 
 /** An attack that asks for no gradient and breaks what gradient attacks before it left says that gradients mislead (more than 0.2 points of accuracy). */

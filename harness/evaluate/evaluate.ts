@@ -1,26 +1,23 @@
 /** Robust accuracy: runs an attack or an ensemble on the examples that are still right, and decides itself what it broke. */
 import type { Access, AttackRun, Batch, InnerAttack, Passes, Target } from '../../attacks/attack.ts';
 import { isBounded, isEnsemble, type Member, membersOf } from '../../attacks/members.ts';
-import { margin } from '../../attacks/parts/losses.ts';
 import { createTarget } from '../../attacks/target.ts';
 import { RampartError } from '../../errors.ts';
 import { flag } from '../../records/flags.ts';
 import { tf } from '../../tensor/tf.ts';
 import { asAsked, checkAsked, checkRounded } from './asked.ts';
-import { checkBudget, classFlags, gradientFlags, leakedTensors, logitFlags, queryFlags, showsMasking } from './checks.ts';
+import { checkBudget, classFlags, leakedTensors, queryFlags, showsMasking } from './checks.ts';
 import type { Evaluation, EvaluationInput, SmallerRadius } from './evaluation.ts';
+import { firstFlags } from './first-look.ts';
 import { keepBroken } from './kept.ts';
 import { putTogether } from './parts.ts';
-import { batchOf, chunks, predict, predictions, RANDOMIZED_DRAWS } from './predict.ts';
+import { batchOf, predict, predictions } from './predict.ts';
 import { decodeState, type EvaluationState, encodeState, initialState, type MemberProgress } from './state.ts';
 import { survivorsOf } from './survivors.ts';
 import { nearestErrors, noteNearest, Tracker } from './tracker.ts';
 
 /** Classes enough for any loss. */
 const MANY = 1000;
-
-/** Flags are looked for in the answers to so many of the first images that are still right. */
-const FIRST_IMAGES = 64;
 
 /** An attack that fills its own batches gets this many at once: enough that its last, emptying one weighs little. */
 const STREAMED_BATCHES = 8;
@@ -59,7 +56,7 @@ export async function evaluate(input: EvaluationInput): Promise<Evaluation> {
     if (input.budget !== undefined) state.spent = new Array<number>(data.n).fill(0);
     await settleKnown(context);
     if (!input.isPart) {
-      await lookForFlags(context);
+      state.flags.push(...(await firstFlags(input, state.robust, members, (batch) => targetFor(input, 'flags', batch))));
       state.flags.push(...classFlags(labels(forClasses(MANY)), labels(members), classifier.classes));
     }
     if (input.parts) await putTogether(state, input.parts, data, labels(members), input.keepExamples ?? 0);
@@ -85,41 +82,6 @@ async function settleKnown({ input, state }: Context): Promise<void> {
     state.predictions[id] = known[i] as number;
   });
   if (smaller) adoptSmaller(input, state, smaller);
-}
-
-/** The flags that the classifier shows before it is attacked. */
-async function lookForFlags({ input, state, members }: Context): Promise<void> {
-  const first = state.robust.flatMap((r, id) => (r === '1' ? [id] : [])).slice(0, FIRST_IMAGES);
-  if (first.length === 0) return;
-  const gradients = input.classifier.classes > 1 && members.some((m) => m.plugin.access === 'gradient');
-  const seen: { logits: tf.Tensor2D; grad?: tf.Tensor4D }[] = [];
-  for (const ids of chunks(first, input.batchSize)) {
-    const batch = await batchOf(input.data, ids);
-    const target = targetFor(input, 'flags', batch);
-    if (gradients) {
-      const { loss, logits, grad } = target.gradient(batch.x, margin(batch.y));
-      loss.dispose();
-      seen.push({ logits, grad });
-    } else seen.push({ logits: target.logits(batch.x) });
-    target.settle();
-    tf.dispose([batch.x, batch.y]);
-  }
-  const logits = tf.concat(seen.map((s) => s.logits));
-  if (input.classifier.access !== 'decision') state.flags.push(...(await logitFlags(logits)));
-  if (gradients) {
-    const grad = tf.concat(seen.map((s) => s.grad as tf.Tensor4D));
-    state.flags.push(...(await gradientFlags(grad)));
-    grad.dispose();
-  }
-  tf.dispose([logits, ...seen.flatMap((s) => [s.logits, ...(s.grad ? [s.grad] : [])])]);
-  const averaged = members.some(({ plugin, params }) => plugin.averages?.(params));
-  if (input.classifier.randomized && !averaged)
-    state.flags.push(
-      flag(
-        'randomized',
-        `the classifier is random and the attack does not average over it (autoattack has the version "rand"); success is judged on the mean of ${RANDOMIZED_DRAWS} answers`,
-      ),
-    );
 }
 
 /** Takes over what a smaller radius broke. */
