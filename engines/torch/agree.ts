@@ -114,6 +114,7 @@ const OTHERS: Record<Exclude<keyof Ops, (typeof UNARY)[number] | (typeof BINARY)
   graphPullback: true,
   graphRelease: true,
   graphReplays: true,
+  graphReplayed: true,
   scriptLoad: true,
   scriptConvolutions: true,
   scriptParameters: true,

@@ -30,6 +30,8 @@ export interface PassOps {
   graphRelease(pass: GraphPass): void;
   /** How passes of frozen networks are replayed: `off`, `on` (as CUDA graphs, on a GPU), or `again`, which stands in for these in tests. */
   graphReplays(mode: string): void;
+  /** Passes that were replayed since then, forward and back. */
+  graphReplayed(): number;
   /** Runs what the file says at load. */
   scriptLoad(file: Uint8Array): Script;
   /** How many of its convolutions are the addon's own. */

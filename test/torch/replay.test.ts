@@ -40,8 +40,11 @@ describe.skipIf(!findBuilt())('replayed passes', () => {
     const frozen = goldenNetwork().freeze(precision);
     ops().graphReplays('off');
     const want = passes(frozen, 5);
+    expect(ops().graphReplayed()).toBe(0);
     ops().graphReplays(way);
     expect(passes(frozen, 5)).toEqual(want);
+    // of five, two come before what is recorded: three forward with two back each, and three forward alone
+    expect(ops().graphReplayed()).toBe(12);
     frozen.dispose();
   });
 

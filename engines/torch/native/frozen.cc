@@ -68,6 +68,8 @@ void graphRelease(int64_t handle) {
 
 void graphReplays(const std::string& mode) { setReplays(mode); }
 
+int64_t graphReplayed() { return replayed(); }
+
 }  // namespace
 
 size_t openGraphs() { return networks().size() + passes().size(); }
@@ -81,6 +83,7 @@ void addGraph(Exports& ops) {
   ops.add<graphPullback>("graphPullback");
   ops.add<graphRelease>("graphRelease");
   ops.add<graphReplays>("graphReplays");
+  ops.add<graphReplayed>("graphReplayed");
 }
 
 }  // namespace rampart

@@ -21,6 +21,11 @@ Mode& mode() {
   return chosen;
 }
 
+int64_t& count() {
+  static int64_t passes = 0;
+  return passes;
+}
+
 std::set<Recordings*>& everyNetworks() {
   static std::set<Recordings*> all;
   return all;
@@ -96,6 +101,7 @@ std::shared_ptr<Recording> Recordings::forward(const FrozenGraph& graph, const T
   if (recording->busy) return nullptr;
   recording->x.copy_(x);
   recording->forward->run();
+  ++count();
   return recording;
 }
 
@@ -113,14 +119,18 @@ Tensor replayPullback(const FrozenGraph& graph, Recording& recording, const Tens
   }
   recording.dlogits.copy_(dlogits);
   recording.backward->run();
+  ++count();
   return recording.dx.clone();
 }
 
 void setReplays(const std::string& name) {
   if (name != "off" && name != "on" && name != "again") throw std::invalid_argument("no way to replay is called " + name);
   forgetRecordings();
+  count() = 0;
   mode() = name == "off" ? Mode::off : name == "on" ? Mode::on : Mode::again;
 }
+
+int64_t replayed() { return count(); }
 
 void forgetRecordings() {
   for (auto* network : everyNetworks()) network->forget();

@@ -49,6 +49,9 @@ Tensor replayPullback(const FrozenGraph& graph, Recording& recording, const Tens
 // as a recording does it, for tests where no GPU is.
 void setReplays(const std::string& mode);
 
+// Passes that were replayed since then, forward and back.
+int64_t replayed();
+
 // Lets go of the recordings of all networks, whose memory is theirs alone; a pass that reads one keeps it until it is released.
 void forgetRecordings();
 
