@@ -7,7 +7,7 @@ import { RampartError } from '../../errors.ts';
 import { kubernetesName, kubernetesObjects } from '../../harness/run/queue/kubernetes.ts';
 import { MOST_PROCESSORS } from '../../harness/suite/most.ts';
 import type { Suite } from '../../harness/suite/suite.ts';
-import { countOption, engineOf, precisionOf, queueOf, type RawOptions, UsageError } from '../options.ts';
+import { countOption, engineOf, precisionOf, queueOf, type RawOptions, shardOption, UsageError } from '../options.ts';
 import { dim, print, printBlock, shownPath } from '../output.ts';
 
 export interface KubernetesOptions extends RawOptions {
@@ -58,6 +58,7 @@ export function submitToKubernetes(suite: Suite, options: KubernetesOptions): nu
     ...(options.mem !== undefined && { memory: word('mem', options.mem, 'a size such as 16Gi') }),
     ...(gpus !== undefined && { gpus }),
     ...(precisionOf(options) !== undefined && { precision: precisionOf(options) }),
+    ...(options.shard !== undefined && { shard: String(shardOption(options.shard)) }),
   };
   const text = kubernetesObjects(run)
     .map((object) => stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }))

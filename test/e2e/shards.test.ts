@@ -78,6 +78,24 @@ test('a cell that two workers of one machine share has the record of one', { tim
   });
 });
 
+test('plan shows into how many shards a cell is cut, and submit hands the choice on', { timeout: 100_000 }, () => {
+  const folder = workFolder();
+  put(folder, 'trio.ts', TRIO);
+  const suite = put(folder, 'suite.yml', suiteOf('off'));
+  const out = ['--out', join(folder, 'out')];
+  const plan = rampart('plan', suite, ...out, '--shard', '7', '--engine', 'wasm', '--json');
+  const { jobs } = JSON.parse(plan.output) as { jobs: { job: string; shards?: number }[] };
+  expect(jobs.map(({ shards }) => shards)).toEqual([undefined, undefined, 4]);
+  expect(rampart('plan', suite, ...out, '--shard', '7', '--engine', 'wasm').output).toMatch(/trio.*, in 4 shards/);
+  const slurm = rampart('submit', suite, '--slurm', '--dry-run', ...out, '--shard', '64');
+  expect(slurm.output).toMatch(/ run \S+suite\.yml .*--shard 64 &/);
+  expect(slurm.output).not.toMatch(/ worker .*--shard/);
+  const plain = put(folder, 'plain.yml', suiteOf('off').replace('plugins: [trio.ts]\n', '').replace('[trio]', '[fgsm]'));
+  const manifest = rampart('submit', plain, '--kubernetes', '--image', 'own:1', '--shard', '64', '--manifest', join(folder, 'out.yaml'));
+  expect(manifest.code, manifest.output).toBe(0);
+  expect(manifest.output.match(/- --shard\n\s*- "64"/g)?.length).toBe(1);
+});
+
 /** Waits until two processes are at it. */
 const MEETS = `import { readdirSync, writeFileSync } from 'node:fs';
 import { defineAttack } from 'rampart';

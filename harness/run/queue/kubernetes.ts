@@ -28,6 +28,8 @@ export interface KubernetesRun {
   readonly threads: number;
   readonly precision?: string;
   readonly slots: number;
+  /** For `rampart run`: how long cells are cut. */
+  readonly shard?: string;
   /** Of a Redis that is there; else one of this run's own has this password. */
   readonly queue: { readonly address: string } | { readonly password: string };
 }
@@ -141,7 +143,12 @@ function coordinator(run: KubernetesRun): KubernetesObject {
     ],
   };
   const resources = { requests: { cpu: '500m', memory: '1Gi' } };
-  const spec = { backoffLimit: RETRIES, podReplacementPolicy: 'Failed', podFailurePolicy, template: pod(run, 'run', [], resources) };
+  const spec = {
+    backoffLimit: RETRIES,
+    podReplacementPolicy: 'Failed',
+    podFailurePolicy,
+    template: pod(run, 'run', run.shard === undefined ? [] : ['--shard', run.shard], resources),
+  };
   return { apiVersion: 'batch/v1', kind: 'Job', metadata: metadata(run, 'run'), spec };
 }
 
