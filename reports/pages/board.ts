@@ -11,7 +11,7 @@ import { rankText, separated } from '../view/ranking.ts';
 import { answerOf } from '../view/seeds/answer.ts';
 import { hasSeeds } from '../view/seeds/rows.ts';
 import { defenseTable, pairTable } from '../view/seeds/tables.ts';
-import { type Board, boardTitle, type DefenseRow, isBounded, isClean, type Row } from '../view/view.ts';
+import { type Board, boardTitle, type DefenseRow, isBounded, isClean, nearBoards, type Row } from '../view/view.ts';
 import { boardHref, chartView, downloads, flagView, frame, type Site, tableRows, tableView } from './views.ts';
 
 /** A cell of the page's table: a linked value, its sorting value where the text does not sort, and a note. */
@@ -48,6 +48,7 @@ export function writeBoardPage(site: Site, board: Board): void {
     title,
     about: site.description,
     facts: facts(board),
+    near: nearBoards(board, view.boards).map((b) => ({ title: boardTitle(b), href: boardHref(view, b) })),
     headline: headline(board),
     ...defensesPart(site, board, dir),
     outcomes: `${dir}/outcomes.csv`,

@@ -135,6 +135,13 @@ export const trainingPasses = (record: ModelRecord) => record.cost.passes.forwar
 /** `CIFAR-10` style titles are the data set's business; here the record's name, the norm and the radius. */
 export const boardTitle = (board: Board) => `${board.dataset.name}, ${board.threat.norm} ${radius(board.threat.eps)}`;
 
+/** Boards of the same data set and norm whose radius is nearly this one's, as 0.031 is 8/255: a figure at one is none at the other. */
+export function nearBoards(board: Board, boards: readonly Board[]): Board[] {
+  const { norm, eps } = board.threat;
+  const near = (other: number) => Math.abs(other - eps) <= 0.05 * eps;
+  return boards.filter((b) => b !== board && b.dataset.hash === board.dataset.hash && b.threat.norm === norm && near(b.threat.eps));
+}
+
 /** `of 6` where a number rests on other images than most of its board; nothing where it does not. */
 export const imagesNote = (n: number, board: Pick<Board, 'n'>) => (n === board.n ? undefined : `of ${n}`);
 

@@ -134,6 +134,15 @@ test('the page shows defenses above trainings where there are seeds; where there
   expect(alone).toContain('one seed each: intervals and ranks are over test images alone');
 });
 
+test('0.031 and 8/255 are two tables, and each warns of the other', async () => {
+  const threats = [0.031, 8 / 255, 4 / 255].map((eps) => ({ norm: 'Linf', eps }) as const);
+  const site = await buildSite(syntheticRecords({ models: 2, n: 20, threats }));
+  const pages = site.paths().filter((path) => String(site.get(path)).includes('id="board"'));
+  const warnings = pages.map((path) => /<a href="[^"]*"><bdi>([^<]*)<\/bdi><\/a> cannot be compared/.exec(String(site.get(path)))?.[1]);
+  expect(warnings.filter(Boolean).sort()).toEqual(['cifar10, Linf 0.031', 'cifar10, Linf 8/255']);
+  expect(pages).toHaveLength(3);
+});
+
 test('names lose their seed and nothing else', () => {
   expect(
     ['trades (seed 1)', 'trades resnet-tiny (seed 12)', 'jpeg on trades (seed 0)', 'trades (seed 1) (last)', 'seed 3'].map(nameWithoutSeed),
