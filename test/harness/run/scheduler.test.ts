@@ -5,81 +5,13 @@ import type { Job } from '../../../harness/job/job.ts';
 import { BatchSizes } from '../../../harness/run/batch-sizes.ts';
 import { type Executor, JobError } from '../../../harness/run/executor.ts';
 import { nameOf as plannedName } from '../../../harness/run/plan.ts';
-import { reusable } from '../../../harness/run/reuse.ts';
-import { type ScheduleOptions, schedule } from '../../../harness/run/scheduler.ts';
+import { schedule } from '../../../harness/run/scheduler.ts';
 import { FolderStore } from '../../../records/folder-store.ts';
-import type { RampartRecord } from '../../../records/record.ts';
 import type { Store } from '../../../records/store.ts';
 import { freshFolder } from '../folders.ts';
 import { doneRecord, somewhere } from '../records.ts';
 import { cpuEngine, planFor } from './plans.ts';
-
-const named = (job: Job) => (job.kind === 'model' ? job.name : `${job.attack.label} on ${job.model.name}`);
-
-/** A model that can be reused has its weights in the store. */
-async function withWeights(store: Store, record: RampartRecord): Promise<RampartRecord> {
-  return record.kind === 'model' ? { ...record, weightsHash: await store.putArtifact(Buffer.from(record.key)) } : record;
-}
-
-/** Does jobs in this process: leaves a record, or does what `act` says for a job of that name. */
-async function setting(
-  slots = 1,
-  act: Record<string, (store: Store, job: Job, batchSize: number) => unknown> = {},
-  changes: Record<string, string> = {},
-  room?: ScheduleOptions['room'],
-) {
-  const { plan, registry } = await planFor(changes);
-  const store = new FolderStore(freshFolder());
-  const started: string[] = [];
-  const abort = new AbortController();
-  let running = 0;
-  let most = 0;
-  const executor: Executor = {
-    async run({ job, batchSize }, _engine, signal) {
-      started.push(named(job));
-      most = Math.max(most, ++running);
-      await new Promise((done) => setTimeout(done, 2));
-      try {
-        signal.throwIfAborted();
-        await act[named(job)]?.(store, job, batchSize);
-        await store.writeRecord(await withWeights(store, doneRecord(job, registry)));
-      } finally {
-        running--;
-      }
-    },
-    close: async () => undefined,
-  };
-  const notes: string[] = [];
-  const run = async () =>
-    schedule({
-      plan,
-      store,
-      known: await reusable(plan, await store.records(), store),
-      registry,
-      executor,
-      slots: Array.from({ length: slots }, () => cpuEngine),
-      batchSizes: new BatchSizes({ given: 8, slots: [cpuEngine] }),
-      provenance: () => somewhere,
-      signal: abort.signal,
-      listener: { note: (text) => notes.push(text) },
-      ...(room && { room }),
-    });
-  return { run, started, abort, store, notes, most: () => most };
-}
-
-/** Where the worker of a failure was. */
-const elsewhere = { ...somewhere, host: { ...somewhere.host, cpu: 'of another machine' } };
-
-/** Waits until `there` holds. */
-async function until(there: () => boolean): Promise<void> {
-  while (!there()) await new Promise((next) => setTimeout(next, 5));
-}
-
-const fails =
-  (kind: 'error' | 'killed', message: string, fatal = false) =>
-  () => {
-    throw new JobError({ kind, message }, { fatal, provenance: elsewhere });
-  };
+import { elsewhere, fails, named, setting, until, withWeights } from './scheduling.ts';
 
 test('every job runs after what it needs, and the results are in the order of the plan', async () => {
   const { run, started } = await setting();
@@ -276,34 +208,4 @@ test('a model whose weights are gone is made again, and the cells of the same we
   const again = await run();
   expect(started).toEqual(['standard']);
   expect(again.every((f) => f.state !== 'failed')).toBe(true);
-});
-
-/** Fits `most` images into memory. */
-const fits =
-  (most: number, tried: number[] = []) =>
-  (_store: Store, _job: Job, batchSize: number) => {
-    tried.push(batchSize);
-    if (batchSize > most) throw new JobError({ kind: 'memory', message: 'the worker ran out of memory' }, { provenance: elsewhere });
-  };
-
-test('a cell that runs out of memory goes on with half the images a pass, and the next cell of that network begins there', async () => {
-  const fgsm: number[] = [];
-  const pgd: number[] = [];
-  const { run, notes } = await setting(1, { 'fgsm on trades': fits(3, fgsm), 'pgd on trades': fits(3, pgd) });
-  const finished = await run();
-  expect(finished.every((f) => f.state === 'done')).toBe(true);
-  expect([pgd, fgsm]).toEqual([[8, 4, 2], [2]]);
-  expect(notes).toEqual([
-    '8 images a pass were too many for the memory: pgd on trades goes on with 4',
-    '4 images a pass were too many for the memory: pgd on trades goes on with 2',
-  ]);
-});
-
-test('a cell that does not fit with one image, and a training that does not fit, fail for want of memory', async () => {
-  const model: number[] = [];
-  const cell: number[] = [];
-  const { run } = await setting(1, { trades: fits(0, model), 'pgd on standard': fits(0, cell) });
-  const failed = (await run()).filter((f) => f.state === 'failed');
-  expect([model, cell]).toEqual([[8], [8, 4, 2, 1]]);
-  expect(failed.map((f) => f.record.error?.kind)).toEqual(['memory', 'memory', 'dependency', 'dependency', 'dependency']);
 });
