@@ -176,17 +176,19 @@ async function attackBatch(context: Context, member: Member, ids: number[], prog
   };
   try {
     const attack = member.plugin.create(member.params);
-    const { value: found, leaked } = await leakedTensors(1, () =>
-      tracker
+    // what a target still holds of its last passes is nothing that the attack left
+    const { value: found, leaked } = await leakedTensors(1, async () => {
+      const found = await (tracker
         ? tracker.searched(() => attack.perturb(batch, tracker.watch(target, 'attacked'), input.threat, run))
-        : attack.perturb(batch, target, input.threat, run),
-    );
-    try {
-      for (const asked of [target, ...sources.values()]) asked.settle();
-    } catch (error) {
-      found.dispose();
-      throw error;
-    }
+        : attack.perturb(batch, target, input.threat, run));
+      try {
+        for (const asked of [target, ...sources.values()]) asked.settle();
+      } catch (error) {
+        found.dispose();
+        throw error;
+      }
+      return found;
+    });
     progress.wallMs += performance.now() - started;
     const all = [target, ...sources.values()];
     charge(progress, input.budget === undefined || !tracker ? all : [tracker.withinBudget(all)]);

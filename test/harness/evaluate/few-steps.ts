@@ -84,6 +84,9 @@ export async function run(
   return { overhead, result: { clean, ...result } };
 }
 
+/** Some examples are broken and some are not; an attack that no radius bounds breaks whatever it can. */
+export const brokenBy = (plugin: AttackPlugin | EnsemblePlugin) => ('bounded' in plugin && plugin.bounded === false ? /0/ : /01|10/);
+
 /** An ensemble of three. */
 export const several = defineEnsemble({
   name: 'several',
