@@ -114,7 +114,12 @@ function defensesPart(site: Site, board: Board, dir: string) {
   const rows = tableRows(seen, (row, column) => (column === 0 && shown[0] ? page(board.defenses[row] as DefenseRow) : undefined));
   const [pairs] = downloads(site, dir, pairTable(board), '');
   return {
-    defenses: { ...view, ...rows, files: [...files, ...(pairs ? [{ ...pairs, text: 'All pairs (CSV)' }] : [])] },
+    defenses: {
+      ...view,
+      ...rows,
+      caption: 'Robust accuracy in percent, mean over seeds',
+      files: [...files, ...(pairs ? [{ ...pairs, text: 'All pairs (CSV)' }] : [])],
+    },
     answer: answerOf(board),
   };
 }

@@ -92,7 +92,7 @@ describe.skipIf(!browserPath)(browserPath ? 'pages' : `pages (${NO_BROWSER})`, (
           expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
           expect(await names(page)).toHaveLength(12);
           // The answer is on the first screen: the best model, its accuracy and the first row.
-          for (const part of [page.locator('.headline strong'), page.locator('#board tbody tr').first()]) {
+          for (const part of [page.locator('.headline strong'), page.locator('#defenses tbody tr, #board tbody tr').first()]) {
             const box = await part.boundingBox();
             expect((box?.y ?? 1e9) + (box?.height ?? 0)).toBeLessThan(800);
           }

@@ -21,7 +21,7 @@ export function differenceText({ difference, interval: [low, high] }: DefensePai
 export function defenseTable(board: Board): Table {
   return {
     name: 'defenses',
-    caption: `Robust accuracy of defenses in percent on ${threatText(board)}: mean over seeds of the worst case per image over all attacks, with a 95 % interval over seeds and images together; a defense of one seed has an interval over images alone. A rank like 1–3 is what the tests leave open (paired by seed and image, Holm-corrected, 5 %).`,
+    caption: `Robust accuracy of defenses in percent on ${threatText(board)}: worst case over all attacks, mean over seeds, with a 95 % interval over seeds and images.`,
     columns: [
       { key: 'defense', title: 'Defense', kind: 'text' },
       { key: 'rank', title: 'Rank', kind: 'text' },
