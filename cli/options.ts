@@ -1,11 +1,9 @@
 /** Options that several commands share, checked: cac gives what the shell gave. */
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { PRECISIONS, type Precision } from '../engines/engine.ts';
 import { RampartError } from '../errors.ts';
 import { packageRoot } from '../harness/job/provenance.ts';
 import { MOST_BATCH } from '../harness/suite/most.ts';
-import { type ShardChoice, shardSchema } from '../harness/suite/schema.ts';
 import type { Suite } from '../harness/suite/suite.ts';
 
 export interface RawOptions {
@@ -36,14 +34,6 @@ export function countOption(name: string, value: unknown, most = MOST_BATCH): nu
   if (typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= most) return value;
   const range = typeof value === 'number' && value > most ? ` up to ${most}` : '';
   throw new UsageError(`[--${name}] expected a positive whole number${range}, got ${JSON.stringify(value)}`);
-}
-
-/** How long cells are cut, where that is asked for. */
-export function shardOption(value: unknown): ShardChoice | undefined {
-  if (value === undefined) return undefined;
-  const parsed = shardSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw new UsageError(`[--shard] expected auto, off, or a number of images, got ${JSON.stringify(value)}`);
 }
 
 /** cac makes numbers of what looks like one, so a folder named `2026` is one. */
@@ -84,14 +74,6 @@ export function patienceOf(options: RawOptions): number {
 
 export function engineOf(options: RawOptions): string | undefined {
   return textOption('engine', options.engine);
-}
-
-/** `--precision` where it is given. */
-export function precisionOf({ precision }: RawOptions): Precision | undefined {
-  if (precision === undefined) return undefined;
-  const found = PRECISIONS.find((name) => name === precision);
-  if (found) return found;
-  throw new UsageError(`[--precision] expected one of ${PRECISIONS.join(', ')}, got ${JSON.stringify(precision)}`);
 }
 
 /** The suite file of the command line; `suites/quick.yml` of this package when none is given. A bare name is looked up in the package's suites. */

@@ -7,11 +7,13 @@ import { tf } from './tf.ts';
 
 /** A function of one tensor by its value and its gradient, both of tensors. */
 function defined(value: (x: tf.Tensor) => tf.Tensor, gradient: (x: tf.Tensor, dy: tf.Tensor) => tf.Tensor): (x: tf.Tensor) => tf.Tensor {
-  return tf.customGrad((...args: unknown[]) => {
-    const [x, save] = args as [tf.Tensor, (t: tf.Tensor[]) => void];
-    save([x]);
-    return { value: value(x), gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => gradient(saved[0] as tf.Tensor, dy) };
-  }) as (x: tf.Tensor) => tf.Tensor;
+  // TensorFlow.js is first touched when the function is called: a constant of a module has it
+  return (at) =>
+    tf.customGrad((...args: unknown[]) => {
+      const [x, save] = args as [tf.Tensor, (t: tf.Tensor[]) => void];
+      save([x]);
+      return { value: value(x), gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => gradient(saved[0] as tf.Tensor, dy) };
+    })(at);
 }
 
 /** Over the last axis. */

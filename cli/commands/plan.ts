@@ -24,7 +24,8 @@ import { limitOf } from '../../models/outside/http/source.ts';
 import { FolderStore } from '../../records/folder-store.ts';
 import type { Damage } from '../../records/store.ts';
 import { compact, duration } from '../../reports/formats/format.ts';
-import { countOption, dataDirOf, engineOf, outOf, precisionOf, type RawOptions, shardOption, suiteFile, UsageError } from '../options.ts';
+import { precisionOf, shardOption } from '../chosen.ts';
+import { countOption, dataDirOf, engineOf, outOf, type RawOptions, suiteFile, UsageError } from '../options.ts';
 import { bold, dim, jobName, print, printBlock, printError, printJson, shownPath, table } from '../output.ts';
 import { mayLoad, tellUnloaded } from '../trust.ts';
 

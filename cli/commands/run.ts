@@ -9,19 +9,9 @@ import type { Suite } from '../../harness/suite/suite.ts';
 import { FolderStore } from '../../records/folder-store.ts';
 import { buildView } from '../../reports/view/leaderboard.ts';
 import type { View } from '../../reports/view/view.ts';
+import { precisionOf, shardOption } from '../chosen.ts';
 import { endAtOnce, endInOrder } from '../interrupt.ts';
-import {
-  countOption,
-  dataDirOf,
-  engineOf,
-  outOf,
-  patienceOf,
-  precisionOf,
-  queueOf,
-  type RawOptions,
-  shardOption,
-  suiteFile,
-} from '../options.ts';
+import { countOption, dataDirOf, engineOf, outOf, patienceOf, queueOf, type RawOptions, suiteFile } from '../options.ts';
 import {
   bold,
   dim,

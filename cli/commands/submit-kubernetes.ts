@@ -7,7 +7,8 @@ import { RampartError } from '../../errors.ts';
 import { kubernetesName, kubernetesObjects } from '../../harness/run/queue/kubernetes.ts';
 import { MOST_PROCESSORS } from '../../harness/suite/most.ts';
 import type { Suite } from '../../harness/suite/suite.ts';
-import { countOption, engineOf, precisionOf, queueOf, type RawOptions, shardOption, UsageError } from '../options.ts';
+import { precisionOf, shardOption } from '../chosen.ts';
+import { countOption, engineOf, queueOf, type RawOptions, UsageError } from '../options.ts';
 import { dim, print, printBlock, shownPath } from '../output.ts';
 
 export interface KubernetesOptions extends RawOptions {

@@ -13,19 +13,9 @@ import { MOST_MINUTES, MOST_PROCESSORS } from '../../harness/suite/most.ts';
 import { loadSuite } from '../../harness/suite/read.ts';
 import { FolderStore } from '../../records/folder-store.ts';
 import { sha256 } from '../../records/hash.ts';
+import { precisionOf } from '../chosen.ts';
 import { endAtOnce, endInOrder } from '../interrupt.ts';
-import {
-  countOption,
-  dataDirOf,
-  engineOf,
-  folderOf,
-  patienceOf,
-  precisionOf,
-  queueOf,
-  type RawOptions,
-  suiteFile,
-  UsageError,
-} from '../options.ts';
+import { countOption, dataDirOf, engineOf, folderOf, patienceOf, queueOf, type RawOptions, suiteFile, UsageError } from '../options.ts';
 import { dim, print, printError, printOutput, shownPath } from '../output.ts';
 
 /** `file`: a suite whose plug-ins and models of other programs this worker may execute. */
