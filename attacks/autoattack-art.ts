@@ -10,7 +10,8 @@ const params = z.strictObject({
 export default defineEnsemble<z.infer<typeof params>>({
   name: 'autoattack-art',
   title: 'AutoAttack of ART',
-  paper: 'Adversarial Robustness Toolbox 1.20, after Croce and Hein 2020 (arXiv 2003.01690)',
+  paper:
+    'Adversarial Robustness Toolbox 1.20, after Croce and Hein 2020 (arXiv 2003.01690), Moosavi-Dezfooli et al. 2016 (arXiv 1511.04599) and Andriushchenko et al. 2020 (arXiv 1912.00049)',
   references: [CROCE_2020, MOOSAVI_2016, ANDRIUSHCHENKO_2020],
   version: 1,
   access: 'gradient',

@@ -18,7 +18,7 @@ function sources(): string[] {
   return [...top, ...folders.flatMap(below)].filter((p) => p.endsWith('.ts') && !/^(bench|engines\/wasm\/assembly)\//.test(p));
 }
 
-const native = readdirSync(`${root}/engines/torch/native`).filter((name) => /\.(cc|h)$/.test(name));
+const native = below('engines/torch/native').filter((path) => /\.(cc|h)$/.test(path) && !path.includes('/build/'));
 
 test('the package holds the compiled sources, what builds the addon, suites and templates, and nothing else', { timeout: 120_000 }, () => {
   const { stdout, stderr, status } = spawnSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: root, encoding: 'utf8' });
@@ -36,7 +36,7 @@ test('the package holds the compiled sources, what builds the addon, suites and 
       'engines/torch/build.mjs',
       'engines/torch/find.mjs',
       'models/outside/python/live.py',
-      ...native.map((name) => `engines/torch/native/${name}`),
+      ...native,
       ...below('suites'),
       ...below('templates'),
       ...below('tensor').filter((path) => /\.m(js|ts)$/.test(path)),

@@ -92,7 +92,7 @@ async function queueFor(options: RawOptions, out: string, display: Display) {
   const board = new Board(line, await new FolderStore(out).id());
   await board.announce({ is: 'begun' });
   // a run that is done does not wait for a Redis that is gone
-  const done = () => Promise.race([board.now().then((at) => board.announce({ is: 'done', at })), sleep(5000, undefined, { ref: false })]);
+  const done = () => Promise.race([board.announceDone(), sleep(5000, undefined, { ref: false })]);
   const listener: QueueListener = {
     note: (text) => display.note(text),
     workers: (workers) => {

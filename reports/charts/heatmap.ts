@@ -26,7 +26,7 @@ export const HEATMAP_ROWS = 25;
 
 export function gridChart(grid: Grid): Chart {
   const rows = grid.rows.slice(0, HEATMAP_ROWS);
-  const cellWidth = Math.max(34, Math.min(64, 560 / grid.columns.length));
+  const cellWidth = Math.max(34, Math.min(64, Math.floor(560 / grid.columns.length)));
   const cellHeight = 24;
   const left = 8 + Math.min(24, Math.max(...rows.map((r) => [...r].length), 6)) * 7;
   const top = 70;
@@ -56,24 +56,25 @@ export function gridChart(grid: Grid): Chart {
       element('text', { x: left - 6, y: top + i * cellHeight + 16, 'text-anchor': 'end' }, short(name, 24)),
       element(
         'g',
-        { class: 'heat' },
+        { class: 'heat', transform: `translate(0 ${top + i * cellHeight})` },
         grid.columns.map((column, j) =>
-          heatCell(grid.values[i]?.[j] ?? null, `${name}, ${column}`, left + j * cellWidth, top + i * cellHeight, cellWidth, cellHeight),
+          heatCell(grid.values[i]?.[j] ?? null, `${name}, ${column}`, left + j * cellWidth, cellWidth, cellHeight),
         ),
       ),
     ]),
   );
 }
 
-function heatCell(value: number | null, what: string, x: number, y: number, w: number, h: number): Svg {
+/** A cell of a row; its place is within that row. */
+function heatCell(value: number | null, what: string, x: number, w: number, h: number): Svg {
   const text = value === null ? '–' : percent(value);
-  const ink = value === null ? undefined : value > 0.5 ? 'on-dark' : 'on-light';
+  const ink = value === null ? 'on-page' : value > 0.5 ? 'on-dark' : undefined;
   return element(
     'g',
     {},
     element('title', {}, value === null ? `${what}: no result` : `${what}: ${text} %`),
-    element('rect', { x, y, width: w - 1, height: h - 1, fill: value === null ? 'none' : hex(ramp(value)) }),
-    element('text', { x: x + (w - 1) / 2, y: y + 16, class: ink }, text),
+    element('rect', { x, width: w - 1, height: h - 1, fill: value === null ? 'none' : hex(ramp(value)) }),
+    element('text', { x: Math.round(x + (w - 1) / 2), y: 16, class: ink }, text),
   );
 }
 

@@ -29,8 +29,9 @@ export function writeBoardPage(site: Site, board: Board): void {
   const first = view.boards[0] === board;
   const sameImages = new Set(board.rows.map((r) => r.worst?.n)).size === 1;
   const all = boardColumns(board, first);
+  const isEmpty = (c: BoardColumn) => !c.shown && board.rows.every((row) => c.value(row) === null);
   // a number of images that is the same everywhere stands above the table
-  const columns = all.filter((c) => !c.filesOnly && !(sameImages && c.key === 'n'));
+  const columns = all.filter((c) => !c.filesOnly && !isEmpty(c) && !(sameImages && c.key === 'n'));
   const table = boardTable(board, all);
   const dir = `downloads/${board.id}`;
   const links = downloads(site, dir, table, '');

@@ -213,12 +213,12 @@ const MORE: readonly ColumnSpec[] = [
     title: 'Seed mean',
     kind: 'accuracy',
     wide: true,
-    section: 'seeds',
-    shown: some((r) => r.seeds),
+    // on the page it is in the table of defenses
+    filesOnly: true,
+    shown: false,
     group: 'more',
-    help: 'Mean worst case over the seeds, ± standard deviation.',
+    help: 'Mean worst case over the seeds.',
     value: (r) => r.seeds?.mean ?? null,
-    note: ({ seeds }) => seeds && `± ${percent(seeds.deviation)} of ${seeds.count}`,
   },
   {
     key: 'seeds_deviation',

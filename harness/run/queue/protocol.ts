@@ -199,10 +199,16 @@ export type WorkerInfo = z.infer<typeof workerSchema>;
 export const runStateSchema = z.strictObject({ finished: whole, total: whole, left: z.number().min(0), lost: whole });
 export type RunState = z.infer<typeof runStateSchema>;
 
-/** What a run says to all workers of its folder: which of them it has work for, or that there will be no more. `at`: by the clock of Redis, in ms. */
+/** What a worker must have to be given work of a run. */
+const needed = { engine, rampart: text, revision: text };
+const needs = z.strictObject(needed);
+export type Needs = z.infer<typeof needs>;
+
+/** What a run says to all workers of its folder: which of them it has work for, or that there will be no more, and what it was done on, if
+ * anything was. `at`: by the clock of Redis, in ms. */
 export const runNoteSchema = z.discriminatedUnion('is', [
   z.strictObject({ is: z.literal('begun') }),
-  z.strictObject({ is: z.literal('running'), engine, rampart: text, revision: text }),
-  z.strictObject({ is: z.literal('done'), at: whole }),
+  z.strictObject({ is: z.literal('running'), ...needed }),
+  z.strictObject({ is: z.literal('done'), at: whole, on: needs.optional() }),
 ]);
 export type RunNote = z.infer<typeof runNoteSchema>;

@@ -6,7 +6,7 @@ import { RampartError } from '../../../errors.ts';
 import { keyOf } from '../../../records/hash.ts';
 import type { EngineIdentity } from '../../job/engine.ts';
 import { gitRevision, packageVersion } from '../../job/provenance.ts';
-import { type RunNote, type RunState, runNoteSchema, runStateSchema, type WorkerInfo, workerSchema } from './protocol.ts';
+import { type Needs, type RunNote, type RunState, runNoteSchema, runStateSchema, type WorkerInfo, workerSchema } from './protocol.ts';
 
 export type BullMq = typeof import('bullmq');
 
@@ -86,11 +86,7 @@ export async function persistently<T>(ask: () => Promise<T>, signal?: AbortSigna
 const STATE_SECONDS = 30;
 
 /** Of what one build does on one engine. */
-export function queueName({
-  engine,
-  rampart,
-  revision,
-}: Pick<Extract<RunNote, { is: 'running' }>, 'engine' | 'rampart' | 'revision'>): string {
+export function queueName({ engine, rampart, revision }: Needs): string {
   return keyOf({ engine, rampart, revision });
 }
 
@@ -99,6 +95,8 @@ export class Board {
   readonly #line: Line;
   readonly #id: string;
   readonly #build = { rampart: packageVersion(), revision: gitRevision() };
+  /** What the run of this process was done on last. */
+  #needed: Needs | undefined;
 
   constructor(line: Line, folderId: string) {
     this.#line = line;
@@ -116,7 +114,13 @@ export class Board {
 
   /** Says what the run needs, or that it is done. */
   async announce(note: RunNote): Promise<void> {
+    if (note.is === 'running') this.#needed = { engine: note.engine, rampart: note.rampart, revision: note.revision };
     await this.#line.redis.set(`${this.prefix}:run`, JSON.stringify(note));
+  }
+
+  /** Says that the run is done, and on what. */
+  async announceDone(): Promise<void> {
+    await this.announce({ is: 'done', at: await this.now(), ...(this.#needed && { on: this.#needed }) });
   }
 
   /** What a run has said last. */

@@ -12,7 +12,7 @@ import type { Job, PluginFiles, RunSettings } from '../../job/job.ts';
 import { gitRevision, packageVersion, provenance } from '../../job/provenance.ts';
 import { shownRange } from '../cuts.ts';
 import { type EngineProbe, type Executor, JobError } from '../executor.ts';
-import { type Answer, type Order, type RunNote, readOrder, type WorkerInfo } from './protocol.ts';
+import { type Answer, type Needs, type Order, readOrder, type WorkerInfo } from './protocol.ts';
 import { type Board, type Line, queueName } from './redis.ts';
 
 /** A worker that has not renewed its right to a job for so long is taken for lost, and the job goes to another. */
@@ -67,8 +67,10 @@ class Notes {
   async done(): Promise<boolean> {
     const { board, probe, tell, untilDone } = this.#options;
     const note = await board.announced();
-    if (note?.is === 'running' && queueName(note) !== board.queueOf(engineIdentity(probe.info))) {
-      const there = described(note);
+    // a short run is done before it is looked at
+    const needs = note?.is === 'running' ? note : note?.is === 'done' && note.at >= this.#began ? note.on : undefined;
+    if (needs && queueName(needs) !== board.queueOf(engineIdentity(probe.info))) {
+      const there = described(needs);
       if (there !== this.#told) tell?.(`takes nothing: the run is done on ${there}, this worker has ${ownOf(this.#options)}`);
       this.#told = there;
     }
@@ -78,11 +80,11 @@ class Notes {
 }
 
 /** What an answer depends on, for a person. */
-const described = ({ engine, rampart, revision }: Extract<RunNote, { is: 'running' }>) =>
+const described = ({ engine, rampart, revision }: Needs) =>
   `${engine.name} ${engine.version} on ${engine.device}${engine.threads === undefined ? '' : ` with ${engine.threads} threads`}${engine.precision === undefined ? '' : ` in ${engine.precision}`} by rampart ${rampart} (${revision})`;
 
 const ownOf = ({ probe }: QueueWorkerOptions) =>
-  described({ is: 'running', engine: engineIdentity(probe.info), rampart: packageVersion(), revision: gitRevision() });
+  described({ engine: engineIdentity(probe.info), rampart: packageVersion(), revision: gitRevision() });
 
 function titleOf({ job }: Order): string {
   if (job.kind === 'model') return job.name;
