@@ -4,7 +4,7 @@ import { FolderStore } from '../../records/folder-store.ts';
 import { comparable } from '../../records/store.ts';
 import { filesBelow, put, rampart, started, until, workFolder } from './cli.ts';
 
-/** Three epochs, and attacks that take many batches. */
+/** Three epochs, and attacks that take many batches, each long enough for a look in between on a busy machine. */
 const SUITE = `
 name: resume
 title: Resume
@@ -13,7 +13,7 @@ threats: [{ norm: Linf, eps: 8/255 }]
 architectures: [cnn-small]
 recipe: { epochs: 3, validation: 40, batchSize: 32 }
 defenses: [standard, pgd-at]
-attacks: [{ name: square, queries: 200 }, { name: transfer, sources: [standard], steps: 3 }]
+attacks: [{ name: square, queries: 200 }, { name: transfer, sources: [standard], steps: 20 }]
 engine: { name: wasm, batchSize: 2 }
 keepExamples: 2
 `;
