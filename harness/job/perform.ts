@@ -23,19 +23,15 @@ import { runShard } from './run-shard.ts';
 export async function perform(job: Job, context: JobContext): Promise<JobRecord> {
   for (;;) {
     const work = await alone(job, context);
-    const stop = new AbortController();
-    const end = ({ target }: Event) => stop.abort((target as AbortSignal).reason);
-    const reasons = [context.signal, ...(work.lost ? [work.lost] : [])];
-    for (const signal of reasons) signal.addEventListener('abort', end);
+    const signal = AbortSignal.any([context.signal, ...(work.lost ? [work.lost] : [])]);
     try {
       // another one that did the job may have ended since this one was asked to
       const made = await whole(await context.store.record(job.kind, job.key), context.store);
-      return made ?? (await performAlone(job, { ...context, signal: stop.signal }));
+      return made ?? (await performAlone(job, { ...context, signal }));
     } catch (error) {
       // frozen for so long that another one has begun: it writes what this one would
       if (!work.lost?.aborted || context.signal.aborted) throw error;
     } finally {
-      for (const signal of reasons) signal.removeEventListener('abort', end);
       await work.release();
     }
   }

@@ -252,6 +252,18 @@ test('what another one has done, while this one waited or before it came to the 
   for (const performed of [waiting, perform(job, context)]) expect(await performed).toMatchObject({ key: made.key, status: 'done' });
 });
 
+test('a job that is stopped while its claim is made is not begun', async () => {
+  const { registry: planned, plan } = await planFor();
+  const stop = new AbortController();
+  const store = new FolderStore(freshFolder());
+  store.work = async () => {
+    stop.abort(new Error('told to stop'));
+    return { release: async () => undefined };
+  };
+  const context = { registry: planned, store, signal: stop.signal } as unknown as JobContext;
+  await expect(perform(plan.models[0]?.job as Job, context)).rejects.toThrow('told to stop');
+});
+
 test('whoever loses its right to a job while it is frozen leaves it to the one that has it, and answers with what that one made', async () => {
   const made = cell('fgsm', 'standard');
   const lost = new AbortController();
