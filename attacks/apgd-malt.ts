@@ -1,11 +1,10 @@
 /** APGD-T with its targets in the order of MALT: the nearest boundary in the linear picture first, Melamed, Yehudai and Shamir 2024 (arXiv 2407.02240). */
 import { z } from 'zod';
 import { defineAttack } from './attack.ts';
-import { apgdSearch } from './parts/apgd/apgd.ts';
 import { untilCertain } from './parts/apgd/certain.ts';
 import { APGD_NORMS } from './parts/apgd/norms.ts';
 import { apgdAverages, apgdCost, apgdParams } from './parts/apgd/params.ts';
-import { targetedDlr } from './parts/dlr.ts';
+import { apgdTargeted } from './parts/apgd/targeted.ts';
 import { MELAMED_2024 } from './parts/papers.ts';
 import { nearestClasses } from './parts/search/nearest-classes.ts';
 
@@ -44,16 +43,7 @@ export default defineAttack<Params>({
       if (batch.ids.length === 0 || threat.eps === 0) return batch.x.clone();
       const { ranked, tried } = counts(p, target.classes);
       const order = await nearestClasses(batch, target, threat, run, ranked);
-      return apgdSearch(batch, target, threat, run, {
-        ...p,
-        attempts: tried * p.restarts,
-        // restarts of one target come before the next target
-        loss: (attempts, y) => (logits) =>
-          targetedDlr(
-            y,
-            order.tensor(attempts, (attempt) => Math.floor(attempt.nth / p.restarts)),
-          )(logits),
-      });
+      return apgdTargeted(batch, target, threat, run, { ...p, ranks: order, first: 0, tried });
     },
   }),
 });

@@ -1,10 +1,9 @@
 /** Targeted APGD on the targeted difference of logits ratio, Croce and Hein 2020 (arXiv 2003.01690). */
 import { z } from 'zod';
 import { defineAttack } from './attack.ts';
-import { apgdSearch } from './parts/apgd/apgd.ts';
 import { APGD_NORMS } from './parts/apgd/norms.ts';
 import { apgdAverages, apgdCost, apgdParams } from './parts/apgd/params.ts';
-import { targetedDlr } from './parts/dlr.ts';
+import { apgdTargeted } from './parts/apgd/targeted.ts';
 import { CROCE_2020 } from './parts/papers.ts';
 import { classesByRank } from './parts/search/ranks.ts';
 
@@ -35,16 +34,8 @@ export default defineAttack<ApgdTargetedParams>({
       if (batch.ids.length === 0 || threat.eps === 0) return batch.x.clone();
       const targets = Math.min(p.targets, target.classes - 1);
       const ranked = await classesByRank(batch, target, run);
-      return apgdSearch(batch, target, threat, run, {
-        ...p,
-        attempts: targets * p.restarts,
-        // restarts of one target come before the next target, and rank 0 is the class the model predicts
-        loss: (attempts, y) => (logits) =>
-          targetedDlr(
-            y,
-            ranked.tensor(attempts, (attempt) => 1 + Math.floor(attempt.nth / p.restarts)),
-          )(logits),
-      });
+      // rank 0 is the class that the model predicts
+      return apgdTargeted(batch, target, threat, run, { ...p, ranks: ranked, first: 1, tried: targets });
     },
   }),
 });

@@ -27,6 +27,27 @@ function onTape(classifier: Classifier, x: tf.Tensor4D, draws?: readonly Rng[]):
   return { logits, pullback, dispose: () => logits.dispose() };
 }
 
+/** `target` with other answers; what those ask of it counts as always. */
+export function answering(
+  target: Target,
+  answers: Pick<Target, 'logits' | 'decisions' | 'gradient' | 'linearize'> & Partial<Pick<Target, 'discard'>>,
+): Target {
+  return {
+    classes: target.classes,
+    inputShape: target.inputShape,
+    randomized: target.randomized,
+    get passes() {
+      return target.passes;
+    },
+    get overhead() {
+      return target.overhead;
+    },
+    discard: (attempts) => target.discard(attempts),
+    settle: () => target.settle(),
+    ...answers,
+  };
+}
+
 /** Random numbers for a random classifier: those of example `ids[row]` are forks of `rng`, one for each attempt and pass. */
 export interface Draws {
   readonly rng: Rng;

@@ -1,6 +1,6 @@
 /** Options whose values a suite may give too, checked by what a suite is: apart from the others, since it loads more than `--help` needs. */
-import { PRECISIONS, type Precision } from '../engines/engine.ts';
 import { type ShardChoice, shardSchema } from '../harness/suite/schema.ts';
+import { PRECISIONS, type Precision } from '../tensor/precision.ts';
 import { type RawOptions, UsageError } from './options.ts';
 
 /** `--precision` where it is given. */

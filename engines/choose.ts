@@ -1,7 +1,8 @@
 /** Which engine runs: the one asked for, or the fastest that works here and computes a small convolution right. */
 import { RampartError, unknownName } from '../errors.ts';
+import type { Precision } from '../tensor/precision.ts';
 import { tf } from '../tensor/tf.ts';
-import type { Availability, Engine, EngineInfo, EngineOptions, Precision } from './engine.ts';
+import type { Availability, Engine, EngineInfo, EngineOptions } from './engine.ts';
 import { engines } from './index.ts';
 
 export interface Request {

@@ -1,6 +1,7 @@
 /** The versioned records: what ran, with which parameters, on what, and what came out. Written once, never edited; the site is a function of them. */
 import { z } from 'zod';
 import { NORMS } from '../tensor/norms/index.ts';
+import { PRECISIONS } from '../tensor/precision.ts';
 import { outsideSchema } from './schemas/outside.ts';
 
 export { type OutsideRecord, outsideSchema } from './schemas/outside.ts';
@@ -33,21 +34,24 @@ const references = z.array(paperSchema).readonly().optional();
 /** What the attacker might do: a ball where no kind is given. */
 const threatSchema = z.strictObject({ kind: z.literal('ball').optional(), norm: z.enum(NORMS), eps: z.number() });
 
+/** An engine as it ran. */
+export const engineSchema = z.strictObject({
+  name: z.string(),
+  version: z.string(),
+  device: z.string(),
+  threads: z.number().int(),
+  /** Absent where the engine leaves no choice, and in records from before there was one. */
+  precision: z.enum(PRECISIONS).optional(),
+  /** Of a GPU, as its driver calls it, where that is known. */
+  deviceName: z.string().optional(),
+});
+
 /** Where and with what a job ran. Never part of the comparison of two runs. */
 export const provenanceSchema = z.strictObject({
   rampart: z.string(),
   revision: z.string(),
   node: z.string(),
-  engine: z.strictObject({
-    name: z.string(),
-    version: z.string(),
-    device: z.string(),
-    threads: z.number().int(),
-    /** Absent where the engine leaves no choice, and in records from before there was one. */
-    precision: z.enum(['fp32', 'tf32', 'bf16']).optional(),
-    /** Of a GPU, as its driver calls it, where that is known. */
-    deviceName: z.string().optional(),
-  }),
+  engine: engineSchema,
   host: z.strictObject({ cpu: z.string(), cores: z.number().int(), memoryGb: z.number(), platform: z.string() }),
   startedAt: z.string(),
 });

@@ -1,19 +1,10 @@
 /** Which records of a store belong to the suite that ran last in it, and what it calls them: records are never edited, names may change. */
 import { z } from 'zod';
-import type { ModelRecord, RampartRecord } from './record.ts';
+import { engineSchema, type ModelRecord, type RampartRecord } from './record.ts';
 
 /** An engine as it started, and what else of the machine a run has asked for. */
 const probeSchema = z.strictObject({
-  info: z.strictObject({
-    name: z.string(),
-    version: z.string(),
-    device: z.string(),
-    threads: z.number().int(),
-    precision: z.enum(['fp32', 'tf32', 'bf16']).optional(),
-    deviceName: z.string().optional(),
-    details: z.record(z.string(), z.string()),
-    warnings: z.array(z.string()).readonly(),
-  }),
+  info: engineSchema.extend({ details: z.record(z.string(), z.string()), warnings: z.array(z.string()).readonly() }),
   devices: z.array(z.string()).readonly(),
   why: z.string(),
 });

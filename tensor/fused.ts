@@ -103,7 +103,8 @@ export function batchNormBackward(
 
 /**
  * Batch normalisation with the statistics of the batch. `x` `[n,h,w,c]`, `gamma` and `beta` `[c]`.
- * `onMoments` sees mean and biased variance `[c]` once per call, to update running statistics; it must not keep them.
+ * `onMoments` sees mean and biased variance `[c]` once per call, to update running statistics; it must not keep them. `backward` makes the
+ * gradients.
  */
 export function batchNormTrain(
   x: tf.Tensor4D,
@@ -111,6 +112,7 @@ export function batchNormTrain(
   beta: tf.Tensor1D,
   eps: number,
   onMoments: (mean: tf.Tensor1D, variance: tf.Tensor1D) => void,
+  backward: typeof batchNormBackward = batchNormBackward,
 ): tf.Tensor4D {
   return tf.customGrad((...args: unknown[]) => {
     const [xIn, gammaIn, betaIn, save] = args as [tf.Tensor4D, tf.Tensor1D, tf.Tensor1D, (t: tf.Tensor[]) => void];
@@ -119,7 +121,7 @@ export function batchNormTrain(
     save([xIn, gammaIn, mean, variance]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
       const [sx, sg, sm, sv] = saved as [tf.Tensor4D, tf.Tensor1D, tf.Tensor1D, tf.Tensor1D];
-      return batchNormBackward(sx, dy as tf.Tensor4D, sg, sm, sv, eps);
+      return backward(sx, dy as tf.Tensor4D, sg, sm, sv, eps);
     };
     return { value: y, gradFunc };
   })(x, gamma, beta) as tf.Tensor4D;

@@ -2,7 +2,7 @@
  * Operations whose gradients have gradients. TensorFlow.js differentiates twice what saves its inputs for the gradient alone; what an
  * operation saves of its outputs (softmax, sigmoid, tanh, exp) counts as constant there.
  */
-import { batchNormBackward, batchNormForward, reluGrad } from './fused.ts';
+import { batchNormBackward, batchNormTrain, reluGrad } from './fused.ts';
 import { tf } from './tf.ts';
 
 /** A function of one tensor by its value and its gradient, both of tensors. */
@@ -90,7 +90,14 @@ function ofInputGradient({ x, gamma, mean, variance }: Normalized, dy: tf.Tensor
 }
 
 /** `[dx, dgamma, dbeta]`, of which `dx` may be differentiated. */
-function gradients({ x, gamma, mean, variance }: Normalized, dy: tf.Tensor4D, eps: number): tf.Tensor[] {
+function gradients(
+  x: tf.Tensor4D,
+  dy: tf.Tensor4D,
+  gamma: tf.Tensor1D,
+  mean: tf.Tensor1D,
+  variance: tf.Tensor1D,
+  eps: number,
+): tf.Tensor[] {
   const others: tf.Tensor[] = [];
   const dx = tf.customGrad((...args: unknown[]) => {
     const [xIn, dyIn, gammaIn, save] = args as [tf.Tensor4D, tf.Tensor4D, tf.Tensor1D, (t: tf.Tensor[]) => void];
@@ -114,27 +121,8 @@ function gradients({ x, gamma, mean, variance }: Normalized, dy: tf.Tensor4D, ep
   ];
 }
 
-/**
- * Batch normalisation with the statistics of the batch. `x` `[n,h,w,c]`, `gamma` and `beta` `[c]`; `onMoments` sees mean and biased
- * variance `[c]`, and must not keep them.
- */
-export function batchNorm(
-  x: tf.Tensor4D,
-  gamma: tf.Tensor1D,
-  beta: tf.Tensor1D,
-  eps: number,
-  onMoments: (mean: tf.Tensor1D, variance: tf.Tensor1D) => void,
-): tf.Tensor4D {
-  return tf.customGrad((...args: unknown[]) => {
-    const [xIn, gammaIn, betaIn, save] = args as [tf.Tensor4D, tf.Tensor1D, tf.Tensor1D, (t: tf.Tensor[]) => void];
-    const { y, mean, variance } = batchNormForward(xIn, gammaIn, betaIn, eps);
-    onMoments(mean, variance);
-    // the statistics are constant on the tape: `ofInputGradient` knows that they are functions of x
-    save([xIn, gammaIn, mean, variance]);
-    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
-      const [sx, sg, sm, sv] = saved as [tf.Tensor4D, tf.Tensor1D, tf.Tensor1D, tf.Tensor1D];
-      return gradients({ x: sx, gamma: sg, mean: sm, variance: sv }, dy as tf.Tensor4D, eps);
-    };
-    return { value: y, gradFunc };
-  })(x, gamma, beta) as tf.Tensor4D;
+/** As `batchNormTrain`; the statistics are constant on the tape, `ofInputGradient` knows that they are functions of x. */
+export function batchNorm(...args: Parameters<typeof batchNormTrain>): tf.Tensor4D {
+  const [x, gamma, beta, eps, onMoments] = args;
+  return batchNormTrain(x, gamma, beta, eps, onMoments, gradients);
 }

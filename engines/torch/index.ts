@@ -2,7 +2,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RampartError } from '../../errors.ts';
-import type { Engine, Precision } from '../engine.ts';
+import type { Precision } from '../../tensor/precision.ts';
+import type { Engine } from '../engine.ts';
 import type { Library } from './binding.ts';
 import { type Built, buildCommand, checkRelease, findBuilt, findLibrary, loadBinding, remedy } from './load.ts';
 import { loadedBlas, surroundings, warningsOf } from './slow.ts';

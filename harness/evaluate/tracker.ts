@@ -3,6 +3,7 @@
  * has used. An attack with a budget of passes counts by this and not by what it returns (after AttackBench, Cinà et al. 2025, arXiv 2404.19460).
  */
 import type { Attempt, Batch, Passes, Target, Threat } from '../../attacks/attack.ts';
+import { answering } from '../../attacks/target.ts';
 import { norm } from '../../tensor/norms/index.ts';
 import { tf } from '../../tensor/tf.ts';
 import { budgetTolerance, ULP } from './checks.ts';
@@ -62,12 +63,7 @@ export class Tracker {
       see(x, decisions, rows, within);
       decisions.dispose();
     };
-    return {
-      classes: target.classes,
-      inputShape: target.inputShape,
-      randomized: target.randomized,
-      passes: target.passes,
-      overhead: target.overhead,
+    return answering(target, {
       logits: (x, whose) => {
         const logits = target.logits(x, whose);
         const rows = rowsOf(x.shape[0], whose);
@@ -99,9 +95,7 @@ export class Tracker {
           },
         };
       },
-      discard: (attempts) => target.discard(attempts),
-      settle: () => target.settle(),
-    };
+    });
   }
 
   /** What `targets` were asked within the budget, and beyond it. */

@@ -1,5 +1,5 @@
 /** The engine of a job: what a worker starts, and what of it decides the bits of a result. */
-import type { Precision } from '../../engines/engine.ts';
+import type { Precision } from '../../tensor/precision.ts';
 
 /** An engine as a worker starts it. */
 export interface EngineRef {

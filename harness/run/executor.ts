@@ -1,7 +1,8 @@
 /** The contract of whatever runs jobs: processes of this machine, or other machines. */
-import type { EngineInfo, Precision } from '../../engines/engine.ts';
+import type { EngineInfo } from '../../engines/engine.ts';
 import { RampartError } from '../../errors.ts';
 import type { Provenance } from '../../records/record.ts';
+import type { Precision } from '../../tensor/precision.ts';
 import type { JobProgress } from '../job/context.ts';
 import type { EngineRef } from '../job/engine.ts';
 import type { Failure } from '../job/failures.ts';

@@ -1,9 +1,9 @@
 /** The engine of a run, and what each of its workers runs on. */
 import { cpus, totalmem } from 'node:os';
-import type { Precision } from '../../engines/engine.ts';
 import { installedEngines } from '../../engines/installed.ts';
 import { keyOf } from '../../records/hash.ts';
 import type { RunIndex } from '../../records/run-index.ts';
+import type { Precision } from '../../tensor/precision.ts';
 import type { EngineRef } from '../job/engine.ts';
 import { packageVersion } from '../job/provenance.ts';
 import type { Suite } from '../suite/suite.ts';

@@ -1,6 +1,7 @@
 /** The suite file: its parts as zod schemas. The parameters of a plug-in are checked by the plug-in's own schema, in suite.ts. */
 import { z } from 'zod';
 import { NORMS } from '../../tensor/norms/index.ts';
+import { PRECISIONS } from '../../tensor/precision.ts';
 import { distinct, line, lines, name, path } from './limits.ts';
 import { modelSchema } from './models.ts';
 import { MOST_BATCH, MOST_MINUTES, MOST_PROCESSORS } from './most.ts';
@@ -97,7 +98,7 @@ const engineSchema = z.strictObject({
   name: line(80).optional().describe('auto, wasm, torch, torch:cuda:0, ...; --engine overrides it'),
   threads: z.number().int().min(1).max(MOST_PROCESSORS).optional(),
   precision: z
-    .enum(['fp32', 'tf32', 'bf16'])
+    .enum(PRECISIONS)
     .optional()
     .describe('fp32 unless given; tf32 on an NVIDIA GPU; bf16: attacked networks in bfloat16. Part of every key; --precision overrides it'),
   workers: z.number().int().min(1).max(MOST_PROCESSORS).optional(),

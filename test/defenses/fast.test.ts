@@ -4,13 +4,13 @@ import type { Training } from '../../defenses/defense.ts';
 import { defense } from '../../defenses/index.ts';
 import { engine } from '../../engines/index.ts';
 import { recipeSchema } from '../../harness/suite/recipe.ts';
-import { type StepLog, Stepper } from '../../harness/train/step.ts';
-import type { Network } from '../../models/network.ts';
+import { Stepper } from '../../harness/train/step.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
-import { goldenBatch, goldenJson, goldenNetwork, goldenTensor, largestDifference } from '../golden.ts';
+import { goldenJson, goldenNetwork, goldenTensor, largestDifference } from '../golden.ts';
 import { testDevice } from '../torch/device.ts';
 import { Recorded, recordedImages } from './recorded.ts';
+import { type Step as ReferenceStep, watchedStep } from './reference.ts';
 
 interface Reference {
   loss: number;
@@ -100,12 +100,8 @@ function firstOfEach(shift: number, k: number): Float32Array {
   return Float32Array.from({ length: 64 * k }, (_, i) => all[Math.floor(i / k) * 3072 + (i % k) * 3] as number);
 }
 
-interface Step {
-  log: StepLog;
-  network: Network;
+interface Step extends ReferenceStep {
   training: Training;
-  adversarial: tf.Tensor4D;
-  gradientNorms: Record<string, number>;
   drawsLeft: number;
 }
 
@@ -118,19 +114,9 @@ async function step({ name, params, recipe, step = 0, epoch = 0, draws, state }:
   const training = plugin.create(plugin.params.parse(params), setup);
   const stepper = new Stepper({ name, network, training, threat: THREAT, recipe: recipeSchema.parse({ weightDecay: 0, ...recipe }) });
   if (state) training.restore?.(state());
-  const held: tf.Tensor[] = [];
-  const { craft } = training;
-  training.craft = async (batch, ctx) => {
-    const crafted = await craft(batch, ctx);
-    held.push((crafted.adversarial as tf.Tensor).clone());
-    return crafted;
-  };
   const rng = new Recorded(draws());
-  const log = await stepper.step({ ...goldenBatch(), rng }, { epoch, step, progress: 0, learningRate: 0.1 });
-  const gradientNorms = Object.fromEntries(
-    [...stepper.optimizer.velocities].map(([key, v]) => [key, v.square().sum().sqrt().dataSync()[0] as number]),
-  );
-  return { log, network, training, adversarial: held[0] as tf.Tensor4D, gradientNorms, drawsLeft: rng.left };
+  const watched = await watchedStep(stepper, training, 64, rng, { epoch, step });
+  return { ...watched, network, training, drawsLeft: rng.left };
 }
 
 /** Relative to the reference, with room for half of the last digit that float32 sums keep. */

@@ -46,6 +46,18 @@ export function loadHead(head: EmbeddingHead): EmbeddingHead {
 export async function stepOf(training: Training, network: Network, { n = 64, epoch = 0 } = {}): Promise<Step> {
   const recipe = recipeSchema.parse({ weightDecay: 0 });
   const stepper = new Stepper({ name: 'reference', network, training, threat: THREAT, recipe });
+  const step = await watchedStep(stepper, training, n, new Rng('unused'), { epoch });
+  return { ...step, network };
+}
+
+/** A step of `stepper`, which is at rest, on the first `n` reference images: what was crafted, and the gradients as its momentum has them. */
+export async function watchedStep(
+  stepper: Stepper,
+  training: Training,
+  n: number,
+  rng: Rng,
+  { epoch = 0, step = 0 },
+): Promise<Omit<Step, 'network'>> {
   const held: tf.Tensor[] = [];
   const { craft } = training;
   training.craft = async (batch, ctx) => {
@@ -53,11 +65,11 @@ export async function stepOf(training: Training, network: Network, { n = 64, epo
     held.push((crafted.adversarial as tf.Tensor).clone());
     return crafted;
   };
-  const log = await stepper.step({ ...goldenBatch(n), rng: new Rng('unused') }, { epoch, step: 0, progress: 0, learningRate: 0.1 });
+  const log = await stepper.step({ ...goldenBatch(n), rng }, { epoch, step, progress: 0, learningRate: 0.1 });
   const gradientNorms = Object.fromEntries(
     [...stepper.optimizer.velocities].map(([name, v]) => [name, v.square().sum().sqrt().dataSync()[0] as number]),
   );
-  return { log, network, adversarial: held[0] as tf.Tensor4D, gradientNorms };
+  return { log, adversarial: held[0] as tf.Tensor4D, gradientNorms };
 }
 
 /** 98 % of pixels to 1e-4, on the images that the vectors hold. */

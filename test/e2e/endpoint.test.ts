@@ -1,40 +1,18 @@
 /** A model behind an endpoint from the command line: scores and labels, and a run that is broken off and goes on without asking anything twice. */
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { FolderStore } from '../../records/folder-store.ts';
 import type { CellRecord, ModelRecord } from '../../records/record.ts';
-import { Rng } from '../../tensor/rng.ts';
-import { npy, npz } from '../datasets/numpy.ts';
 import { Endpoint } from '../models/outside/http/server.ts';
 import { filesBelow, put, rampart, started, until, workFolder } from './cli.ts';
+import { archive } from './gray-images.ts';
 
 let endpoint: Endpoint;
 beforeEach(async () => {
   endpoint = await Endpoint.start();
 });
 afterEach(() => endpoint.stop());
-
-/** Means of the images, in grey levels from 127.5, where the class changes: in Linf that is their distance. */
-const DISTANCES = [2.5, -2.5, 5.5, -5.5, 15.5, -15.5, 30.5, -30.5];
-
-/** Images of 8x8 gray pixels in an archive, with the labels that the endpoint gives them. */
-function archive(folder: string): string {
-  const rng = new Rng('archive');
-  const pixels = DISTANCES.flatMap((distance) => {
-    const half = Array.from({ length: 32 }, () => rng.int(20));
-    return half.flatMap((v) => [127.5 + distance + v, 127.5 + distance - v]);
-  });
-  const images = npy('|u1', [DISTANCES.length, 8, 8], Uint8Array.from(pixels));
-  const labels = npy(
-    '<i4',
-    [DISTANCES.length],
-    Int32Array.from(DISTANCES, (distance) => (distance > 0 ? 1 : 0)),
-  );
-  const path = join(folder, 'images.npz');
-  writeFileSync(path, npz({ images, labels }));
-  return path;
-}
 
 const asked = (folder: string, out: string, ...more: string[]) => [
   ...['eval', endpoint.url, '--dataset', archive(folder), '--threat', 'Linf:8/255', '--engine', 'wasm', '--workers', '1'],

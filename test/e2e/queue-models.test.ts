@@ -1,37 +1,16 @@
 /** Models that stay where they are, through a queue: a module in its user's own Python, and an endpoint with a token and a limit, asked by two workers. */
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
 import { FolderStore } from '../../records/folder-store.ts';
 import type { CellRecord } from '../../records/record.ts';
 import { comparable } from '../../records/store.ts';
-import { Rng } from '../../tensor/rng.ts';
-import { npy, npz } from '../datasets/numpy.ts';
 import { Endpoint } from '../models/outside/http/server.ts';
 import { python } from '../python.ts';
 import { filesBelow, put, started, until, workFolder } from './cli.ts';
+import { archive } from './gray-images.ts';
 import { coordinator, noRedis, redisServer, worker } from './queue/cluster.ts';
-
-/** Means of the images, in grey levels from 127.5, where the class changes. */
-const DISTANCES = [2.5, -2.5, 5.5, -5.5, 15.5, -15.5, 30.5, -30.5];
-
-function archive(folder: string): string {
-  const rng = new Rng('archive');
-  const pixels = DISTANCES.flatMap((distance) => {
-    const half = Array.from({ length: 32 }, () => rng.int(20));
-    return half.flatMap((v) => [127.5 + distance + v, 127.5 + distance - v]);
-  });
-  const images = npy('|u1', [DISTANCES.length, 8, 8], Uint8Array.from(pixels));
-  const labels = npy(
-    '<i4',
-    [DISTANCES.length],
-    Int32Array.from(DISTANCES, (distance) => (distance > 0 ? 1 : 0)),
-  );
-  const path = join(folder, 'images.npz');
-  writeFileSync(path, npz({ images, labels }));
-  return path;
-}
 
 const NET = `import torch
 class Mean(torch.nn.Module):

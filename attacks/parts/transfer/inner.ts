@@ -1,6 +1,7 @@
 /** An attack that another attack runs on models of its choice. */
 import { tf } from '../../../tensor/tf.ts';
 import type { AttackRun, Attempt, Batch, InnerAttack, Target, Threat } from '../../attack.ts';
+import { answering } from '../../target.ts';
 import { Finds, rowsOf } from '../search/finds.ts';
 
 /**
@@ -84,17 +85,11 @@ function targetOn(target: Target, rows: readonly number[], { of, k }: Share): Ta
     attempts.map(({ row, nth }) => ({ row: rows[row] as number, nth: nth * of + k }));
   const whoseOf = (x: tf.Tensor4D, whose?: readonly Attempt[]) =>
     there(whose ?? Array.from({ length: x.shape[0] }, (_, row) => ({ row, nth: 0 })));
-  return {
-    classes: target.classes,
-    inputShape: target.inputShape,
-    randomized: target.randomized,
-    passes: target.passes,
-    overhead: target.overhead,
+  return answering(target, {
     logits: (x, whose) => target.logits(x, whoseOf(x, whose)),
     decisions: (x, whose) => target.decisions(x, whoseOf(x, whose)),
     gradient: (x, loss, whose) => target.gradient(x, loss, whoseOf(x, whose)),
     linearize: (x, whose) => target.linearize(x, whoseOf(x, whose)),
     discard: (attempts) => target.discard(there(attempts)),
-    settle: () => target.settle(),
-  };
+  });
 }

@@ -3,10 +3,10 @@
  * by hash or key, and no path: who can write to the queue has no file of a worker read that way, and no code run that the worker was not started with.
  */
 import { z } from 'zod';
-import { PRECISIONS } from '../../../engines/engine.ts';
 import { outsideSchema, provenanceSchema } from '../../../records/record.ts';
 import { rangeOfKey, shardKey } from '../../../records/shard.ts';
 import { NORMS } from '../../../tensor/norms/index.ts';
+import { PRECISIONS } from '../../../tensor/precision.ts';
 import type { Job, RunSettings } from '../../job/job.ts';
 import { MOST_BATCH } from '../../suite/most.ts';
 import { recipeSchema } from '../../suite/recipe.ts';
