@@ -108,14 +108,13 @@ describe.skipIf(noTls)(`rediss://${noTls ? ` (${noTls})` : ''}`, { timeout: 120_
     const redis = new Redis(url, { tls: { ca: readFileSync(cert) } });
     await redis.config('SET', 'requirepass', PASSWORD);
     redis.disconnect();
-    const begin = Date.now();
-    const stranger = worker(undefined, join(workFolder(), 'out'), { env: { RAMPART_QUEUE: address } });
+    // far longer than the test: it does not wait for what will not change
+    const stranger = worker(undefined, join(workFolder(), 'out'), { env: { RAMPART_QUEUE: address }, more: ['--wait', '3600'] });
     const { code, output } = await stranger.ended;
     expect(code).toBe(2);
     expect(output).toMatch(
       /\[queue\] rediss:\/\/:\*\*\*@127\.0\.0\.1:\d+ does not answer: self-signed certificate; NODE_EXTRA_CA_CERTS=FILE\.pem/,
     );
-    expect(Date.now() - begin).toBeLessThan(15_000);
     const all = await traces(address, 'in the environment', { NODE_EXTRA_CA_CERTS: cert });
     expect(all.includes(PASSWORD)).toBe(false);
   });
