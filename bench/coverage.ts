@@ -1,5 +1,5 @@
 /**
- * Coverage of the intervals over seeds and images, and false separations, on boards whose truth is known: `tsx bench/coverage.ts [--boards 1000]`.
+ * Coverage of the intervals over seeds and images, and false separations, on boards whose truth is known: `tsx bench/coverage.ts [--boards 1000] [--only WORLD] [--seed coverage]`.
  * An image has a difficulty that all models share and one that a defense's models share; a seed moves a whole model, in part as it moves the
  * models of other defenses. A model is right on an image where skill + seed - difficulties + a draw of its own is above 0.
  */
@@ -74,7 +74,7 @@ const bits = (outcomes: string) => Int8Array.from(outcomes, (c) => (c === '1' ? 
 const inside = (value: number, [low, high]: readonly [number, number]) => value >= low && value <= high;
 
 /** Draws boards of a world and counts. */
-export function coverageOf(world: World, boards: number, seed = 'coverage'): Coverage {
+export function coverageOf(world: World, boards: number, seed: string): Coverage {
   const covered = new Array<number>(world.defenses).fill(0);
   let [pairsCovered, pairs, falseBoards, found, apart, width] = [0, 0, 0, 0, 0, 0];
   for (let b = 0; b < boards; b++) {
@@ -122,11 +122,13 @@ export const WORLDS: readonly World[] = [
 ];
 
 function main(): void {
-  const { values } = parseArgs({ options: { boards: { type: 'string', default: '1000' }, only: { type: 'string' } } });
+  const { values } = parseArgs({
+    options: { boards: { type: 'string', default: '1000' }, only: { type: 'string' }, seed: { type: 'string', default: 'coverage' } },
+  });
   const percent = (x: number) => (Number.isNaN(x) ? '-' : (100 * x).toFixed(1));
   console.log('| world | accuracies | least | differences | false boards | told apart | width |');
   for (const world of WORLDS.filter(({ name }) => !values.only || name.includes(values.only))) {
-    const c = coverageOf(world, Number(values.boards));
+    const c = coverageOf(world, Number(values.boards), values.seed);
     const cells = [c.accuracies, c.leastCovered, c.differences, c.falseBoards, c.found, c.width].map(percent);
     console.log(`| ${world.name} | ${cells.join(' | ')} |`);
   }

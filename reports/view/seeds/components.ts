@@ -2,8 +2,8 @@
  * What a mean over seeds and images is uncertain by. Outcomes y[s][i] of seed s on image i are crossed: every seed is tried on every image, so
  * that y = mean + seed + image + rest, all of them random (two-way components of variance, one observation per cell; Searle et al. 1992, 4.3).
  * The variance of the mean is (seed + rest/n)/S + image/n. The first part is seen in S means of seeds alone, so that it has S - 1 degrees of
- * freedom; the second is seen in n images. With a few seeds only t quantiles hold: a bootstrap draws again from the same three means, and the
- * normal quantile in the place of t(2) = 4.3 leaves intervals that miss a quarter of the time where seeds dominate.
+ * freedom; the second is seen in n images. With a few seeds only t quantiles hold: a bootstrap draws again from the
+ * same three means, with two thirds of their variance, and holds the truth in P(|t(2)| < 1.96 sqrt(2/3)) = 75 % of cases where seeds dominate.
  */
 import { wilson, Z95 } from '../../../records/stats.ts';
 import { quantileOfT, tailOfT } from './student.ts';

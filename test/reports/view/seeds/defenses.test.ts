@@ -153,7 +153,7 @@ test('on boards whose truth is known, intervals hold it 19 times in 20, and hard
   timeout: 60_000,
 }, () => {
   const world = { name: 'small', defenses: 5, seeds: 3, images: 200, truth: () => 0.6, scatter: () => 0.1 };
-  const c = coverageOf(world, 60);
+  const c = coverageOf(world, 60, 'coverage');
   // 300 intervals: 95 % and three standard errors
   expect(c.accuracies).toBeGreaterThan(0.91);
   expect(c.accuracies).toBeLessThan(0.99);
