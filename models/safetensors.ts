@@ -1,29 +1,17 @@
 /** The safetensors format: weights that PyTorch reads and writes. */
 import { RampartError } from '../errors.ts';
+import { fromHalf, toHalf } from '../tensor/half.ts';
 
 export interface Entry {
   readonly shape: number[];
   readonly data: Float32Array;
+  /** As which the values are written; F32 unless given. U8 and I32 are of whole numbers. */
+  readonly dtype?: keyof typeof WRITERS;
 }
 
 export interface SafetensorsFile {
   readonly entries: Map<string, Entry>;
   readonly metadata: Record<string, string>;
-}
-
-/** IEEE half precision: 1 sign bit, 5 of exponent, 10 of fraction. */
-function fromHalf(bits: number): number {
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  const magnitude =
-    exponent === 31
-      ? fraction
-        ? Number.NaN
-        : Number.POSITIVE_INFINITY
-      : exponent
-        ? (1 + fraction / 1024) * 2 ** (exponent - 15)
-        : fraction * 2 ** -24;
-  return bits & 0x8000 ? -magnitude : magnitude;
 }
 
 /** Bytes of one value, and the values of bytes that start at a multiple of it. */
@@ -40,6 +28,16 @@ const READERS: Readonly<Record<string, readonly [width: number, read: (buffer: A
   U8: [1, (b) => Float32Array.from(new Uint8Array(b))],
   BOOL: [1, (b) => Float32Array.from(new Uint8Array(b), (v) => (v === 0 ? 0 : 1))],
 };
+
+/** Values as bytes. */
+const WRITERS = {
+  U8: (data: Float32Array) => Uint8Array.from(data),
+  I32: (data: Float32Array) => bytesOf(Int32Array.from(data)),
+  F16: (data: Float32Array) => bytesOf(Uint16Array.from(data, toHalf)),
+  F32: (data: Float32Array) => bytesOf(data),
+} as const;
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView) => new Uint8Array(buffer, byteOffset, byteLength);
 
 /** Values of the type that safetensors calls `dtype` as float32. `bytes` is its own buffer and a whole number of values. */
 export function floatsOf(dtype: string, bytes: Buffer<ArrayBuffer>): Float32Array {
@@ -118,29 +116,30 @@ export function readSafetensors(bytes: Uint8Array, source: string): SafetensorsF
   return { entries, metadata: metadata as Record<string, string> };
 }
 
-/** The bytes of a file with these float32 tensors, in name order, so that equal weights are equal bytes. */
+/** The bytes of a file with these tensors, in name order, so that equal weights are equal bytes; wide values come first, so that all start at multiples of their width. */
 export function writeSafetensors(entries: ReadonlyMap<string, Entry>, metadata: Record<string, string> = {}): Uint8Array {
-  const names = [...entries.keys()].sort();
   const header: Record<string, unknown> = {};
   if (Object.keys(metadata).length > 0)
     header.__metadata__ = Object.fromEntries(Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1)));
+  const written = [...entries].map(([name, { shape, data, dtype = 'F32' }]) => ({ name, shape, dtype, bytes: WRITERS[dtype](data) }));
+  const width = ({ dtype }: { dtype: string }) => (READERS[dtype] as (typeof READERS)[string])[0];
+  written.sort((a, b) => width(b) - width(a) || (a.name < b.name ? -1 : 1));
   let offset = 0;
-  for (const name of names) {
-    const { shape, data } = entries.get(name) as Entry;
-    header[name] = { dtype: 'F32', shape, data_offsets: [offset, offset + data.byteLength] };
-    offset += data.byteLength;
+  for (const { name, shape, dtype, bytes } of written) {
+    header[name] = { dtype, shape, data_offsets: [offset, offset + bytes.length] };
+    offset += bytes.length;
   }
   let json = JSON.stringify(header);
-  json += ' '.repeat((8 - (Buffer.byteLength(json) % 8)) % 8);
-  const head = Buffer.from(json);
+  const encoder = new TextEncoder();
+  json += ' '.repeat((8 - (encoder.encode(json).length % 8)) % 8);
+  const head = encoder.encode(json);
   const out = new Uint8Array(8 + head.length + offset);
   new DataView(out.buffer).setBigUint64(0, BigInt(head.length), true);
   out.set(head, 8);
   let at = 8 + head.length;
-  for (const name of names) {
-    const { data } = entries.get(name) as Entry;
-    out.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
-    at += data.byteLength;
+  for (const { bytes } of written) {
+    out.set(bytes, at);
+    at += bytes.length;
   }
   return out;
 }

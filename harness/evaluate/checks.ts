@@ -41,24 +41,37 @@ export async function checkBudget(adversarial: tf.Tensor4D, x: tf.Tensor4D, thre
   if (adversarial.shape.join() !== x.shape.join())
     throw fail(`expected points of shape [${x.shape.join(', ')}], got [${adversarial.shape.join(', ')}]`);
   if (x.shape[0] === 0) return new Float32Array(0);
-  const summary = tf.tidy(() => {
-    const flat = adversarial.reshape([x.shape[0], -1]);
-    return tf.stack([norm(threat.norm).size(tf.sub(adversarial, x)), flat.min(1), flat.max(1)]);
-  });
-  const values = (await summary.data()) as Float32Array;
-  summary.dispose();
   const n = x.shape[0];
-  const distances = values.slice(0, n);
+  const { distances, low: lows, high: highs } = await measured(adversarial, x, threat);
   const limit = threat.eps + budgetTolerance(threat, x.size / n);
   for (let i = 0; i < n; i++) {
     const distance = distances[i] as number;
-    const [low, high] = [values[n + i] as number, values[2 * n + i] as number];
+    const [low, high] = [lows[i] as number, highs[i] as number];
     // negated, so that NaN fails too
     if (!(distance <= limit)) throw fail(`example ${origin.ids[i]}: expected ${threat.norm} distance <= ${threat.eps}, got ${distance}`);
-    if (!(low >= -ULP && high <= 1 + ULP)) throw fail(`example ${origin.ids[i]}: expected pixels in [0,1], got [${low}, ${high}]`);
+    if (!isInBox(low, high)) throw fail(`example ${origin.ids[i]}: expected pixels in [0,1], got [${low}, ${high}]`);
   }
   return distances;
 }
+
+/** Of points `[n,h,w,c]`: the distance of each from its image in `x`, and its least and largest value, each `[n]`. */
+export async function measured(
+  points: tf.Tensor4D,
+  x: tf.Tensor4D,
+  threat: Pick<Threat, 'norm'>,
+): Promise<{ distances: Float32Array; low: Float32Array; high: Float32Array }> {
+  const n = x.shape[0];
+  const summary = tf.tidy(() => {
+    const flat = points.reshape([n, -1]);
+    return tf.stack([norm(threat.norm).size(tf.sub(points, x)), flat.min(1), flat.max(1)]);
+  });
+  const values = (await summary.data()) as Float32Array;
+  summary.dispose();
+  return { distances: values.slice(0, n), low: values.slice(n, 2 * n), high: values.slice(2 * n) };
+}
+
+/** Whether values from `low` to `high` are those of an image; negated, NaN fails too. */
+export const isInBox = (low: number, high: number): boolean => low >= -ULP && high <= 1 + ULP;
 
 /** Counts what `run` leaves allocated beyond the `kept` tensors that it returns on purpose. */
 export async function leakedTensors<T>(kept: number, run: () => Promise<T>): Promise<{ value: T; leaked: number }> {

@@ -113,3 +113,31 @@ test('the golden file is as PyTorch wrote it', () => {
   const bytes = readFileSync(new URL('../golden/model.safetensors', import.meta.url));
   expect(readSafetensors(bytes, 'model').entries.get('enc.conv1.weight')?.shape).toEqual([16, 3, 3, 3]);
 });
+
+test('values are written as the type that is asked for, and every entry starts at a multiple of its width', () => {
+  const entry = (dtype: 'U8' | 'I32' | 'F16' | 'F32', ...values: number[]) => ({
+    shape: [values.length],
+    data: Float32Array.from(values),
+    dtype,
+  });
+  const given = new Map([
+    ['a', entry('U8', 0, 7, 255)],
+    ['b', entry('F32', 0.1)],
+    ['c', entry('F16', 0.5, 1 / 3)],
+    ['d', entry('I32', -2, 70_000)],
+  ]);
+  const bytes = writeSafetensors(given);
+  const { entries } = readSafetensors(bytes, 'f');
+  expect(entries.get('a')?.data).toEqual(given.get('a')?.data);
+  expect(entries.get('b')?.data).toEqual(given.get('b')?.data);
+  // 1/3 to ten bits: 1365 / 4096
+  expect(entries.get('c')?.data).toEqual(Float32Array.of(0.5, 1365 / 4096));
+  expect(entries.get('d')?.data).toEqual(given.get('d')?.data);
+  const header = JSON.parse(Buffer.from(bytes.subarray(8, 8 + Buffer.from(bytes).readUInt16LE(0))).toString());
+  expect(Object.entries<{ data_offsets: number[] }>(header).map(([name, { data_offsets }]) => [name, data_offsets])).toEqual([
+    ['b', [0, 4]],
+    ['d', [4, 12]],
+    ['c', [12, 16]],
+    ['a', [16, 19]],
+  ]);
+});
