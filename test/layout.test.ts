@@ -10,6 +10,7 @@ const FOLDERS = [
   'attacks',
   'bench',
   'cli',
+  'corruptions',
   'datasets',
   'defenses',
   'engines',

@@ -1,7 +1,7 @@
 /** The tests that mutants must survive: those of the folder `MUTANTS_OF`, without such as start processes of their own or need the built program, on engines that are everywhere. */
 import { defineConfig } from 'vitest/config';
 
-const FOLDERS = ['attacks', 'defenses', 'records', 'harness', 'models', 'tensor'];
+const FOLDERS = ['attacks', 'corruptions', 'defenses', 'records', 'harness', 'models', 'tensor'];
 /** What is tested with those who call it. */
 const BESIDE: Record<string, string[]> = {
   tensor: ['test/engines/fused.test.ts', 'test/models/batch-statistics.test.ts', 'test/attacks/parts/*.test.ts'],
