@@ -97,7 +97,19 @@ export interface AttackRun {
   trace?(iteration: number, survivors: number): void;
 }
 
+/** An attack fitted to a model. */
+export interface Fitted {
+  readonly attack: Attack;
+  /** What was chosen, as the record says it: `margin`. */
+  readonly choice: string;
+}
+
 export interface Attack {
+  /**
+   * Fits the attack to the model on a few images, which are the caller's. The harness calls it before the first `perturb` where the plug-in
+   * has `few`, with the same images whatever is attacked; its passes are overhead, being no image's own search.
+   */
+  fit?(few: Batch, target: Target, threat: Threat, run: AttackRun): Promise<Fitted>;
   /** An adversarial example for every example of the batch, in the box and the budget; the input itself where none was found, or the last point where that decides. The caller owns the result. */
   perturb(batch: Batch, target: Target, threat: Threat, run: AttackRun): Promise<tf.Tensor4D>;
 }
@@ -150,6 +162,8 @@ export interface AttackPlugin<P = unknown> {
   averages?(params: P): boolean;
   /** It goes on to the end for the smallest perturbation, whatever the radius: what it finds beyond that is kept too. */
   readonly minimumNorm?: boolean;
+  /** So many images, the first of a cell that are right, the attack is fitted with to the model; its cells are not cut into shards. None when absent. */
+  few?(params: P): number;
   /** Losses that it climbs on the attacked model and whose gradient vanishes where that is too sure of itself; none when absent. */
   saturates?(params: P): readonly SaturatingLoss[];
   /** Fewest classes for which its loss is defined; 2 when absent. Where there are fewer, the harness does not run it. */

@@ -1,5 +1,6 @@
 /** The table of attacks and ensembles. */
 import { unknownName } from '../errors.ts';
+import adaptiveLoss from './adaptive-loss.ts';
 import apgdCe from './apgd-ce.ts';
 import apgdCeArt from './apgd-ce-art.ts';
 import apgdDlr from './apgd-dlr.ts';
@@ -45,6 +46,7 @@ export const attacks: readonly AttackPlugin[] = [
   apgdT,
   apgdPm,
   apgdMalt,
+  adaptiveLoss,
   apgdCeArt,
   apgdDlrArt,
   deepfool,

@@ -47,6 +47,8 @@ export function innerOf(plugin: AnyAttack, params: unknown, lookup: Lookup): Inn
   const inner = lookup(name);
   if (inner.access === 'transfer')
     throw new RampartError(`[attack ${plugin.name}] expected an attack that makes its own examples, got "${name}"`);
+  if ('few' in inner && inner.few)
+    throw new RampartError(`[attack ${plugin.name}] expected an attack that is not fitted to the attacked model, got "${name}"`);
   return { plugin: inner, given: 'lastPoint' in inner && inner.lastPoint ? { decides: 'last', ...given } : given };
 }
 

@@ -230,6 +230,8 @@ export const cellRecordSchema = z.strictObject({
   imagesPerSecond: z.number(),
   /** The most that the process held during the job, with what it still kept of cells before: less than 256 MB, or than a fresh worker has. */
   peakMemoryMb: z.number(),
+  /** Of an attack that is fitted to the model first: what it chose, such as a loss. */
+  choice: z.string().optional(),
   /** Per member of an ensemble: examples that came in and left robust. */
   members: z
     .array(
@@ -240,6 +242,7 @@ export const cellRecordSchema = z.strictObject({
         passes: passesSchema,
         overhead: passesSchema.optional(),
         wallMs: z.number(),
+        choice: z.string().optional(),
       }),
     )
     .optional(),

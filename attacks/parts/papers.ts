@@ -87,3 +87,13 @@ export const MELAMED_2024: Paper = {
   year: 2024,
   arxiv: '2407.02240',
 };
+
+/** Attacks made of building blocks for each defense: a loss chosen on few images. */
+export const YAO_2021: Paper = {
+  key: 'yao2021automated',
+  author: 'Yao, Chengyuan and Bielik, Pavol and Tsankov, Petar and Vechev, Martin',
+  title: 'Automated Discovery of Adaptive Attacks on Adversarial Defenses',
+  venue: 'Advances in Neural Information Processing Systems',
+  year: 2021,
+  arxiv: '2102.11860',
+};

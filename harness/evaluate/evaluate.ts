@@ -1,7 +1,6 @@
 /** Robust accuracy: runs an attack or an ensemble on the examples that are still right, and decides itself what it broke. */
-import type { Access, AttackRun, Batch, InnerAttack, Passes, Target } from '../../attacks/attack.ts';
+import type { Attack, AttackRun, InnerAttack, Passes } from '../../attacks/attack.ts';
 import { isBounded, isEnsemble, type Member, membersOf } from '../../attacks/members.ts';
-import { createTarget } from '../../attacks/target.ts';
 import { RampartError } from '../../errors.ts';
 import { flag } from '../../records/flags.ts';
 import { tf } from '../../tensor/tf.ts';
@@ -9,6 +8,7 @@ import { asAsked, checkAsked, checkRounded } from './asked.ts';
 import { checkBudget, classFlags, leakedTensors, queryFlags, showsMasking } from './checks.ts';
 import type { Evaluation, EvaluationInput, SmallerRadius } from './evaluation.ts';
 import { firstFlags } from './first-look.ts';
+import { readyAttack, targetFor } from './fit.ts';
 import { keepBroken } from './kept.ts';
 import { putTogether } from './parts.ts';
 import { batchOf, predict, predictions } from './predict.ts';
@@ -65,11 +65,6 @@ export async function evaluate(input: EvaluationInput): Promise<Evaluation> {
   return resultOf(context);
 }
 
-/** The classifier for one batch, with random numbers of its own for this use of it. */
-function targetFor({ classifier, name, rng }: EvaluationInput, use: string, { ids }: Pick<Batch, 'ids'>, access?: Access): Target {
-  return createTarget(classifier, name, { rng: rng.fork(use), ids }, access);
-}
-
 /** Predictions of the examples that will not be attacked. */
 async function settleKnown({ input, state }: Context): Promise<void> {
   const { data, clean, cleanPredictions, smaller, batchSize } = input;
@@ -120,9 +115,11 @@ async function runMember(context: Context, member: Member): Promise<void> {
   // with a budget all examples of a batch search at once, so that it ends when they have used theirs
   const size = member.plugin.streams && input.budget === undefined ? streamedAtOnce(input) : input.batchSize;
   const progress = state.members[state.members.length - 1] as MemberProgress;
-  while (state.queue.length > 0) {
+  if (state.queue.length > 0) input.signal.throwIfAborted();
+  const attack = state.queue.length > 0 ? await readyAttack(input, member, state, progress) : undefined;
+  while (attack && state.queue.length > 0) {
     input.signal.throwIfAborted();
-    await attackBatch(context, member, state.queue.slice(0, size), progress);
+    await attackBatch(context, { ...member, attack }, state.queue.slice(0, size), progress);
     state.queue = state.queue.slice(size);
     reportProgress(context);
     await input.checkpoint?.save(encodeState(state));
@@ -145,7 +142,7 @@ function charge(progress: Spent, used: readonly Spent[]): void {
 }
 
 /** Attacks `ids`, checks what came back, and notes what it broke. */
-async function attackBatch(context: Context, member: Member, ids: number[], progress: MemberProgress): Promise<void> {
+async function attackBatch(context: Context, member: Member & { attack: Attack }, ids: number[], progress: MemberProgress): Promise<void> {
   const { input, state } = context;
   const batch = await batchOf(input.data, ids);
   await checkRounded(batch.x, input);
@@ -175,7 +172,7 @@ async function attackBatch(context: Context, member: Member, ids: number[], prog
     },
   };
   try {
-    const attack = member.plugin.create(member.params);
+    const { attack } = member;
     // what a target still holds of its last passes is nothing that the attack left
     const { value: found, leaked } = await leakedTensors(1, async () => {
       const found = await (tracker
@@ -250,6 +247,7 @@ function resultOf(context: Context): Evaluation {
     distances: state.distances,
     ...(state.nearest && { nearest: nearestErrors(state.nearest) }),
     ...total,
+    ...(!isEnsemble(input.attack) && state.members[0]?.choice && { choice: state.members[0].choice }),
     ...(isEnsemble(input.attack) ? { members: state.members.map(({ trace: _, ...member }) => member) } : {}),
     ...(survivors.length > 0 ? { survivors } : {}),
     ...(input.keepExamples ? { examples: { ids: [...state.kept], adversarial } } : {}),

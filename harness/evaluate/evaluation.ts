@@ -74,6 +74,8 @@ export interface Evaluation {
   readonly passes: Passes;
   /** Of attempts begun ahead and thrown away, because a full pass is faster: not what the attack needs, but what this run spent beside it. */
   readonly overhead: Passes;
+  /** What an attack that is fitted to the model chose. */
+  readonly choice?: string;
   readonly members?: CellRecord['members'];
   readonly survivors?: CellRecord['survivors'];
   readonly examples?: { ids: number[]; adversarial: Float32Array };

@@ -14,6 +14,8 @@ const memberSchema = z.strictObject({
   passes: passesSchema,
   overhead: passesSchema,
   wallMs: z.number().nonnegative(),
+  /** Of an attack that is fitted to the model: what it chose. */
+  choice: z.string().optional(),
   /** Survivors by iteration, summed over batches. */
   trace: z.record(z.string().regex(/^\d+$/), z.number()),
 });

@@ -20,6 +20,7 @@ export interface Outcome {
   readonly confidences?: readonly number[];
   readonly passes: CellRecord['passes'];
   readonly overhead?: CellRecord['passes'];
+  readonly choice?: string;
   readonly members?: CellRecord['members'];
   readonly survivors?: CellRecord['survivors'];
   readonly flags?: readonly Flag[];
@@ -110,6 +111,7 @@ export function cellRecord(
     batchSize: outcome.batchSize,
     imagesPerSecond: rounded(2)(data.n / (wallMs / 1000)),
     peakMemoryMb: peakMemoryMb(),
+    ...(outcome.choice && { choice: outcome.choice }),
     ...(members && { members }),
     ...(survivors && { survivors }),
     ...(checks && { checks: { images: checks.images, passes: checks.passes, randomized: checks.randomized } }),

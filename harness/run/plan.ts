@@ -184,7 +184,7 @@ function plannedCell(
     label: attack.label,
     threat,
     n,
-    together: attack.plugin !== CLEAN && membersAt(setting, attack.plugin, threat, data).some(({ when }) => when),
+    together: attack.plugin !== CLEAN && membersAt(setting, attack.plugin, threat, data).some(({ when, plugin }) => when || plugin.few),
     job(weightsHash, cellKey) {
       const ref = ({ key, name }: ModelJob): ModelRef => ({ key, name, weightsHash: weightsHash(key) });
       return withKey({

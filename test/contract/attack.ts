@@ -1,7 +1,7 @@
 /** What every attack must do, whatever it searches: called by the test of each. */
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { AttackPlugin, AttackRun, Batch, Target, Threat } from '../../attacks/attack.ts';
+import type { Attack, AttackPlugin, AttackRun, Batch, Target, Threat } from '../../attacks/attack.ts';
 import { createTarget } from '../../attacks/target.ts';
 import type { Classifier } from '../../models/classifier.ts';
 import { NORMS, type NormName, norm as normNamed } from '../../tensor/norms/index.ts';
@@ -77,7 +77,18 @@ export function testAttack(
 
   /** Attacks `batch` on a target of its own. */
   async function perturb(classifier: Classifier, batch: Batch, threat: Threat, batchSize?: number): Promise<tf.Tensor4D> {
-    return attack.perturb(batch, targetOf(classifier), threat, runWith(createTarget(classifier, 'source'), batchSize));
+    const run = runWith(createTarget(classifier, 'source'), batchSize);
+    return (await fitted(classifier, threat)).perturb(batch, targetOf(classifier), threat, run);
+  }
+
+  /** The attack as the harness readies it: fitted to the model on images that are always the same. */
+  async function fitted(classifier: Classifier, threat: Threat): Promise<Attack> {
+    const count = plugin.few?.(parsed);
+    if (!count || !attack.fit) return attack;
+    const few = images(Math.min(count, 4), classifier, new Rng('few'));
+    const { attack: ready } = await attack.fit(few, targetOf(classifier), threat, runWith(createTarget(classifier, 'source')));
+    release(few);
+    return ready;
   }
 
   describe(`contract of ${plugin.name}`, () => {

@@ -32,12 +32,12 @@ export async function runToEnd(
   batch: Pick<Batch, 'x' | 'y'>,
   start: tf.Tensor4D,
   threat: Threat,
-  options: ApgdOptions & { signal: AbortSignal },
+  options: ApgdOptions & { signal: AbortSignal; whose?: readonly Attempt[] },
 ): Promise<ApgdResult> {
   const { x, y } = batch;
   const [n, d] = [x.shape[0], x.size / x.shape[0]];
   const runs = new Runs<number>(threat.norm, options.eotIterations);
-  const { iterations, rho, signal } = options;
+  const { iterations, rho, signal, whose } = options;
   try {
     const schedule = () => apgdNorm(threat.norm).schedule({ iterations, rho }, d, true);
     const each = Array.from({ length: n }, (_, i): Run<number> => ({ of: i, schedule: schedule(), eps: threat.eps, looks: 0 }));
@@ -46,7 +46,7 @@ export async function runToEnd(
     for (let i = 0; i <= iterations; i++) {
       await turn(signal);
       if (i > 0) runs.step();
-      const { right } = await runs.look(target, loss, y);
+      const { right } = await runs.look(target, loss, y, whose);
       right.forEach((r, k) => {
         robust[k] = (robust[k] as boolean) && r;
       });

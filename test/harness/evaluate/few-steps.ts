@@ -34,6 +34,7 @@ export const FEW: Record<string, Record<string, unknown>> = {
   'apgd-t': { iterations: 3 },
   'apgd-pm': { iterations: 8, restarts: 2, untilCertain: true },
   'apgd-malt': { iterations: 8, targets: 3, untilCertain: true },
+  'adaptive-loss': { iterations: 4, restarts: 2, trialImages: 6, trialIterations: 2 },
   fab: { iterations: 3, restarts: 2 },
   'fab-t': { iterations: 3 },
   ddn: { steps: 8, firstNorm: 0.05 },
