@@ -192,6 +192,7 @@ function checkModels(models: readonly Found<ModelRecord>[], refuse: Refuse): voi
       r.defense.version,
       r.defense.params,
       r.recipe.keep,
+      r.recipe.until,
       r.arch.name,
       r.dataset.hash,
       r.seed,

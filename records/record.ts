@@ -91,6 +91,19 @@ const known = {
   reference: z.strictObject({ file: z.string(), hash: z.string(), tolerance: z.number().optional() }).optional(),
 };
 
+/** What a training cost; all but memory summed over its steps. */
+export const costSchema = z.strictObject({
+  passes: passesSchema,
+  optimizerSteps: z.number().int(),
+  examples: z.number(),
+  wallMs: z.number(),
+  imagesPerSecond: z.number(),
+  /** The most that the process held; it did nothing else. */
+  peakMemoryMb: z.number(),
+  /** Where the wall time went. */
+  split: z.strictObject({ craftMs: z.number(), updateMs: z.number(), validateMs: z.number(), dataMs: z.number() }),
+});
+
 /** A trained or pretrained classifier. */
 export const modelRecordSchema = z.strictObject({
   schema: z.literal(RECORD_VERSION),
@@ -145,17 +158,7 @@ export const modelRecordSchema = z.strictObject({
   epochs: z.array(epochSchema),
   /** The epoch whose weights were kept, by PGD accuracy on the validation split. */
   bestEpoch: z.number().int().optional(),
-  cost: z.strictObject({
-    passes: passesSchema,
-    optimizerSteps: z.number().int(),
-    examples: z.number(),
-    wallMs: z.number(),
-    imagesPerSecond: z.number(),
-    /** The most that the process held; it did nothing else. */
-    peakMemoryMb: z.number(),
-    /** Where the wall time went. */
-    split: z.strictObject({ craftMs: z.number(), updateMs: z.number(), validateMs: z.number(), dataMs: z.number() }),
-  }),
+  cost: costSchema,
   flags: z.array(flagSchema),
   provenance: provenanceSchema,
 });

@@ -5,7 +5,7 @@ import { RampartError } from '../../errors.ts';
 import { engineIdentity } from '../../harness/job/engine.ts';
 import type { DataForm } from '../../harness/job/job.ts';
 import { findOutside } from '../../harness/job/outside.ts';
-import { type PlannedData, prepareData, testImages } from '../../harness/job/prepare-data.ts';
+import { attackedImages, type PlannedData, prepareData } from '../../harness/job/prepare-data.ts';
 import { cut, imagesPerShard } from '../../harness/run/cuts.ts';
 import { deviceHours, type Hours, type HoursRow, type Speed } from '../../harness/run/device-hours.ts';
 import { probeEngine } from '../../harness/run/local/process-executor.ts';
@@ -174,7 +174,7 @@ async function dataFor(
     const images = (selection: Selection) => ({ selection, hash: 'not here' });
     const train = images(select.train ?? firstImages(counts.train));
     const test = images(select.test ?? firstImages(counts.test));
-    const attacked = suite.attacks.map(({ n }, i) => images(testImages(suite, i, label, test.selection, n)));
+    const attacked = attackedImages(suite, label, test.selection).map(images);
     const form = formOf(registry.dataset(plugin.name)) as DataForm;
     return { ref: { label, plugin, form, hash: 'not here', train, test }, attacked };
   });

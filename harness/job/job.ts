@@ -47,6 +47,8 @@ export type Origin =
       readonly recipe: Recipe;
       /** The model of its final epoch, which it makes beside that of its best one: the job of the same training with `keep: last`. */
       readonly alsoLast?: Pick<ModelJob, 'key' | 'name'>;
+      /** Models of the same training ended earlier, which it makes on its way: the jobs of it with `until`. */
+      readonly points?: readonly (Pick<ModelJob, 'key' | 'name'> & { readonly until: number })[];
     }
   | { readonly by: 'wrapper'; readonly defense: PluginRef; readonly base: string }
   | {

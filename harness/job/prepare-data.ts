@@ -7,7 +7,7 @@ import { keyOf } from '../../records/hash.ts';
 import { type Labels, labelsFile } from '../../records/packed/labels.ts';
 import type { DataFacts, KnownData } from '../../records/run-index.ts';
 import type { Registry } from '../suite/registry.ts';
-import { attacked, firstImages, indicesIn, reachOf, type Selection, shown } from '../suite/selection.ts';
+import { attacked, firstImages, firstOf, indicesIn, reachOf, type Selection, shown } from '../suite/selection.ts';
 import type { Suite, SuiteDataset } from '../suite/suite.ts';
 import { checkedData, type DataOptions, placesOf, selected } from './data.ts';
 import { type DataRef, type Images, startsAtZero } from './job.ts';
@@ -16,7 +16,7 @@ import { packageVersion } from './provenance.ts';
 /** A data set as a plan needs it. */
 export interface PlannedData {
   readonly ref: DataRef;
-  /** The test images of every attack of the suite, in its order. */
+  /** The test images of every attack of the suite, in its order, then of every attack of its curve. */
   readonly attacked: readonly Images[];
   /** For a later run; absent where nothing says whether the data set is then still the same. */
   readonly known?: KnownData;
@@ -56,7 +56,8 @@ async function identityOf(
   if (!paths) return undefined;
   const files = paths.map(fileIdentity);
   if (files.includes(undefined)) return undefined;
-  return keyOf({ rampart: packageVersion(), ref, select, attacked: suite.attacks.map(({ n }) => n ?? null), files });
+  const attacked = [...suite.attacks.map(({ n }) => n ?? null), ...(suite.curve ? [suite.curve] : [])];
+  return keyOf({ rampart: packageVersion(), ref, select, attacked, files });
 }
 
 interface Chosen {
@@ -81,7 +82,7 @@ function chosenOf({ label, select }: SuiteDataset, counts: DataFacts['counts'], 
     return selection;
   };
   const [train, test] = [chosen('train'), chosen('test')];
-  return { train, test, attacked: suite.attacks.map(({ n }, i) => testImages(suite, i, label, test, n)) };
+  return { train, test, attacked: attackedImages(suite, label, test) };
 }
 
 /** Those of a run that noted all that there is to note. */
@@ -143,8 +144,16 @@ function plannedData(entry: SuiteDataset, facts: Facts, suite: Suite): PlannedDa
   };
 }
 
+/** The test images of every attack of the suite, in its order, then of every attack of its curve. */
+export function attackedImages(suite: Suite, label: string, test: Selection): Selection[] {
+  const { attacks, curve } = suite;
+  const attacked = attacks.map(({ n }, i) => testImages(suite, i, label, test, n));
+  const onCurve = (curve?.attacks ?? []).map((label) => attacked[attacks.findIndex((attack) => attack.label === label)] as Selection);
+  return [...attacked, ...onCurve.map((images) => (curve?.n === undefined ? images : firstOf(images, curve.n)))];
+}
+
 /** The test images of attack `i` of the suite. */
-export function testImages(suite: Suite, i: number, label: string, test: Selection, n: number | Selection | undefined): Selection {
+function testImages(suite: Suite, i: number, label: string, test: Selection, n: number | Selection | undefined): Selection {
   try {
     return attacked(test, n);
   } catch (error) {

@@ -8,8 +8,10 @@ import { writeSafetensors } from '../../models/safetensors.ts';
 import { flag } from '../../records/flags.ts';
 import type { ModelRecord } from '../../records/record.ts';
 import { Rng } from '../../tensor/rng.ts';
+import type { Recipe } from '../suite/recipe.ts';
 import { countOf } from '../suite/selection.ts';
 import { train } from '../train/train.ts';
+import type { TrainingResult } from '../train/training-job.ts';
 import type { JobContext } from './context.ts';
 import { checkTraining } from './data.ts';
 import { inTraining } from './engine.ts';
@@ -22,8 +24,9 @@ import { alive } from './signs-of-life.ts';
 type Made = Pick<ModelRecord, 'arch' | 'defense' | 'recipe' | 'weightsHash' | 'epochs' | 'cost' | 'flags' | 'extraData'> &
   Partial<Pick<ModelRecord, 'wraps' | 'threat' | 'bestEpoch' | 'imported' | 'outside'>>;
 
-/** What a record says of its own of a training's final epoch, where that is a model beside that of the best one. */
-type Last = Pick<ModelRecord, 'key' | 'name' | 'weightsHash'>;
+/** What the record of another model that a training makes beside its own has of its own: that of its final epoch, and those of the same training ended earlier. */
+type Beside = Pick<ModelRecord, 'key' | 'name' | 'weightsHash' | 'recipe'> &
+  Partial<Pick<ModelRecord, 'epochs' | 'bestEpoch' | 'cost' | 'flags'>>;
 
 export const NO_COST: ModelRecord['cost'] = {
   passes: { forward: 0, backward: 0 },
@@ -40,7 +43,7 @@ export async function runModel(job: ModelJob, context: JobContext): Promise<Mode
   const started = provenance(inTraining(engine));
   const training = job.origin.by === 'training';
   const dataset = await (training ? data.both(job.data) : data.test(job.data));
-  const { last, ...made } = await make(job, dataset, context);
+  const { beside = [], ...made } = await make(job, dataset, context);
   const validation = job.origin.by === 'training' ? job.origin.recipe.validation : 0;
   const record: ModelRecord = {
     schema: 1,
@@ -64,18 +67,19 @@ export async function runModel(job: ModelJob, context: JobContext): Promise<Mode
     cost: { ...made.cost, peakMemoryMb: peakMemoryMb() },
     provenance: started,
   };
-  // first, so that it is there wherever this one is
-  if (last) await store.writeRecord(asKeptLast(record, last));
+  // first, so that they are there wherever this one is
+  for (const own of beside) await store.writeRecord(recordBeside(record, own));
   await store.writeRecord(record);
   return record;
 }
 
-/** The record of the same training with `keep: last`, whose weights those of the final epoch are, bit for bit. */
-function asKeptLast({ bestEpoch: _, recipe, ...record }: ModelRecord, last: Last): ModelRecord {
-  return { ...record, ...last, recipe: { ...recipe, keep: 'last' } };
+/** As the same training with that recipe writes it, bit for bit. */
+function recordBeside({ bestEpoch: _, ...record }: ModelRecord, own: Beside): ModelRecord {
+  const { peakMemoryMb } = record.cost;
+  return { ...record, ...own, ...(own.cost && { cost: { ...own.cost, peakMemoryMb } }) };
 }
 
-async function make(job: ModelJob, dataset: Dataset, context: JobContext): Promise<Made & { last?: Last }> {
+async function make(job: ModelJob, dataset: Dataset, context: JobContext): Promise<Made & { beside?: Beside[] }> {
   const { origin } = job;
   if (origin.by === 'training') return trained(job, origin, dataset, context);
   if (origin.by === 'outside') return asked(job, origin);
@@ -88,35 +92,40 @@ async function trained(
   origin: Extract<Origin, { by: 'training' }>,
   dataset: Dataset,
   context: JobContext,
-): Promise<Made & { last?: Last }> {
+): Promise<Made & { beside?: Beside[] }> {
   const { registry, store, signal, report } = context;
   await checkTraining(dataset, job.data, alive(context));
   const plugin = registry.defense(origin.defense.name);
   if (plugin.kind !== 'training') throw new RampartError(`[model ${job.name}] ${plugin.name} is a wrapper and cannot be trained`);
   const draws = trainingDrawsOf(job);
-  const { network, last, epochs, bestEpoch, cost, flags } = await train({
+  const { alsoLast, points = [], recipe } = origin;
+  const trained = await train({
     name: job.name,
     dataset,
     arch: registry.architecture(job.arch.name),
     defense: plugin,
     params: origin.defense.params,
     threat: origin.threat,
-    recipe: origin.recipe,
+    recipe,
     draws: { weights: new Rng(draws.weights), order: new Rng(draws.order), noise: new Rng(draws.noise) },
     checkpoint: store.checkpoint('model', job.key),
     signal,
-    alsoLast: origin.alsoLast !== undefined,
+    alsoLast: alsoLast !== undefined,
+    points: { at: points.map(({ until }) => until), put: (weights) => store.putArtifact(writeSafetensors(weights)) },
     onProgress({ epoch, epochs, done, total, loss }) {
       report({ fraction: (epoch + done / total) / epochs, detail: `epoch ${epoch + 1}/${epochs}, loss ${loss.toFixed(3)}` });
     },
   });
+  const { network, last, epochs, bestEpoch, cost, flags } = trained;
   const bytes = writeSafetensors(await network.save());
   const weightsHash = await store.putArtifact(bytes);
   const { name, version, params } = origin.defense;
-  const { alsoLast } = origin;
   const lastHash = last && (await store.putArtifact(writeSafetensors(last)));
-  const made: Made & { last?: Last } = {
-    ...(alsoLast && lastHash && { last: { ...alsoLast, weightsHash: lastHash } }),
+  const made: Made & { beside: Beside[] } = {
+    beside: [
+      ...(alsoLast && lastHash ? [{ ...alsoLast, weightsHash: lastHash, recipe: { ...recipe, keep: 'last' } }] : []),
+      ...points.flatMap((point) => earlier(point, trained, recipe)),
+    ],
     arch: archOf(job, network),
     defense: {
       name,
@@ -129,7 +138,7 @@ async function trained(
       ...(plugin.role && { role: plugin.role }),
     },
     threat: { ...origin.threat },
-    recipe: { ...origin.recipe },
+    recipe: { ...recipe },
     extraData: false,
     weightsHash,
     epochs,
@@ -139,6 +148,20 @@ async function trained(
   };
   network.dispose();
   return made;
+}
+
+/** The model of the same training ended at a point; none where the state that was gone on from was past it. */
+function earlier(
+  { key, name, until }: { key: string; name: string; until: number },
+  { points, epochs }: TrainingResult,
+  recipe: Recipe,
+): Beside[] {
+  const point = points.find((p) => p.until === until);
+  if (!point) return [];
+  const { weightsHash, bestEpoch, cost, flags } = point;
+  const kept = bestEpoch !== undefined && { bestEpoch };
+  const own = { key, name, weightsHash, recipe: { ...recipe, until }, epochs: epochs.slice(0, point.epochs), flags };
+  return [{ ...own, ...kept, cost: { ...cost, peakMemoryMb: 0 } }];
 }
 
 async function pretrained(

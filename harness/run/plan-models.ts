@@ -8,7 +8,7 @@ import type { EngineIdentity } from '../job/engine.ts';
 import { type DataRef, type ModelJob, type Origin, type OutsideFound, withKey } from '../job/job.ts';
 import type { PlannedData } from '../job/prepare-data.ts';
 import { isImported, isOutside, isScript, nameOfSource, normalizationOf, type Reference, type SuiteModel } from '../suite/models.ts';
-import { lastName, trainedName, wrappedName } from '../suite/names.ts';
+import { lastName, partName, partsOf, trainedName, wrappedName } from '../suite/names.ts';
 import type { Registry } from '../suite/registry.ts';
 import { countOf } from '../suite/selection.ts';
 import type { Suite, SuiteDefense, Training } from '../suite/suite.ts';
@@ -47,6 +47,8 @@ export interface Made extends PlannedModel {
   readonly label: string;
   /** Labels that mean it: its own, and that of the final epoch where its training gives two models. */
   readonly labels: readonly string[];
+  /** Of the same training ended earlier: no attack means it but those of the curve. */
+  readonly point?: true;
 }
 
 /** Whether `names` has one of the labels that mean a model. */
@@ -94,16 +96,19 @@ function trainedModels(setting: Setting, data: DataRef, training: Training, defe
     });
   const { work, activations } = trainingWork(setting, data, training, defense);
   const model = { kind: 'model', label, activations } as const;
-  if (checkpoints.length < 2) {
-    const only = job(name, {});
-    return [{ ...model, id: only.key, labels: [label], needs: [], job: only, work }];
-  }
-  const last = job(lastName(name), { recipe: { ...recipe, keep: 'last' } });
-  const best = job(name, { alsoLast: { key: last.key, name: last.name } });
-  const nothing = { ...work, passes: { forward: 0, backward: 0 } };
+  const last = checkpoints.length < 2 ? undefined : job(lastName(name), { recipe: { ...recipe, keep: 'last' } });
+  const parts = (suite.curve ? partsOf(suite.curve) : []).map((until) => ({
+    until,
+    job: job(partName(name, until), { recipe: { ...recipe, until } }),
+  }));
+  const points = parts.map(({ until, job: { key, name } }) => ({ key, name, until }));
+  const kept = job(name, { ...(last && { alsoLast: { key: last.key, name: last.name } }), ...(points.length > 0 && { points }) });
+  // made on the way of the first, which all that follow need
+  const beside = { ...model, needs: [kept.key], work: { ...work, passes: { forward: 0, backward: 0 } } };
   return [
-    { ...model, id: best.key, labels: [label], needs: [], job: best, work },
-    { ...model, id: last.key, labels: [label, lastName(label)], needs: [best.key], job: last, work: nothing },
+    { ...model, id: kept.key, labels: [label], needs: [], job: kept, work },
+    ...(last ? [{ ...beside, id: last.key, labels: [label, lastName(label)], job: last }] : []),
+    ...parts.map(({ job }) => ({ ...beside, id: job.key, labels: [], job, point: true as const })),
   ];
 }
 

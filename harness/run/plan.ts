@@ -103,7 +103,8 @@ function cellsOf(setting: Setting, model: Made, models: readonly Made[], omitted
   const cells = [clean];
   const images = setting.data.find(({ ref }) => ref === model.job.data)?.attacked ?? [];
   for (const [i, attack] of suite.attacks.entries()) {
-    if (attack.models && !isMeant(model, attack.models)) continue;
+    const onCurve = model.point ? (suite.curve?.attacks.indexOf(attack.label) ?? -1) : undefined;
+    if (onCurve === -1 || (attack.models && !isMeant(model.point ? { ...model, labels: [model.label] } : model, attack.models))) continue;
     const beyond = beyondAccess(
       attack,
       suite.models.find(({ name }) => name === model.label),
@@ -121,7 +122,8 @@ function cellsOf(setting: Setting, model: Made, models: readonly Made[], omitted
       omitted.push(`${attack.label} on ${model.job.name}: ${why}`);
       continue;
     }
-    cells.push(...curveOf(setting, model, attack, images[i] ?? model.job.data.test, usable, clean));
+    const attacked = images[onCurve === undefined ? i : suite.attacks.length + onCurve];
+    cells.push(...curveOf(setting, model, attack, attacked ?? model.job.data.test, usable, clean));
   }
   return cells;
 }
@@ -140,7 +142,7 @@ function curveOf(
     .flatMap(({ norm, radii, main }) => {
       const cells: PlannedCell[] = [];
       // what no radius bounds is the same at each
-      for (const eps of setting.registry.isBounded(attack.ref) ? radii : [main])
+      for (const eps of setting.registry.isBounded(attack.ref) && !model.point ? radii : [main])
         cells.push(
           plannedCell(
             setting,

@@ -1,15 +1,39 @@
 /** What the entries of a suite's lists are called, and the keys that they may have. */
 import { z } from 'zod';
-import type { AttackPlugin } from '../../attacks/attack.ts';
+import type { AttackPlugin, Threat } from '../../attacks/attack.ts';
 import { type AnyAttack, innerOf, type Lookup } from '../../attacks/members.ts';
 import { RampartError } from '../../errors.ts';
+import type { NormName } from '../../tensor/norms/index.ts';
 import { unholdable } from './limits.ts';
 import { MOST_FLOAT } from './most.ts';
-import { selectionSchema, shown } from './selection.ts';
+import type { Recipe } from './recipe.ts';
+import { type SuiteSelection, selectionSchema, shown } from './selection.ts';
 import { type Path, type Problem, problemsOf } from './source/problems.ts';
 
 /** An entry with its parameters still unchecked. */
 export type Entry = { name: string; label?: string } & Record<string, unknown>;
+
+/** Changes to a recipe. */
+export type Changes = Record<string, unknown>;
+
+/** The keys of a defense's entry that are no parameters. */
+export interface DefenseKeys {
+  threat?: Threat;
+  recipe?: Changes;
+  recipes?: Record<string, Changes>;
+  checkpoints?: Recipe['keep'][];
+  around?: string[];
+  architectures?: string[];
+}
+
+/** The same of an attack's. */
+export interface AttackKeys {
+  n?: SuiteSelection;
+  repeat?: number;
+  budget?: number;
+  norms?: NormName[];
+  models?: string[];
+}
 
 /** Labels: the given one, else the name, with the given parameters where a name is there more than once: `trades beta=3`. */
 export function labelsOf(entries: readonly Entry[], reserved: readonly string[]): string[] {

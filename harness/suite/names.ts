@@ -15,7 +15,14 @@ export function trainedName(suite: Suite, label: string, arch: string, dataset: 
 /** Of the model of the final epoch, where its training gives one of the best epoch too. */
 export const lastName = (name: string): string => `${name} (last)`;
 
+/** Of the model of the same training ended after a part of its epochs. */
+export const partName = (name: string, until: number): string => `${name} (${Number((100 * until).toFixed(1))} %)`;
+
 export const wrappedName = (label: string, base: string): string => `${label} on ${base}`;
+
+/** The parts of a training at whose ends a curve has a model of its own; the end of all is the model that is there without it. */
+export const partsOf = ({ points }: NonNullable<Suite['curve']>): number[] =>
+  Array.from({ length: points - 1 }, (_, i) => (i + 1) / points);
 
 /** Labels by which a suite may name the models of a defense: its own stands for all of them. */
 export const modelLabelsOf = ({ label, checkpoints }: Pick<SuiteDefense, 'label' | 'checkpoints'>): string[] =>
@@ -36,9 +43,13 @@ export function* namesOf(suite: Suite): Generator<{ name: string; path: (string 
       ...(both && modelLabelsOf(defense).some((label) => asked.includes(label)) ? [lastName(name)] : []),
     ]);
   };
+  const points = (defense: SuiteDefense) => {
+    const parts = suite.curve ? partsOf(suite.curve) : [];
+    return trainings(defense).flatMap((name) => parts.map((until) => partName(name, until)));
+  };
   for (const [i, defense] of suite.defenses.entries()) {
     const path = ['defenses', i];
-    if (defense.kind === 'training') for (const name of checkpoints(defense)) yield { name, path };
+    if (defense.kind === 'training') for (const name of [...checkpoints(defense), ...points(defense)]) yield { name, path };
     else
       for (const base of suite.defenses.filter((d) => d.kind === 'training'))
         for (const name of checkpoints(base, defense.around)) yield { name: wrappedName(defense.label, name), path };

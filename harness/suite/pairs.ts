@@ -26,6 +26,7 @@ export function pairProblems(suite: Suite, registry: Registry): Problem[] {
     ...sourceProblems(suite),
     ...accessProblems(suite, registry),
     ...attackedProblems(suite),
+    ...curveProblems(suite),
     ...selectionProblems(suite, registry),
     ...validationProblems(suite, registry),
     ...trainingNormProblems(suite, registry),
@@ -68,6 +69,21 @@ function attackedProblems(suite: Suite): Problem[] {
       .filter((name) => !known.includes(name))
       .map((name) => ({ path: ['attacks', i, 'models'], message: unknownName('model of this suite', name, known).message })),
   );
+}
+
+/** A curve of attacks that are not there, of nothing that is trained, or with more points than epochs. */
+function curveProblems({ curve, attacks, defenses }: Suite): Problem[] {
+  if (!curve) return [];
+  const known = attacks.map(({ label }) => label);
+  const unknown = curve.attacks.flatMap((label, i): Problem[] =>
+    known.includes(label) ? [] : [{ path: ['curve', 'attacks', i], message: unknownName('attack of this suite', label, known).message }],
+  );
+  const trainings = defenses.flatMap((d) => d.trainings.map(({ recipe }) => ({ label: d.label, epochs: recipe.epochs })));
+  if (trainings.length === 0) return [...unknown, { path: ['curve'], message: 'nothing is trained: there are no epochs to attack' }];
+  const short = trainings.find(({ epochs }) => epochs < curve.points);
+  if (!short) return unknown;
+  const message = `expected at most ${short.epochs}, the epochs of ${short.label}, got ${curve.points}`;
+  return [...unknown, { path: ['curve', 'points'], message }];
 }
 
 function sourceProblems(suite: Suite): Problem[] {

@@ -1,17 +1,25 @@
 /** Reads a suite file: YAML, the schema of the suite, every plug-in's own schema, labels, and pairs that cannot go together. */
 import { dirname, resolve } from 'node:path';
 import type { z } from 'zod';
-import type { Threat } from '../../attacks/attack.ts';
 import type { DefensePlugin } from '../../defenses/defense.ts';
 import { nearest, RampartError } from '../../errors.ts';
 import { drawLabel } from '../../records/slug.ts';
-import type { NormName } from '../../tensor/norms/index.ts';
-import { type Entry, keysOf, labelsOf, type Parsed, parsedParams, sourcesOf, withInner } from './entries.ts';
+import {
+  type AttackKeys,
+  type Changes,
+  type DefenseKeys,
+  type Entry,
+  keysOf,
+  labelsOf,
+  type Parsed,
+  parsedParams,
+  sourcesOf,
+  withInner,
+} from './entries.ts';
 import type { SuiteModel } from './models.ts';
 import { modelLabelsOf } from './names.ts';
 import { pairProblems } from './pairs.ts';
 import { readModels } from './read-models.ts';
-import type { Recipe } from './recipe.ts';
 import { loadRegistry, type MayLoad, type Registry } from './registry.ts';
 import { RESERVED, type SuiteFile, suiteSchema } from './schema.ts';
 import { firstImages, readIndices, type Selection, type SuiteSelection } from './selection.ts';
@@ -20,27 +28,6 @@ import { type Path, type Problem, problemsOf, refuse } from './source/problems.t
 import { readSuiteText } from './source/yaml.ts';
 import type { Suite, SuiteAttack, SuiteDataset, SuiteDefense, SuiteThreat } from './suite.ts';
 import { type ByArchitecture, type TrainingData, trainingsOf } from './trainings.ts';
-
-type Changes = Record<string, unknown>;
-
-/** The keys of a defense's entry that are no parameters. */
-interface DefenseKeys {
-  threat?: Threat;
-  recipe?: Changes;
-  recipes?: Record<string, Changes>;
-  checkpoints?: Recipe['keep'][];
-  around?: string[];
-  architectures?: string[];
-}
-
-/** The same of an attack's. */
-interface AttackKeys {
-  n?: SuiteSelection;
-  repeat?: number;
-  budget?: number;
-  norms?: NormName[];
-  models?: string[];
-}
 
 /** Reads and checks a suite file; throws one error that names every problem. Plug-ins that it lists are loaded into the registry, which executes them: all, or those that `mayLoad`. */
 export async function loadSuite(file: string, mayLoad?: MayLoad): Promise<{ suite: Suite; registry: Registry }> {
@@ -76,6 +63,7 @@ export async function resolveSuite(text: string, file: string, mayLoad?: MayLoad
     defenses: reader.defenses(),
     models: reader.models(),
     attacks: reader.attacks(),
+    ...(raw.curve && { curve: raw.curve }),
     seeds: raw.seeds,
     engine: raw.engine,
     keepExamples: raw.keepExamples,

@@ -125,6 +125,12 @@ export const recipeSchema = z.strictObject({
     .union([z.literal('none'), z.number().int().min(1).max(MOST_EPOCHS)])
     .default('none')
     .describe('Validations without a better one before the training stops'),
+  until: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .optional()
+    .describe('The part of its epochs after which training ends, in the middle of its schedule; the whole unless given'),
   keep: z.enum(CHECKPOINTS).default('best').describe('`best`: the epoch with the highest validation accuracy; `last`: the final weights'),
 });
 

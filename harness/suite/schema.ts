@@ -94,6 +94,19 @@ export const shardSchema = z
   );
 export type ShardChoice = z.infer<typeof shardSchema>;
 
+/** A few epochs of every training as models of their own. */
+const curveSchema = z.strictObject({
+  points: z
+    .number()
+    .int()
+    .min(2)
+    .max(100)
+    .default(4)
+    .describe('Parts of equal length of every training: what would be kept at the end of each is a model; the last is the training itself'),
+  attacks: distinct(name, 100).min(1).describe('Labels of attacks of the suite, which these models are put to'),
+  n: z.number().int().min(1).max(MOST_IMAGES).optional().describe('Attack only the first n test images of each attack'),
+});
+
 const engineSchema = z.strictObject({
   name: line(80).optional().describe('auto, wasm, torch, torch:cuda:0, ...; --engine overrides it'),
   threads: z.number().int().min(1).max(MOST_PROCESSORS).optional(),
@@ -145,6 +158,9 @@ export const suiteSchema = z.strictObject({
     .default({})
     .describe('Changes to it by architecture; those of a defense go before them, and they before those of a data set'),
   checkpoints: checkpointsSchema,
+  curve: curveSchema
+    .optional()
+    .describe('Robust accuracy against the cost of training: attacks a few epochs of every training, each as a training that ends there'),
   engine: engineSchema.prefault({}),
   keepExamples: z.number().int().min(0).max(10_000).default(0).describe('Keep so many adversarial examples of every cell, for the gallery'),
   timeoutMinutes: z.number().min(0.01).max(MOST_MINUTES).default(30).describe('A job that gives no sign of life for so long is ended'),

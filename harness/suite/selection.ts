@@ -65,12 +65,17 @@ export function placesIn(whole: Selection, part: Selection): readonly (number | 
   return indicesIn(part).map((i) => places.get(i));
 }
 
+/** The first `n` images of a selection, all where it has fewer. */
+export function firstOf(whole: Selection, n: number): Selection {
+  return 'indices' in whole ? selectionOf(whole.indices.slice(0, n)) : { from: whole.from, count: Math.min(n, whole.count) };
+}
+
 /** What an attack's `n` means among the test images of the suite: a number is the first so many of them. Throws when an image is not among them. */
 export function attacked(test: Selection, n: number | Selection | undefined): Selection {
   if (n === undefined) return test;
   if (typeof n === 'number') {
     if (n > countOf(test)) throw new RampartError(`expected at most ${countOf(test)}, the number of test images, got ${n}`);
-    return 'indices' in test ? selectionOf(test.indices.slice(0, n)) : { from: test.from, count: n };
+    return firstOf(test, n);
   }
   const outside = placesIn(test, n).indexOf(undefined);
   if (outside >= 0)

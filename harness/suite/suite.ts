@@ -67,6 +67,9 @@ export interface SuiteAttack {
   readonly sources: readonly string[];
 }
 
+/** Which epochs of every training are attacked beside the kept one, and by what. */
+type SuiteCurve = NonNullable<SuiteFile['curve']>;
+
 export interface Suite {
   readonly file: string;
   readonly name: string;
@@ -80,6 +83,7 @@ export interface Suite {
   readonly defenses: readonly SuiteDefense[];
   readonly models: readonly SuiteModel[];
   readonly attacks: readonly SuiteAttack[];
+  readonly curve?: SuiteCurve;
   readonly seeds: readonly number[];
   readonly engine: SuiteFile['engine'];
   readonly keepExamples: number;

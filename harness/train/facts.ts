@@ -1,8 +1,10 @@
 /** What is counted and remembered over a training, as plain data that a checkpoint can hold. */
 import { z } from 'zod';
-import { epochSchema, modelRecordSchema, passesSchema } from '../../records/record.ts';
+import { epochSchema, passesSchema, costSchema as recordedCost } from '../../records/record.ts';
+import { pointSchema } from './points.ts';
+import type { StepLog } from './step.ts';
 
-const costSchema = modelRecordSchema.shape.cost.omit({ peakMemoryMb: true });
+const costSchema = recordedCost.omit({ peakMemoryMb: true });
 
 export type Cost = z.infer<typeof costSchema>;
 
@@ -21,6 +23,8 @@ export const factsSchema = z.strictObject({
   stopped: z.boolean(),
   /** What the helper's training cost. */
   helperCost: costSchema.optional(),
+  /** The same training ended earlier, where that was asked for. */
+  points: z.array(pointSchema).default([]),
 });
 
 export type Facts = z.infer<typeof factsSchema>;
@@ -37,7 +41,24 @@ export const newFacts = (helper: boolean, helperCost?: Cost): Facts => ({
   split: { craftMs: 0, updateMs: 0, validateMs: 0, dataMs: 0 },
   averageUpdates: 0,
   stopped: false,
+  points: [],
 });
+
+/** Over the examples of one epoch. */
+export interface Sums {
+  examples: number;
+  loss: number;
+  correct: number;
+  terms: Record<string, number>;
+}
+
+/** Adds the log of one step on `examples` examples. */
+export function add(sums: Sums, log: StepLog, examples: number): void {
+  sums.examples += examples;
+  sums.loss += log.loss * examples;
+  sums.correct += log.correct;
+  for (const [name, value] of Object.entries(log.terms)) sums.terms[name] = (sums.terms[name] ?? 0) + value * examples;
+}
 
 /** Of this training and its helper's together; images and images per second are those of this one. */
 export function totalCost({ passes, optimizerSteps, examples, wallMs, split, helperCost: h }: Facts): Cost {

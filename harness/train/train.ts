@@ -57,7 +57,9 @@ function helperRun(job: TrainingJob, name: string): TrainingRun {
   const plugin = defense(name);
   if (plugin.kind !== 'training') throw new RampartError(`[train ${job.name}] the helper ${name} is no training defense`);
   const own = { name: `${job.name}: helper`, defense: plugin, params: plugin.params.parse({}) };
-  return new TrainingRun({ ...job, ...own, alsoLast: false }, { isHelper: true });
+  const { points: _, ...rest } = job;
+  const { until: __, ...recipe } = job.recipe;
+  return new TrainingRun({ ...rest, ...own, recipe, alsoLast: false }, { isHelper: true });
 }
 
 async function finish(run: TrainingRun): Promise<TrainingResult> {

@@ -10,6 +10,7 @@ import type { Checkpoint } from '../../records/store.ts';
 import type { Rng } from '../../tensor/rng.ts';
 import { normalizationOf, type Recipe } from '../suite/recipe.ts';
 import type { Cost } from './facts.ts';
+import type { Point, WantedPoints } from './points.ts';
 
 /** Where the random numbers of a training come from. Trainings that share a stream draw the same there, whatever else they differ in. */
 export interface TrainingDraws {
@@ -47,6 +48,8 @@ export interface TrainingJob {
   readonly checkpoint?: Pick<Checkpoint, 'load' | 'save'>;
   /** Whether the weights of the final epoch are wanted beside the kept ones. */
   readonly alsoLast?: boolean;
+  /** The same training ended earlier, where that is wanted too. */
+  readonly points?: WantedPoints;
   readonly signal: AbortSignal;
   onProgress?(progress: TrainingProgress): void;
 }
@@ -56,6 +59,8 @@ export interface TrainingResult {
   readonly network: Network;
   /** The weights of the final epoch, where they were asked for. */
   readonly last?: ReadonlyMap<string, Entry>;
+  /** Those that were asked for and noted: a state of before they were has none. */
+  readonly points: readonly Point[];
   readonly epochs: Epoch[];
   /** The epoch whose weights were kept; absent without a validation split. */
   readonly bestEpoch?: number;

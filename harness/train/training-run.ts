@@ -10,9 +10,10 @@ import { tf } from '../../tensor/tf.ts';
 import { learningRateAt } from '../suite/recipe.ts';
 import { augmented, labelsOf, plainImages } from './augment.ts';
 import { checkVariables, encodeCheckpoint, orUnfit, readVariables, restoreVariables, type TrainingState } from './checkpoint.ts';
-import { type Cost, type Facts, newFacts, totalCost } from './facts.ts';
+import { add, type Cost, type Facts, newFacts, type Sums, totalCost } from './facts.ts';
 import { trainingFlags } from './flags.ts';
 import { MovingAverage } from './optimizer.ts';
+import { epochsUntil, pointsDue } from './points.ts';
 import { Helper, type StepLog, Stepper } from './step.ts';
 import { archSetup, type TrainingJob, type TrainingResult } from './training-job.ts';
 import { type Validation, validate } from './validate.ts';
@@ -70,7 +71,7 @@ export class TrainingRun {
   }
 
   get finished(): boolean {
-    return this.#facts.stopped || this.#facts.epochs.length >= this.#epochs;
+    return this.#facts.stopped || this.#facts.epochs.length >= epochsUntil(this.#job.recipe, this.#epochs);
   }
 
   /** One pass over the training images, its validation, log and checkpoint. */
@@ -97,6 +98,7 @@ export class TrainingRun {
     });
     facts.wallMs += wallMs;
     if (validation) await this.#keep(epoch, validation);
+    await this.#notePoints();
     await this.#save();
   }
 
@@ -113,7 +115,7 @@ export class TrainingRun {
   async #trainEpoch(epoch: number) {
     const { draws, recipe, signal } = this.#job;
     const order = draws.order.fork('order').fork(epoch).permutation(this.#trainCount).subarray(0, this.#imagesPerEpoch);
-    const sums = { examples: 0, loss: 0, correct: 0, terms: {} as Record<string, number> };
+    const sums: Sums = { examples: 0, loss: 0, correct: 0, terms: {} };
     for (let from = 0; from < order.length; from += recipe.batchSize) {
       const ids = order.subarray(from, from + recipe.batchSize);
       const batch = await this.#batch(ids, epoch, from / recipe.batchSize);
@@ -193,6 +195,19 @@ export class TrainingRun {
     return entries;
   }
 
+  /** What would be kept if training ended here, where that is wanted. */
+  async #notePoints(): Promise<void> {
+    const { points, recipe } = this.#job;
+    const facts = this.#facts;
+    const done = facts.epochs.length;
+    for (const until of pointsDue(points?.at ?? [], facts.points, done, this.#epochs, facts.stopped)) {
+      const weightsHash = (await points?.put(this.#best ?? (await this.#weights()))) as string;
+      this.#settle();
+      const bestEpoch = recipe.keep === 'best' ? facts.best?.epoch : undefined;
+      facts.points.push({ until, weightsHash, epochs: done, bestEpoch, cost: totalCost(facts), flags: trainingFlags(facts, this.#epochs) });
+    }
+  }
+
   get #groups(): [string, ReadonlyMap<string, tf.Variable>][] {
     const { params, optimizer } = this.#stepper;
     const groups: [string, ReadonlyMap<string, tf.Variable>][] = [
@@ -266,6 +281,7 @@ export class TrainingRun {
     return {
       network: this.network,
       ...(last && { last }),
+      points: this.#facts.points,
       epochs,
       ...(bestEpoch !== undefined && { bestEpoch }),
       cost: totalCost(this.#facts),
@@ -280,16 +296,4 @@ export class TrainingRun {
     tf.dispose([...(this.#training.extra?.values() ?? []), ...(this.#training.watched?.values() ?? [])]);
     this.#training.dispose?.();
   }
-}
-
-/** Adds the log of one step on `examples` examples. */
-function add(
-  sums: { examples: number; loss: number; correct: number; terms: Record<string, number> },
-  log: StepLog,
-  examples: number,
-): void {
-  sums.examples += examples;
-  sums.loss += log.loss * examples;
-  sums.correct += log.correct;
-  for (const [name, value] of Object.entries(log.terms)) sums.terms[name] = (sums.terms[name] ?? 0) + value * examples;
 }

@@ -6,6 +6,7 @@ import { attackId, viewAttacks } from './attacks.ts';
 import { viewBoard } from './board.ts';
 import { viewModels } from './models.ts';
 import { type AttackView, type Board, isClean, type ModelView, type View } from './view.ts';
+import { pointsOf } from './worth/points.ts';
 
 const boardId = (cell: CellRecord) => canonical([cell.dataset.hash, cell.threat.norm, cell.threat.eps]);
 const compareText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
@@ -13,12 +14,13 @@ const compareText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 /** Records in any order to a view in one order. Throws where a cell belongs to no model. */
 export function buildView(records: readonly RampartRecord[]): View {
   const sorted = [...records].sort((a, b) => compareText(a.key, b.key));
-  const modelRecords = sorted.filter((r) => r.kind === 'model');
-  const cells = sorted.filter((r) => r.kind === 'cell');
+  const { points, others } = pointsOf(sorted);
+  const modelRecords = others.filter((r) => r.kind === 'model');
+  const cells = others.filter((r) => r.kind === 'cell');
   const models = viewModels(modelRecords, cells);
   const attacks = viewAttacks(cells);
   const boards = viewBoards(models, cells, attacks);
-  return { boards, models: [...models.values()].sort((a, b) => compareText(a.name, b.name)), attacks };
+  return { boards, models: [...models.values()].sort((a, b) => compareText(a.name, b.name)), attacks, points };
 }
 
 /** The cells of every board. A clean accuracy has no radius that matters: it belongs to every board of its data set. */

@@ -3,6 +3,7 @@ import type { CellRecord, Flag, ModelRecord } from '../../records/record.ts';
 import { percent, radius } from '../formats/format.ts';
 import type { Pair, Rank } from './ranking.ts';
 import type { DefensePair } from './seeds/compare.ts';
+import type { PointView } from './worth/points.ts';
 
 /** An attack with its parameters: a column of a board and a page of its own. */
 export interface AttackView {
@@ -119,6 +120,8 @@ export interface View {
   readonly boards: Board[];
   readonly models: ModelView[];
   readonly attacks: AttackView[];
+  /** Of trainings that are among the models, ended earlier. */
+  readonly points: readonly PointView[];
 }
 
 /** Whether a cell is of no attack: the clean accuracy. */

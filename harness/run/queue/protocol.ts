@@ -71,6 +71,10 @@ const origin = z.discriminatedUnion('by', [
     threat,
     recipe: recipeSchema,
     alsoLast: z.strictObject({ key, name: text }).optional(),
+    points: z
+      .array(z.strictObject({ key, name: text, until: z.number().gt(0).lt(1) }))
+      .max(1000)
+      .optional(),
   }),
   z.strictObject({ by: z.literal('wrapper'), defense: pluginRef, base: key }),
   z.strictObject({

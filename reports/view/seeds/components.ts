@@ -77,12 +77,12 @@ export function pValueOf(c: Components): number {
 }
 
 /**
- * 95 % interval of an accuracy, in [0,1]: Wilson's, of as many images as would leave the same half width (Korn and Graubard 1998). Of one seed
+ * Interval of an accuracy whose normal quantile is `z`, in [0,1]: Wilson's, of as many images as would leave the same half width (Korn and Graubard 1998). Of one seed
  * it is Wilson's interval of its images; where all seeds are right on the same images or on none, too.
  */
-export function accuracyInterval(c: Components): [number, number] {
-  const half = halfWidth(c);
+export function accuracyInterval(c: Components, z = Z95): [number, number] {
+  const half = halfWidth(c, z);
   const spread = c.mean * (1 - c.mean);
-  const images = half > 0 && spread > 0 && c.freedom > 0 ? (Z95 * Z95 * spread) / (half * half) : c.images;
-  return wilson(c.mean * images, images);
+  const images = half > 0 && spread > 0 && c.freedom > 0 ? (z * z * spread) / (half * half) : c.images;
+  return wilson(c.mean * images, images, z);
 }

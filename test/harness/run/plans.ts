@@ -1,9 +1,9 @@
 /** Plans for tests, on data that is told and not loaded. */
 
 import { type EngineIdentity, type EngineRef, engineIdentity } from '../../../harness/job/engine.ts';
-import type { PlannedData } from '../../../harness/job/prepare-data.ts';
+import { attackedImages, type PlannedData } from '../../../harness/job/prepare-data.ts';
 import { planRun } from '../../../harness/run/plan.ts';
-import { attacked, firstImages, type Selection, shown } from '../../../harness/suite/selection.ts';
+import { firstImages, type Selection, shown } from '../../../harness/suite/selection.ts';
 import { suiteWith } from '../suites.ts';
 
 export const cpuEngine: EngineRef = { name: 'cpu', device: 'cpu', threads: 1 };
@@ -19,7 +19,7 @@ export async function planFor(changes: Record<string, string> = {}, content: { t
     const test = images('test', select.test ?? firstImages(100));
     const { shape = [1, 1, 1], classes = 2 } = registry.dataset(plugin.name);
     const ref = { label, plugin, form: { shape, classes }, hash: 'hash', train, test };
-    return { ref, attacked: suite.attacks.map(({ n }) => images('test', attacked(test.selection, n))) };
+    return { ref, attacked: attackedImages(suite, label, test.selection).map((selection) => images('test', selection)) };
   });
   return { plan: planRun(suite, registry, data, engine), suite, registry };
 }

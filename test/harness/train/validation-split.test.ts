@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { Recipe } from '../../../harness/suite/recipe.ts';
 import { decodeCheckpoint } from '../../../harness/train/checkpoint.ts';
 import { train } from '../../../harness/train/train.ts';
+import type { Entry } from '../../../models/safetensors.ts';
 import { halves, job, memory, plain } from './training-data.ts';
 
 /** A training whose reads of the training split are noted, by place. */
@@ -105,3 +106,36 @@ test.each(['none', { ema: 0.5 }] as const)(
     for (const state of states.saved.slice(-2)) expect((await lastOf(state)).last).toEqual(last);
   },
 );
+
+test.each(['none', { ema: 0.5 }] as const)(
+  'what would be kept after a part of the epochs is what the training that ends there keeps, averaged by %j, resumed and with rare validations too',
+  async (averaging) => {
+    for (const validateEvery of [1, 2]) {
+      const recipe = { ...restless(0.01), epochs: 4, averaging, validateEvery };
+      const pointsOf = async (at?: Uint8Array, states = memory(at)) => {
+        const kept: ReturnType<typeof plain>[] = [];
+        const put = async (weights: ReadonlyMap<string, Entry>) => `${kept.push(plain(new Map(weights)))}`;
+        const { points } = await train(job('standard', recipe, { checkpoint: states, points: { at: [0.25, 0.75], put } }));
+        return { states, kept, points };
+      };
+      const { states, kept, points } = await pointsOf();
+      for (const [i, until] of [0.25, 0.75].entries()) {
+        const wanted = await train(job('standard', { ...recipe, until }));
+        expect(kept[i]).toEqual(plain(await wanted.network.save()));
+        expect(points[i]).toMatchObject({ until, epochs: wanted.epochs.length, flags: wanted.flags });
+        expect([points[i]?.bestEpoch, points[i]?.cost.passes]).toEqual([wanted.bestEpoch, wanted.cost.passes]);
+      }
+      const resumed = await pointsOf(states.saved[1]);
+      expect([resumed.kept, resumed.points.map((p) => p.until)]).toEqual([kept.slice(1), [0.25, 0.75]]);
+    }
+  },
+);
+
+test('a training that stops early has stopped at all points that it did not come to', async () => {
+  const put = async () => '0';
+  const recipe = { ...restless(0.01), epochs: 40, earlyStop: 1 };
+  const { points, epochs } = await train(job('standard', recipe, { points: { at: [0.025, 0.9, 0.95], put } }));
+  expect(epochs.length).toBeLessThan(36);
+  expect(points.map((p) => p.epochs)).toEqual([1, epochs.length, epochs.length]);
+  expect(points.map((p) => p.flags.map(({ name }) => name))).toEqual([[], ['early-stop'], ['early-stop']]);
+});
