@@ -1,7 +1,8 @@
 /** Checks a folder of records that several people add to: what does not fit is refused, with the reason. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { RampartError } from '../errors.ts';
+import { checkImages } from './checks/images.ts';
+import { type Found, orRefuse, type Refusal, type Refuse } from './checks/refusal.ts';
 import { parseExamples } from './examples.ts';
 import { sha256 } from './hash.ts';
 import { type Labels, parseLabels } from './packed/labels.ts';
@@ -12,27 +13,13 @@ import { parseStored } from './record-file.ts';
 import { canonical } from './slug.ts';
 import { wilson } from './stats.ts';
 
-export interface Refusal {
-  /** Relative to the folder. */
-  readonly file: string;
-  readonly reason: string;
-}
+export type { Refusal } from './checks/refusal.ts';
 
 export interface Validation {
   readonly models: number;
   readonly cells: number;
   readonly refused: Refusal[];
 }
-
-interface Found<T> {
-  readonly file: string;
-  readonly record: T;
-}
-
-type Refuse = (file: string, reason: string) => void;
-
-/** A reason may quote a text of a record: enough of it to be found. */
-const LONGEST_REASON = 500;
 
 /** Reads every file below `dir`. Throws only where the folder cannot be read. */
 export async function validateResults(dir: string): Promise<Validation> {
@@ -53,6 +40,7 @@ export async function validateResults(dir: string): Promise<Validation> {
   for (const { file, cells } of labels.values()) if (cells === 0) refuse(file, 'no labels of a cell that is here');
   await checkWeights(dir, files, models, refuse);
   await checkExamples(dir, files, cells, refuse);
+  await checkImages(dir, files, cells, refuse);
   checkModels(models, refuse);
   checkCells(cells, models, refuse);
   refused.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
@@ -76,18 +64,6 @@ async function filesBelow(dir: string, below: string, refuse: Refuse): Promise<s
     else found.push(...(await filesBelow(dir, path, refuse)));
   }
   return found;
-}
-
-/** Does `work`; where the file does not fit or cannot be read, the reason is a refusal. */
-async function orRefuse(file: string, refuse: Refuse, work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    if (error instanceof RampartError) return refuse(file, error.message.slice(0, LONGEST_REASON));
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === undefined) throw error;
-    refuse(file, `cannot be read (${code})`);
-  }
 }
 
 /** Labels that are here, by the hash of their file, and how many cells name them. */

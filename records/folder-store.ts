@@ -17,21 +17,13 @@ import { asHashed, LIMITS, readPlain, UnfitFile } from './plain-file.ts';
 import type { CellRecord, RampartRecord } from './record.ts';
 import { type JobRecord, parseJson, parseStored, type Records, SCHEMAS } from './record-file.ts';
 import { indexSchema, type RunIndex } from './run-index.ts';
-import { seal, unseal } from './seal.ts';
+import { seal, stateIn, unseal, withChecksum } from './seal.ts';
 import { type ImageRange, rangesByCell } from './shard.ts';
 import type { Checkpoint, Claim, Kind, Store, StoreOptions } from './store.ts';
-import { storeError } from './store-error.ts';
-
-/** A checkpoint is the SHA-256 of the state, and the state. */
-const CHECKSUM_BYTES = 32;
-const checksumOf = (state: Uint8Array) => Buffer.from(sha256(state), 'hex');
+import { codeOf, IN_THE_WAY, storeError } from './store-error.ts';
 
 /** Files open at a time, of all that is asked: a run on many machines asks for thousands at once, and a process may open some thousand. */
 const few = pLimit(128);
-
-const codeOf = (cause: unknown) => (cause as NodeJS.ErrnoException).code ?? '';
-/** What the system says where a folder is in the place of a file, or the other way round. */
-const IN_THE_WAY = new Set(['EISDIR', 'ENOTDIR', 'EEXIST', 'ENOTEMPTY']);
 
 export class FolderStore implements Store {
   readonly place: string;
@@ -111,9 +103,21 @@ export class FolderStore implements Store {
     return this.#read(PATHS.artifact(hash), LIMITS.weights, (bytes) => asHashed(bytes, hash));
   }
 
-  async putArtifact(bytes: Uint8Array): Promise<string> {
+  putArtifact(bytes: Uint8Array): Promise<string> {
+    return this.#put(bytes, PATHS.artifact, (hash) => this.artifact(hash));
+  }
+
+  images(hash: string): Promise<Uint8Array | undefined> {
+    return this.#read(PATHS.images(hash), LIMITS.examples, (bytes) => asHashed(bytes, hash));
+  }
+
+  putImages(bytes: Uint8Array): Promise<string> {
+    return this.#put(bytes, PATHS.images, (hash) => this.images(hash));
+  }
+
+  async #put(bytes: Uint8Array, place: (hash: string) => string, there: (hash: string) => Promise<unknown>): Promise<string> {
     const hash = sha256(bytes);
-    if (!(await this.artifact(hash))) await this.#write(PATHS.artifact(hash), bytes);
+    if (!(await there(hash))) await this.#write(place(hash), bytes);
     return hash;
   }
 
@@ -171,13 +175,8 @@ export class FolderStore implements Store {
   checkpoint(kind: Kind, key: string): Checkpoint {
     const path = PATHS.checkpoint(kind, key);
     return {
-      load: (decode) =>
-        this.#read(path, LIMITS.weights, (bytes) => {
-          const state = bytes.subarray(CHECKSUM_BYTES);
-          if (!checksumOf(state).equals(bytes.subarray(0, CHECKSUM_BYTES))) throw new UnfitFile('does not agree with its checksum');
-          return decode(state);
-        }),
-      save: (state) => this.#write(path, Buffer.concat([checksumOf(state), state])),
+      load: (decode) => this.#read(path, LIMITS.weights, (bytes) => decode(stateIn(bytes))),
+      save: (state) => this.#write(path, withChecksum(state)),
       drop: () => rm(join(this.place, path), { force: true, recursive: true }),
     };
   }

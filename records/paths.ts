@@ -13,16 +13,17 @@ export const PATHS = {
   checkpoint: (kind: Kind, key: string) => (kind === 'model' ? `models/${key}/checkpoint.bin` : `${kind}s/${key}${CHECKPOINT}`),
   examples: (key: string) => `cells/${key}.examples.safetensors`,
   artifact: (hash: string) => `artifacts/${hash}`,
+  images: (hash: string) => `images/${hash}.safetensors`,
   labels: (hash: string) => `labels/${hash}.json`,
   claim: (kind: Kind, key: string) => `claims/${kind}-${key}.lock`,
   work: (kind: Kind, key: string) => `claims/${kind}-${key}.work`,
   damaged: 'damaged',
 };
-export const FOLDERS = ['models', 'cells', 'shards', 'artifacts', 'labels', 'claims'];
+export const FOLDERS = ['models', 'cells', 'shards', 'artifacts', 'images', 'labels', 'claims'];
 
-/** What a file of a store is that others may be given; `id` is its key, or the hash of an artifact or of labels. */
+/** What a file of a store is that others may be given; `id` is its key, or the hash of an artifact, of images or of labels. */
 export interface Place {
-  readonly is: 'model' | 'cell' | 'examples' | 'artifact' | 'labels';
+  readonly is: 'model' | 'cell' | 'examples' | 'artifact' | 'images' | 'labels';
   readonly id: string;
 }
 
@@ -31,11 +32,12 @@ const PLACES: readonly (readonly [Place['is'], RegExp])[] = [
   ['cell', /^cells\/([0-9a-f]{24})\.json$/],
   ['examples', /^cells\/([0-9a-f]{24})\.examples\.safetensors$/],
   ['artifact', /^artifacts\/([0-9a-f]{64})$/],
+  ['images', /^images\/([0-9a-f]{64})\.safetensors$/],
   ['labels', /^labels\/([0-9a-f]{64})\.json$/],
 ];
 /** For people. */
 export const PLACES_IN_WORDS =
-  'models/<key>/record.json, cells/<key>.json, labels/<SHA-256>.json or artifacts/<SHA-256>, with a key of 24 hex digits';
+  'models/<key>/record.json, cells/<key>.json, labels/<SHA-256>.json, images/<SHA-256>.safetensors or artifacts/<SHA-256>, with a key of 24 hex digits';
 
 /** What lies at a path relative to the folder, with forward slashes; undefined for what is not of a result. */
 export function placeAt(path: string): Place | undefined {

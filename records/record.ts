@@ -10,6 +10,8 @@ export const RECORD_VERSION = 1;
 
 export const passesSchema = z.strictObject({ forward: z.number().nonnegative(), backward: z.number().nonnegative() });
 
+const sha = z.string().regex(/^[0-9a-f]{64}$/);
+
 const plugin = z.strictObject({
   name: z.string(),
   version: z.number().int(),
@@ -255,6 +257,8 @@ export const cellRecordSchema = z.strictObject({
     .optional(),
   /** SHA-256 of the file of kept examples, where some were kept. */
   examples: z.string().optional(),
+  /** SHA-256 of the files of images that were kept to be published: the originals of the first so many `images`, and of these the ones that the attack broke. */
+  published: z.strictObject({ images: z.int().min(0), originals: sha, points: sha }).optional(),
   /** On the cell `clean` of a model from elsewhere: what was looked at before any attack, which `passes` does not count; `randomized` where two calls differed unannounced. */
   checks: z.strictObject({ images: z.number().int(), passes: passesSchema, randomized: z.boolean() }).optional(),
   /** Examples still right after each iteration. */

@@ -39,6 +39,8 @@ export const indexSchema = z.strictObject({
   engine: z.strictObject({ asked: z.string(), probe: probeSchema }).optional(),
   data: z.array(knownDataSchema).readonly().optional(),
   batchSizes: z.array(knownBatchSizeSchema).readonly().optional(),
+  /** Whether the site is to hold the weights of its models. */
+  weights: z.boolean().optional(),
   records: z.array(
     z.strictObject({
       kind: z.enum(['model', 'cell']),

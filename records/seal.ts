@@ -16,3 +16,16 @@ export function unseal(value: object): object {
   if (checksum !== checksumOf(rest)) throw new UnfitFile('does not agree with its checksum: it was changed after it was written');
   return rest;
 }
+
+/** A state that a job saves is the SHA-256 of its bytes, and its bytes. */
+const CHECKSUM_BYTES = 32;
+const hashOf = (state: Uint8Array) => Buffer.from(sha256(state), 'hex');
+
+export const withChecksum = (state: Uint8Array): Buffer => Buffer.concat([hashOf(state), state]);
+
+/** Throws `UnfitFile` where the bytes are not as they were saved. */
+export function stateIn(bytes: Buffer): Buffer {
+  const state = bytes.subarray(CHECKSUM_BYTES);
+  if (!hashOf(state).equals(bytes.subarray(0, CHECKSUM_BYTES))) throw new UnfitFile('does not agree with its checksum');
+  return state;
+}

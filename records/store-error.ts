@@ -17,3 +17,9 @@ export function storeError(cause: unknown, doing: string): StoreError {
   const [what, remedy] = REASONS[code ?? ''] ?? [message, 'see the system error'];
   return new StoreError(`[store] cannot ${doing}: ${what}${code ? ` (${code})` : ''}`, { remedy, cause });
 }
+
+/** What the system calls a failure; empty where it is none of the system's. */
+export const codeOf = (cause: unknown): string => (cause as NodeJS.ErrnoException).code ?? '';
+
+/** What the system says where a folder is in the place of a file, or the other way round. */
+export const IN_THE_WAY: ReadonlySet<string> = new Set(['EISDIR', 'ENOTDIR', 'EEXIST', 'ENOTEMPTY']);

@@ -69,6 +69,11 @@ export interface Store {
   /** Resolves with the SHA-256. */
   putArtifact(bytes: Uint8Array): Promise<string>;
 
+  /** The file of images to be published whose SHA-256 is `hash`: originals, or what an attack made of them. */
+  images(hash: string): Promise<Uint8Array | undefined>;
+  /** Resolves with the SHA-256. */
+  putImages(bytes: Uint8Array): Promise<string>;
+
   /** Keeps the labels of test images, for every record on these images. Resolves with the hash of their file. */
   putLabels(labels: Labels): Promise<string>;
   /** Whether the labels whose file has this hash are there and whole: records on them cannot be read without. */

@@ -59,11 +59,13 @@ export async function evaluate(input: EvaluationInput): Promise<Evaluation> {
       state.flags.push(...(await firstFlags(input, state.robust, members, (batch) => targetFor(input, 'flags', batch))));
       state.flags.push(...classFlags(labels(forClasses(MANY)), labels(members), classifier.classes));
     }
-    if (input.parts) await putTogether(state, input.parts, data, labels(members), input.keepExamples ?? 0);
+    if (input.parts) await putTogether(state, input.parts, data, labels(members), wantedBy(input));
   }
   for (const member of members.slice(state.members.length - (state.queue ? 1 : 0))) await runMember(context, member);
   return resultOf(context);
 }
+
+const wantedBy = ({ keepExamples = 0, keepAmong = 0 }: EvaluationInput) => ({ broken: keepExamples, among: keepAmong });
 
 /** Predictions of the examples that will not be attacked. */
 async function settleKnown({ input, state }: Context): Promise<void> {
@@ -204,7 +206,7 @@ async function attackBatch(context: Context, member: Member & { attack: Attack }
         if (tracker && state.spent) state.spent[id] = tracker.used[i] as number;
       });
       progress.left -= broken.filter(Boolean).length;
-      await keepBroken(state, input.keepExamples ?? 0, adversarial, ids, broken);
+      await keepBroken(state, wantedBy(input), adversarial, ids, broken);
     } finally {
       adversarial.dispose();
     }
@@ -250,7 +252,7 @@ function resultOf(context: Context): Evaluation {
     ...(!isEnsemble(input.attack) && state.members[0]?.choice && { choice: state.members[0].choice }),
     ...(isEnsemble(input.attack) ? { members: state.members.map(({ trace: _, ...member }) => member) } : {}),
     ...(survivors.length > 0 ? { survivors } : {}),
-    ...(input.keepExamples ? { examples: { ids: [...state.kept], adversarial } } : {}),
+    ...(input.keepExamples || input.keepAmong ? { examples: { ids: [...state.kept], adversarial } } : {}),
     flags,
   };
 }

@@ -50,6 +50,8 @@ export interface EvaluationInput {
   readonly signal: AbortSignal;
   /** How many adversarial examples to return, the first in order of index among the broken ones. */
   readonly keepExamples?: number;
+  /** Beside these, every broken one of the first so many examples. */
+  readonly keepAmong?: number;
   /** Examples attacked so far, examples that may have to be attacked in all members together, examples still right. */
   onProgress?(done: number, total: number, survivors: number): void;
   /** State between batches; it must belong to the same cell, which the caller's key guarantees. */

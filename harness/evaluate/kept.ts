@@ -2,16 +2,29 @@
 import { tf } from '../../tensor/tf.ts';
 import type { EvaluationState } from './state.ts';
 
-/** Keeps the pixels of the first `wanted` broken examples by index, whichever member broke them. */
+/** Which broken examples keep their pixels: the first so many by index, and every one of the first so many examples. */
+export interface Wanted {
+  readonly broken: number;
+  readonly among: number;
+}
+
+/** Those of examples in the order of their index. */
+export function wantedOf<E extends { readonly id: number }>(sorted: readonly E[], { broken, among }: Wanted): E[] {
+  return sorted.filter(({ id }, i) => i < broken || id < among);
+}
+
+/** Keeps the pixels of the wanted examples, whichever member broke them. */
 export async function keepBroken(
   state: Pick<EvaluationState, 'kept' | 'adversarial'>,
-  wanted: number,
+  wanted: Wanted,
   adversarial: tf.Tensor4D,
   ids: readonly number[],
   broken: readonly boolean[],
 ): Promise<void> {
-  const room = (id: number) => state.kept.length < wanted || id < Math.max(...state.kept);
-  const rows = ids.flatMap((id, i) => (wanted > 0 && broken[i] && room(id) ? [i] : [])).slice(0, wanted);
+  // kept ones are in the order of their index
+  const last = state.kept[wanted.broken - 1] ?? Number.POSITIVE_INFINITY;
+  const room = (id: number) => id < wanted.among || (wanted.broken > 0 && id < last);
+  const rows = ids.flatMap((id, i) => (broken[i] && room(id) ? [i] : []));
   if (rows.length === 0) return;
   const picked = tf.tidy(() => adversarial.gather(tf.tensor1d(rows, 'int32')));
   const pixels = (await picked.data()) as Float32Array;
@@ -21,7 +34,10 @@ export async function keepBroken(
     ...state.kept.map((id, i) => ({ id, pixels: state.adversarial[i] as Float32Array })),
     ...rows.map((row, i) => ({ id: ids[row] as number, pixels: pixels.slice(i * size, (i + 1) * size) })),
   ];
-  const best = all.sort((a, b) => a.id - b.id).slice(0, wanted);
+  const best = wantedOf(
+    all.sort((a, b) => a.id - b.id),
+    wanted,
+  );
   state.kept = best.map((e) => e.id);
   state.adversarial = best.map((e) => e.pixels);
 }

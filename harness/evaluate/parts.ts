@@ -3,6 +3,7 @@ import { pick } from '../../datasets/split.ts';
 import { RampartError } from '../../errors.ts';
 import type { ImageRange } from '../../records/shard.ts';
 import type { EvaluationInput, EvaluationPart } from './evaluation.ts';
+import { type Wanted, wantedOf } from './kept.ts';
 import type { EvaluationData } from './predict.ts';
 import { decodeState, type EvaluationState, type MemberProgress } from './state.ts';
 
@@ -15,7 +16,7 @@ function rangeOf(data: EvaluationData, { from, count }: ImageRange): EvaluationD
 /** The evaluation of a range of the examples; its checkpoint ends as an `EvaluationPart`. */
 export function partOf(whole: EvaluationInput, range: ImageRange): EvaluationInput {
   const { from, count } = range;
-  const { data, clean, cleanPredictions, smaller } = whole;
+  const { data, clean, cleanPredictions, smaller, keepAmong } = whole;
   const cut = <T extends string | readonly unknown[]>(all: T) => all.slice(from, from + count) as T;
   return {
     ...whole,
@@ -23,6 +24,7 @@ export function partOf(whole: EvaluationInput, range: ImageRange): EvaluationInp
     checkpoint: undefined,
     data: rangeOf(data, range),
     clean: cut(clean),
+    ...(keepAmong !== undefined && { keepAmong: Math.max(0, keepAmong - from) }),
     ...(cleanPredictions && { cleanPredictions: cut(cleanPredictions) }),
     ...(smaller && {
       smaller: {
@@ -38,14 +40,14 @@ export function partOf(whole: EvaluationInput, range: ImageRange): EvaluationInp
 
 /**
  * Sets what was found of `parts` into the state of the evaluation on `data`, which has attacked nothing yet: of ranges that together are all
- * examples, each ended by the members with these `labels`. `wanted` broken examples are kept. Throws where a part is missing or not ended.
+ * examples, each ended by the members with these `labels`. The `wanted` broken examples are kept. Throws where a part is missing or not ended.
  */
 export async function putTogether(
   state: EvaluationState,
   parts: readonly EvaluationPart[],
   data: EvaluationData,
   labels: readonly string[],
-  wanted: number,
+  wanted: Wanted,
 ): Promise<void> {
   checkCover(
     parts.map(({ range }) => range),
@@ -73,7 +75,10 @@ export async function putTogether(
     });
     kept.push(...part.kept.map((id, i) => ({ id: from + id, pixels: part.adversarial[i] as Float32Array })));
   }
-  const first = kept.sort((a, b) => a.id - b.id).slice(0, wanted);
+  const first = wantedOf(
+    kept.sort((a, b) => a.id - b.id),
+    wanted,
+  );
   state.kept = first.map(({ id }) => id);
   state.adversarial = first.map(({ pixels }) => pixels);
 }

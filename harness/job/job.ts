@@ -184,6 +184,8 @@ export type PluginFiles = readonly {
 export interface RunSettings {
   readonly plugins: readonly PluginFiles[];
   readonly keepExamples: number;
+  /** The broken ones of so many first images of every cell are kept to be published. */
+  readonly publish?: number | undefined;
 }
 
 /** Raised when more is checked of a model from elsewhere before its attacks. */

@@ -73,10 +73,13 @@ function missing(what: string, { place }: Store): RampartError {
   return new RampartError(`[store] ${what} is not there in ${place}`, { remedy: 'run the suite again' });
 }
 
+/** What a classifier is made for. */
+export type DataForm = Pick<Dataset, 'shape' | 'classNames' | 'mean' | 'std'>;
+
 /** The classifier of a model record, compiled for attacks. The caller owns it. */
 export async function loadClassifier(
   key: string,
-  dataset: Dataset,
+  dataset: DataForm,
   context: Pick<JobContext, 'registry' | 'store' | 'outside' | 'engine' | 'report'>,
 ): Promise<Classifier> {
   const { registry, store, outside, engine, report } = context;

@@ -68,6 +68,7 @@ export async function evaluationOf(
     sources,
     signal,
     keepExamples: settings.keepExamples,
+    keepAmong: settings.publish,
     lookup: (name) => registry.attack(name),
     onProgress: (done, total, survivors) =>
       report({ fraction: total === 0 ? 1 : done / total, detail: `${done} of ${total} attacked, ${survivors} still right` }),

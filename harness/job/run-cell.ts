@@ -5,9 +5,11 @@ import { referenceLogits } from '../../models/import/reference.ts';
 import { readWeights } from '../../models/import/weights.ts';
 import type { CellRecord, ModelRecord } from '../../records/record.ts';
 import { evaluate } from '../evaluate/evaluate.ts';
+import type { Evaluation, EvaluationInput } from '../evaluate/evaluation.ts';
 import { asRandomized, checkModel } from '../evaluate/model-checks.ts';
 import { type EvaluationData, predictClean, type Subject } from '../evaluate/predict.ts';
 import { holdToReference } from '../evaluate/reference-logits.ts';
+import { publish } from '../publish/publish.ts';
 import { cellRecord } from './cell-record.ts';
 import type { JobContext } from './context.ts';
 import { inTraining } from './engine.ts';
@@ -42,12 +44,26 @@ async function fill(job: CellJob, context: JobContext, material: Material): Prom
   const evaluation = await evaluate({ ...input, ...found });
 
   const { examples } = evaluation;
-  const kept = examples && examples.ids.length > 0 ? await exampleEntries(examples, data, input) : undefined;
+  const kept = examples && (await exampleEntries(examples, context.settings.keepExamples, data, input));
   const hash = kept && (await store.writeExamples(job.key, kept));
   const made = cellRecord(job, registry, data, { ...evaluation, batchSize, asked: classifier.asked }, begin, started);
-  const record = { ...(job.shards ? await withShards(made, job.shards, context) : made), ...(hash && { examples: hash }) };
+  const published = await publishedOf(job, context, input, examples);
+  const whole = job.shards ? await withShards(made, job.shards, context) : made;
+  const record = { ...whole, ...(hash && { examples: hash }), ...(published && { published }) };
   await store.writeRecord(record);
   return record;
+}
+
+/** What is kept of the cell to be published, where that is wanted. */
+async function publishedOf(
+  job: CellJob,
+  { settings, registry, data, store }: JobContext,
+  input: EvaluationInput,
+  examples: Evaluation['examples'],
+): Promise<CellRecord['published']> {
+  if (!settings.publish || !examples) return undefined;
+  const isBounded = registry.isBounded(job.attack.plugin);
+  return publish(settings.publish, examples, { ...input, isBounded }, await data.test(job.data), store);
 }
 
 /** The clean accuracy, and before it what is checked of a model from elsewhere. */

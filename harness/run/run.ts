@@ -140,8 +140,8 @@ export async function runSuite(suite: Suite, registry: Registry, options: RunOpt
   const slots = machines.room ? [anySlotOf(probe)] : slotsOn(probe, suite, options);
   listener?.engine?.(probe, (await machines.slots?.()) ?? slots.length);
   listener?.planned?.(plan);
-  const { engine, keepExamples } = suite;
-  const settings: RunSettings = { plugins: await putInputs(suite, registry, store), keepExamples };
+  const { engine, keepExamples, publish } = suite;
+  const settings: RunSettings = { plugins: await putInputs(suite, registry, store), keepExamples, publish: publish?.adversarial };
   // the memory of other machines is not known here
   const sizes = { slots, ...(machines.room && { memory: Number.POSITIVE_INFINITY }) };
   const batchSizes = new BatchSizes({ given: engine.batchSize, ...sizes, known: batchSizesBefore });
@@ -213,5 +213,5 @@ function indexOf(suite: Suite, finished: readonly Finished[]): RunIndex {
       ? { kind, key, model: planned.job.name, data: { hash: planned.job.data.hash, test: countOf(planned.job.data.test.selection) } }
       : { kind, key, model: planned.model.job.name, attack: planned.label },
   );
-  return { suite: { name, title, description, file }, records };
+  return { suite: { name, title, description, file }, ...(suite.publish?.weights && { weights: true }), records };
 }

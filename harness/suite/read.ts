@@ -51,6 +51,8 @@ export async function resolveSuite(text: string, file: string, mayLoad?: MayLoad
   // what names a plug-in that could not be loaded is no mistake of its own
   refuse(source, unfit);
   const reader = new Reader(registry, raw, data, folder);
+  const { seeds, engine, keepExamples, publish, timeoutMinutes } = raw;
+  const asGiven = { seeds, engine, keepExamples, publish, timeoutMinutes };
   const suite: Suite = {
     file,
     name: raw.name,
@@ -64,10 +66,7 @@ export async function resolveSuite(text: string, file: string, mayLoad?: MayLoad
     models: reader.models(),
     attacks: reader.attacks(),
     ...(raw.curve && { curve: raw.curve }),
-    seeds: raw.seeds,
-    engine: raw.engine,
-    keepExamples: raw.keepExamples,
-    timeoutMinutes: raw.timeoutMinutes,
+    ...asGiven,
   };
   refuse(source, reader.problems);
   refuse(source, pairProblems(suite, registry));

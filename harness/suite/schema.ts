@@ -125,6 +125,17 @@ const engineSchema = z.strictObject({
   shard: shardSchema.optional(),
 });
 
+const publishSchema = z.strictObject({
+  adversarial: z
+    .number()
+    .int()
+    .min(0)
+    .max(10_000)
+    .default(0)
+    .describe('Of the first so many images of every cell: the original, and what the attack made of it where that is misclassified'),
+  weights: z.boolean().default(false).describe('The weights of every model, as safetensors'),
+});
+
 /** An entry with its parameters still unchecked; a bare string is an entry with its name only. */
 function entryOf<S extends z.ZodRawShape>(keys: S) {
   return z.preprocess((value) => (typeof value === 'string' ? { name: value } : value), z.looseObject(keys));
@@ -163,6 +174,9 @@ export const suiteSchema = z.strictObject({
     .describe('Robust accuracy against the cost of training: attacks a few epochs of every training, each as a training that ends there'),
   engine: engineSchema.prefault({}),
   keepExamples: z.number().int().min(0).max(10_000).default(0).describe('Keep so many adversarial examples of every cell, for the gallery'),
+  publish: publishSchema
+    .optional()
+    .describe('What the site holds beside the figures, so that a reader can check them: see docs/publishing.md'),
   timeoutMinutes: z.number().min(0.01).max(MOST_MINUTES).default(30).describe('A job that gives no sign of life for so long is ended'),
 });
 

@@ -87,5 +87,7 @@ export interface Suite {
   readonly seeds: readonly number[];
   readonly engine: SuiteFile['engine'];
   readonly keepExamples: number;
+  /** What the site holds for a reader who checks it. */
+  readonly publish?: { readonly adversarial: number; readonly weights: boolean } | undefined;
   readonly timeoutMinutes: number;
 }

@@ -122,6 +122,7 @@ const jobSchema = z.discriminatedUnion('kind', [
 const settingsSchema = z.strictObject({
   plugins: z.array(z.array(z.strictObject({ path: text, hash: sha })).max(1000)).max(100),
   keepExamples: whole.max(10_000),
+  publish: whole.max(10_000).optional(),
 }) satisfies z.ZodType<RunSettings>;
 
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;

@@ -263,3 +263,15 @@ test('an attack that leaks tensors is flagged, in the same words whatever the ba
     expect(flags).toEqual([{ name: 'leaked-tensors', detail: 'leaky left tensors allocated' }]);
   }
 });
+
+test('every broken one of the first images is kept, beside the first broken ones, whichever member broke them', async () => {
+  const table = [mover('weak', 0.5), mover('full', 1)];
+  const lookup = (name: string) => table.find((a) => a.name === name) as (typeof table)[0];
+  // broken: 0 and 3 by `weak`, then 1 by `full`
+  const kept = async (more: object) => (await evaluate(input(pair('weak', 'full'), data, { lookup, ...more }))).examples?.ids;
+  expect(await kept({ keepAmong: 5 })).toEqual([0, 1, 3]);
+  expect(await kept({ keepAmong: 3 })).toEqual([0, 1]);
+  expect(await kept({ keepExamples: 1, keepAmong: 5 })).toEqual([0, 1, 3]);
+  expect(await kept({ keepExamples: 3, keepAmong: 1 })).toEqual([0, 1, 3]);
+  expect(await kept({})).toBeUndefined();
+});

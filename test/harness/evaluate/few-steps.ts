@@ -79,6 +79,7 @@ export async function run(
     sources: new Map([['source', { classifier: make('source'), name: 'source' }]]),
     signal: new AbortController().signal,
     keepExamples: 3,
+    keepAmong: 70,
     lookup: attackNamed,
   });
   const { overhead, result } = timeless(evaluation);
