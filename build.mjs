@@ -37,7 +37,9 @@ if (!built) {
     if (status !== 0) process.exit(status ?? 1);
   }
   const kept = new Set(sources.flatMap((path) => ['.js', '.js.map', '.d.ts'].map((end) => join('dist', path.replace(/\.ts$/, end)))));
-  kept.add(join('dist', 'engines/wasm/kernels.wasm'));
+  for (const made of ['engines/wasm/kernels.wasm', 'browser/checker.js']) kept.add(join('dist', made));
   for (const path of below('dist')) if (!kept.has(path)) rmSync(join(root, path));
+  const { bundleChecker } = await import('./dist/browser/bundle.js');
+  writeFileSync(join(dist, 'browser/checker.js'), await bundleChecker());
   writeFileSync(stampFile, stamp);
 }

@@ -1,6 +1,9 @@
 /** Writes the site: a pure function of the records and of the examples kept beside them. No date, no path, no network. */
 import { readdirSync, readFileSync } from 'node:fs';
-import type { RampartRecord } from '../records/record.ts';
+import type { EvidenceLink } from '../records/evidence/format.ts';
+import { type EvidenceSource, writeEvidence } from '../records/evidence/write.ts';
+import type { ModelRecord, RampartRecord } from '../records/record.ts';
+import { checkerScript } from './checker.ts';
 import { csvOf } from './formats/csv.ts';
 import { Files } from './formats/files.ts';
 import { pageRenderer } from './formats/html.ts';
@@ -9,6 +12,7 @@ import type { Table } from './formats/table.ts';
 import { templatesFolder } from './formats/templates.ts';
 import { writeAttackPage } from './pages/attack.ts';
 import { writeBoardPage } from './pages/board.ts';
+import { CHECKER } from './pages/check.ts';
 import { writeComparePage } from './pages/compare.ts';
 import { type ExamplesOf, galleryOf } from './pages/gallery.ts';
 import { writeMethodsPage } from './pages/methods.ts';
@@ -18,7 +22,10 @@ import { bibtexOf } from './view/bibtex.ts';
 import { boardColumns, boardTable } from './view/board-table.ts';
 import { buildView } from './view/leaderboard.ts';
 import { outcomeArrays, outcomeTable } from './view/outcomes.ts';
-import { boardTitle, type View } from './view/view.ts';
+import { boardTitle, type ModelView, type View } from './view/view.ts';
+
+/** What a run published of a model, if it did. */
+export type EvidenceOf = (model: ModelRecord) => Promise<EvidenceSource | undefined>;
 
 export interface SiteOptions {
   /** The heading of every page; `Rampart` unless given. */
@@ -29,6 +36,8 @@ export interface SiteOptions {
   readonly view?: View;
   /** What was kept of a cell's adversarial examples; nothing unless given. */
   readonly examples?: ExamplesOf;
+  /** What a reader can check of a model in the browser; nothing unless given. */
+  readonly evidence?: EvidenceOf;
 }
 
 /** Builds all pages and files in memory: for tests, and to weigh a site. */
@@ -47,7 +56,9 @@ export async function buildSite(records: readonly RampartRecord[], options: Site
     colours: coloursOf(view),
   };
   const { files } = site;
-  for (const asset of readdirSync(`${folder}/assets`).sort()) files.add(`assets/${asset}`, readFileSync(`${folder}/assets/${asset}`));
+  const evidence = await evidenceOf(site, options.evidence);
+  for (const asset of readdirSync(`${folder}/assets`).sort())
+    if (evidence.size > 0 || !FOR_EVIDENCE.includes(asset)) files.add(`assets/${asset}`, readFileSync(`${folder}/assets/${asset}`));
   for (const record of records) {
     files.add(`records/${record.kind}s/${record.key}.json`, `${JSON.stringify(record)}\n`);
   }
@@ -57,10 +68,10 @@ export async function buildSite(records: readonly RampartRecord[], options: Site
     files.add(`downloads/${board.id}/outcomes.npz`, outcomeArrays(board));
   }
   const examplesOf = options.examples ?? (async () => undefined);
-  for (const model of view.models) writeModelPage(site, model, await galleryOf(model, examplesOf, files));
+  for (const model of view.models) writeModelPage(site, model, await galleryOf(model, examplesOf, files), evidence.get(model));
   for (const attack of view.attacks) writeAttackPage(site, attack);
   writeComparePage(site);
-  writeMethodsPage(site);
+  writeMethodsPage(site, [...evidence.keys()]);
   writeDownloads(site);
   if (view.boards.length === 0) files.add('index.html', site.render('empty', frame(site, '', site.title, 'No records yet')));
   return files;
@@ -70,6 +81,25 @@ export async function buildSite(records: readonly RampartRecord[], options: Site
 export async function writeSite(records: readonly RampartRecord[], out: string, options: SiteOptions = {}): Promise<string> {
   const files = await buildSite(records, options);
   return files.write(out);
+}
+
+/** Scripts that pages without evidence have no use for. */
+const FOR_EVIDENCE = ['checker-client.js', 'check.js'];
+
+/** Writes the evidence of every model that has some, and the checker. */
+async function evidenceOf({ view, files }: Site, sourceOf: EvidenceOf | undefined): Promise<Map<ModelView, EvidenceLink>> {
+  const links = new Map<ModelView, EvidenceLink>();
+  for (const model of sourceOf ? view.models : []) {
+    const source = await sourceOf?.(model.record);
+    // models share originals, whose names are by their content
+    if (source)
+      links.set(
+        model,
+        writeEvidence(model.record, source, (path, text) => files.get(path) ?? files.add(path, text)),
+      );
+  }
+  if (links.size > 0) files.add(CHECKER, await checkerScript());
+  return links;
 }
 
 /** Charts alone need their colours and the names of both themes. */

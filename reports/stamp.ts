@@ -8,8 +8,8 @@ import type { RampartRecord } from '../records/record.ts';
 import { MANIFEST, pathsIn } from './formats/manifest.ts';
 import { templatesFolder } from './formats/templates.ts';
 
-/** Folders beside this one with what a site is made by. */
-const PROGRAM = ['models', 'records', 'reports', 'tensor'];
+/** Folders beside this one with what a site is made by, the checker in it included. */
+const PROGRAM = ['attacks', 'browser', 'engines/wasm', 'harness/evaluate', 'models', 'records', 'reports', 'tensor'];
 
 /** What a site is a function of, as one hash: the records, which name their examples by hash, its title and description, the templates and the program. */
 export function sourcesOf(records: readonly RampartRecord[], { title, description }: { title: string; description?: string }): string {

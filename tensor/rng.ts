@@ -87,3 +87,19 @@ export class Rng {
     return order;
   }
 }
+
+/** Draws nothing: for a network whose weights are about to be loaded. */
+export class NoDraws extends Rng {
+  constructor() {
+    super('no draws');
+  }
+  override fork(): Rng {
+    return this;
+  }
+  override uniform(n: number): Float32Array<ArrayBuffer> {
+    return new Float32Array(n);
+  }
+  override normal(n: number): Float32Array<ArrayBuffer> {
+    return new Float32Array(n);
+  }
+}

@@ -9,6 +9,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const FOLDERS = [
   'attacks',
   'bench',
+  'browser',
   'cli',
   'corruptions',
   'datasets',

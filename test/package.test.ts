@@ -33,6 +33,7 @@ test('the package holds the compiled sources, what builds the addon, suites and 
       'package.json',
       ...compiled,
       'dist/engines/wasm/kernels.wasm',
+      'dist/browser/checker.js',
       'engines/torch/build.mjs',
       'engines/torch/find.mjs',
       'models/outside/python/live.py',

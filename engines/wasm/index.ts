@@ -1,6 +1,6 @@
 /** The embedded engine: TensorFlow.js's wasm backend on one thread, with the kernels that training needs and it lacks. */
 import type { Engine } from '../engine.ts';
-import { BUILD_COMMAND, kernelsBuilt } from './memory.ts';
+import { BUILD_COMMAND, kernelsBuilt } from './binary.ts';
 
 export const wasm: Engine = {
   name: 'wasm',

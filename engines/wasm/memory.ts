@@ -1,8 +1,7 @@
 /** Where tensors live: pointers into the memory of TensorFlow.js's wasm backend, scratch space in it, and our kernels on it. */
-import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { RampartError } from '../../errors.ts';
 import { tf } from '../../tensor/tf.ts';
+import { kernelsBinary } from './binary.ts';
 
 /** TypeScript describes it with the browser's types, which this project leaves out. */
 declare const WebAssembly: {
@@ -116,14 +115,6 @@ export function native(): Kernels {
   return kernels;
 }
 
-const binary = new URL('./kernels.wasm', import.meta.url);
-export const BUILD_COMMAND = 'npm run build:wasm';
-
-/** True when `npm run build:wasm` has run. */
-export function kernelsBuilt(): boolean {
-  return existsSync(binary);
-}
-
 /** Allocation that fails: the backend takes address 0, or one past the end, for a tensor's and writes there. */
 function guardAllocation({ wasm }: WasmBackend): void {
   wasm._free(wasm._malloc(1)); // the first call puts the real function in its place
@@ -142,8 +133,7 @@ function guardAllocation({ wasm }: WasmBackend): void {
 
 /** Links `kernels.wasm` to the backend's memory. */
 export async function loadKernels(b: WasmBackend): Promise<void> {
-  if (!kernelsBuilt()) throw new RampartError(`[engine wasm] ${fileURLToPath(binary)} is missing`, { remedy: BUILD_COMMAND });
-  const { instance } = await WebAssembly.instantiate(readFileSync(binary), { env: { memory: b.wasm.asm.memory } });
+  const { instance } = await WebAssembly.instantiate(kernelsBinary(), { env: { memory: b.wasm.asm.memory } });
   kernels = instance.exports as unknown as Kernels;
   guardAllocation(b);
 }

@@ -8,24 +8,11 @@ import { loadScript, type ScriptOptions } from '../../models/import/torchscript.
 import { Network } from '../../models/network.ts';
 import type { CellRecord, ModelRecord } from '../../records/record.ts';
 import type { Store } from '../../records/store.ts';
-import { Rng } from '../../tensor/rng.ts';
+import { NoDraws } from '../../tensor/rng.ts';
 import { normalizationOf } from '../suite/recipe.ts';
 import type { Registry } from '../suite/registry.ts';
 import type { JobContext } from './context.ts';
 import { openOutside } from './outside.ts';
-
-/** Draws nothing: for a network whose weights are about to be loaded. */
-class NoDraws extends Rng {
-  override fork(): Rng {
-    return this;
-  }
-  override uniform(n: number): Float32Array<ArrayBuffer> {
-    return new Float32Array(n);
-  }
-  override normal(n: number): Float32Array<ArrayBuffer> {
-    return new Float32Array(n);
-  }
-}
 
 /** A file of weights as a network, with what was found of it. Throws as `importWeights` does. The caller owns the network. */
 export function networkFrom(
@@ -38,7 +25,7 @@ export function networkFrom(
 ): { network: Network; imported: Imported } {
   const options = { arch, inputShape: dataset.shape, classes: dataset.classNames.length, families, ...stated };
   const imported = importWeights(bytesInMemory(bytes, source), options);
-  const network = new Network(arch, imported.graph, new NoDraws('no draws'));
+  const network = new Network(arch, imported.graph, new NoDraws());
   network.load(imported.entries, source);
   return { network, imported };
 }

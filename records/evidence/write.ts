@@ -1,5 +1,6 @@
 /** Writes the evidence of a model as files of a site. Scripts, because from a folder on disk a browser lets a page read nothing else. */
 import { RampartError } from '../../errors.ts';
+import { writeSafetensors } from '../../models/safetensors.ts';
 import { sha256 } from '../hash.ts';
 import { type CellRecord, indicesOf, type ModelRecord } from '../record.ts';
 import {
@@ -52,33 +53,12 @@ export function addHeld(bytes: Uint8Array, add: AddFile): Held {
   return { bytes: bytes.length, sha256: hash, pieces };
 }
 
-const WIDTH = { U8: 1, F16: 2, F32: 4 } as const;
-
-/** The nearest half-precision number's bits, for a value in [0,1]. */
-export function toHalf(value: number): number {
-  if (value < 2 ** -14) return Math.round(value * 2 ** 24); // subnormal; 1024 is the smallest normal number
-  const exponent = Math.floor(Math.log2(value));
-  const fraction = Math.round((value / 2 ** exponent - 1) * 1024);
-  return ((exponent + 15) << 10) + fraction; // a fraction of 1024 carries into the exponent
-}
-
 /** The bytes of a safetensors file with images `[k,h,w,c]`. Throws where `dtype` does not hold them exactly. */
 export function imageFile({ dtype, shape, pixels }: ImageBlock): Uint8Array {
   const size = shape[0] * shape[1] * shape[2];
   const k = pixels.length / size;
-  const images = { dtype, shape: [k, ...shape], data_offsets: [0, pixels.length * WIDTH[dtype]] };
-  const json = JSON.stringify({ ...(dtype === 'U8' && { __metadata__: { levels: '255' } }), images });
-  const head = Buffer.from(json.padEnd(Math.ceil(json.length / 8) * 8));
-  const out = new Uint8Array(8 + head.length + pixels.length * WIDTH[dtype]);
-  const view = new DataView(out.buffer);
-  view.setBigUint64(0, BigInt(head.length), true);
-  out.set(head, 8);
-  const at = 8 + head.length;
-  for (const [i, v] of pixels.entries()) {
-    if (dtype === 'U8') out[at + i] = Math.round(v * 255);
-    else if (dtype === 'F16') view.setUint16(at + 2 * i, toHalf(v), true);
-    else view.setFloat32(at + 4 * i, v, true);
-  }
+  const data = dtype === 'U8' ? pixels.map((v) => Math.round(v * 255)) : pixels;
+  const out = writeSafetensors(new Map([['images', { shape: [k, ...shape], data, dtype }]]), dtype === 'U8' ? { levels: '255' } : {});
   const read = parseImages(out, k, shape, 'images to publish').pixels;
   const off = read.findIndex((v, i) => v !== pixels[i]);
   if (off >= 0) throw new RampartError(`[evidence] ${dtype} does not hold the pixel ${pixels[off]} of image ${Math.floor(off / size)}`);

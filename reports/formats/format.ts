@@ -35,6 +35,13 @@ export function compact(x: number): string {
   return String(Number(x.toPrecision(3)));
 }
 
+/** Bytes as they count to load: `4 kB`, `1.2 MB`, `45 MB`. */
+export function size(bytes: number): string {
+  const mb = bytes / 1e6;
+  if (mb >= 1) return `${mb < 10 ? mb.toFixed(1) : Math.round(mb)} MB`;
+  return `${Math.max(1, Math.round(bytes / 1000))} kB`;
+}
+
 /** A radius as it is written in papers: `8/255` where it is a whole number of grey levels, else the number. */
 export function radius(eps: number): string {
   const levels = eps * 255;

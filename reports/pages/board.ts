@@ -41,7 +41,7 @@ export function writeBoardPage(site: Site, board: Board): void {
   const distinct = (value: (row: Row) => string) => [...new Set(board.rows.map(value))].sort();
   const page = site.render('board', {
     ...frame(site, '', first ? site.title : title, `Robust accuracy of ${board.rows.length} models on ${title}`, {
-      script: 'board.js',
+      scripts: ['board.js'],
       current: board.id,
       wide: true,
       hide: columns.flatMap((c, i) => (c.shown ? [] : [i])).join(' '),

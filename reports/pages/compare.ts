@@ -17,7 +17,7 @@ export function writeComparePage(site: Site): void {
   const title = 'Compare two models';
   const page = site.render('compare', {
     ...frame(site, '', title, 'Any two models side by side: the images on which they differ and the test between them', {
-      script: 'compare.js',
+      scripts: ['compare.js'],
       current: 'compare',
     }),
     title,

@@ -4,10 +4,14 @@ import { FLAGS, meaningOf } from '../../records/flags.ts';
 import { deviceOf } from '../../records/record.ts';
 import { canonical } from '../../records/slug.ts';
 import { worstCaseImages } from '../view/board-table.ts';
-import { boardTitle, trainingPasses, type View } from '../view/view.ts';
+import { boardTitle, type ModelView, trainingPasses, type View } from '../view/view.ts';
 import { boardHref, frame, type Site } from './views.ts';
 
-export function writeMethodsPage(site: Site): void {
+/** Models named on the page as ones that can be checked. */
+const NAMED = 5;
+
+/** `checkable` are the models with evidence. */
+export function writeMethodsPage(site: Site, checkable: readonly ModelView[] = []): void {
   const { view } = site;
   const raised = new Map<string, number>();
   const counted = new Set<string>();
@@ -30,6 +34,10 @@ export function writeMethodsPage(site: Site): void {
       paper: a.attack.paper === 'none' ? '' : a.attack.paper,
     })),
     limits: limits(view),
+    checkable: checkable.length > 0 && {
+      first: checkable.slice(0, NAMED).map(({ name, slug }) => ({ name, href: `models/${slug}.html#check` })),
+      more: Math.max(0, checkable.length - NAMED),
+    },
     flags: names.map((name) => ({
       name,
       id: meaningOf(name) ? `flag-${name}` : '',

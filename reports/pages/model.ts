@@ -1,4 +1,5 @@
 /** The page of one model: what it is, how it was trained, every cell with its evidence, its errors, and how to make it again. */
+import type { EvidenceLink } from '../../records/evidence/format.ts';
 import { type CellRecord, deviceOf, devicesOf } from '../../records/record.ts';
 import { trainingCharts } from '../charts/lines.ts';
 import { costSplitChart, outcomesChart } from '../charts/model.ts';
@@ -9,12 +10,13 @@ import { errorDistance } from '../view/images.ts';
 import { rankText, separated } from '../view/ranking.ts';
 import { reproduction } from '../view/reproduce.ts';
 import { type Board, boardTitle, isBounded, isClean, type ModelView, type Row } from '../view/view.ts';
+import { checkView } from './check.ts';
 import type { GalleryItem } from './gallery.ts';
 import { provenance, summary } from './model-facts.ts';
 import { classTable, confusionTables, overfittingTable } from './model-tables.ts';
 import { boardHref, chartView, flagView, frame, type Site, tableView } from './views.ts';
 
-export function writeModelPage(site: Site, model: ModelView, gallery: readonly GalleryItem[]): void {
+export function writeModelPage(site: Site, model: ModelView, gallery: readonly GalleryItem[], evidence?: EvidenceLink): void {
   const { record, slug, name } = model;
   const places = site.view.boards.flatMap((board) => {
     const row = board.rows.find((r) => r.model === model);
@@ -29,7 +31,10 @@ export function writeModelPage(site: Site, model: ModelView, gallery: readonly G
   const recipe = reproduction(model, site.view);
   site.files.add(`${dir}/suite.yml`, recipe.suite);
   const page = site.render('model', {
-    ...frame(site, '../', name, `${record.defense.title}, ${record.arch.name}, on ${record.dataset.name}: training, attacks and evidence`),
+    ...frame(site, '../', name, `${record.defense.title}, ${record.arch.name}, on ${record.dataset.name}: training, attacks and evidence`, {
+      scripts: evidence ? ['checker-client.js', 'check.js'] : [],
+      runs: evidence !== undefined,
+    }),
     name,
     title: record.defense.title,
     paper: record.defense.paper === 'none' || record.defense.paper === '' ? undefined : record.defense.paper,
@@ -51,6 +56,7 @@ export function writeModelPage(site: Site, model: ModelView, gallery: readonly G
     caveat: recipe.caveat,
     provenance: provenance(model),
     flags: allFlags(places, model),
+    check: evidence && checkView(site, record, evidence),
   });
   site.files.add(`models/${slug}.html`, page);
 }

@@ -137,20 +137,39 @@ export function flagView(flag: Flag, root: string): FlagView {
 /** The page of a board: the first is the front page. */
 export const boardHref = (view: View, board: Board) => (view.boards[0] === board ? 'index.html' : `board-${board.id}.html`);
 
-/** What the layout takes. */
+/**
+ * What a page may load: this site's own files and nothing else, whoever serves it. `file:` is for the site as a folder on disk, where not
+ * every browser counts that as its own; a page from a server can load nothing by it. `runs`: a worker with WebAssembly, which has no network
+ * either.
+ */
+function policyOf(runs: boolean): string {
+  const own = "'self' file:";
+  return [
+    "default-src 'none'",
+    `script-src ${own}${runs ? " 'wasm-unsafe-eval'" : ''}`,
+    ...(runs ? ['worker-src blob:'] : []),
+    `style-src ${own} 'unsafe-inline'`,
+    `img-src ${own}${runs ? ' blob: data:' : ''}`,
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join('; ');
+}
+
+/** What the layout takes; `runs` where the page may run the checker. */
 export function frame(
   site: Site,
   root: string,
   title: string,
   description: string,
-  options: { script?: string; current?: string; hide?: string; wide?: boolean } = {},
+  options: { scripts?: readonly string[]; runs?: boolean; current?: string; hide?: string; wide?: boolean } = {},
 ) {
   return {
     root,
     pageTitle: title === site.title ? title : `${title} · ${site.title}`,
     siteTitle: site.title,
     description,
-    script: options.script,
+    scripts: options.scripts ?? [],
+    policy: policyOf(options.runs ?? false),
     hide: options.hide,
     wide: options.wide ?? false,
     version: site.version,

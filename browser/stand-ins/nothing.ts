@@ -1,0 +1,2 @@
+/** In the place of what nothing asks for: zod's messages in other languages. */
+export {};
