@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { withFile } from '../models/import/bytes.ts';
 import { kindOf } from '../models/import/weights.ts';
 import { FolderStore } from '../records/folder-store.ts';
-import type { CellRecord } from '../records/record.ts';
+import { type CellRecord, isInBall } from '../records/record.ts';
 
 interface Reference {
   readonly models: Record<
@@ -39,7 +39,7 @@ async function evaluated(model: string): Promise<CellRecord[]> {
   const where = ['--engine', engine, '--threads', '1', '--workers', '1', '--out', out];
   try {
     execFileSync('npx', ['tsx', path('../cli/main.ts'), 'eval', model, ...options, ...where], { stdio: 'inherit' });
-    return (await new FolderStore(out).records()).flatMap((r) => (r.kind === 'cell' ? [r] : []));
+    return (await new FolderStore(out).records()).filter(isInBall);
   } finally {
     rmSync(out, { recursive: true, force: true });
   }

@@ -6,7 +6,7 @@
 import { fileURLToPath } from 'node:url';
 import { FolderStore } from '../records/folder-store.ts';
 import { canonicalJson } from '../records/hash.ts';
-import type { CellRecord, RampartRecord } from '../records/record.ts';
+import { type CellRecord, isInBall, type RampartRecord } from '../records/record.ts';
 import { mean } from '../records/stats.ts';
 
 /** What the rule promises of a model without a flag, in points of accuracy above AutoAttack standard. */
@@ -40,7 +40,7 @@ const subject = ({ model, threat, dataset, n, indices, seed }: CellRecord) =>
 
 /** A row for every model and threat that both attacked on the same images; one for each version of the rule where there are several. */
 export function leanRows(records: readonly RampartRecord[]): LeanRow[] {
-  const cells = records.flatMap((r) => (r.kind === 'cell' && r.status === 'done' ? [r] : []));
+  const cells = records.filter(isInBall).filter(({ status }) => status === 'done');
   const standards = new Map(cells.filter(isStandard).map((cell) => [subject(cell), cell]));
   return cells.filter(isLean).flatMap((lean) => {
     const standard = standards.get(subject(lean));

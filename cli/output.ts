@@ -1,7 +1,7 @@
 /** Text for the terminal: tables, messages, names of jobs. */
 import { randomBytes } from 'node:crypto';
 import { relative } from 'node:path';
-import type { Planned } from '../harness/run/plan.ts';
+import type { Planned, PlannedCell } from '../harness/run/plan.ts';
 
 /** With `--json`, standard output is for JSON alone and messages go to standard error. */
 const messages = process.argv.includes('--json') ? process.stderr : process.stdout;
@@ -92,10 +92,14 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 
 /** `pgd on trades`, or the name of a model. */
 export function jobName(planned: Planned): string {
-  if (planned.kind === 'cell')
-    return `${planned.label}${planned.label === 'clean' ? '' : ` ${planned.threat.norm} ${shortEps(planned.threat.eps)}`} on ${planned.model.job.name}`;
+  if (planned.kind === 'cell') return `${planned.label}${ball(planned)} on ${planned.model.job.name}`;
   const verb = { training: 'train', wrapper: 'wrap', pretrained: 'load', torchscript: 'load', outside: 'ask' }[planned.job.origin.by];
   return `${verb} ${planned.job.name}`;
+}
+
+/** Where an attack searches; of what is no attack nothing. */
+function ball({ label, threat }: PlannedCell): string {
+  return label === 'clean' || threat.kind === 'corruption' ? '' : ` ${threat.norm} ${shortEps(threat.eps)}`;
 }
 
 function shortEps(eps: number): string {

@@ -25,7 +25,8 @@ const devicesOfRow = ({ model: { record }, attackCost }: Row) => [
 
 function boardTable(board: Board): string {
   const attacks = board.attacks.filter((a) => !isClean(a));
-  const head = ['model', 'rank', 'clean', ...attacks.map((a) => a.label), 'worst case', '95 %', 'training', 'attacks'];
+  const corrupted = board.rows.some((row) => row.corruptions) ? ['corrupted'] : [];
+  const head = ['model', 'rank', 'clean', ...attacks.map((a) => a.label), 'worst case', '95 %', ...corrupted, 'training', 'attacks'];
   const rows = board.rows.map((row) => [
     row.model.name,
     row.rank ? rankText(row.rank) : '-',
@@ -35,6 +36,7 @@ function boardTable(board: Board): string {
       return cell ? cellText(cell, board) : '-';
     }),
     ...worst(row, board),
+    ...corrupted.map(() => (row.corruptions ? percent(row.corruptions.accuracy) : '-')),
     row.model.record.cost.wallMs > 0 ? duration(row.model.record.cost.wallMs) : '-',
     duration(row.attackCost.wallMs),
   ]);

@@ -14,6 +14,14 @@ export type BySeverity<T> = readonly [T, T, T, T, T];
 /** The groups of the paper. */
 export type CorruptionGroup = 'noise' | 'blur' | 'weather' | 'digital';
 
+/** The threat of one corruption: no ball, but one image for each image. */
+export interface CorruptionThreat {
+  readonly kind: 'corruption';
+  readonly name: string;
+  readonly version: number;
+  readonly severity: Severity;
+}
+
 export interface Corruption {
   /** As the files of CIFAR-10-C are called: `gaussian_noise`. */
   readonly name: string;

@@ -6,6 +6,19 @@ import { contrast, elasticTransform, jpegCompression, pixelate } from './digital
 import { gaussianNoise, impulseNoise, shotNoise } from './noise.ts';
 import { brightness, fog, snow } from './weather.ts';
 
+/** Where they are from, in words and for the bibliography. */
+export const CORRUPTIONS = 'Hendrycks and Dietterich 2019 (arXiv 1903.12261)';
+export const CORRUPTION_PAPERS = [
+  {
+    key: 'hendrycks2019benchmarking',
+    author: 'Hendrycks, Dan and Dietterich, Thomas',
+    title: 'Benchmarking Neural Network Robustness to Common Corruptions and Perturbations',
+    venue: 'International Conference on Learning Representations',
+    year: 2019,
+    arxiv: '1903.12261',
+  },
+] as const;
+
 /** The 15 of Hendrycks and Dietterich 2019 but frost, which is made of photographs of its authors'. */
 export const corruptions: readonly Corruption[] = [
   gaussianNoise,

@@ -8,7 +8,7 @@ import { sha256 } from './hash.ts';
 import { type Labels, parseLabels } from './packed/labels.ts';
 import { PLACES_IN_WORDS, placeAt } from './paths.ts';
 import { hashPlain, kindOf, LIMITS, readPlain, UnfitFile } from './plain-file.ts';
-import { type CellRecord, indicesOf, type ModelRecord } from './record.ts';
+import { type AnyCellRecord, indicesOf, isCorrupted, isInBall, type ModelRecord } from './record.ts';
 import { parseStored } from './record-file.ts';
 import { canonical } from './slug.ts';
 import { wilson } from './stats.ts';
@@ -26,7 +26,7 @@ export async function validateResults(dir: string): Promise<Validation> {
   const refused: Refusal[] = [];
   const refuse: Refuse = (file, reason) => refused.push({ file, reason });
   const models: Found<ModelRecord>[] = [];
-  const cells: Found<CellRecord>[] = [];
+  const cells: Found<AnyCellRecord>[] = [];
   const files = await filesBelow(dir, '', refuse);
   const labels = await readLabels(dir, files, refuse);
   for (const file of files) {
@@ -40,7 +40,8 @@ export async function validateResults(dir: string): Promise<Validation> {
   for (const { file, cells } of labels.values()) if (cells === 0) refuse(file, 'no labels of a cell that is here');
   await checkWeights(dir, files, models, refuse);
   await checkExamples(dir, files, cells, refuse);
-  await checkImages(dir, files, cells, refuse);
+  const attacked = cells.flatMap(({ file, record }) => (isInBall(record) ? [{ file, record }] : []));
+  await checkImages(dir, files, attacked, refuse);
   checkModels(models, refuse);
   checkCells(cells, models, refuse);
   refused.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
@@ -91,7 +92,7 @@ async function readRecord<K extends 'model' | 'cell'>(dir: string, file: string,
 }
 
 /** Takes a record that stands where its key says and is a result. */
-function take<T extends ModelRecord | CellRecord>(file: string, key: string | undefined, record: T, into: Found<T>[]): void {
+function take<T extends ModelRecord | AnyCellRecord>(file: string, key: string | undefined, record: T, into: Found<T>[]): void {
   if (record.key !== key) throw new UnfitFile(`expected the key ${key} of its file name, got ${record.key}`);
   if (record.status === 'failed') throw new UnfitFile(`a failed job is no result: ${record.error?.message ?? 'no reason recorded'}`);
   into.push({ file, record });
@@ -110,7 +111,7 @@ async function checkWeights(dir: string, files: readonly string[], models: reado
 }
 
 /** Reads examples as the gallery does. */
-async function checkExamples(dir: string, files: readonly string[], cells: readonly Found<CellRecord>[], refuse: Refuse) {
+async function checkExamples(dir: string, files: readonly string[], cells: readonly Found<AnyCellRecord>[], refuse: Refuse) {
   for (const file of files) {
     const place = placeAt(file);
     if (place?.is !== 'examples') continue;
@@ -177,7 +178,7 @@ function checkModels(models: readonly Found<ModelRecord>[], refuse: Refuse): voi
   refuseRepeats(models, identity, refuse);
 }
 
-function checkCells(cells: readonly Found<CellRecord>[], models: readonly Found<ModelRecord>[], refuse: Refuse): void {
+function checkCells(cells: readonly Found<AnyCellRecord>[], models: readonly Found<ModelRecord>[], refuse: Refuse): void {
   const byKey = new Map(models.map((m) => [m.record.key, m.record]));
   /** By data set: the class of each test image, and the record that says so. */
   const labels = new Map<string, Map<number, { label: number; file: string }>>();
@@ -196,14 +197,14 @@ function checkCells(cells: readonly Found<CellRecord>[], models: readonly Found<
     if (other) refuse(file, `the label of image ${differs.image} is ${differs.label}, but ${other.label} in ${other.file}`);
     else for (const { image, label } of own) if (!known.has(image)) known.set(image, { label, file });
   }
-  const identity = (r: CellRecord) =>
+  const identity = (r: AnyCellRecord) =>
     canonical([
       r.model.key,
       r.model.weightsHash,
       r.attack.name,
       r.attack.version,
       r.attack.params,
-      r.attack.access === 'none' ? '' : r.threat,
+      r.attack.access === 'none' && !isCorrupted(r) ? '' : r.threat,
       r.seed,
       r.dataset.hash,
       indicesOf(r),
@@ -214,7 +215,7 @@ function checkCells(cells: readonly Found<CellRecord>[], models: readonly Found<
 }
 
 /** The first thing that does not fit in a cell, or undefined. */
-function cellProblem(cell: CellRecord, model: ModelRecord | undefined): string | undefined {
+function cellProblem(cell: AnyCellRecord, model: ModelRecord | undefined): string | undefined {
   const { n, outcomes, threat } = cell;
   if (!model) return `its model ${cell.model.key} is not here`;
   if (cell.model.weightsHash !== model.weightsHash)
@@ -233,7 +234,14 @@ function cellProblem(cell: CellRecord, model: ModelRecord | undefined): string |
     return `interval [${cell.interval.join(', ')}] is not the Wilson interval [${low}, ${high}] of ${right} of ${n}`;
   const classes = model.dataset.classNames.length;
   // Distances are rounded to six digits, and float32 images cannot hold every perturbation exactly.
-  const limit = cell.attack.access === 'none' ? 0 : cell.attack.bounded === false ? Number.POSITIVE_INFINITY : threat.eps * 1.001 + 2e-6;
+  const limit =
+    cell.attack.access === 'none'
+      ? 0
+      : cell.attack.bounded === false
+        ? Number.POSITIVE_INFINITY
+        : threat.kind === 'corruption'
+          ? 0
+          : threat.eps * 1.001 + 2e-6;
   for (let i = 0; i < n; i++) {
     const [label, prediction, distance] = [
       outcomes.labels[i] as number,
@@ -244,7 +252,8 @@ function cellProblem(cell: CellRecord, model: ModelRecord | undefined): string |
     if (prediction < 0 || prediction >= classes) return `prediction ${prediction} of image ${i} is not one of ${classes} classes`;
     if (outcomes.robust[i] === '1' && prediction !== label)
       return `image ${i} counts as right, but ${prediction} was predicted for ${label}`;
-    if (distance < 0 || distance > limit) return `image ${i} was moved by ${distance}, outside ${threat.norm} ${threat.eps}`;
+    if (distance < 0 || distance > limit)
+      return `image ${i} was moved by ${distance}, outside ${threat.kind === 'corruption' ? 'a corruption, which has no distance' : `${threat.norm} ${threat.eps}`}`;
   }
   return undefined;
 }

@@ -14,7 +14,7 @@ import { packCell } from './packed/cell.ts';
 import { type Labels, labelsFile, parseLabels } from './packed/labels.ts';
 import { CHECKPOINT, FOLDERS, nearestFolder, PATHS } from './paths.ts';
 import { asHashed, LIMITS, readPlain, UnfitFile } from './plain-file.ts';
-import type { CellRecord, RampartRecord } from './record.ts';
+import type { AnyCellRecord, RampartRecord } from './record.ts';
 import { type JobRecord, parseJson, parseStored, type Records, SCHEMAS } from './record-file.ts';
 import { indexSchema, type RunIndex } from './run-index.ts';
 import { seal, stateIn, unseal, withChecksum } from './seal.ts';
@@ -86,7 +86,7 @@ export class FolderStore implements Store {
   }
 
   /** The labels come first: a record is whole as soon as it is there. */
-  async #cellText(cell: CellRecord): Promise<string> {
+  async #cellText(cell: AnyCellRecord): Promise<string> {
     const { outcomes, indices } = cell;
     const labels = { labels: outcomes.labels, indices };
     const packed = packCell(cell, labelsFile(labels).hash);
@@ -150,7 +150,7 @@ export class FolderStore implements Store {
     return read;
   }
 
-  examples(cell: CellRecord): Promise<Examples | undefined> {
+  examples(cell: AnyCellRecord): Promise<Examples | undefined> {
     return this.#read(PATHS.examples(cell.key), LIMITS.examples, (bytes) =>
       parseExamples(cell.examples === undefined ? bytes : asHashed(bytes, cell.examples), cell),
     );

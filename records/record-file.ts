@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { PACKED_VERSION, type PackedCell, packedCellSchema, unpackCell } from './packed/cell.ts';
 import type { Labels } from './packed/labels.ts';
 import { UnfitFile } from './plain-file.ts';
-import { type CellRecord, cellRecordSchema, type ModelRecord, modelRecordSchema } from './record.ts';
+import { type AnyCellRecord, cellRecordSchema, type ModelRecord, modelRecordSchema } from './record.ts';
 import { unseal } from './seal.ts';
 import { type ShardRecord, shardRecordSchema } from './shard.ts';
 
@@ -13,7 +13,7 @@ export type JobRecord = Records[keyof Records];
 /** Records by their kind. */
 export interface Records {
   readonly model: ModelRecord;
-  readonly cell: CellRecord;
+  readonly cell: AnyCellRecord;
   readonly shard: ShardRecord;
 }
 
@@ -76,7 +76,7 @@ function numbersIn(value: unknown): number[] {
 }
 
 /** There is one outcome of every kind for every image. */
-function checkOutcomes({ n, outcomes, indices }: CellRecord): void {
+function checkOutcomes({ n, outcomes, indices }: AnyCellRecord): void {
   const { nearest, ...others } = outcomes;
   const all = { ...others, ...(nearest && { 'nearest.found': nearest.found, 'nearest.distances': nearest.distances }) };
   for (const [name, values] of Object.entries(all))

@@ -1,8 +1,8 @@
 /** The versioned records: what ran, with which parameters, on what, and what came out. Written once, never edited; the site is a function of them. */
 import { z } from 'zod';
-import { NORMS } from '../tensor/norms/index.ts';
 import { PRECISIONS } from '../tensor/precision.ts';
 import { outsideSchema } from './schemas/outside.ts';
+import { ballSchema, corruptionSchema } from './schemas/threat.ts';
 
 export { type OutsideRecord, outsideSchema } from './schemas/outside.ts';
 
@@ -32,9 +32,6 @@ export type PaperRecord = z.infer<typeof paperSchema>;
 
 /** The papers that the text `paper` names, where its plug-in gives them. */
 const references = z.array(paperSchema).readonly().optional();
-
-/** What the attacker might do: a ball where no kind is given. */
-const threatSchema = z.strictObject({ kind: z.literal('ball').optional(), norm: z.enum(NORMS), eps: z.number() });
 
 /** An engine as it ran. */
 export const engineSchema = z.strictObject({
@@ -137,7 +134,7 @@ export const modelRecordSchema = z.strictObject({
     role: z.literal('baseline').optional(),
   }),
   wraps: z.string().optional(),
-  threat: threatSchema.optional(),
+  threat: ballSchema.optional(),
   recipe: z.record(z.string(), z.unknown()),
   seed: z.number().int(),
   extraData: z.boolean(),
@@ -196,7 +193,7 @@ export const cellRecordSchema = z.strictObject({
     /** `false`: its points may be at any distance, and `threat` is the ball beside which it is shown. */
     bounded: z.literal(false).optional(),
   }),
-  threat: threatSchema,
+  threat: z.union([ballSchema, corruptionSchema]),
   seed: z.number().int(),
   dataset: z.strictObject({ name: z.string(), hash: z.string() }),
   /** Examples attacked. */
@@ -271,8 +268,15 @@ export type Provenance = z.infer<typeof provenanceSchema>;
 export type Flag = z.infer<typeof flagSchema>;
 export type Epoch = z.infer<typeof epochSchema>;
 export type ModelRecord = z.infer<typeof modelRecordSchema>;
-export type CellRecord = z.infer<typeof cellRecordSchema>;
-export type RampartRecord = ModelRecord | CellRecord;
+export type AnyCellRecord = z.infer<typeof cellRecordSchema>;
+/** A cell in a ball: all that attacks make. */
+export type CellRecord = Omit<AnyCellRecord, 'threat'> & { threat: z.infer<typeof ballSchema> };
+/** A cell on corrupted images. */
+export type CorruptedRecord = Omit<AnyCellRecord, 'threat'> & { threat: z.infer<typeof corruptionSchema> };
+export type RampartRecord = ModelRecord | AnyCellRecord;
+
+export const isCorrupted = (cell: AnyCellRecord): cell is CorruptedRecord => cell.threat.kind === 'corruption';
+export const isInBall = (record: RampartRecord): record is CellRecord => record.kind === 'cell' && !isCorrupted(record);
 
 /** What a job ran on, in words: times of jobs of which these are the same may be compared. */
 export function deviceOf({ engine: { name, version, device, threads, precision, deviceName }, host: { cpu } }: Provenance): string {

@@ -6,7 +6,7 @@ import { RampartError } from '../errors.ts';
 import type { Entry } from '../models/safetensors.ts';
 import type { Examples } from './examples.ts';
 import type { Labels } from './packed/labels.ts';
-import type { CellRecord, RampartRecord } from './record.ts';
+import type { AnyCellRecord, RampartRecord } from './record.ts';
 import type { JobRecord, Records } from './record-file.ts';
 import type { RunIndex } from './run-index.ts';
 import type { ImageRange } from './shard.ts';
@@ -80,7 +80,7 @@ export interface Store {
   hasLabels(hash: string): Promise<boolean>;
 
   /** The examples kept of a cell; where its record has their hash, those and no others. */
-  examples(cell: CellRecord): Promise<Examples | undefined>;
+  examples(cell: AnyCellRecord): Promise<Examples | undefined>;
   /** By the keys of cells, the ranges of their images that have a checkpoint: shards that are done, or begun. */
   shards(): Promise<Map<string, ImageRange[]>>;
   /** Forgets all shards of a cell. */

@@ -1,10 +1,11 @@
 /** The record of a cell, from its job and what came out. */
 
-import type { CellRecord, Flag, Provenance } from '../../records/record.ts';
+import { CORRUPTION_PAPERS, CORRUPTIONS, corruption } from '../../corruptions/index.ts';
+import type { AnyCellRecord, CellRecord, Flag, Provenance } from '../../records/record.ts';
 import { wilson } from '../../records/stats.ts';
 import type { ModelChecks } from '../evaluate/model-checks.ts';
 import type { EvaluationData } from '../evaluate/predict.ts';
-import type { PluginRef, Registry } from '../suite/registry.ts';
+import type { Registry } from '../suite/registry.ts';
 import { countOf, indicesIn } from '../suite/selection.ts';
 import { CLEAN } from '../suite/suite.ts';
 import { type CellJob, startsAtZero } from './job.ts';
@@ -37,7 +38,7 @@ const rounded = (digits: number) => (value: number) => Math.round(value * 10 ** 
 export function cellHead(
   job: CellJob,
   registry: Registry,
-): Pick<CellRecord, 'schema' | 'kind' | 'key' | 'model' | 'attack' | 'threat' | 'seed' | 'dataset' | 'n' | 'indices'> {
+): Pick<AnyCellRecord, 'schema' | 'kind' | 'key' | 'model' | 'attack' | 'threat' | 'seed' | 'dataset' | 'n' | 'indices'> {
   const { label, plugin, budget, draw } = job.attack;
   const { name, version, params } = plugin;
   const { selection } = job.images;
@@ -53,7 +54,7 @@ export function cellHead(
       label,
       ...(budget !== undefined && { budget }),
       ...(draw !== undefined && { draw }),
-      ...about(plugin, registry),
+      ...about(job, registry),
     },
     threat: { ...job.threat },
     seed: job.seed,
@@ -64,10 +65,12 @@ export function cellHead(
 }
 
 function about(
-  ref: PluginRef,
+  { attack: { plugin: ref }, threat }: CellJob,
   registry: Registry,
 ): Pick<CellRecord['attack'], 'title' | 'paper' | 'references' | 'access' | 'role' | 'bounded'> {
   if (ref.name === CLEAN.name) return { title: 'Clean accuracy', paper: '', access: 'none' };
+  if (threat.kind === 'corruption')
+    return { title: corruption(threat.name).title, paper: CORRUPTIONS, references: CORRUPTION_PAPERS, access: 'none' };
   const attack = registry.attack(ref.name);
   const role = 'members' in attack ? 'ensemble' : attack.role;
   const { title, paper, references, access } = attack;
@@ -87,7 +90,7 @@ export function cellRecord(
   outcome: Outcome,
   begin: number,
   provenance: Provenance,
-): CellRecord {
+): AnyCellRecord {
   const wallMs = performance.now() - begin;
   const { robust, predictions, confidences, members, survivors, checks } = outcome;
   const right = [...robust].filter((c) => c === '1').length;

@@ -1,7 +1,7 @@
 /** Records of jobs that failed: a row with its reason, never a hole in the table. */
 import { RampartError } from '../../errors.ts';
 import { multiplyAdds } from '../../models/graph/graph.ts';
-import type { CellRecord, ModelRecord, Provenance } from '../../records/record.ts';
+import type { AnyCellRecord, CellRecord, ModelRecord, Provenance } from '../../records/record.ts';
 import type { JobRecord } from '../../records/record-file.ts';
 import type { ShardRecord } from '../../records/shard.ts';
 import { BudgetError } from '../evaluate/checks.ts';
@@ -48,7 +48,7 @@ export function failedShard({ key, cell, range }: ShardJob, error: Failure, prov
   return { schema: 1, kind: 'shard', key, cell, ...range, status: 'failed', error, wallMs: 0, batchSize: 1, peakMemoryMb: 0, provenance };
 }
 
-export function failedCell(job: CellJob, registry: Registry, error: Failure, provenance: Provenance): CellRecord {
+export function failedCell(job: CellJob, registry: Registry, error: Failure, provenance: Provenance): AnyCellRecord {
   return {
     ...cellHead(job, registry),
     status: 'failed',

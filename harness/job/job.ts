@@ -4,6 +4,7 @@
  * without engine and data limits, so that two engines draw the same numbers, and the first n examples of a longer test set the same ones.
  */
 import type { Threat } from '../../attacks/attack.ts';
+import type { CorruptionThreat } from '../../corruptions/corruption.ts';
 import type { Normalization } from '../../models/import/import.ts';
 import { keyOf } from '../../records/hash.ts';
 import type { OutsideRecord } from '../../records/record.ts';
@@ -124,6 +125,9 @@ export interface ModelJob {
   readonly engine: EngineIdentity;
 }
 
+/** What is asked of a model in a cell: to withstand an attacker, or what happens to images without one. */
+export type CellThreat = Threat | CorruptionThreat;
+
 /** A model as a cell refers to it. */
 export interface ModelRef {
   readonly key: string;
@@ -134,14 +138,14 @@ export interface ModelRef {
 /** What a cell is made of. */
 interface CellParts {
   readonly model: ModelRef;
-  /** The plug-in `clean` is no attack: the clean accuracy. */
+  /** The plug-in `clean` is no attack: the clean accuracy; `corruption` is none either, see `threat`. */
   readonly attack: {
     readonly label: string;
     readonly plugin: PluginRef;
     readonly budget?: number | undefined;
     readonly draw?: number | undefined;
   };
-  readonly threat: Threat;
+  readonly threat: CellThreat;
   readonly seed: number;
   readonly data: DataRef;
   /** The test images attacked, all or some of those of `data`. */

@@ -6,7 +6,7 @@ import { bytesInMemory } from '../../models/import/bytes.ts';
 import { type Imported, type ImportOptions, importWeights } from '../../models/import/import.ts';
 import { loadScript, type ScriptOptions } from '../../models/import/torchscript.ts';
 import { Network } from '../../models/network.ts';
-import type { CellRecord, ModelRecord } from '../../records/record.ts';
+import type { AnyCellRecord, ModelRecord } from '../../records/record.ts';
 import type { Store } from '../../records/store.ts';
 import { NoDraws } from '../../tensor/rng.ts';
 import { normalizationOf } from '../suite/recipe.ts';
@@ -43,7 +43,7 @@ export async function doneModel(key: string, store: Store): Promise<ModelRecord>
 }
 
 /** The record of a cell that is done; an error where it is not. */
-export async function doneCell(key: string, store: Store): Promise<CellRecord> {
+export async function doneCell(key: string, store: Store): Promise<AnyCellRecord> {
   const record = await store.record('cell', key);
   if (record?.status !== 'done') throw missing(`cell ${key}`, store);
   return record;

@@ -1,6 +1,8 @@
 /** What a cell and its shards are made of: images, models, random numbers, and what earlier cells have found. */
+import type { Threat } from '../../attacks/attack.ts';
 import type { EngineInfo } from '../../engines/engine.ts';
 import type { Classifier } from '../../models/classifier.ts';
+import { isInBall } from '../../records/record.ts';
 import { Rng } from '../../tensor/rng.ts';
 import type { EvaluationInput } from '../evaluate/evaluation.ts';
 import { asRandomized } from '../evaluate/model-checks.ts';
@@ -41,7 +43,7 @@ export async function withMaterial<T>(job: CellJob | ShardJob, context: JobConte
 
 /** The evaluation of all images of a cell, whose clean cell has the key `cleanKey`; its subject is the model as it is attacked. */
 export async function evaluationOf(
-  job: CellJob | ShardJob,
+  job: (CellJob | ShardJob) & { readonly threat: Threat },
   cleanKey: string,
   { registry, store, settings, batchSize, signal, report }: JobContext,
   { data, rng, classifier, load }: Material,
@@ -49,7 +51,8 @@ export async function evaluationOf(
   const clean = await doneCell(cleanKey, store);
   // the clean cell is of all test images of the suite
   const places = placesIn(job.data.test.selection, job.images.selection) as number[];
-  const smaller = job.smaller === undefined ? undefined : await doneCell(job.smaller, store);
+  const before = job.smaller === undefined ? undefined : await doneCell(job.smaller, store);
+  const smaller = before && isInBall(before) ? before : undefined;
   const sources = new Map<string, { classifier: Classifier; name: string }>();
   for (const { alias, key, name } of job.sources) sources.set(alias, { classifier: await load(key), name });
   return {

@@ -5,7 +5,7 @@ import { canonicalJson } from '../../records/hash.ts';
 import type { JobRecord } from '../../records/record-file.ts';
 import { type Claim, StoreError } from '../../records/store.ts';
 import { whole } from '../../records/whole.ts';
-import { CLEAN } from '../suite/suite.ts';
+import { CLEAN, CORRUPTED } from '../suite/suite.ts';
 import type { JobContext } from './context.ts';
 import { engineIdentity, inTraining } from './engine.ts';
 import { failedRecord, failureOf, OutOfMemory } from './failures.ts';
@@ -82,7 +82,7 @@ function refuseOthers(job: Job, { engine, registry }: JobContext): void {
   const named = job.kind !== 'model' ? job.attack.plugin : 'defense' in job.origin ? job.origin.defense : undefined;
   for (const [ref, plugin] of [
     [job.data.plugin, registry.dataset(job.data.plugin.name)] as const,
-    ...(named && named.name !== CLEAN.name ? [[named, pluginOf(named.name)] as const] : []),
+    ...(named && named.name !== CLEAN.name && named.name !== CORRUPTED.name ? [[named, pluginOf(named.name)] as const] : []),
   ]) {
     const here = registry.ref(plugin, ref.params);
     if (here.source !== ref.source) throw changed(ref.name);

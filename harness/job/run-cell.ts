@@ -1,9 +1,11 @@
 /** Fills one cell: loads the model, attacks it inside the threat model, and writes what came out. */
+import type { CorruptionThreat } from '../../corruptions/corruption.ts';
 import { RampartError } from '../../errors.ts';
 import { bytesInMemory } from '../../models/import/bytes.ts';
 import { referenceLogits } from '../../models/import/reference.ts';
 import { readWeights } from '../../models/import/weights.ts';
-import type { CellRecord, ModelRecord } from '../../records/record.ts';
+import type { AnyCellRecord, ModelRecord } from '../../records/record.ts';
+import { corrupted } from '../evaluate/corrupted.ts';
 import { evaluate } from '../evaluate/evaluate.ts';
 import type { Evaluation, EvaluationInput } from '../evaluate/evaluation.ts';
 import { asRandomized, checkModel } from '../evaluate/model-checks.ts';
@@ -15,16 +17,16 @@ import type { JobContext } from './context.ts';
 import { inTraining } from './engine.ts';
 import { exampleEntries } from './examples.ts';
 import type { CellJob } from './job.ts';
-import { doneModel, neededArtifact } from './load-model.ts';
+import { doneCell, doneModel, neededArtifact } from './load-model.ts';
 import { evaluationOf, type Material, withMaterial } from './material.ts';
 import { provenance } from './provenance.ts';
 import { partsOf, withShards } from './run-shard.ts';
 
-export function runCell(job: CellJob, context: JobContext): Promise<CellRecord> {
+export function runCell(job: CellJob, context: JobContext): Promise<AnyCellRecord> {
   return withMaterial(job, context, (material) => fill(job, context, material));
 }
 
-async function fill(job: CellJob, context: JobContext, material: Material): Promise<CellRecord> {
+async function fill(job: CellJob, context: JobContext, material: Material): Promise<AnyCellRecord> {
   const { batchSize, registry, store, engine } = context;
   const { data, rng, classifier } = material;
   const started = provenance(engine);
@@ -38,8 +40,14 @@ async function fill(job: CellJob, context: JobContext, material: Material): Prom
     await store.writeRecord(record);
     return record;
   }
+  const { threat, clean } = job;
+  if (threat.kind === 'corruption') {
+    const record = await corruptedRecord({ ...job, threat, clean }, context, material, started);
+    await store.writeRecord(record);
+    return record;
+  }
   const begin = performance.now();
-  const input = await evaluationOf(job, job.clean, context, material);
+  const input = await evaluationOf({ ...job, threat }, clean, context, material);
   const found = job.shards ? { parts: partsOf(job.key, job.shards, context) } : { checkpoint: store.checkpoint('cell', job.key) };
   const evaluation = await evaluate({ ...input, ...found });
 
@@ -60,18 +68,38 @@ async function publishedOf(
   { settings, registry, data, store }: JobContext,
   input: EvaluationInput,
   examples: Evaluation['examples'],
-): Promise<CellRecord['published']> {
+): Promise<AnyCellRecord['published']> {
   if (!settings.publish || !examples) return undefined;
   const isBounded = registry.isBounded(job.attack.plugin);
   return publish(settings.publish, examples, { ...input, isBounded }, await data.test(job.data), store);
+}
+
+/** The accuracy on corrupted images, of all images: those that are wrong before count as they are after. */
+async function corruptedRecord(
+  job: CellJob & { readonly threat: CorruptionThreat; readonly clean: string },
+  { registry, batchSize, store }: JobContext,
+  { data, rng, classifier }: Material,
+  started: AnyCellRecord['provenance'],
+): Promise<AnyCellRecord> {
+  const begin = performance.now();
+  const { checks } = await doneCell(job.clean, store);
+  const asked = checks?.randomized ? asRandomized(classifier) : classifier;
+  const subject = { classifier: asked, name: job.model.name, rng };
+  const { confidences, ...found } = await predictClean(subject, corrupted(data, job.threat, rng), batchSize);
+  return cellRecord(job, registry, data, { ...found, batchSize, asked: asked.asked }, begin, started);
 }
 
 /** The clean accuracy, and before it what is checked of a model from elsewhere. */
 async function cleanRecord(
   job: CellJob,
   context: JobContext,
-  { subject, data, started, load }: { subject: Subject; data: EvaluationData; started: CellRecord['provenance']; load: Material['load'] },
-): Promise<CellRecord> {
+  {
+    subject,
+    data,
+    started,
+    load,
+  }: { subject: Subject; data: EvaluationData; started: AnyCellRecord['provenance']; load: Material['load'] },
+): Promise<AnyCellRecord> {
   const { registry, batchSize, store, engine } = context;
   const model = await doneModel(job.model.key, store);
   const known = model.imported ?? model.outside;
@@ -107,7 +135,7 @@ async function holdToFile(
 }
 
 /** Throws where the clean accuracy of an imported model is not what its user knows it to be: then nothing that follows would be about that model. */
-function holdToExpectation(job: CellJob, { accuracy, n }: CellRecord, { imported, outside }: ModelRecord): void {
+function holdToExpectation(job: CellJob, { accuracy, n }: AnyCellRecord, { imported, outside }: ModelRecord): void {
   const { expect } = imported ?? outside ?? {};
   if (!expect) return;
   const { clean, tolerance } = expect;

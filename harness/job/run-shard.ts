@@ -1,6 +1,6 @@
 /** Attacks a range of a cell's images, and puts the ranges of a cell together. */
 import { RampartError } from '../../errors.ts';
-import type { CellRecord } from '../../records/record.ts';
+import type { AnyCellRecord } from '../../records/record.ts';
 import { type ImageRange, type ShardRecord, shardKey } from '../../records/shard.ts';
 import { evaluate } from '../evaluate/evaluate.ts';
 import type { EvaluationPart } from '../evaluate/evaluation.ts';
@@ -18,12 +18,13 @@ export function shardOf({ key: cell, shards: _, ...parts }: CellJob, range: Imag
 /** What it found is in the shard's checkpoint, its record says that this is all. */
 export async function runShard(job: ShardJob, context: JobContext): Promise<ShardRecord> {
   const { key, cell, range, clean } = job;
-  if (clean === undefined) throw new RampartError(`[cell ${cell}] a clean cell has no shards`);
+  const { threat } = job;
+  if (clean === undefined || threat.kind === 'corruption') throw new RampartError(`[cell ${cell}] a cell without an attack has no shards`);
   const { store, engine, batchSize } = context;
   const started = provenance(engine);
   const wallMs = await withMaterial(job, context, async (material) => {
     const begin = performance.now();
-    const whole = await evaluationOf(job, clean, context, material);
+    const whole = await evaluationOf({ ...job, threat }, clean, context, material);
     await evaluate({ ...partOf(whole, range), checkpoint: store.checkpoint('shard', key) });
     return Math.round((performance.now() - begin) * 10) / 10;
   });
@@ -39,7 +40,7 @@ export function partsOf(cell: string, ranges: readonly ImageRange[], { store }: 
 }
 
 /** The record of a cell with where and in what time its shards were made. */
-export async function withShards(record: CellRecord, ranges: readonly ImageRange[], { store }: JobContext): Promise<CellRecord> {
+export async function withShards(record: AnyCellRecord, ranges: readonly ImageRange[], { store }: JobContext): Promise<AnyCellRecord> {
   const shards = await Promise.all(ranges.map((range) => store.record('shard', shardKey(record.key, range))));
   const done = shards.flatMap((shard) => (shard?.status === 'done' ? [shard] : []));
   if (done.length < ranges.length) throw new RampartError(`[cell ${record.key}] a shard is not there`, { remedy: 'run the suite again' });

@@ -20,10 +20,10 @@ const FEWEST = { cpu: 16, gpu: 128 };
 export const shownRange = ({ from, count }: ImageRange) => `images ${from} to ${from + count - 1}`;
 
 /** Whether a cell may be cut: its attack works image by image, none of its members runs by what others found, and its model has no account of what it was asked. */
-export function cuttable({ label, model, together }: PlannedCell): boolean {
+export function cuttable({ label, model, together, threat }: PlannedCell): boolean {
   const { origin } = model.job;
   const isEndpoint = origin.by === 'outside' && 'model' in origin.source && origin.source.model.via === 'http';
-  return label !== 'clean' && !isEndpoint && !together;
+  return label !== 'clean' && threat.kind !== 'corruption' && !isEndpoint && !together;
 }
 
 /** Images of each shard of a cell that takes so many seconds on one worker; undefined where it is left whole. */

@@ -1,14 +1,15 @@
 /** The graph of a run: which models to make, which cells to fill, in what order, and about how much work each is. */
 import type { Passes, Threat } from '../../attacks/attack.ts';
 import { costOf, type Member, membersOf } from '../../attacks/members.ts';
+import { corruption } from '../../corruptions/index.ts';
 import type { EngineIdentity } from '../job/engine.ts';
-import type { CellJob, DataRef, Images, ModelJob, ModelRef, OutsideFound } from '../job/job.ts';
+import type { CellJob, CellThreat, DataRef, Images, ModelJob, ModelRef, OutsideFound } from '../job/job.ts';
 import { withKey } from '../job/job.ts';
 import type { PlannedData } from '../job/prepare-data.ts';
 import { beyondAccess } from '../suite/access.ts';
 import type { PluginRef, Registry } from '../suite/registry.ts';
 import { countOf } from '../suite/selection.ts';
-import { CLEAN, type Suite, type SuiteAttack } from '../suite/suite.ts';
+import { CLEAN, CORRUPTED, type Suite, type SuiteAttack } from '../suite/suite.ts';
 import { isMeant, type Made, modelsOf, type PlannedModel, type Setting, type Work } from './plan-models.ts';
 
 export type { PlannedModel, Work } from './plan-models.ts';
@@ -21,7 +22,7 @@ export interface PlannedCell {
   readonly work: Work;
   readonly model: PlannedModel;
   readonly label: string;
-  readonly threat: Threat;
+  readonly threat: CellThreat;
   readonly n: number;
   /** Whether it depends on the outcomes of all images together whether a member of its attack runs. */
   readonly together: boolean;
@@ -125,7 +126,19 @@ function cellsOf(setting: Setting, model: Made, models: readonly Made[], omitted
     const attacked = images[onCurve === undefined ? i : suite.attacks.length + onCurve];
     cells.push(...curveOf(setting, model, attack, attacked ?? model.job.data.test, usable, clean));
   }
-  return cells;
+  // of an earlier epoch the chosen attacks alone are wanted
+  return model.point ? cells : [...cells, ...corruptedCells(setting, model, clean)];
+}
+
+/** A cell for every corruption at every severity, on all test images. */
+function corruptedCells(setting: Setting, model: Made, clean: PlannedCell): PlannedCell[] {
+  const { names = [], severities = [] } = setting.suite.corruptions ?? {};
+  return names.flatMap((name) =>
+    severities.map((severity) => {
+      const threat = { kind: 'corruption', name, version: corruption(name).version, severity } as const;
+      return plannedCell(setting, model, { label: `${name} ${severity}`, plugin: CORRUPTED }, threat, model.job.data.test, [], clean);
+    }),
+  );
 }
 
 /** The cells of one attack on one model: all its threats, and of each the radii from small to large. */
@@ -163,7 +176,7 @@ function plannedCell(
   setting: Setting,
   model: Made,
   attack: CellJob['attack'],
-  threat: Threat,
+  threat: CellThreat,
   images: Images,
   sources: readonly { alias: string; model: Made }[],
   clean?: PlannedCell,
@@ -171,7 +184,8 @@ function plannedCell(
 ): PlannedCell {
   const { data, seed } = model.job;
   const { engine } = setting;
-  const perExample = attack.plugin === CLEAN ? { forward: 1, backward: 0 } : costPerExample(setting, attack.plugin, threat, data);
+  const ball = attack.plugin === CLEAN || threat.kind === 'corruption' ? undefined : threat;
+  const perExample = ball ? costPerExample(setting, attack.plugin, ball, data) : { forward: 1, backward: 0 };
   const n = countOf(images.selection);
   // with a budget, forward and backward passes are cut in the same proportion
   const share = Math.min(1, (attack.budget ?? Number.POSITIVE_INFINITY) / Math.max(perExample.forward + perExample.backward, 1));
@@ -179,14 +193,14 @@ function plannedCell(
   const earlier = [clean, smaller].filter((cell) => cell !== undefined);
   return {
     kind: 'cell',
-    id: [model.id, attack.label, threat.norm, threat.eps].join('/'),
+    id: [model.id, attack.label, ...(threat.kind === 'corruption' ? [threat.kind] : [threat.norm, threat.eps])].join('/'),
     needs: [model.id, ...sources.map((s) => s.model.id), ...earlier.map((cell) => cell.id)],
     work: { passes, multiplyAdds: model.work.multiplyAdds },
     model,
     label: attack.label,
     threat,
     n,
-    together: attack.plugin !== CLEAN && membersAt(setting, attack.plugin, threat, data).some(({ when, plugin }) => when || plugin.few),
+    together: ball !== undefined && membersAt(setting, attack.plugin, ball, data).some(({ when, plugin }) => when || plugin.few),
     job(weightsHash, cellKey) {
       const ref = ({ key, name }: ModelJob): ModelRef => ({ key, name, weightsHash: weightsHash(key) });
       return withKey({

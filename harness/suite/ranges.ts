@@ -1,9 +1,11 @@
 /** What only the suite as a whole shows to be out of range: balls larger than the box, names and threats that are there twice, classes too few, passes too many. */
 import type { Passes } from '../../attacks/attack.ts';
 import { type AnyAttack, costOf, membersOf } from '../../attacks/members.ts';
+import { CHANNELS, SIDE } from '../../corruptions/corruption.ts';
 import type { DatasetPlugin } from '../../datasets/dataset.ts';
 import { RampartError } from '../../errors.ts';
 import { type NormName, norms } from '../../tensor/norms/index.ts';
+import type { Shape } from '../../tensor/tf.ts';
 import { MOST_MODELS, MOST_PASSES } from './most.ts';
 import { namesOf } from './names.ts';
 import type { Registry } from './registry.ts';
@@ -56,9 +58,22 @@ function threatProblems(suite: Suite, registry: Registry): Problem[] {
     });
   return [
     ...twice,
+    ...corruptionProblems(suite, data),
     ...suite.threats.flatMap(({ norm, radii }, i) => beyond(norm, Math.max(...radii), ['threats', i, 'eps'])),
     ...suite.defenses.flatMap(({ threat }, i) => beyond(threat.norm, threat.eps, ['defenses', i, 'threat', 'eps'])),
   ];
+}
+
+/** Images that corruptions have no parameters for. */
+function corruptionProblems({ corruptions, threats }: Suite, data: ReturnType<typeof knownData>): Problem[] {
+  if (!corruptions) return [];
+  const fits = ([h, w, c]: Shape) => h === SIDE && w === SIDE && c === CHANNELS;
+  return data
+    .filter(({ plugin: { shape } }) => !fits(shape))
+    .map(({ label, plugin: { shape } }) => ({
+      path: ['threats', threats.length],
+      message: `corruptions are of images of ${SIDE}x${SIDE}x${CHANNELS}, and those of ${label} are ${shape.join('x')}`,
+    }));
 }
 
 /** An architecture that cannot take the images of a data set. */

@@ -26,7 +26,8 @@ import { firstImages, readIndices, type Selection, type SuiteSelection } from '.
 import { readExtended } from './source/extends.ts';
 import { type Path, type Problem, problemsOf, refuse } from './source/problems.ts';
 import { readSuiteText } from './source/yaml.ts';
-import type { Suite, SuiteAttack, SuiteDataset, SuiteDefense, SuiteThreat } from './suite.ts';
+import type { Suite, SuiteAttack, SuiteDataset, SuiteDefense } from './suite.ts';
+import { ballsOf, readThreats } from './threats.ts';
 import { type ByArchitecture, type TrainingData, trainingsOf } from './trainings.ts';
 
 /** Reads and checks a suite file; throws one error that names every problem. Plug-ins that it lists are loaded into the registry, which executes them: all, or those that `mayLoad`. */
@@ -59,7 +60,7 @@ export async function resolveSuite(text: string, file: string, mayLoad?: MayLoad
     title: raw.title ?? raw.name,
     description: raw.description ?? '',
     plugins,
-    threats: reader.threats(),
+    ...reader.threats(),
     datasets: reader.datasets(),
     architectures: reader.architectures(),
     defenses: reader.defenses(),
@@ -88,13 +89,8 @@ class Reader {
     this.#folder = folder;
   }
 
-  threats(): SuiteThreat[] {
-    return this.#raw.threats.map(({ norm, eps, main }, i) => {
-      const radii = [...new Set([eps].flat())].sort((a, b) => a - b);
-      if (main !== undefined && !radii.includes(main))
-        this.problems.push({ path: ['threats', i, 'main'], message: `expected one of the radii ${radii.join(', ')}, got ${main}` });
-      return { norm, radii, main: main ?? (radii.at(-1) as number) };
-    });
+  threats(): Pick<Suite, 'threats' | 'corruptions'> {
+    return readThreats(this.#raw.threats, (problem) => void this.problems.push(problem));
   }
 
   datasets(): SuiteDataset[] {
@@ -119,7 +115,7 @@ class Reader {
     const trained = made.filter(({ plugin }) => plugin.kind === 'training').flatMap(modelLabelsOf);
     return made.map(({ entry, label, plugin, params, path, trainings, checkpoints }) => {
       const { threat, around } = entry as DefenseKeys;
-      const first = this.#raw.threats[0] as SuiteFile['threats'][number];
+      const first = ballsOf(this.#raw.threats)[0] ?? { norm: 'Linf' as const, eps: 0, main: 0 };
       const main = { norm: first.norm, eps: first.main ?? Math.max(...[first.eps].flat()) };
       if (around && plugin.kind === 'training' && !this.#registry.isStandIn(plugin))
         this.problems.push({ path: [...path, 'around'], message: `only a wrapper goes around others; ${plugin.name} is trained` });
@@ -157,7 +153,7 @@ class Reader {
         const own = this.#taken(withInner(plugin, params, [...path, 'attack'], (name) => this.#registry.attack(name)));
         if (!own) return [];
         const ref = this.#registry.ref(plugin, own);
-        const inSuite = [...new Set(this.#raw.threats.map((t) => t.norm))];
+        const inSuite = [...new Set(ballsOf(this.#raw.threats).map((t) => t.norm))];
         const limit = budget === undefined ? {} : { budget };
         const sources = sourcesOf(plugin.access, ref.params);
         const attack = { ref, access: plugin.access, n, ...limit, norms: norms ?? inSuite, models, sources };

@@ -1,5 +1,7 @@
 /** The suite file: its parts as zod schemas. The parameters of a plug-in are checked by the plug-in's own schema, in suite.ts. */
 import { z } from 'zod';
+import { SEVERITIES } from '../../corruptions/corruption.ts';
+import { corruptions } from '../../corruptions/index.ts';
 import { NORMS } from '../../tensor/norms/index.ts';
 import { PRECISIONS } from '../../tensor/precision.ts';
 import { distinct, line, lines, name, path } from './limits.ts';
@@ -26,12 +28,27 @@ const datasetKeys = {
 
 const kind = z.literal('ball').optional().describe('ball, unless given: all perturbations up to a size in a norm');
 
-const threatSchema = z.strictObject({
+const ballSchema = z.strictObject({
   kind,
   norm: z.enum(NORMS),
   eps: z.union([eps, distinct(eps, 100).min(1)]).describe('The radius, such as 8/255; a list gives a security curve'),
   main: eps.optional().describe('The radius of a list that models train at; the largest unless given'),
 });
+
+const corruptionNames = corruptions.map(({ name }) => name) as [string, ...string[]];
+
+const corruptionsSchema = z.strictObject({
+  kind: z.literal('corruptions').describe('Common corruptions of the images, with no attacker behind them: docs/threats.md'),
+  names: distinct(z.enum(corruptionNames), corruptionNames.length).min(1).optional().describe('Which; all unless given'),
+  severities: distinct(z.literal(SEVERITIES), SEVERITIES.length)
+    .min(1)
+    .optional()
+    .describe('How much of each, from 1 to 5; all unless given'),
+});
+
+const threatSchema = z.discriminatedUnion('kind', [ballSchema, corruptionsSchema]);
+export type BallEntry = z.infer<typeof ballSchema>;
+export type CorruptionsEntry = z.infer<typeof corruptionsSchema>;
 
 const checkpointsSchema = distinct(z.enum(CHECKPOINTS), CHECKPOINTS.length)
   .min(1)

@@ -1,5 +1,6 @@
 /** The nouns of a suite as a run needs it: checked against every plug-in's schema, labelled, and free of impossible pairs. */
 import type { AttackPlugin, Threat } from '../../attacks/attack.ts';
+import type { Severity } from '../../corruptions/corruption.ts';
 import type { NormName } from '../../tensor/norms/index.ts';
 import type { SuiteModel } from './models.ts';
 import type { Recipe } from './recipe.ts';
@@ -9,6 +10,9 @@ import type { Selection } from './selection.ts';
 
 /** No attack: the cell of the clean accuracy. */
 export const CLEAN: PluginRef = { name: 'clean', version: 1, params: {} };
+
+/** No attack either: the cell of a corruption, which its threat names. */
+export const CORRUPTED: PluginRef = { name: 'corruption', version: 1, params: {} };
 
 export interface SuiteDataset {
   readonly label: string;
@@ -25,6 +29,12 @@ export interface SuiteThreat {
   readonly radii: readonly number[];
   /** The radius that models train at, one of `radii`. */
   readonly main: number;
+}
+
+/** Every model under each of these corruptions at each of these severities. */
+export interface SuiteCorruptions {
+  readonly names: readonly string[];
+  readonly severities: readonly Severity[];
 }
 
 /** One pair of data set and architecture that a defense is trained on. */
@@ -79,6 +89,7 @@ export interface Suite {
   readonly plugins: readonly string[];
   readonly datasets: readonly SuiteDataset[];
   readonly threats: readonly SuiteThreat[];
+  readonly corruptions?: SuiteCorruptions;
   readonly architectures: readonly string[];
   readonly defenses: readonly SuiteDefense[];
   readonly models: readonly SuiteModel[];

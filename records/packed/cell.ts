@@ -1,7 +1,7 @@
 /** A cell as its file has it: labels by the hash of their file, outcomes packed. In memory and on the site a record is whole (`record.ts`); files of before are too, and are read as they are. */
 import { z } from 'zod';
 import { UnfitFile } from '../plain-file.ts';
-import { type CellRecord, cellRecordSchema, RECORD_VERSION } from '../record.ts';
+import { type AnyCellRecord, cellRecordSchema, RECORD_VERSION } from '../record.ts';
 import type { Labels } from './labels.ts';
 import { packBits, packNumbers, unpackBits, unpackNumbers } from './numbers.ts';
 
@@ -32,7 +32,7 @@ export const packedCellSchema = z.strictObject({
 export type PackedCell = z.infer<typeof packedCellSchema>;
 
 /** What the file of a cell is to say; undefined for one that is kept whole, which has no outcomes or does not fit its own images. `images` is the hash of its labels. */
-export function packCell(cell: CellRecord, images: string): PackedCell | undefined {
+export function packCell(cell: AnyCellRecord, images: string): PackedCell | undefined {
   const { indices: _, outcomes, ...rest } = cell;
   const { robust, labels, predictions, distances, nearest, confidences } = outcomes;
   const bits = packBits(robust);
@@ -62,7 +62,7 @@ export function packCell(cell: CellRecord, images: string): PackedCell | undefin
 }
 
 /** The record whose file said `packed`, on the images that it names. Throws `UnfitFile` where they are not as many. */
-export function unpackCell({ images: _, outcomes, ...rest }: PackedCell, { labels, indices }: Labels): CellRecord {
+export function unpackCell({ images: _, outcomes, ...rest }: PackedCell, { labels, indices }: Labels): AnyCellRecord {
   const { n } = rest;
   if (labels.length !== n) throw new UnfitFile(`expected ${n} outcomes.labels, got ${labels.length}`);
   const numbers = (name: keyof typeof DIGITS, text: string) => unpackNumbers(text, n, DIGITS[name]);

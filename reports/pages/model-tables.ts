@@ -4,7 +4,17 @@ import { indicesOf } from '../../records/record.ts';
 import { classRates } from '../charts/heatmap.ts';
 import type { Table } from '../formats/table.ts';
 import { labelsOn, outcomesOn } from '../view/images.ts';
-import { type Board, boardTitle, type Difference, isBounded, isClean, isDone, type Overfitting, type Row } from '../view/view.ts';
+import {
+  type Board,
+  boardTitle,
+  type Corruptions,
+  type Difference,
+  isBounded,
+  isClean,
+  isDone,
+  type Overfitting,
+  type Row,
+} from '../view/view.ts';
 
 /** Clean and worst-case accuracy of every class. */
 export function classTable(board: Board, row: Row): Table {
@@ -48,6 +58,31 @@ export function overfittingTable(board: Board, { best, last, byAttack, worst }: 
     rows: [
       ...byAttack.map(({ attack, difference }) => line(isClean(attack) ? 'no attack' : attack.label, difference)),
       ...(worst ? [line('worst case', worst)] : []),
+    ],
+  };
+}
+
+/** Accuracy on corrupted images by corruption and severity. */
+export function corruptionTable({ rows, relative, accuracy }: Corruptions): Table {
+  const severities = [...new Set(rows.flatMap(({ cells }) => cells.map(({ threat }) => threat.severity)))].sort();
+  const n = [...new Set(rows.flatMap(({ cells }) => cells.map((cell) => cell.n)))].join(' or ');
+  return {
+    name: 'corruptions',
+    caption: `Accuracy on ${n} corrupted images by corruption and severity${relative ? `; errors against those of ${relative.baseline.name}` : ''}`,
+    columns: [
+      { key: 'corruption', title: 'Corruption', kind: 'text' },
+      ...severities.map((s) => ({ key: `severity_${s}`, title: String(s), kind: 'accuracy' as const })),
+      { key: 'mean', title: 'Mean', kind: 'accuracy' },
+      ...(relative ? [{ key: 'error', title: 'CE', kind: 'accuracy' as const }] : []),
+    ],
+    rows: [
+      ...rows.map((row) => [
+        row.title,
+        ...severities.map((s) => row.cells.find(({ threat }) => threat.severity === s)?.accuracy ?? null),
+        row.accuracy,
+        ...(relative ? [row.error ?? null] : []),
+      ]),
+      ['all', ...severities.map(() => null), accuracy, ...(relative ? [relative.mce] : [])],
     ],
   };
 }

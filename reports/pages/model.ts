@@ -13,7 +13,7 @@ import { type Board, boardTitle, isBounded, isClean, type ModelView, type Row } 
 import { checkView } from './check.ts';
 import type { GalleryItem } from './gallery.ts';
 import { provenance, summary } from './model-facts.ts';
-import { classTable, confusionTables, overfittingTable } from './model-tables.ts';
+import { classTable, confusionTables, corruptionTable, overfittingTable } from './model-tables.ts';
 import { boardHref, chartView, flagView, frame, type Site, tableView } from './views.ts';
 
 export function writeModelPage(site: Site, model: ModelView, gallery: readonly GalleryItem[], evidence?: EvidenceLink): void {
@@ -49,6 +49,7 @@ export function writeModelPage(site: Site, model: ModelView, gallery: readonly G
     cost: costFacts(model, main?.row),
     charts,
     classes: main ? tableView(site, dir, classTable(main.board, main.row), '../') : undefined,
+    corruptions: main?.row.corruptions && tableView(site, dir, corruptionTable(main.row.corruptions), '../'),
     confusions: main ? confusionTables(main.board, main.row).map((t) => tableView(site, dir, t, '../')) : [],
     gallery: gallery.length > 0 ? gallery : undefined,
     suiteHref: `${slug}/suite.yml`,

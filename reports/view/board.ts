@@ -11,6 +11,7 @@ import { overfitting } from './overfitting.ts';
 import { type Rank, type Ranking, rank } from './ranking.ts';
 import { flagsOf, hasFailed } from './row-flags.ts';
 import { defensesOf } from './seeds/rows.ts';
+import { corruptionsOf } from './threats/corruptions.ts';
 import { type AttackView, type Board, isBounded, isClean, isDone, type ModelView, type Row, type WorstCase } from './view.ts';
 import { attackedImages, lacking, requiredAttacks, usualImages, worstCase } from './worst-case.ts';
 
@@ -62,6 +63,7 @@ export function viewBoard(
       attackCost: attackCost(p.cells),
       seeds: p.rank && seedSpread(p.model, ranked),
       overfitting: overfittingOf(p, p.model.twin && halves.get(p.model.twin), attacks),
+      corruptions: corruptionsOf(p.model, [...models.values()]),
       flags: flagsOf(p.model, p.cells, p.unranked),
     }),
   );

@@ -5,7 +5,7 @@ import type { Board, Row } from './view.ts';
 
 export interface ColumnSpec extends Column {
   /** The section of the model's page that holds the evidence: those of `worst`, `overfitting` and `cells` are one per board; none is the page itself. */
-  readonly section?: 'worst' | 'overfitting' | 'cells' | 'cost' | 'recipe' | 'seeds' | 'flags';
+  readonly section?: 'worst' | 'overfitting' | 'corruptions' | 'cells' | 'cost' | 'recipe' | 'seeds' | 'flags';
   readonly group: 'model' | 'robustness' | 'attack' | 'cost' | 'more';
   /** Whether a reader sees it without asking for it; asked of the board. */
   readonly shown: boolean | ((board: Board) => boolean);

@@ -1,5 +1,5 @@
 /** From records to boards: which cells stand together, what each model is worth there, and in what order. */
-import type { CellRecord, RampartRecord } from '../../records/record.ts';
+import { type CellRecord, isCorrupted, isInBall, type RampartRecord } from '../../records/record.ts';
 import { canonical, uniqueSlugs } from '../../records/slug.ts';
 import { radius } from '../formats/format.ts';
 import { attackId, viewAttacks } from './attacks.ts';
@@ -16,8 +16,9 @@ export function buildView(records: readonly RampartRecord[]): View {
   const sorted = [...records].sort((a, b) => compareText(a.key, b.key));
   const { points, others } = pointsOf(sorted);
   const modelRecords = others.filter((r) => r.kind === 'model');
-  const cells = others.filter((r) => r.kind === 'cell');
-  const models = viewModels(modelRecords, cells);
+  const cells = others.filter(isInBall);
+  const corrupted = others.filter((r) => r.kind === 'cell').filter(isCorrupted);
+  const models = viewModels(modelRecords, cells, corrupted);
   const attacks = viewAttacks(cells);
   const boards = viewBoards(models, cells, attacks);
   return { boards, models: [...models.values()].sort((a, b) => compareText(a.name, b.name)), attacks, points };

@@ -1,6 +1,6 @@
 /** The models of a site: names that tell them apart, seeds that belong together, cells. */
 import { RampartError } from '../../errors.ts';
-import type { CellRecord, ModelRecord } from '../../records/record.ts';
+import type { CellRecord, CorruptedRecord, ModelRecord } from '../../records/record.ts';
 import { canonical, uniqueSlugs } from '../../records/slug.ts';
 import type { ModelView } from './view.ts';
 
@@ -52,7 +52,11 @@ function seedGroup(record: ModelRecord, byKey: ReadonlyMap<string, ModelRecord>)
 }
 
 /** By key. Throws where a cell belongs to no model. */
-export function viewModels(records: readonly ModelRecord[], cells: readonly CellRecord[]): Map<string, ModelView> {
+export function viewModels(
+  records: readonly ModelRecord[],
+  cells: readonly CellRecord[],
+  corrupted: readonly CorruptedRecord[] = [],
+): Map<string, ModelView> {
   const byKey = new Map(records.map((r) => [r.key, r]));
   const nameCounts = new Map<string, number>();
   for (const r of records) nameCounts.set(r.name, (nameCounts.get(r.name) ?? 0) + 1);
@@ -67,18 +71,19 @@ export function viewModels(records: readonly ModelRecord[], cells: readonly Cell
     const group = seedGroup(record, byKey);
     const siblings = groups.get(group) ?? [];
     groups.set(group, siblings);
-    const view: ModelView = { record, name: names[i] as string, slug: slugs[i] as string, cells: [], siblings };
+    const view: ModelView = { record, name: names[i] as string, slug: slugs[i] as string, cells: [], corrupted: [], siblings };
     siblings.push(view);
     siblings.sort((a, b) => a.record.seed - b.record.seed || (a.record.key < b.record.key ? -1 : 1));
     views.set(record.key, view);
   }
   const twins = twinsOf([...views.values()], byKey);
   for (const [view, twin] of twins) view.twin = twin;
-  for (const cell of cells) {
-    const view = views.get(cell.model.key);
-    if (!view)
-      throw new RampartError(`[report] cell ${cell.key} belongs to model ${cell.model.key} ("${cell.model.name}"), which has no record`);
-    view.cells.push(cell);
-  }
+  const ownerOf = ({ key, model }: Pick<CellRecord, 'key' | 'model'>) => {
+    const view = views.get(model.key);
+    if (!view) throw new RampartError(`[report] cell ${key} belongs to model ${model.key} ("${model.name}"), which has no record`);
+    return view;
+  };
+  for (const cell of cells) ownerOf(cell).cells.push(cell);
+  for (const cell of corrupted) ownerOf(cell).corrupted.push(cell);
   return views;
 }

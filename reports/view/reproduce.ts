@@ -28,7 +28,7 @@ export function reproduction(model: ModelView, view: View): Reproduction {
     name: `again-${record.key.slice(0, 12).toLowerCase()}`,
     title: `${record.name}, again`,
     datasets: [{ name: dataset.name, ...dataset.params, train: dataset.train, test: dataset.test, ...dataset.selection }],
-    threats: threatsOf(model),
+    threats: [...threatsOf(model), ...corruptionsOf(model)],
     ...(trained.length > 0 ? { architectures } : {}),
     defenses: [
       ...trained.map((m) => ({
@@ -136,6 +136,13 @@ function threatsOf(model: ModelView) {
     if (eps.length === 1) return { norm, eps: eps[0] };
     return { norm, eps, ...(main?.norm === norm ? { main: value(main.eps) } : {}) };
   });
+}
+
+/** What it was shown without an attacker. */
+function corruptionsOf({ corrupted }: ModelView) {
+  const all = <T>(value: (cell: ModelView['corrupted'][number]) => T) => [...new Set(corrupted.map(value))].sort();
+  if (corrupted.length === 0) return [];
+  return [{ kind: 'corruptions', names: all(({ threat }) => threat.name), severities: all(({ threat }) => threat.severity) }];
 }
 
 /** `8/255` where it is exactly that number: a suite reads fractions. */

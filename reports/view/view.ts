@@ -1,5 +1,5 @@
 /** What the site shows, in nouns: boards, their attacks and rows, worst cases, ranks. */
-import type { CellRecord, Flag, ModelRecord } from '../../records/record.ts';
+import type { CellRecord, CorruptedRecord, Flag, ModelRecord } from '../../records/record.ts';
 import { percent, radius } from '../formats/format.ts';
 import type { Pair, Rank } from './ranking.ts';
 import type { DefensePair } from './seeds/compare.ts';
@@ -35,6 +35,8 @@ export interface ModelView {
   readonly slug: string;
   /** Every cell of this model, in board and column order. */
   readonly cells: CellRecord[];
+  /** Every cell of this model on corrupted images. */
+  readonly corrupted: CorruptedRecord[];
   /** The records that differ from this one only in the seed, this one included. */
   readonly siblings: ModelView[];
   /** The other one of two epochs of one training, where both are there: the best by validation and the final one. */
@@ -62,6 +64,27 @@ export interface Overfitting {
   readonly worst: Difference | undefined;
 }
 
+/** One corruption, at the severities at which the model was shown it, the mildest first. */
+export interface CorruptionRow {
+  readonly name: string;
+  readonly title: string;
+  readonly cells: readonly CorruptedRecord[];
+  /** Mean over the severities. */
+  readonly accuracy: number;
+  /** Errors over all severities against those of the baseline, 1 for as many. */
+  readonly error?: number | undefined;
+}
+
+export interface Corruptions {
+  readonly rows: readonly CorruptionRow[];
+  /** Cells without a result, which nothing here counts. */
+  readonly failed: number;
+  /** Mean over the corruptions. */
+  readonly accuracy: number;
+  /** Mean over the corruptions of `error`, where the baseline was shown the same: the mCE of Hendrycks and Dietterich 2019, eq. in section 4.1, 1 for as many errors. */
+  readonly relative?: { readonly mce: number; readonly baseline: ModelView } | undefined;
+}
+
 export interface Row {
   readonly model: ModelView;
   /** By attack id; failed cells are here too. */
@@ -80,6 +103,8 @@ export interface Row {
   readonly seeds: { count: number; mean: number; deviation: number } | undefined;
   /** Where the other epoch of its training is in the table too. */
   readonly overfitting?: Overfitting | undefined;
+  /** Where it was shown corrupted images. */
+  readonly corruptions?: Corruptions | undefined;
   readonly flags: { flag: Flag; cell: CellRecord | undefined }[];
 }
 

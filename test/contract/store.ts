@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { Entry } from '../../models/safetensors.ts';
 import { sha256 } from '../../records/hash.ts';
-import type { CellRecord, ModelRecord } from '../../records/record.ts';
+import { type CellRecord, isInBall, type ModelRecord } from '../../records/record.ts';
 import type { Store } from '../../records/store.ts';
 import { doneRecord } from '../harness/records.ts';
 import { planFor } from '../harness/run/plans.ts';
@@ -20,7 +20,7 @@ export async function someRecords(): Promise<{ model: ModelRecord; cell: CellRec
     registry,
   );
   const model = doneRecord(planned.model.job, registry);
-  if (model.kind !== 'model' || cell.kind !== 'cell') throw new Error('not of their kinds');
+  if (model.kind !== 'model' || !isInBall(cell)) throw new Error('not of their kinds');
   return { model, cell };
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { FolderStore } from '../../records/folder-store.ts';
+import { isInBall } from '../../records/record.ts';
 import { filesBelow, put, rampart, started, workFolder } from './cli.ts';
 
 const golden = fileURLToPath(new URL('../golden/model.safetensors', import.meta.url));
@@ -37,7 +38,7 @@ test('a whole run: records, examples, site, table, and the site again', { timeou
 
   const records = await new FolderStore(out).records();
   const models = records.filter((r) => r.kind === 'model');
-  const cells = records.filter((r) => r.kind === 'cell');
+  const cells = records.filter(isInBall);
   const model = (name: string) => models.find((m) => m.name === name);
   expect(models.map((m) => [m.name, m.defense.kind]).sort()).toEqual([
     ['bit-depth on standard', 'wrapper'],

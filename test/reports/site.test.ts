@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FolderStore } from '../../records/folder-store.ts';
-import type { RampartRecord } from '../../records/record.ts';
+import { isInBall, type RampartRecord } from '../../records/record.ts';
 import type { Files } from '../../reports/formats/files.ts';
 import { panels } from '../../reports/pages/gallery.ts';
 import { buildSite, writeSite } from '../../reports/site.ts';
@@ -90,7 +90,7 @@ describe('a site', () => {
     const [header = [], ...rows] = parseCsv(text('downloads/cifar10-linf-8-255/leaderboard.csv'));
     const row = rows.find((r) => r[header.indexOf('model')] === 'trades') ?? [];
     const cells = records.filter(
-      (r) => r.kind === 'cell' && r.model.name === 'trades' && r.threat.norm === 'Linf' && r.threat.eps === 8 / 255,
+      (r) => isInBall(r) && r.model.name === 'trades' && r.threat.norm === 'Linf' && r.threat.eps === 8 / 255,
     );
     let right = 0;
     for (let i = 0; i < 120; i++) if (cells.every((c) => c.kind === 'cell' && c.outcomes.robust[i] === '1')) right++;

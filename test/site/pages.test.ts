@@ -10,7 +10,7 @@ import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { serveFolder } from '../../cli/commands/serve.ts';
-import type { RampartRecord } from '../../records/record.ts';
+import { isInBall, type RampartRecord } from '../../records/record.ts';
 import { mcnemar } from '../../records/stats.ts';
 import { writeSite } from '../../reports/site.ts';
 import { buildView } from '../../reports/view/leaderboard.ts';
@@ -204,7 +204,7 @@ describe.skipIf(!browserPath)(browserPath ? 'pages' : `pages (${NO_BROWSER})`, (
     await writeSite(chosen, join(folder, 'chosen'));
     const robustOf = (name: string) =>
       records.flatMap((r) =>
-        r.kind === 'cell' && r.model.name === name && r.attack.label === 'pgd' && r.threat.eps === 8 / 255 ? [r.outcomes.robust] : [],
+        isInBall(r) && r.model.name === name && r.attack.label === 'pgd' && r.threat.eps === 8 / 255 ? [r.outcomes.robust] : [],
       )[0] ?? '';
     const [x, y] = [robustOf(first).slice(40), robustOf(second).slice(40)];
     const only = (p: string, q: string) => [...p].flatMap((c, i) => (c === '1' && q[i] === '0' ? [40 + i] : []));

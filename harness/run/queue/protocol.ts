@@ -3,6 +3,7 @@
  * by hash or key, and no path: who can write to the queue has no file of a worker read that way, and no code run that the worker was not started with.
  */
 import { z } from 'zod';
+import { SEVERITIES } from '../../../corruptions/corruption.ts';
 import { outsideSchema, provenanceSchema } from '../../../records/record.ts';
 import { rangeOfKey, shardKey } from '../../../records/shard.ts';
 import { NORMS } from '../../../tensor/norms/index.ts';
@@ -48,6 +49,12 @@ const data = z.strictObject({
   test: images,
 });
 const threat = z.strictObject({ kind: z.literal('ball').optional(), norm: z.enum(NORMS), eps: z.number().min(0) });
+const corruption = z.strictObject({
+  kind: z.literal('corruption'),
+  name: text,
+  version: z.int(),
+  severity: z.literal(SEVERITIES),
+});
 const engine = z.strictObject({
   name: text,
   version: text,
@@ -100,7 +107,7 @@ const modelRef = z.strictObject({ key, name: text, weightsHash: sha });
 const cell = {
   model: modelRef,
   attack: z.strictObject({ label: text, plugin: pluginRef, budget: whole.optional(), draw: whole.min(1).optional() }),
-  threat,
+  threat: z.union([threat, corruption]),
   seed: whole,
   data,
   images,

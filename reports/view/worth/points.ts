@@ -1,5 +1,5 @@
 /** Models of a training ended earlier than another one: points of a curve, and no rows of a board. */
-import type { CellRecord, ModelRecord, RampartRecord } from '../../../records/record.ts';
+import { type CellRecord, isInBall, type ModelRecord, type RampartRecord } from '../../../records/record.ts';
 import { canonical } from '../../../records/slug.ts';
 
 /** The training of `whole` ended after the part `until` of its epochs, and what it was put to. */
@@ -23,7 +23,7 @@ export function pointsOf(records: readonly RampartRecord[]): { points: PointView
   const trained = records.filter((r): r is ModelRecord => r.kind === 'model' && r.defense.kind === 'training');
   const wholes = new Map(trained.filter((r) => r.recipe.until === undefined).map((r) => [lineOf(r), r.key]));
   const cells = new Map<string, CellRecord[]>();
-  for (const r of records) if (r.kind === 'cell') cells.set(r.model.key, [...(cells.get(r.model.key) ?? []), r]);
+  for (const r of records.filter(isInBall)) cells.set(r.model.key, [...(cells.get(r.model.key) ?? []), r]);
   const points = trained.flatMap((record): PointView[] => {
     const { until } = record.recipe;
     const whole = typeof until === 'number' ? wholes.get(lineOf(record)) : undefined;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { FolderStore } from '../../../records/folder-store.ts';
-import type { CellRecord } from '../../../records/record.ts';
+import { type CellRecord, isInBall } from '../../../records/record.ts';
 import { freshFolder } from '../folders.ts';
 import { inProcess } from '../run/in-process.ts';
 import { REAL } from '../run/real-plans.ts';
@@ -16,7 +16,7 @@ async function pgdOn(test: string, n = ''): Promise<CellRecord> {
   });
   const { records } = await run();
   const record = records.find((r) => r.kind === 'cell' && r.attack.name === 'pgd');
-  if (record?.kind !== 'cell') throw new Error('no record');
+  if (!record || !isInBall(record)) throw new Error('no record');
   return record;
 }
 

@@ -44,7 +44,7 @@ test('points are planned as what the same training with until is, and put to the
   const ended = { ...plain, defenses: 'defenses: [{ name: trades, recipe: { until: 0.5 } }]' };
   expect(point?.job.key).toBe((await planFor(ended)).plan.models[0]?.job.key);
   const of = (name: string, cells = plan.cells) =>
-    cells.filter((c) => c.model.job.name === name).map((c) => `${c.label} ${c.threat.eps} ${c.n}`);
+    cells.filter((c) => c.model.job.name === name).map((c) => `${c.label} ${'eps' in c.threat ? c.threat.eps : ''} ${c.n}`);
   expect(of('trades (50 %)')).toEqual([expect.stringMatching(/^clean/), 'pgd 0.05 6']);
   expect(of('trades')).toEqual(of('trades', before.cells));
 });

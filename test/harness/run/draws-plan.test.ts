@@ -10,7 +10,7 @@ async function jobsOf(attacks: string) {
   const { plan } = await planFor({ ...PARTS, attacks });
   return plan.cells.slice(1).map((cell) => ({
     label: cell.label,
-    eps: cell.threat.eps,
+    eps: 'eps' in cell.threat ? cell.threat.eps : undefined,
     job: cell.job(
       () => 'w',
       (id) => id,

@@ -4,8 +4,9 @@ import { drawsOf, trainingDrawsOf } from '../../../harness/job/job.ts';
 import { type Plan, priorities } from '../../../harness/run/plan.ts';
 import { cpuIdentity, planFor } from './plans.ts';
 
+const epsOf = ({ threat }: Plan['cells'][number]) => ('eps' in threat ? threat.eps : undefined);
 const modelNames = (plan: Plan) => plan.models.map((m) => m.job.name);
-const cellNames = (plan: Plan) => plan.cells.map((c) => `${c.label} ${c.threat.eps} on ${c.model.job.name}`);
+const cellNames = (plan: Plan) => plan.cells.map((c) => `${c.label} ${epsOf(c)} on ${c.model.job.name}`);
 const keysOf = (plan: Plan) => plan.models.map((m) => m.job.key);
 const firstCell = (plan: Plan, weights = 'w') =>
   plan.cells[1]?.job(
@@ -294,6 +295,6 @@ test('an attack without a radius has one cell, beside the main radius, and so ha
   - cw-inf-unbounded
   - { name: transfer, sources: [standard], attack: { name: cw-inf-unbounded }, models: [trades] }`,
   });
-  const radii = (label: string) => plan.cells.filter((c) => c.label === label && c.model.job.name === 'trades').map((c) => c.threat.eps);
+  const radii = (label: string) => plan.cells.filter((c) => c.label === label && c.model.job.name === 'trades').map(epsOf);
   expect([radii('fgsm'), radii('cw-inf-unbounded'), radii('transfer')]).toEqual([[0.01, 0.02, 0.03], [0.02], [0.02]]);
 });

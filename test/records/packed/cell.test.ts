@@ -5,7 +5,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { validateResults } from '../../../records/check-folder.ts';
 import { FolderStore } from '../../../records/folder-store.ts';
 import { packNumbers } from '../../../records/packed/numbers.ts';
-import type { CellRecord, RampartRecord } from '../../../records/record.ts';
+import { type CellRecord, isInBall, type RampartRecord } from '../../../records/record.ts';
 import { seal } from '../../../records/seal.ts';
 import { buildSite } from '../../../reports/site.ts';
 import { freshFolder } from '../../harness/folders.ts';
@@ -20,7 +20,7 @@ const shortened = (all: RampartRecord[]) => {
   return all;
 };
 const cellFile = (cell: CellRecord) => join(dir, 'cells', `${cell.key}.json`);
-const cells = () => records.filter((r) => r.kind === 'cell');
+const cells = () => records.filter(isInBall);
 const attack = () => cells().find((c) => c.attack.label === 'pgd' && c.outcomes.robust.includes('1')) as CellRecord;
 const refusals = async () => (await validateResults(dir)).refused;
 const labelFiles = () => readdirSync(join(dir, 'labels')).map((name) => `labels/${name}`);

@@ -1,6 +1,6 @@
 /** Several runs of one attack with other random numbers: their spread, their union, and the suite that makes them again. */
 import { expect, test } from 'vitest';
-import type { CellRecord, RampartRecord } from '../../../records/record.ts';
+import { type CellRecord, isInBall, type RampartRecord } from '../../../records/record.ts';
 import { firstLabel } from '../../../records/slug.ts';
 import { buildSite } from '../../../reports/site.ts';
 import { drawsOf } from '../../../reports/view/draws.ts';
@@ -12,7 +12,7 @@ import { syntheticRecords } from '../synthetic.ts';
 /** `pgd` three times, and `fgsm` once. */
 function records(outcomes: readonly string[]): RampartRecord[] {
   return syntheticRecords({ models: 1, attacks: ['fgsm', 'pgd'], n: 4 }).flatMap((record): RampartRecord[] => {
-    if (record.kind !== 'cell' || record.attack.name !== 'pgd') return [record];
+    if (!isInBall(record) || record.attack.name !== 'pgd') return [record];
     return outcomes.map((robust, draw): CellRecord => {
       const cell = structuredClone(record);
       Object.assign(cell, { key: `${cell.key}${draw}`, accuracy: [...robust].filter((r) => r === '1').length / 4 });

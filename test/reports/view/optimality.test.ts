@@ -1,6 +1,6 @@
 /** How near attacks came to the best, by hand, and where the pages show it. */
 import { expect, test } from 'vitest';
-import type { CellRecord, RampartRecord } from '../../../records/record.ts';
+import { type CellRecord, isInBall, type RampartRecord } from '../../../records/record.ts';
 import { buildSite } from '../../../reports/site.ts';
 import { buildView } from '../../../reports/view/leaderboard.ts';
 import { accuracyCurve, foundBy, globalOptimality, localOptimality, nearestOn } from '../../../reports/view/optimality.ts';
@@ -13,7 +13,7 @@ const NEVER = Number.POSITIVE_INFINITY;
 function records(nearest: Record<'pgd' | 'square', (number | undefined)[]>): RampartRecord[] {
   const all = syntheticRecords({ models: 2, attacks: ['fgsm', 'pgd', 'square'], n: 4 });
   return all.map((record) => {
-    if (record.kind !== 'cell') return record;
+    if (!isInBall(record)) return record;
     const cell = structuredClone(record);
     const own = nearest[cell.attack.label as 'pgd' | 'square'];
     const robust = own ? own.map((d) => (d !== undefined && d <= cell.threat.eps ? '0' : '1')).join('') : '0111';
