@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAtomic } from '../records/atomic.ts';
+import type { TakenCounterexamples } from '../records/evidence/counterexample.ts';
 import { FolderStore } from '../records/folder-store.ts';
 import type { RampartRecord } from '../records/record.ts';
 import { recordsOfRun, showable } from '../records/run-index.ts';
@@ -9,6 +10,8 @@ import type { Store } from '../records/store.ts';
 import { MANIFEST } from '../reports/formats/manifest.ts';
 import type { SiteOptions } from '../reports/site.ts';
 import { sourcesOf, stampOf } from '../reports/stamp.ts';
+import { counterexamplesOf } from './counterexamples.ts';
+import { evidenceOf } from './evidence.ts';
 import { printError, shownPath } from './output.ts';
 
 /** What a folder has to show, and how many of its files cannot be taken; each of these is named as it is found. */
@@ -17,6 +20,10 @@ export interface Shown {
   readonly description: string | undefined;
   readonly records: readonly RampartRecord[];
   readonly store: Store;
+  /** What others found against the records. */
+  readonly found: readonly TakenCounterexamples[];
+  /** Whether the weights of its models are published: of a folder that several people add to, those that lie there. */
+  readonly weights: boolean;
   leftOut(): number;
 }
 
@@ -32,14 +39,19 @@ export async function shownIn(dir: string): Promise<Shown> {
   const { shown, orphans } = showable(recordsOfRun(await store.records(), index));
   for (const { kind, key } of orphans) leaveOut(`${kind} ${key}`, 'the record of its model is not there');
   const { title, description } = index?.suite ?? {};
-  return { title, description, records: shown, store, leftOut: () => count };
+  const found = await counterexamplesOf(shown, store, (file, reason) => leaveOut(join(dir, file), reason));
+  return { title, description, records: shown, store, found, weights: index === undefined || index.weights === true, leftOut: () => count };
 }
 
+/** What a site is made of beside the records and their store; `weights` are published where wanted. */
+type Material = SiteOptions & { readonly weights?: boolean };
+
 /** Writes the site to `to`; resolves with its manifest. */
-export async function writeSiteOf(records: readonly RampartRecord[], store: Store, to: string, options: SiteOptions): Promise<string> {
+export async function writeSiteOf(records: readonly RampartRecord[], store: Store, to: string, options: Material): Promise<string> {
   // not loaded where a site is left as it is
   const { writeSite } = await import('../reports/site.ts');
-  return writeSite(records, to, { examples: (cell) => store.examples(cell), ...options });
+  const evidence = evidenceOf(records, store, options.weights ?? false);
+  return writeSite(records, to, { examples: (cell) => store.examples(cell), evidence, ...options });
 }
 
 /**
@@ -50,7 +62,7 @@ export async function keepSite(
   records: readonly RampartRecord[],
   store: Store,
   dir: string,
-  options: SiteOptions & { title: string },
+  options: Material & { title: string },
 ): Promise<string> {
   const site = join(dir, 'site');
   const stampFile = join(dir, 'site.stamp');

@@ -18,12 +18,14 @@ export const PATHS = {
   claim: (kind: Kind, key: string) => `claims/${kind}-${key}.lock`,
   work: (kind: Kind, key: string) => `claims/${kind}-${key}.work`,
   damaged: 'damaged',
+  /** The folder of what others found against the records. */
+  counterexamples: 'counterexamples',
 };
 export const FOLDERS = ['models', 'cells', 'shards', 'artifacts', 'images', 'labels', 'claims'];
 
-/** What a file of a store is that others may be given; `id` is its key, or the hash of an artifact, of images or of labels. */
+/** What a file of a store is that others may be given; `id` is its key, or the hash of an artifact, of images or of labels, or the name of counterexamples. */
 export interface Place {
-  readonly is: 'model' | 'cell' | 'examples' | 'artifact' | 'images' | 'labels';
+  readonly is: 'model' | 'cell' | 'examples' | 'artifact' | 'images' | 'labels' | 'counterexamples';
   readonly id: string;
 }
 
@@ -34,10 +36,11 @@ const PLACES: readonly (readonly [Place['is'], RegExp])[] = [
   ['artifact', /^artifacts\/([0-9a-f]{64})$/],
   ['images', /^images\/([0-9a-f]{64})\.safetensors$/],
   ['labels', /^labels\/([0-9a-f]{64})\.json$/],
+  ['counterexamples', /^counterexamples\/([A-Za-z0-9][A-Za-z0-9._-]{0,150})\.safetensors$/],
 ];
 /** For people. */
 export const PLACES_IN_WORDS =
-  'models/<key>/record.json, cells/<key>.json, labels/<SHA-256>.json, images/<SHA-256>.safetensors or artifacts/<SHA-256>, with a key of 24 hex digits';
+  'models/<key>/record.json, cells/<key>.json, labels/<SHA-256>.json, images/<SHA-256>.safetensors, counterexamples/<name>.safetensors or artifacts/<SHA-256>, with a key of 24 hex digits';
 
 /** What lies at a path relative to the folder, with forward slashes; undefined for what is not of a result. */
 export function placeAt(path: string): Place | undefined {

@@ -1,5 +1,6 @@
 /** Writes the site: a pure function of the records and of the examples kept beside them. No date, no path, no network. */
 import { readdirSync, readFileSync } from 'node:fs';
+import type { TakenCounterexamples } from '../records/evidence/counterexample.ts';
 import type { EvidenceLink } from '../records/evidence/format.ts';
 import { type EvidenceSource, writeEvidence } from '../records/evidence/write.ts';
 import type { ModelRecord, RampartRecord } from '../records/record.ts';
@@ -14,6 +15,7 @@ import { writeAttackPage } from './pages/attack.ts';
 import { writeBoardPage } from './pages/board.ts';
 import { CHECKER } from './pages/check.ts';
 import { writeComparePage } from './pages/compare.ts';
+import { writeFound } from './pages/found.ts';
 import { type ExamplesOf, galleryOf } from './pages/gallery.ts';
 import { writeMethodsPage } from './pages/methods.ts';
 import { writeModelPage } from './pages/model.ts';
@@ -38,11 +40,13 @@ export interface SiteOptions {
   readonly examples?: ExamplesOf;
   /** What a reader can check of a model in the browser; nothing unless given. */
   readonly evidence?: EvidenceOf;
+  /** Counterexamples that were taken in. */
+  readonly found?: readonly TakenCounterexamples[];
 }
 
 /** Builds all pages and files in memory: for tests, and to weigh a site. */
 export async function buildSite(records: readonly RampartRecord[], options: SiteOptions = {}): Promise<Files> {
-  const view = options.view ?? buildView(records);
+  const view = options.view ?? buildView(records, options.found);
   const folder = templatesFolder();
   const css = readFileSync(`${folder}/assets/site.css`, 'utf8');
   const site: Site = {
@@ -70,6 +74,7 @@ export async function buildSite(records: readonly RampartRecord[], options: Site
   const examplesOf = options.examples ?? (async () => undefined);
   for (const model of view.models) writeModelPage(site, model, await galleryOf(model, examplesOf, files), evidence.get(model));
   for (const attack of view.attacks) writeAttackPage(site, attack);
+  writeFound(files, options.found ?? []);
   writeComparePage(site);
   writeMethodsPage(site, [...evidence.keys()]);
   writeDownloads(site);

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { TakenCounterexamples } from '../records/evidence/counterexample.ts';
 import { fileIdentity } from '../records/file-identity.ts';
 import { sha256 } from '../records/hash.ts';
 import type { RampartRecord } from '../records/record.ts';
@@ -11,13 +12,21 @@ import { templatesFolder } from './formats/templates.ts';
 /** Folders beside this one with what a site is made by, the checker in it included. */
 const PROGRAM = ['attacks', 'browser', 'engines/wasm', 'harness/evaluate', 'models', 'records', 'reports', 'tensor'];
 
-/** What a site is a function of, as one hash: the records, which name their examples by hash, its title and description, the templates and the program. */
-export function sourcesOf(records: readonly RampartRecord[], { title, description }: { title: string; description?: string }): string {
+interface SiteMaterial {
+  readonly title: string;
+  readonly description?: string;
+  readonly weights?: boolean;
+  readonly found?: readonly Pick<TakenCounterexamples, 'file' | 'bytes'>[];
+}
+
+/** What a site is a function of, as one hash: the records, which name their examples by hash, counterexamples, its title and description, the templates and the program. */
+export function sourcesOf(records: readonly RampartRecord[], { title, description, found = [], weights }: SiteMaterial): string {
   const templates = templatesFolder();
   const folders = [templates, ...PROGRAM.map((name) => fileURLToPath(new URL(`../${name}`, import.meta.url)))];
   const files = folders.flatMap((folder) => (readdirSync(folder, { recursive: true }) as string[]).map((path) => join(folder, path)));
   const program = [join(templates, '../package.json'), ...files].sort().map(fileIdentity);
-  return sha256(JSON.stringify([program, title, description, records]));
+  const own = found.map(({ file, bytes }) => [file, sha256(bytes)]);
+  return sha256(JSON.stringify([program, title, description, records, own, weights]));
 }
 
 /** A site as it lies in a folder and what it was made from, as one hash: another one once a file of it was changed. Undefined where one is missing. */

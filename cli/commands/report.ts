@@ -8,10 +8,10 @@ import { shownIn, writeSiteOf } from '../site.ts';
 /** Resolves with 1 where something could not be taken: the site shows the rest. */
 export async function reportCommand(dir: string | undefined, options: RawOptions): Promise<number> {
   const from = resolve(dir ?? 'runs/quick');
-  const { records, store, title, description, leftOut } = await shownIn(from);
+  const { records, store, title, description, found, weights, leftOut } = await shownIn(from);
   if (records.length === 0) throw new UsageError(`[report] ${from} holds no records`, { remedy: `make some with ${command('run')}` });
   const to = options.out === undefined ? join(from, 'site') : resolve(String(options.out));
-  await writeSiteOf(records, store, to, { title, description });
+  await writeSiteOf(records, store, to, { title, description, found, weights });
   print(shownPath(join(to, 'index.html')));
   return leftOut() > 0 ? 1 : 0;
 }

@@ -10,6 +10,7 @@ import { FolderStore } from '../../records/folder-store.ts';
 import { buildView } from '../../reports/view/leaderboard.ts';
 import type { View } from '../../reports/view/view.ts';
 import { precisionOf, shardOption } from '../chosen.ts';
+import { counterexamplesOf } from '../counterexamples.ts';
 import { endAtOnce, endInOrder } from '../interrupt.ts';
 import { countOption, dataDirOf, engineOf, outOf, patienceOf, queueOf, type RawOptions, suiteFile } from '../options.ts';
 import {
@@ -70,11 +71,13 @@ export async function runResolved(
     display.stop();
     queue?.close();
   }
-  const view = buildView(result.records);
+  const store = new FolderStore(out, { onDamage: ({ what, reason }) => printError(`${shownPath(what)}: ${reason}`) });
+  const found = await counterexamplesOf(result.records, store, (file, reason) => printError(`${file} is left out: ${reason}`));
+  const view = buildView(result.records, found);
   if (options.json) printJson(result.records);
   else printBlock(`\n${summary(view)}\n`);
-  const store = new FolderStore(out, { onDamage: ({ what, reason }) => printError(`${shownPath(what)}: ${reason}`) });
-  const site = await keepSite(result.records, store, out, { title: suite.title, description: suite.description, view });
+  const { title, description, publish } = suite;
+  const site = await keepSite(result.records, store, out, { title, description, view, found, weights: publish?.weights ?? false });
   if (!options.json) print(`site ${shownPath(site)}`);
   for (const { planned, record } of result.failed) print(`${red('failed')} ${jobName(planned)}: ${record.error?.message ?? ''}`);
   return { code: result.failed.length === 0 ? 0 : 1, view };

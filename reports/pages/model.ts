@@ -6,11 +6,13 @@ import { costSplitChart, outcomesChart } from '../charts/model.ts';
 import { compact, duration, interval, parameter, parameters, percent, pValue, radius } from '../formats/format.ts';
 import type { Table } from '../formats/table.ts';
 import { attackAnchor } from '../view/board-table.ts';
+import { loweredBy } from '../view/found/counterexamples.ts';
 import { errorDistance } from '../view/images.ts';
 import { rankText, separated } from '../view/ranking.ts';
 import { reproduction } from '../view/reproduce.ts';
 import { type Board, boardTitle, isBounded, isClean, type ModelView, type Row } from '../view/view.ts';
 import { checkView } from './check.ts';
+import { foundView } from './found.ts';
 import type { GalleryItem } from './gallery.ts';
 import { provenance, summary } from './model-facts.ts';
 import { classTable, confusionTables, corruptionTable, overfittingTable } from './model-tables.ts';
@@ -100,6 +102,7 @@ function boardPart(site: Site, model: ModelView, board: Board, row: Row, first: 
     title: boardTitle(board),
     href: `../${boardHref(site.view, board)}`,
     worst: worstFacts(row),
+    found: foundView(board, row),
     ties: inseparable.slice(0, 10).map((t, k, list) => ({ ...t, last: k === list.length - 1 })),
     tiesMore: inseparable.length > 10 ? inseparable.length - 10 : undefined,
     cells: cells.map(({ attack, cell }) => ({
@@ -142,6 +145,7 @@ function worstFacts(row: Row) {
     several: attacks > 1,
     rank: row.rank && rankText(row.rank),
     gap: row.gap === undefined || row.gap === 0 ? undefined : percent(row.gap),
+    lowered: loweredBy(row) || undefined,
   };
 }
 

@@ -1,10 +1,12 @@
 /** One board: its rows with worst cases, ranks, costs, seeds and flags. */
 
+import type { TakenCounterexamples } from '../../records/evidence/counterexample.ts';
 import { UNRANKED } from '../../records/flags.ts';
 import type { CellRecord, ModelRecord } from '../../records/record.ts';
 import { mean, standardDeviation } from '../../records/stats.ts';
 import { attackId } from './attacks.ts';
 import { attackCost, costRatio } from './costs.ts';
+import { type Against, againstModel, brokenBy } from './found/counterexamples.ts';
 import { commonImages, rightOn } from './images.ts';
 import { keptLast } from './models.ts';
 import { overfitting } from './overfitting.ts';
@@ -20,6 +22,8 @@ interface Material {
   readonly list: readonly CellRecord[];
   readonly dataset: ModelRecord['dataset'];
   readonly threat: CellRecord['threat'];
+  /** Counterexamples, of whatever model. */
+  readonly found: readonly TakenCounterexamples[];
 }
 
 /** A row before it is ranked. */
@@ -27,6 +31,7 @@ interface Draft {
   readonly model: ModelView;
   readonly cells: ReadonlyMap<string, CellRecord>;
   readonly images: readonly number[];
+  readonly against: readonly Against[];
   /** Labels of attacks without a result that a rank needs. */
   readonly missing: readonly string[];
   /** Names of flags that leave no figure to compare. */
@@ -64,6 +69,7 @@ export function viewBoard(
       seeds: p.rank && seedSpread(p.model, ranked),
       overfitting: overfittingOf(p, p.model.twin && halves.get(p.model.twin), attacks),
       corruptions: corruptionsOf(p.model, [...models.values()]),
+      against: p.against,
       flags: flagsOf(p.model, p.cells, p.unranked),
     }),
   );
@@ -106,7 +112,11 @@ function draftsOf(material: Material, models: ReadonlyMap<string, ModelView>, at
     const model = models.get(key) as ModelView;
     const flags = [...model.record.flags, ...[...cells.values()].flatMap((cell) => cell.flags)];
     const doubtful = [...new Set(flags.map(({ name }) => name))].filter((name) => UNRANKED.has(name));
-    return { model, cells, images: attackedImages(cells, required), missing, doubtful };
+    const images = attackedImages(cells, required);
+    const right = worstCase(cells, images);
+    const robust = new Set(images.filter((_, i) => right?.outcomes[i] === '1'));
+    const against = againstModel(key, material, material.found, (image) => robust.has(image));
+    return { model, cells, images, against, missing, doubtful };
   });
 }
 
@@ -115,10 +125,12 @@ function placeModels(drafts: readonly Draft[], attacks: readonly AttackView[]): 
   const complete = drafts.filter((d) => d.missing.length === 0 && d.doubtful.length === 0 && d.images.length > 0);
   const usual = usualImages(complete.map((d) => d.images));
   const comparable = complete.filter((d) => lacking(d.images, usual) === 0);
-  const ranked = comparable.map((d) => ({ ...d, worst: worstCase(d.cells, usual) })).sort(byWorstCase);
+  const ranked = comparable.map((d) => ({ ...d, worst: worstCase(d.cells, usual, brokenBy(d.against)) })).sort(byWorstCase);
   const { ranks, pairs } = rank(ranked.map((d) => d.worst?.outcomes ?? ''));
   const rest = drafts.filter((d) => !comparable.includes(d));
-  const unranked = rest.map((d) => ({ ...d, worst: worstCase(d.cells, d.images), unranked: whyNot(d, usual, attacks) })).sort(byWorstCase);
+  const unranked = rest
+    .map((d) => ({ ...d, worst: worstCase(d.cells, d.images, brokenBy(d.against)), unranked: whyNot(d, usual, attacks) }))
+    .sort(byWorstCase);
   return { placed: [...ranked.map((d, i) => ({ ...d, rank: ranks[i] as Rank })), ...unranked], pairs };
 }
 

@@ -2,6 +2,7 @@
 import { interval, percent } from '../formats/format.ts';
 import { type ColumnSpec, distinct, short, some } from './column.ts';
 import { COSTS } from './cost-columns.ts';
+import { loweredBy } from './found/counterexamples.ts';
 import { rankText } from './ranking.ts';
 import { imagesNote } from './view.ts';
 
@@ -89,6 +90,17 @@ const WORST_CASE: readonly ColumnSpec[] = [
 ];
 
 const AFTER_ATTACKS: readonly ColumnSpec[] = [
+  {
+    key: 'counterexamples',
+    title: 'Found',
+    kind: 'count',
+    wide: true,
+    section: 'worst',
+    shown: some((r) => r.against.length > 0),
+    group: 'robustness',
+    help: 'Images of the worst case that no attack of the table broke and that counterexamples of readers, or of attacks from elsewhere, did: each was measured and run again.',
+    value: (r) => (r.against.length > 0 ? loweredBy(r) : null),
+  },
   {
     key: 'ensemble_gap',
     title: 'Gap',

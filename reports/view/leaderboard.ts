@@ -1,4 +1,5 @@
 /** From records to boards: which cells stand together, what each model is worth there, and in what order. */
+import type { TakenCounterexamples } from '../../records/evidence/counterexample.ts';
 import { type CellRecord, isCorrupted, isInBall, type RampartRecord } from '../../records/record.ts';
 import { canonical, uniqueSlugs } from '../../records/slug.ts';
 import { radius } from '../formats/format.ts';
@@ -11,8 +12,8 @@ import { pointsOf } from './worth/points.ts';
 const boardId = (cell: CellRecord) => canonical([cell.dataset.hash, cell.threat.norm, cell.threat.eps]);
 const compareText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
-/** Records in any order to a view in one order. Throws where a cell belongs to no model. */
-export function buildView(records: readonly RampartRecord[]): View {
+/** Records in any order to a view in one order, with what was `found` against them. Throws where a cell belongs to no model. */
+export function buildView(records: readonly RampartRecord[], found: readonly TakenCounterexamples[] = []): View {
   const sorted = [...records].sort((a, b) => compareText(a.key, b.key));
   const { points, others } = pointsOf(sorted);
   const modelRecords = others.filter((r) => r.kind === 'model');
@@ -20,7 +21,7 @@ export function buildView(records: readonly RampartRecord[]): View {
   const corrupted = others.filter((r) => r.kind === 'cell').filter(isCorrupted);
   const models = viewModels(modelRecords, cells, corrupted);
   const attacks = viewAttacks(cells);
-  const boards = viewBoards(models, cells, attacks);
+  const boards = viewBoards(models, cells, attacks, found);
   return { boards, models: [...models.values()].sort((a, b) => compareText(a.name, b.name)), attacks, points };
 }
 
@@ -47,7 +48,12 @@ function add<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
   else lists.set(key, [value]);
 }
 
-function viewBoards(models: ReadonlyMap<string, ModelView>, cells: readonly CellRecord[], attacks: readonly AttackView[]): Board[] {
+function viewBoards(
+  models: ReadonlyMap<string, ModelView>,
+  cells: readonly CellRecord[],
+  attacks: readonly AttackView[],
+  found: readonly TakenCounterexamples[],
+): Board[] {
   const groups = boardCells(cells);
   const drafts = [...groups].map(([identity, list]) => {
     const first = list[0] as CellRecord; // a clean cell is never first where an attack is
@@ -56,7 +62,7 @@ function viewBoards(models: ReadonlyMap<string, ModelView>, cells: readonly Cell
       (models.get(first.model.key) as ModelView);
     const name = `${first.dataset.name} ${first.threat.norm} ${radius(first.threat.eps)}`;
     const main = list.filter((c) => isClean(c) && boardId(c) === identity).length;
-    return { identity, list, name, main, dataset: view.record.dataset, threat: first.threat };
+    return { identity, list, name, main, dataset: view.record.dataset, threat: first.threat, found };
   });
   drafts.sort(
     (a, b) => b.main - a.main || b.list.length - a.list.length || compareText(a.name, b.name) || compareText(a.identity, b.identity),

@@ -1,6 +1,7 @@
 /** What the site shows, in nouns: boards, their attacks and rows, worst cases, ranks. */
 import type { CellRecord, CorruptedRecord, Flag, ModelRecord } from '../../records/record.ts';
 import { percent, radius } from '../formats/format.ts';
+import type { Against } from './found/counterexamples.ts';
 import type { Pair, Rank } from './ranking.ts';
 import type { DefensePair } from './seeds/compare.ts';
 import type { PointView } from './worth/points.ts';
@@ -14,7 +15,7 @@ export interface AttackView {
   readonly attack: CellRecord['attack'];
 }
 
-/** Right under no attack and under every finished one, image by image. */
+/** Right under no attack and under every finished one, image by image, and broken by no counterexample. */
 export interface WorstCase {
   readonly k: number;
   readonly n: number;
@@ -106,6 +107,8 @@ export interface Row {
   /** Where it was shown corrupted images. */
   readonly corruptions?: Corruptions | undefined;
   readonly flags: { flag: Flag; cell: CellRecord | undefined }[];
+  /** What others found against it, which the worst case counts. */
+  readonly against: readonly Against[];
 }
 
 /** A defense with its parameters and recipe: all of its ranked trainings, one per seed. */

@@ -23,13 +23,17 @@ export function attackedImages(cells: ReadonlyMap<string, CellRecord>, required:
   return commonImages([...(needed.length > 0 ? needed : attacks), ...clean].map(([, cell]) => cell));
 }
 
-/** Right under every finished attack inside of the ball that saw the image: never above the accuracy of one of them on the images that both have. Undefined of no images. */
-export function worstCase(cells: ReadonlyMap<string, CellRecord>, images: readonly number[]): WorstCase | undefined {
+/** Right under every finished attack inside of the ball that saw the image: never above the accuracy of one of them on the images that both have. Images that counterexamples have `broken` are so. Undefined of no images. */
+export function worstCase(
+  cells: ReadonlyMap<string, CellRecord>,
+  images: readonly number[],
+  broken: ReadonlySet<number> = new Set(),
+): WorstCase | undefined {
   const n = images.length;
   if (n === 0) return undefined;
   const done = [...cells.values()].filter(isDone).filter(isBounded);
   const all = done.map((cell) => ({ cell, place: placesIn(cell) }));
-  const robust = (image: number) => all.every(({ cell, place }) => place(image) < 0 || isRight(cell, place(image)));
+  const robust = (image: number) => !broken.has(image) && all.every(({ cell, place }) => place(image) < 0 || isRight(cell, place(image)));
   const outcomes = images.map((image) => (robust(image) ? '1' : '0')).join('');
   const k = [...outcomes].filter((c) => c === '1').length;
   const clean = done.find(isClean);
