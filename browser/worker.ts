@@ -3,19 +3,24 @@ import './stand-ins/no-eval.ts';
 import { start } from '../engines/wasm/start.ts';
 import type { Held } from '../records/evidence/format.ts';
 import { check } from './check.ts';
+import { type Find, type Run, Session } from './session.ts';
 
 /** The worker's own scope, as far as it is used: this project leaves the browser's types out. */
 interface Scope {
-  onmessage: (event: { data: Order }) => void;
+  onmessage: (event: { data: Order | Answer }) => void;
   postMessage(message: object): void;
 }
 
 type Order =
   | { readonly type: 'check'; readonly index: Held; readonly weights?: Uint8Array }
-  | { readonly type: 'piece'; readonly path: string; readonly text: string | undefined }
-  | { readonly type: 'stop' };
+  | { readonly type: 'images'; readonly index: Held; readonly from: number; readonly count: number }
+  | ({ readonly type: 'attack' } & Run)
+  | ({ readonly type: 'save' } & Find);
+
+type Answer = { readonly type: 'piece'; readonly path: string; readonly text: string | undefined } | { readonly type: 'stop' };
 
 const scope = globalThis as unknown as Scope;
+const tell = (what: object) => scope.postMessage(what);
 const wanted = new Map<string, (text: string | undefined) => void>();
 let stop = new AbortController();
 
@@ -23,20 +28,31 @@ let stop = new AbortController();
 function load(path: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     wanted.set(path, resolve);
-    scope.postMessage({ type: 'need', path });
+    tell({ type: 'need', path });
   });
 }
 
-async function work(order: Exclude<Order, { type: 'piece' | 'stop' }>): Promise<void> {
+const session = new Session(load, tell);
+
+async function perform(order: Order, signal: AbortSignal): Promise<object> {
+  if (order.type === 'check') return check({ ...order, load, signal, tell });
+  if (order.type === 'images') return { images: await session.images(order.index, order.from, order.count) };
+  if (order.type === 'save') return { file: await session.counterexample(order) };
+  await session.run(order, signal);
+  return {};
+}
+
+async function work(order: Order): Promise<void> {
   const started = performance.now();
   stop = new AbortController();
+  const { signal } = stop;
   try {
-    scope.postMessage({ type: 'status', text: 'starting' });
     await start();
-    const result = await check({ ...order, load, signal: stop.signal, tell: (what) => scope.postMessage(what) });
-    scope.postMessage({ type: 'done', ms: performance.now() - started, ...result });
+    const result = await perform(order, signal);
+    tell({ type: 'done', order: order.type, ms: performance.now() - started, ...result });
   } catch (error) {
-    scope.postMessage({ type: 'refused', reason: error instanceof Error ? error.message : String(error) });
+    if (signal.aborted) tell({ type: 'done', order: order.type, ms: performance.now() - started, stopped: true });
+    else tell({ type: 'refused', reason: error instanceof Error ? error.message : String(error) });
   }
 }
 

@@ -19,6 +19,7 @@ import { writeFound } from './pages/found.ts';
 import { type ExamplesOf, galleryOf } from './pages/gallery.ts';
 import { writeMethodsPage } from './pages/methods.ts';
 import { writeModelPage } from './pages/model.ts';
+import { writeTryPage } from './pages/try.ts';
 import { frame, type Site } from './pages/views.ts';
 import { bibtexOf } from './view/bibtex.ts';
 import { boardColumns, boardTable } from './view/board-table.ts';
@@ -49,18 +50,19 @@ export async function buildSite(records: readonly RampartRecord[], options: Site
   const view = options.view ?? buildView(records, options.found);
   const folder = templatesFolder();
   const css = readFileSync(`${folder}/assets/site.css`, 'utf8');
+  const files = new Files();
+  const evidence = await writeAllEvidence(view, files, options.evidence);
   const site: Site = {
     view,
-    files: new Files(),
+    files,
     render: pageRenderer(folder),
     title: options.title ?? 'Rampart',
     description: options.description ?? '',
     version: [...new Set(records.map((r) => r.provenance.rampart))].sort().join(', '),
     chartStyle: chartStyle(css),
     colours: coloursOf(view),
+    evidence,
   };
-  const { files } = site;
-  const evidence = await evidenceOf(site, options.evidence);
   for (const asset of readdirSync(`${folder}/assets`).sort())
     if (evidence.size > 0 || !FOR_EVIDENCE.includes(asset)) files.add(`assets/${asset}`, readFileSync(`${folder}/assets/${asset}`));
   for (const record of records) {
@@ -72,11 +74,12 @@ export async function buildSite(records: readonly RampartRecord[], options: Site
     files.add(`downloads/${board.id}/outcomes.npz`, outcomeArrays(board));
   }
   const examplesOf = options.examples ?? (async () => undefined);
-  for (const model of view.models) writeModelPage(site, model, await galleryOf(model, examplesOf, files), evidence.get(model));
+  for (const model of view.models) writeModelPage(site, model, await galleryOf(model, examplesOf, files));
   for (const attack of view.attacks) writeAttackPage(site, attack);
   writeFound(files, options.found ?? []);
   writeComparePage(site);
-  writeMethodsPage(site, [...evidence.keys()]);
+  writeMethodsPage(site);
+  writeTryPage(site);
   writeDownloads(site);
   if (view.boards.length === 0) files.add('index.html', site.render('empty', frame(site, '', site.title, 'No records yet')));
   return files;
@@ -88,11 +91,11 @@ export async function writeSite(records: readonly RampartRecord[], out: string, 
   return files.write(out);
 }
 
-/** Scripts that pages without evidence have no use for. */
-const FOR_EVIDENCE = ['checker-client.js', 'check.js'];
+/** What pages without evidence have no use for. */
+const FOR_EVIDENCE = ['checker-client.js', 'checker.css', 'check.js', 'try.js'];
 
 /** Writes the evidence of every model that has some, and the checker. */
-async function evidenceOf({ view, files }: Site, sourceOf: EvidenceOf | undefined): Promise<Map<ModelView, EvidenceLink>> {
+async function writeAllEvidence(view: View, files: Files, sourceOf: EvidenceOf | undefined): Promise<Map<ModelView, EvidenceLink>> {
   const links = new Map<ModelView, EvidenceLink>();
   for (const model of sourceOf ? view.models : []) {
     const source = await sourceOf?.(model.record);

@@ -41,8 +41,8 @@ export const evidenceSchema = z.strictObject({
   }),
   /** The file of weights as the run had it; absent where it is not published. */
   weights: heldSchema.optional(),
-  /** Test images by their index in the test split. */
-  originals: z.array(z.strictObject({ ...held, indices: wholes })).readonly(),
+  /** Test images by their index in the test split, with their classes. */
+  originals: z.array(z.strictObject({ ...held, indices: wholes, labels: wholes })).readonly(),
   cells: z
     .array(
       z.strictObject({

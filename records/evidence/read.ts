@@ -42,6 +42,8 @@ export function parseEvidence(bytes: Uint8Array): Evidence {
   const parsed = evidenceSchema.safeParse(json);
   const [issue] = parsed.error?.issues ?? [];
   if (!parsed.success) throw new RampartError(`[evidence] the index does not fit: ${issue?.path.join('.')}: ${issue?.message}`);
+  for (const { indices, labels } of parsed.data.originals)
+    if (indices.length !== labels.length) throw new RampartError('[evidence] the index does not fit: originals and their labels');
   for (const { key, indices, labels, predictions, distances, adversarial } of parsed.data.cells) {
     const k = adversarial.reduce((n, { count }) => n + count, 0);
     if ([indices, labels, predictions, distances].some((list) => list.length !== k))

@@ -81,6 +81,14 @@ export function writeEvidence(record: ModelRecord, source: EvidenceSource, add: 
   const { weights, normalization, inputShape } = source;
   if (weights && sha256(weights) !== record.weightsHash)
     throw new RampartError(`[evidence] the weights of ${record.name} are not those of its record`);
+  const labels = new Map(
+    source.cells.flatMap(({ cell }) => indicesOf(cell).map((image, i) => [image, cell.outcomes.labels[i] as number] as const)),
+  );
+  const labelOf = (image: number): number => {
+    const label = labels.get(image);
+    if (label === undefined) throw new RampartError(`[evidence] test image ${image} is in no cell of ${record.name} that is published`);
+    return label;
+  };
   const evidence: Evidence = {
     format: EVIDENCE_FORMAT,
     model: {
@@ -96,7 +104,7 @@ export function writeEvidence(record: ModelRecord, source: EvidenceSource, add: 
     },
     ...(weights && { weights: addHeld(weights, add) }),
     originals: source.originals.flatMap((block) =>
-      [...filesOf(block, block.indices)].map(({ bytes, ids }) => ({ ...addHeld(bytes, add), indices: ids })),
+      [...filesOf(block, block.indices)].map(({ bytes, ids }) => ({ ...addHeld(bytes, add), indices: ids, labels: ids.map(labelOf) })),
     ),
     cells: source.cells.map(({ cell, blocks }) => cellOf(cell, blocks, add)),
   };

@@ -9,7 +9,8 @@ import { type Draws, drawsOf } from '../view/draws.ts';
 import { commonImages, outcomesOn, rightOn } from '../view/images.ts';
 import { type Found, foundBy, globalOptimality } from '../view/optimality.ts';
 import { type AttackView, type Board, boardTitle, isBounded, isClean, isDone, type Row } from '../view/view.ts';
-import { boardHref, chartView, flagView, frame, type Site, tableView } from './views.ts';
+import { isTried } from './try.ts';
+import { attackable, boardHref, chartView, flagView, frame, type Site, tableView } from './views.ts';
 
 const ACCESS: Record<CellRecord['attack']['access'], string> = {
   none: 'nothing: it is no attack',
@@ -41,6 +42,7 @@ export function writeAttackPage(site: Site, attack: AttackView): void {
     access: isBounded(attack)
       ? ACCESS[record.access]
       : `${ACCESS[record.access]}; its points may be at any distance from the image, and are in no worst case`,
+    tryHref: attackable(site).length > 0 && isTried(record.name) ? `../try.html#attack=${record.name}` : undefined,
     params: [
       ...(record.budget === undefined ? [] : [{ key: 'budget', value: parameter(record.budget) }]),
       ...Object.entries(record.params).map(([key, v]) => ({ key, value: parameter(v) })),

@@ -4,15 +4,15 @@ import { FLAGS, meaningOf } from '../../records/flags.ts';
 import { deviceOf } from '../../records/record.ts';
 import { canonical } from '../../records/slug.ts';
 import { worstCaseImages } from '../view/board-table.ts';
-import { boardTitle, type ModelView, trainingPasses, type View } from '../view/view.ts';
+import { boardTitle, trainingPasses, type View } from '../view/view.ts';
 import { boardHref, frame, type Site } from './views.ts';
 
 /** Models named on the page as ones that can be checked. */
 const NAMED = 5;
 
-/** `checkable` are the models with evidence. */
-export function writeMethodsPage(site: Site, checkable: readonly ModelView[] = []): void {
+export function writeMethodsPage(site: Site): void {
   const { view } = site;
+  const checkable = [...site.evidence.keys()];
   const raised = new Map<string, number>();
   const counted = new Set<string>();
   for (const row of view.boards.flatMap((b) => b.rows)) {

@@ -1,5 +1,4 @@
 /** The page of one model: what it is, how it was trained, every cell with its evidence, its errors, and how to make it again. */
-import type { EvidenceLink } from '../../records/evidence/format.ts';
 import { type CellRecord, deviceOf, devicesOf } from '../../records/record.ts';
 import { trainingCharts } from '../charts/lines.ts';
 import { costSplitChart, outcomesChart } from '../charts/model.ts';
@@ -18,7 +17,8 @@ import { provenance, summary } from './model-facts.ts';
 import { classTable, confusionTables, corruptionTable, overfittingTable } from './model-tables.ts';
 import { boardHref, chartView, flagView, frame, type Site, tableView } from './views.ts';
 
-export function writeModelPage(site: Site, model: ModelView, gallery: readonly GalleryItem[], evidence?: EvidenceLink): void {
+export function writeModelPage(site: Site, model: ModelView, gallery: readonly GalleryItem[]): void {
+  const evidence = site.evidence.get(model);
   const { record, slug, name } = model;
   const places = site.view.boards.flatMap((board) => {
     const row = board.rows.find((r) => r.model === model);
@@ -59,7 +59,7 @@ export function writeModelPage(site: Site, model: ModelView, gallery: readonly G
     caveat: recipe.caveat,
     provenance: provenance(model),
     flags: allFlags(places, model),
-    check: evidence && checkView(site, record, evidence),
+    check: evidence && checkView(site, model, evidence),
   });
   site.files.add(`models/${slug}.html`, page);
 }

@@ -1,5 +1,6 @@
 /** The pieces that pages share, as their templates take them: tables with downloads, charts with data, flags, the frame of a page. */
 
+import type { EvidenceLink } from '../../records/evidence/format.ts';
 import { meaningOf } from '../../records/flags.ts';
 import type { Flag } from '../../records/record.ts';
 import type { Chart } from '../charts/frame.ts';
@@ -11,7 +12,7 @@ import { latexOf } from '../formats/latex.ts';
 import { markdownOf } from '../formats/markdown.ts';
 import { type Svg, standalone } from '../formats/svg.ts';
 import { printed, type Table } from '../formats/table.ts';
-import type { Board, View } from '../view/view.ts';
+import type { Board, ModelView, View } from '../view/view.ts';
 import { boardTitle } from '../view/view.ts';
 
 /** What every page builder is given. */
@@ -27,6 +28,13 @@ export interface Site {
   readonly chartStyle: string;
   /** The colour of every defense, the same on all pages. */
   readonly colours: ReadonlyMap<string, number>;
+  /** The models that a reader can check. */
+  readonly evidence: ReadonlyMap<ModelView, EvidenceLink>;
+}
+
+/** Models that a reader can attack: the site holds their weights. */
+export function attackable({ evidence }: Site): (readonly [model: ModelView, link: EvidenceLink])[] {
+  return [...evidence].filter(([, { weights }]) => weights !== undefined);
 }
 
 export interface Link {
@@ -169,6 +177,7 @@ export function frame(
     siteTitle: site.title,
     description,
     scripts: options.scripts ?? [],
+    runs: options.runs ?? false,
     policy: policyOf(options.runs ?? false),
     hide: options.hide,
     wide: options.wide ?? false,
@@ -176,6 +185,7 @@ export function frame(
     nav: [
       ...site.view.boards.map((b) => ({ href: root + boardHref(site.view, b), text: boardTitle(b), current: options.current === b.id })),
       ...(site.view.boards.length > 0 ? [{ href: `${root}compare.html`, text: 'Compare', current: options.current === 'compare' }] : []),
+      ...(attackable(site).length > 0 ? [{ href: `${root}try.html`, text: 'Try', current: options.current === 'try' }] : []),
       { href: `${root}methods.html`, text: 'Methods', current: options.current === 'methods' },
     ],
   };
