@@ -3,12 +3,12 @@ import { z } from 'zod';
 import { PRECISIONS } from '../tensor/precision.ts';
 import { outsideSchema } from './schemas/outside.ts';
 import { ballSchema, corruptionSchema } from './schemas/threat.ts';
+import { costSchema, epochSchema, passesSchema, tuningSchema } from './schemas/training.ts';
 
 export { type OutsideRecord, outsideSchema } from './schemas/outside.ts';
+export { costSchema, epochSchema, passesSchema } from './schemas/training.ts';
 
 export const RECORD_VERSION = 1;
-
-export const passesSchema = z.strictObject({ forward: z.number().nonnegative(), backward: z.number().nonnegative() });
 
 const sha = z.string().regex(/^[0-9a-f]{64}$/);
 
@@ -63,20 +63,6 @@ export const errorSchema = z.strictObject({
   kind: z.enum(['error', 'budget', 'killed', 'timeout', 'memory', 'dependency']),
 });
 
-export const epochSchema = z.strictObject({
-  epoch: z.number().int(),
-  learningRate: z.number(),
-  loss: z.number(),
-  /** Means over the epoch of the objective's named parts. */
-  terms: z.record(z.string(), z.number()),
-  trainAccuracy: z.number(),
-  /** Accuracies on the validation split in [0,1]; absent when not measured this epoch. */
-  validationClean: z.number().optional(),
-  validationFgsm: z.number().optional(),
-  validationPgd: z.number().optional(),
-  wallMs: z.number(),
-});
-
 /** Images by their index in a split; the first so many when absent. */
 const selection = z.union([
   z.strictObject({ from: z.number().int(), count: z.number().int() }),
@@ -89,19 +75,6 @@ const known = {
   /** The file of logits, by its name and SHA-256. */
   reference: z.strictObject({ file: z.string(), hash: z.string(), tolerance: z.number().optional() }).optional(),
 };
-
-/** What a training cost; all but memory summed over its steps. */
-export const costSchema = z.strictObject({
-  passes: passesSchema,
-  optimizerSteps: z.number().int(),
-  examples: z.number(),
-  wallMs: z.number(),
-  imagesPerSecond: z.number(),
-  /** The most that the process held; it did nothing else. */
-  peakMemoryMb: z.number(),
-  /** Where the wall time went. */
-  split: z.strictObject({ craftMs: z.number(), updateMs: z.number(), validateMs: z.number(), dataMs: z.number() }),
-});
 
 /** A trained or pretrained classifier. */
 export const modelRecordSchema = z.strictObject({
@@ -134,6 +107,8 @@ export const modelRecordSchema = z.strictObject({
     role: z.literal('baseline').optional(),
   }),
   wraps: z.string().optional(),
+  /** Where its parameters were chosen here and not given. */
+  tuning: tuningSchema.optional(),
   threat: ballSchema.optional(),
   recipe: z.record(z.string(), z.unknown()),
   seed: z.number().int(),

@@ -6,9 +6,9 @@ import { wilson } from '../../records/stats.ts';
 import type { ModelChecks } from '../evaluate/model-checks.ts';
 import type { EvaluationData } from '../evaluate/predict.ts';
 import type { Registry } from '../suite/registry.ts';
-import { countOf, indicesIn } from '../suite/selection.ts';
+import { countOf, indicesIn, startsAtZero } from '../suite/selection.ts';
 import { CLEAN } from '../suite/suite.ts';
-import { type CellJob, startsAtZero } from './job.ts';
+import type { CellJob } from './job.ts';
 import { peakMemoryMb } from './provenance.ts';
 
 /** What an evaluation found; clean cells have confidences and no distances. */

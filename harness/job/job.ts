@@ -13,7 +13,7 @@ import type { Shape } from '../../tensor/tf.ts';
 import type { Expectation } from '../suite/models.ts';
 import type { Recipe } from '../suite/recipe.ts';
 import type { ArchRef, PluginRef } from '../suite/registry.ts';
-import { countOf, type Selection } from '../suite/selection.ts';
+import { countOf, type Selection, startsAtZero } from '../suite/selection.ts';
 import { type EngineIdentity, trainedOn } from './engine.ts';
 
 /** Some images of a split: which, and the SHA-256 of them and their labels. */
@@ -46,6 +46,8 @@ export type Origin =
       readonly defense: PluginRef;
       readonly threat: Threat;
       readonly recipe: Recipe;
+      /** Done before it: the parameters of the best on the validation split are taken, and `defense` has those that were given. */
+      readonly tuning?: { readonly budget: number; readonly trials: readonly { readonly key: string; readonly defense: PluginRef }[] };
       /** The model of its final epoch, which it makes beside that of its best one: the job of the same training with `keep: last`. */
       readonly alsoLast?: Pick<ModelJob, 'key' | 'name'>;
       /** Models of the same training ended earlier, which it makes on its way: the jobs of it with `until`. */
@@ -204,7 +206,7 @@ type Unkeyed<J> = J extends Keyed ? Omit<J, 'key'> : never;
 /** What identifies a model, without engine. Names, labels and what a training makes beside it are left out: they change nothing. */
 function modelIdentity({ data, arch, origin, seed }: Unkeyed<ModelJob>): unknown {
   if (origin.by === 'training') {
-    const { defense, threat, recipe } = origin;
+    const { defense, threat, recipe, tuning } = origin;
     return {
       model: 'training',
       version: TRAINING,
@@ -213,6 +215,7 @@ function modelIdentity({ data, arch, origin, seed }: Unkeyed<ModelJob>): unknown
       defense,
       threat,
       recipe: recipeIdentity(recipe),
+      tuning: tuning?.trials,
       seed,
     };
   }
@@ -240,11 +243,6 @@ function outsideIdentity({ model, weights }: Extract<OutsideFound, { model: unkn
   if (model.via === 'http') return { via: model.via, weights };
   const { via, function: name, sources, torch, device } = model;
   return { via, name, sources, torch, device: device.split(':')[0], weights };
-}
-
-/** Whether these are the images 0..n-1. */
-export function startsAtZero(selection: Selection): boolean {
-  return 'from' in selection && selection.from === 0;
 }
 
 /** The member `selection` of a record's data set; none where both splits are taken from their start. */

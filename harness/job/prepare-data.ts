@@ -7,10 +7,10 @@ import { keyOf } from '../../records/hash.ts';
 import { type Labels, labelsFile } from '../../records/packed/labels.ts';
 import type { DataFacts, KnownData } from '../../records/run-index.ts';
 import type { Registry } from '../suite/registry.ts';
-import { attacked, firstImages, firstOf, indicesIn, reachOf, type Selection, shown } from '../suite/selection.ts';
+import { attacked, firstImages, firstOf, indicesIn, reachOf, type Selection, shown, startsAtZero } from '../suite/selection.ts';
 import type { Suite, SuiteDataset } from '../suite/suite.ts';
 import { checkedData, type DataOptions, placesOf, selected } from './data.ts';
-import { type DataRef, type Images, startsAtZero } from './job.ts';
+import type { DataRef, Images } from './job.ts';
 import { packageVersion } from './provenance.ts';
 
 /** A data set as a plan needs it. */

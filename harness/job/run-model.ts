@@ -7,11 +7,14 @@ import type { Network } from '../../models/network.ts';
 import { writeSafetensors } from '../../models/safetensors.ts';
 import { flag } from '../../records/flags.ts';
 import type { ModelRecord } from '../../records/record.ts';
+import type { Store } from '../../records/store.ts';
 import { Rng } from '../../tensor/rng.ts';
 import type { Recipe } from '../suite/recipe.ts';
+import type { PluginRef } from '../suite/registry.ts';
 import { countOf } from '../suite/selection.ts';
 import { train } from '../train/train.ts';
 import type { TrainingResult } from '../train/training-job.ts';
+import { chosenOf } from '../train/tuning.ts';
 import type { JobContext } from './context.ts';
 import { checkTraining } from './data.ts';
 import { inTraining } from './engine.ts';
@@ -22,7 +25,7 @@ import { alive } from './signs-of-life.ts';
 
 /** What a way of making models decides of the record. */
 type Made = Pick<ModelRecord, 'arch' | 'defense' | 'recipe' | 'weightsHash' | 'epochs' | 'cost' | 'flags' | 'extraData'> &
-  Partial<Pick<ModelRecord, 'wraps' | 'threat' | 'bestEpoch' | 'imported' | 'outside'>>;
+  Partial<Pick<ModelRecord, 'wraps' | 'tuning' | 'threat' | 'bestEpoch' | 'imported' | 'outside'>>;
 
 /** What the record of another model that a training makes beside its own has of its own: that of its final epoch, and those of the same training ended earlier. */
 type Beside = Pick<ModelRecord, 'key' | 'name' | 'weightsHash' | 'recipe'> &
@@ -98,13 +101,14 @@ async function trained(
   const plugin = registry.defense(origin.defense.name);
   if (plugin.kind !== 'training') throw new RampartError(`[model ${job.name}] ${plugin.name} is a wrapper and cannot be trained`);
   const draws = trainingDrawsOf(job);
+  const { defense, tuning } = await tuned(origin, plugin.selectBy, store);
   const { alsoLast, points = [], recipe } = origin;
   const trained = await train({
     name: job.name,
     dataset,
     arch: registry.architecture(job.arch.name),
     defense: plugin,
-    params: origin.defense.params,
+    params: defense.params,
     threat: origin.threat,
     recipe,
     draws: { weights: new Rng(draws.weights), order: new Rng(draws.order), noise: new Rng(draws.noise) },
@@ -119,7 +123,7 @@ async function trained(
   const { network, last, epochs, bestEpoch, cost, flags } = trained;
   const bytes = writeSafetensors(await network.save());
   const weightsHash = await store.putArtifact(bytes);
-  const { name, version, params } = origin.defense;
+  const { name, version, params } = defense;
   const lastHash = last && (await store.putArtifact(writeSafetensors(last)));
   const made: Made & { beside: Beside[] } = {
     beside: [
@@ -137,6 +141,7 @@ async function trained(
       kind: 'training',
       ...(plugin.role && { role: plugin.role }),
     },
+    ...(tuning && { tuning }),
     threat: { ...origin.threat },
     recipe: { ...recipe },
     extraData: false,
@@ -148,6 +153,18 @@ async function trained(
   };
   network.dispose();
   return made;
+}
+
+/** The defense with the parameters of the best of its trials, and what is noted of them; as it is where it has none. */
+async function tuned(
+  { defense, tuning }: Extract<Origin, { by: 'training' }>,
+  selectBy: 'clean' | 'pgd' | undefined,
+  store: Store,
+): Promise<{ defense: PluginRef; tuning?: ModelRecord['tuning'] }> {
+  if (!tuning) return { defense };
+  const records = await Promise.all(tuning.trials.map(({ key }) => doneModel(key, store)));
+  const found = chosenOf(records, selectBy);
+  return { defense: tuning.trials[found.chosen]?.defense ?? defense, tuning: { budget: tuning.budget, ...found } };
 }
 
 /** The model of the same training ended at a point; none where the state that was gone on from was past it. */

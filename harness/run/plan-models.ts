@@ -8,10 +8,11 @@ import type { EngineIdentity } from '../job/engine.ts';
 import { type DataRef, type ModelJob, type Origin, type OutsideFound, withKey } from '../job/job.ts';
 import type { PlannedData } from '../job/prepare-data.ts';
 import { isImported, isOutside, isScript, nameOfSource, normalizationOf, type Reference, type SuiteModel } from '../suite/models.ts';
-import { lastName, partName, partsOf, trainedName, wrappedName } from '../suite/names.ts';
+import { lastName, partName, partsOf, trainedName, trialName, wrappedName } from '../suite/names.ts';
 import type { Registry } from '../suite/registry.ts';
 import { countOf } from '../suite/selection.ts';
 import type { Suite, SuiteDefense, Training } from '../suite/suite.ts';
+import { trialEpochs } from '../suite/trainings.ts';
 
 /** Passes over all examples together, at most, and the multiply-adds of a forward pass. */
 export interface Work {
@@ -49,6 +50,8 @@ export interface Made extends PlannedModel {
   readonly labels: readonly string[];
   /** Of the same training ended earlier: no attack means it but those of the curve. */
   readonly point?: true;
+  /** Trained to choose the parameters of another: nothing is attacked. */
+  readonly trial?: true;
 }
 
 /** Whether `names` has one of the labels that mean a model. */
@@ -62,13 +65,45 @@ export function modelsOf(setting: Setting, data: DataRef): Made[] {
   for (const arch of suite.architectures)
     for (const defense of trained) {
       const training = defense.trainings.find(({ dataset, architecture }) => dataset === data.label && architecture === arch);
-      if (training) for (const seed of suite.seeds) models.push(...trainedModels(setting, data, training, defense, seed));
+      if (!training) continue;
+      const trials = trialsOf(setting, data, training, defense);
+      models.push(...trials);
+      for (const seed of suite.seeds) models.push(...trainedModels(setting, data, training, defense, seed, trials));
     }
   const wrappers = suite.defenses.filter((d) => d.kind === 'wrapper');
   const wrapped = wrappers.flatMap((wrapper) =>
     models.filter((m) => isMeant(m, wrapper.around)).map((base) => wrappedModel(setting, wrapper, base)),
   );
-  return [...models, ...wrapped, ...pretrainedModels(setting, data), ...scriptModels(setting, data), ...outsideModels(setting, data)];
+  return [
+    ...onceEach(models),
+    ...wrapped,
+    ...pretrainedModels(setting, data),
+    ...scriptModels(setting, data),
+    ...outsideModels(setting, data),
+  ];
+}
+
+/** A trial may be a model of the suite as well: it is there once, where the first of the two would be, as what is attacked. */
+function onceEach(models: readonly Made[]): Made[] {
+  const byId = new Map<string, Made>();
+  for (const model of models) if (!model.trial || !byId.has(model.id)) byId.set(model.id, model);
+  return [...byId.values()];
+}
+
+/** The trials of a defense that is tuned, all at the first seed; none of another. */
+function trialsOf(setting: Setting, data: DataRef, training: Training, defense: SuiteDefense): Made[] {
+  const { suite, registry } = setting;
+  const { tune, label } = defense;
+  const seed = suite.seeds[0] ?? 0;
+  return (tune?.candidates ?? []).map(({ ref, given }) => {
+    const recipe = { ...training.recipe, epochs: trialEpochs(tune as NonNullable<typeof tune>, ref, training.recipe, registry) };
+    const short = { ...training, recipe };
+    const name = trialName(trainedName({ ...suite, seeds: [seed] }, label, training.architecture, data.label, seed), given);
+    const alone = { ...defense, ref, checkpoints: defense.checkpoints.slice(0, 1) };
+    const [model] = trainedModels({ ...setting, suite: { ...suite, curve: undefined } }, data, short, alone, seed, []);
+    const { job, ...rest } = model as Made;
+    return { ...rest, job: { ...job, name }, labels: [], trial: true };
+  });
 }
 
 function sizesOf({ registry }: Setting, data: DataRef, arch: string): { multiplyAdds: number; activations: number } {
@@ -79,18 +114,29 @@ function sizesOf({ registry }: Setting, data: DataRef, arch: string): { multiply
 }
 
 /** The model of a training; of one that gives two, that of its best epoch, then that of its final one, which is there once the first is. */
-function trainedModels(setting: Setting, data: DataRef, training: Training, defense: SuiteDefense, seed: number): Made[] {
+function trainedModels(
+  setting: Setting,
+  data: DataRef,
+  training: Training,
+  defense: SuiteDefense,
+  seed: number,
+  trials: readonly Made[],
+): Made[] {
   const { suite, registry, engine } = setting;
   const { ref, threat, label, checkpoints } = defense;
   const { architecture: arch, recipe } = training;
   const name = trainedName(suite, label, arch, data.label, seed);
+  const tuning = {
+    budget: defense.tune?.budget ?? 0,
+    trials: trials.map(({ id }, i) => ({ key: id, defense: defense.tune?.candidates[i]?.ref ?? ref })),
+  };
   const job = (name: string, own: Partial<Extract<Origin, { by: 'training' }>>) =>
     withKey({
       kind: 'model',
       name,
       data,
       arch: registry.archRef(arch),
-      origin: { by: 'training', defense: ref, threat, recipe, ...own },
+      origin: { by: 'training', defense: ref, threat, recipe, ...(trials.length > 0 && { tuning }), ...own },
       seed,
       engine,
     });
@@ -106,7 +152,7 @@ function trainedModels(setting: Setting, data: DataRef, training: Training, defe
   // made on the way of the first, which all that follow need
   const beside = { ...model, needs: [kept.key], work: { ...work, passes: { forward: 0, backward: 0 } } };
   return [
-    { ...model, id: kept.key, labels: [label], needs: [], job: kept, work },
+    { ...model, id: kept.key, labels: [label], needs: trials.map(({ id }) => id), job: kept, work },
     ...(last ? [{ ...beside, id: last.key, labels: [label, lastName(label)], job: last }] : []),
     ...parts.map(({ job }) => ({ ...beside, id: job.key, labels: [], job, point: true as const })),
   ];

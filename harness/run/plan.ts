@@ -78,7 +78,7 @@ export function planRun(
   const setting = { suite, registry, engine, data, outside };
   const made = data.flatMap(({ ref }) => modelsOf(setting, ref));
   const omitted: string[] = [];
-  const cells = made.flatMap((model) => cellsOf(setting, model, made, omitted));
+  const cells = made.filter(({ trial }) => !trial).flatMap((model) => cellsOf(setting, model, made, omitted));
   return { models: made, cells, omitted };
 }
 

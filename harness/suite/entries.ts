@@ -23,6 +23,7 @@ export interface DefenseKeys {
   recipes?: Record<string, Changes>;
   checkpoints?: Recipe['keep'][];
   around?: string[];
+  tune?: Record<string, unknown[]> & { budget: number };
   architectures?: string[];
 }
 
@@ -43,6 +44,20 @@ export function labelsOf(entries: readonly Entry[], reserved: readonly string[])
     const given = Object.entries(entry).filter(([key]) => !reserved.includes(key) || key === 'n');
     return [entry.name, ...given.map(([key, value]) => `${key}=${brief(value)}`)].join(' ');
   });
+}
+
+/** Every combination of values of `tune`, the last key running fastest, and each in words. */
+export function combinations({ budget: _, ...lists }: Record<string, unknown>): { values: Record<string, unknown>; given: string }[] {
+  const all = Object.entries(lists as Record<string, unknown[]>).reduce<Record<string, unknown>[]>(
+    (done, [key, values]) => done.flatMap((so) => values.map((value) => ({ ...so, [key]: value }))),
+    [{}],
+  );
+  return all.map((values) => ({
+    values,
+    given: Object.entries(values)
+      .map(([key, value]) => `${key}=${brief(value)}`)
+      .join(' '),
+  }));
 }
 
 function brief(value: unknown): string {

@@ -18,6 +18,9 @@ export const lastName = (name: string): string => `${name} (last)`;
 /** Of the model of the same training ended after a part of its epochs. */
 export const partName = (name: string, until: number): string => `${name} (${Number((100 * until).toFixed(1))} %)`;
 
+/** Of a model that is trained to choose the parameters of another. */
+export const trialName = (name: string, given: string): string => `${name} (trial ${given})`;
+
 export const wrappedName = (label: string, base: string): string => `${label} on ${base}`;
 
 /** The parts of a training at whose ends a curve has a model of its own; the end of all is the model that is there without it. */

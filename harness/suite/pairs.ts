@@ -12,6 +12,7 @@ import type { Registry } from './registry.ts';
 import { attacked, countOf, firstImages, reachOf, type Selection, shown } from './selection.ts';
 import { type Path, type Problem, problemOf } from './source/problems.ts';
 import { CLEAN, type Suite } from './suite.ts';
+import { tuneProblems } from './trainings.ts';
 
 /** Labels by which an attack may name a model of the suite. */
 export function modelLabels(suite: Suite): string[] {
@@ -27,6 +28,7 @@ export function pairProblems(suite: Suite, registry: Registry): Problem[] {
     ...accessProblems(suite, registry),
     ...attackedProblems(suite),
     ...curveProblems(suite),
+    ...tuneProblems(suite, registry),
     ...selectionProblems(suite, registry),
     ...validationProblems(suite, registry),
     ...trainingNormProblems(suite, registry),

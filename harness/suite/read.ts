@@ -28,7 +28,7 @@ import { type Path, type Problem, problemsOf, refuse } from './source/problems.t
 import { readSuiteText } from './source/yaml.ts';
 import type { Suite, SuiteAttack, SuiteDataset, SuiteDefense } from './suite.ts';
 import { ballsOf, readThreats } from './threats.ts';
-import { type ByArchitecture, type TrainingData, trainingsOf } from './trainings.ts';
+import { type ByArchitecture, type TrainingData, trainingsOf, tuneOf } from './trainings.ts';
 
 /** Reads and checks a suite file; throws one error that names every problem. Plug-ins that it lists are loaded into the registry, which executes them: all, or those that `mayLoad`. */
 export async function loadSuite(file: string, mayLoad?: MayLoad): Promise<{ suite: Suite; registry: Registry }> {
@@ -111,9 +111,9 @@ class Reader {
   defenses(): SuiteDefense[] {
     const found = this.#entries('defenses', this.#raw.defenses, (name) => this.#registry.defense(name));
     const data = this.#trainingData();
-    const made = found.map((one) => ({ ...one, ...this.#trainings(one, data) }));
+    const made = found.map((one) => ({ ...one, ...this.#trainings(one, data), ...this.#tune(one) }));
     const trained = made.filter(({ plugin }) => plugin.kind === 'training').flatMap(modelLabelsOf);
-    return made.map(({ entry, label, plugin, params, path, trainings, checkpoints }) => {
+    return made.map(({ entry, label, plugin, params, path, trainings, checkpoints, tune }) => {
       const { threat, around } = entry as DefenseKeys;
       const first = ballsOf(this.#raw.threats)[0] ?? { norm: 'Linf' as const, eps: 0, main: 0 };
       const main = { norm: first.norm, eps: first.main ?? Math.max(...[first.eps].flat()) };
@@ -129,6 +129,7 @@ class Reader {
         threat: threat ? { norm: threat.norm, eps: threat.eps } : main,
         trainings,
         checkpoints,
+        ...(tune && { tune }),
         around: plugin.kind === 'wrapper' ? (around ?? trained) : [],
       };
     });
@@ -260,6 +261,12 @@ class Reader {
       return [this.#architecture(name, at), { path: at, changes }] as const;
     });
     return new Map(named);
+  }
+
+  #tune(found: Parameters<typeof tuneOf>[0]): { tune?: SuiteDefense['tune'] } {
+    const { tune, problems } = tuneOf(found, this.#registry, Object.keys(RESERVED.defenses));
+    this.problems.push(...problems);
+    return { tune };
   }
 
   /** What a defense trains, and which epochs that gives; a wrapper nothing. */

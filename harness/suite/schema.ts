@@ -67,6 +67,17 @@ const defenseKeys = {
   recipe: changesSchema.optional().describe('Changes to the recipe of the suite, for this defense'),
   recipes: recipesSchema.optional().describe('Further changes, by architecture: they go before all others'),
   checkpoints: checkpointsSchema,
+  tune: z
+    .object({
+      budget: z
+        .number()
+        .min(1)
+        .max(1e9)
+        .describe('Forward and backward passes per training image of all its trials together; the same for every defense that is tuned'),
+    })
+    .catchall(z.array(z.unknown()).min(1).max(100))
+    .optional()
+    .describe('Lists of values of its parameters: every combination is tried, and the best on the validation split is trained in full'),
   architectures: distinct(name, 100).min(1).optional().describe('Train it only in these architectures of the suite'),
   around: distinct(name, 1000)
     .min(1)

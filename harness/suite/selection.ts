@@ -42,6 +42,11 @@ export function selectionOf(indices: readonly number[]): Selection {
   return to - from === sorted.length - 1 ? { from, count: sorted.length } : { indices: sorted };
 }
 
+/** Whether these are the images 0..n-1. */
+export function startsAtZero(selection: Selection): boolean {
+  return 'from' in selection && selection.from === 0;
+}
+
 export function countOf(selection: Selection): number {
   return 'indices' in selection ? selection.indices.length : selection.count;
 }

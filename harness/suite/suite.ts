@@ -55,6 +55,8 @@ export interface SuiteDefense {
   readonly trainings: readonly Training[];
   /** Epochs whose weights are models, best first; of a wrapper none. */
   readonly checkpoints: readonly Recipe['keep'][];
+  /** What its parameters are chosen from, with the values that are tried in words, by trials of this many passes per training image together. */
+  readonly tune?: { readonly budget: number; readonly candidates: readonly { readonly ref: PluginRef; readonly given: string }[] };
   /** Labels of the defenses that a wrapper is put around. */
   readonly around: readonly string[];
 }

@@ -108,6 +108,20 @@ export function logTicks(scale: Scale): number[] {
   return ticks.length > 7 ? ticks.filter((v) => String(v).replace(/[0.]/g, '')[0] === '1') : ticks;
 }
 
+/** A 95 % interval around `value`, upwards or to the right: the part below is dotted, for the worst case over some attacks is no lower bound of robustness. */
+export function whisker(
+  place: (value: number) => { x: number; y: number },
+  [low, high]: readonly [number, number],
+  value: number,
+  extra?: string,
+): Child[] {
+  const part = (from: number, to: number, name?: string) => {
+    const [a, b] = [place(from), place(to)];
+    return element('line', { x1: a.x, x2: b.x, y1: a.y, y2: b.y, class: [name, extra].filter(Boolean).join(' ') || undefined });
+  };
+  return [part(low, value, 'below'), part(value, high)];
+}
+
 export const SERIES = 8;
 
 /** The class that colours a series; the palette is in the style sheet. */

@@ -3,7 +3,7 @@ import { interval, percent } from '../formats/format.ts';
 import { element } from '../formats/svg.ts';
 import { nameWithoutSeed } from '../view/seeds/rows.ts';
 import { type Board, boardTitle, type Row } from '../view/view.ts';
-import { axes, type Chart, chartOf, linear, series, short, wholePercent } from './frame.ts';
+import { axes, type Chart, chartOf, linear, series, short, whisker, wholePercent } from './frame.ts';
 import { scatterChart } from './scatter.ts';
 
 /** Worst-case robust accuracy against clean accuracy; the diagonal is a model that no attack harms. */
@@ -95,7 +95,7 @@ export function seedChart(board: Board, colours: ReadonlyMap<string, number>): C
             'g',
             {},
             element('title', {}, `${r.model.name}: ${percent(r.worst?.accuracy ?? 0)} % [${interval(r.worst?.interval ?? [0, 1])}]`),
-            element('line', { x1: x(r.worst?.interval[0] ?? 0), x2: x(r.worst?.interval[1] ?? 0), y1: at, y2: at, class: 'faint' }),
+            whisker((v) => ({ x: x(v), y: at }), r.worst?.interval ?? [0, 0], r.worst?.accuracy ?? 0, 'faint'),
             element('circle', { cx: x(r.worst?.accuracy ?? 0), cy: at, r: 4 }),
           ),
         ),

@@ -14,6 +14,7 @@ import {
   placeLabels,
   type Scale,
   series,
+  whisker,
   wholePercent,
 } from './frame.ts';
 
@@ -59,7 +60,7 @@ export function scatterChart<P extends Point>(scatter: Scatter<P>, colours: Read
       'g',
       { class: `mark ${series(colours.get(p.row.model.record.defense.name) ?? 0)}` },
       element('title', {}, scatter.hover(p)),
-      scatter.intervals && !crowded ? element('line', { x1: x(at(p)), x2: x(at(p)), y1: y(low), y2: y(high) }) : undefined,
+      scatter.intervals && !crowded ? whisker((v) => ({ x: x(at(p)), y: y(v) }), [low, high], p.accuracy) : undefined,
       element('circle', { cx: x(at(p)), cy: y(p.accuracy), r: crowded ? 3 : 5 }),
     );
   };

@@ -11,8 +11,9 @@ import { rankText, separated } from '../view/ranking.ts';
 import { answerOf } from '../view/seeds/answer.ts';
 import { hasSeeds } from '../view/seeds/rows.ts';
 import { defenseTable, pairTable } from '../view/seeds/tables.ts';
-import { type Board, boardTitle, type DefenseRow, isBounded, isClean, nearBoards, type Row } from '../view/view.ts';
+import { type Board, boardTitle, type DefenseRow, isBounded, isClean, nearBoards, type Row, usualAttacks } from '../view/view.ts';
 import { boardHref, chartView, downloads, flagView, frame, type Site, tableRows, tableView } from './views.ts';
+import { timeChart, worthPart } from './worth.ts';
 
 /** A cell of the page's table: a linked value, its sorting value where the text does not sort, and a note. */
 interface PageCell {
@@ -50,8 +51,10 @@ export function writeBoardPage(site: Site, board: Board): void {
     about: site.description,
     facts: facts(board),
     near: nearBoards(board, view.boards).map((b) => ({ title: boardTitle(b), href: boardHref(view, b) })),
+    unlike: unlikeAttacks(board),
     headline: headline(board),
     ...defensesPart(site, board, dir),
+    ...worthPart(site, board, dir),
     outcomes: `${dir}/outcomes.csv`,
     outcomesNpz: `${dir}/outcomes.npz`,
     links,
@@ -84,6 +87,7 @@ export function writeBoardPage(site: Site, board: Board): void {
 /** The pictures beyond the first two, on a page of their own; false where there are none. */
 function moreCharts(site: Site, board: Board): boolean {
   const charts = [
+    timeChart(site, board),
     accuracyChart(board, site.colours),
     classHeatmap(board),
     ...securityCurves(site.view, board, site.colours),
@@ -137,6 +141,16 @@ function facts(board: Board): string {
     count(attacks, 'attack') + apart(board),
     images ? `${images} test images${uneven && ` (${uneven}, the others on ${board.n})`}` : 'no results',
   ].join(', ');
+}
+
+/** Which models were put to other numbers of attacks than most: more of them break more. */
+function unlikeAttacks(board: Board): string | undefined {
+  const usual = usualAttacks(board);
+  const counts = board.rows.flatMap(({ worst }) => (worst && worst.attacks !== usual ? [worst.attacks] : []));
+  if (counts.length === 0) return undefined;
+  const models = `${counts.length} ${counts.length === 1 ? 'worst case is' : 'worst cases are'}`;
+  const range = [...new Set([Math.min(...counts), Math.max(...counts)])].join(' to ');
+  return `${models} over ${range} attacks where most are over ${usual}: more attacks break more, and the number stands beside them.`;
 }
 
 /** Which attacks keep to no radius, in words. */

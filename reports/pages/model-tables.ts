@@ -1,7 +1,8 @@
 /** Where one model errs: accuracy by class, and what it takes one class for another. */
-import type { CellRecord } from '../../records/record.ts';
-import { indicesOf } from '../../records/record.ts';
+import { type CellRecord, indicesOf, type ModelRecord } from '../../records/record.ts';
+import { canonical } from '../../records/slug.ts';
 import { classRates } from '../charts/heatmap.ts';
+import { duration, parameters } from '../formats/format.ts';
 import type { Table } from '../formats/table.ts';
 import { labelsOn, outcomesOn } from '../view/images.ts';
 import {
@@ -84,6 +85,39 @@ export function corruptionTable({ rows, relative, accuracy }: Corruptions): Tabl
       ]),
       ['all', ...severities.map(() => null), accuracy, ...(relative ? [relative.mce] : [])],
     ],
+  };
+}
+
+/** What the parameters of a model were chosen from, a trial a row, in the order of the suite; undefined where they were given. */
+export function trialsTable({ tuning }: ModelRecord): Table | undefined {
+  if (!tuning) return undefined;
+  const differing = [...new Set(tuning.trials.flatMap(({ params }) => Object.keys(params)))].filter(
+    (name) => new Set(tuning.trials.map(({ params }) => canonical(params[name]))).size > 1,
+  );
+  const given = (params: Record<string, unknown>) => parameters(Object.fromEntries(differing.map((name) => [name, params[name]])));
+  return {
+    name: 'trials',
+    caption: `Trials on the validation split, with ${tuning.budget} passes per training image together; the best was trained in full`,
+    columns: [
+      { key: 'parameters', title: 'Parameters', kind: 'text' },
+      { key: 'epochs', title: 'Epochs', kind: 'count' },
+      { key: 'passes', title: 'Training passes', kind: 'count' },
+      { key: 'time', title: 'Time', kind: 'text' },
+      { key: 'pgd', title: 'Validation PGD', kind: 'accuracy' },
+      { key: 'clean', title: 'Validation clean', kind: 'accuracy' },
+      { key: 'chosen', title: 'Chosen', kind: 'text' },
+      { key: 'record', title: 'Record', kind: 'text', wide: true },
+    ],
+    rows: tuning.trials.map(({ key, params, epochs, passes, wallMs, validation }, i) => [
+      given(params),
+      epochs,
+      passes.forward + passes.backward,
+      duration(wallMs),
+      validation.pgd,
+      validation.clean,
+      i === tuning.chosen,
+      key,
+    ]),
   };
 }
 

@@ -14,7 +14,7 @@ import { checkView } from './check.ts';
 import { foundView } from './found.ts';
 import type { GalleryItem } from './gallery.ts';
 import { provenance, summary } from './model-facts.ts';
-import { classTable, confusionTables, corruptionTable, overfittingTable } from './model-tables.ts';
+import { classTable, confusionTables, corruptionTable, overfittingTable, trialsTable } from './model-tables.ts';
 import { boardHref, chartView, flagView, frame, type Site, tableView } from './views.ts';
 
 export function writeModelPage(site: Site, model: ModelView, gallery: readonly GalleryItem[]): void {
@@ -30,6 +30,7 @@ export function writeModelPage(site: Site, model: ModelView, gallery: readonly G
   const charts = [...trainingCharts(record, name, `model-${slug}`), ...costSplitChart(record, name, `model-${slug}`)].map((c) =>
     chartView(site, c, '../'),
   );
+  const trials = trialsTable(record);
   const recipe = reproduction(model, site.view);
   site.files.add(`${dir}/suite.yml`, recipe.suite);
   const page = site.render('model', {
@@ -47,6 +48,7 @@ export function writeModelPage(site: Site, model: ModelView, gallery: readonly G
     boards: places.map(({ board, row }, i) => boardPart(site, model, board, row, i === 0, dir)),
     recipe: Object.entries(record.recipe).map(([key, value]) => ({ key, value: parameter(value) })),
     defense: Object.entries(record.defense.params).map(([key, value]) => ({ key, value: parameter(value) })),
+    trials: trials && tableView(site, dir, trials, '../'),
     siblings: model.siblings.length > 1 ? model.siblings.map((s) => sibling(s, main?.board)) : undefined,
     cost: costFacts(model, main?.row),
     charts,

@@ -28,7 +28,8 @@ export function boardColumns(board: Board, first: boolean): BoardColumn[] {
       !first && (section === 'worst' || section === 'overfitting' || section === 'cells') ? `${section}-${board.id}` : (section ?? ''),
     shown: typeof shown === 'boolean' ? shown : shown(board),
   });
-  return [...BEFORE.map(made), ...board.attacks.flatMap((attack) => attackColumns(board, attack, first)), ...AFTER.map(made)];
+  const all = [...BEFORE.map(made), ...board.attacks.flatMap((attack) => attackColumns(board, attack, first)), ...AFTER.map(made)];
+  return all.filter(({ optional, shown }) => shown || !optional);
 }
 
 /** Accuracy under one attack; where it saw other images than most, their number in the files too. */

@@ -9,6 +9,8 @@ export interface ColumnSpec extends Column {
   readonly group: 'model' | 'robustness' | 'attack' | 'cost' | 'more';
   /** Whether a reader sees it without asking for it; asked of the board. */
   readonly shown: boolean | ((board: Board) => boolean);
+  /** Not there at all where it is not shown. */
+  readonly optional?: true;
   /** In files only: on the page its value stands beside another one. */
   readonly filesOnly?: true;
   /** On the page it sorts and aligns as a number though it is text. */

@@ -4,7 +4,7 @@ import { type ColumnSpec, distinct, short, some } from './column.ts';
 import { COSTS } from './cost-columns.ts';
 import { loweredBy } from './found/counterexamples.ts';
 import { rankText } from './ranking.ts';
-import { imagesNote } from './view.ts';
+import { attacksNote, imagesNote, tuningText } from './view.ts';
 
 const RANK: readonly ColumnSpec[] = [
   {
@@ -51,9 +51,10 @@ const WORST_CASE: readonly ColumnSpec[] = [
     section: 'worst',
     shown: true,
     group: 'robustness',
-    help: 'Percent of test images that no attack broke, taken per image, with the 95 % Wilson interval.',
+    help: 'Percent of test images that no attack broke, taken per image, with the 95 % Wilson interval. An upper bound of robustness: the lower end of the interval is no lower bound. Where a model was put to more or fewer attacks than most, their number stands beside it.',
     value: (r) => r.worst?.accuracy ?? null,
-    note: ({ worst }, board) => worst && [`${interval(worst.interval)}`, imagesNote(worst.n, board)].filter(Boolean).join(' '),
+    note: ({ worst }, board) =>
+      worst && [interval(worst.interval), imagesNote(worst.n, board), attacksNote(worst, board)].filter(Boolean).join(' '),
     bar: true,
   },
   {
@@ -184,6 +185,18 @@ const MORE: readonly ColumnSpec[] = [
     group: 'more',
     help: 'How the model was made robust.',
     value: (r) => r.model.record.defense.name,
+  },
+  {
+    key: 'tuning',
+    title: 'Tuning',
+    kind: 'text',
+    wide: true,
+    section: 'recipe',
+    shown: some((r) => r.model.record.tuning),
+    optional: true,
+    group: 'more',
+    help: 'Tuned: its parameters are the best of so many trials on the validation split, all within one budget of passes. Published: as the suite lists them, which is as published unless the name says otherwise.',
+    value: (r) => tuningText(r.model.record) ?? null,
   },
   {
     key: 'architecture',

@@ -46,6 +46,7 @@ function seedGroup(record: ModelRecord, byKey: ReadonlyMap<string, ModelRecord>)
     params,
     record.recipe,
     record.threat,
+    record.tuning ? 'tuned' : '',
     own,
     base ? seedGroup(base, byKey) : '',
   ]);

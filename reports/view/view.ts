@@ -160,6 +160,12 @@ export const isBounded = ({ attack }: Pick<CellRecord, 'attack'>) => attack.boun
 
 export const isDone = (cell: CellRecord | undefined): cell is CellRecord => cell?.status === 'done' && cell.n > 0;
 
+/** `tuned, best of 6`, or `published` where its parameters are as the suite lists them; nothing of what was not trained here. */
+export function tuningText({ tuning, defense }: ModelRecord): string | undefined {
+  if (tuning) return `tuned, best of ${tuning.trials.length}`;
+  return defense.kind === 'training' ? 'published' : undefined;
+}
+
 /** Passes of training, forward and backward, summed over examples. */
 export const trainingPasses = (record: ModelRecord) => record.cost.passes.forward + record.cost.passes.backward;
 
@@ -171,6 +177,18 @@ export function nearBoards(board: Board, boards: readonly Board[]): Board[] {
   const { norm, eps } = board.threat;
   const near = (other: number) => Math.abs(other - eps) <= 0.05 * eps;
   return boards.filter((b) => b !== board && b.dataset.hash === board.dataset.hash && b.threat.norm === norm && near(b.threat.eps));
+}
+
+/** How many attacks the worst cases of most models of the board are over; the fewer of two that equally many are. */
+export function usualAttacks({ rows }: Pick<Board, 'rows'>): number {
+  const counts = new Map<number, number>();
+  for (const { worst } of rows) if (worst) counts.set(worst.attacks, (counts.get(worst.attacks) ?? 0) + 1);
+  return [...counts].sort(([a, of], [b, other]) => other - of || a - b)[0]?.[0] ?? 0;
+}
+
+/** `over 5 attacks` where a worst case is over others than most of its board: more of them break more. */
+export function attacksNote({ attacks }: WorstCase, board: Pick<Board, 'rows'>): string | undefined {
+  return attacks === usualAttacks(board) ? undefined : `over ${attacks} attack${attacks === 1 ? '' : 's'}`;
 }
 
 /** `of 6` where a number rests on other images than most of its board; nothing where it does not. */

@@ -89,9 +89,7 @@ describe('a site', () => {
   it('puts the worst case per image, its interval and its rank into the CSV', () => {
     const [header = [], ...rows] = parseCsv(text('downloads/cifar10-linf-8-255/leaderboard.csv'));
     const row = rows.find((r) => r[header.indexOf('model')] === 'trades') ?? [];
-    const cells = records.filter(
-      (r) => isInBall(r) && r.model.name === 'trades' && r.threat.norm === 'Linf' && r.threat.eps === 8 / 255,
-    );
+    const cells = records.filter((r) => isInBall(r) && r.model.name === 'trades' && r.threat.norm === 'Linf' && r.threat.eps === 8 / 255);
     let right = 0;
     for (let i = 0; i < 120; i++) if (cells.every((c) => c.kind === 'cell' && c.outcomes.robust[i] === '1')) right++;
     expect(Number(row[header.indexOf('worst_case')])).toBeCloseTo(right / 120, 12);

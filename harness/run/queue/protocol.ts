@@ -77,6 +77,15 @@ const origin = z.discriminatedUnion('by', [
     defense: pluginRef,
     threat,
     recipe: recipeSchema,
+    tuning: z
+      .strictObject({
+        budget: z.number().min(0),
+        trials: z
+          .array(z.strictObject({ key, defense: pluginRef }))
+          .min(1)
+          .max(1000),
+      })
+      .optional(),
     alsoLast: z.strictObject({ key, name: text }).optional(),
     points: z
       .array(z.strictObject({ key, name: text, until: z.number().gt(0).lt(1) }))

@@ -1,4 +1,4 @@
-/** The first thing that a reader wants to know of defenses: which is best, which cannot be told apart from it, and which of these is cheapest. */
+/** The first thing that a reader wants to know of defenses: which is best, and which cannot be told apart from it. */
 import { interval, percent } from '../../formats/format.ts';
 import { rankText } from '../ranking.ts';
 import type { Board, DefenseRow } from '../view.ts';
@@ -20,8 +20,6 @@ export interface Answer {
   readonly ratio: string | undefined;
   /** Not told apart from the first. */
   readonly ties: string | undefined;
-  /** The cheapest of these and of the first, where it is not the first. */
-  readonly cheapest: { readonly name: string; readonly ratio: string; readonly difference: string } | undefined;
   /** The best that is told apart, where there is one. */
   readonly next: { readonly name: string; readonly difference: string } | undefined;
 }
@@ -44,9 +42,6 @@ export function answerOf({ defenses, defensePairs }: Pick<Board, 'defenses' | 'd
   });
   const tied = behind.filter(({ pair }) => !differs(pair));
   const next = behind.find(({ pair }) => differs(pair));
-  const cost = ({ ratio }: DefenseRow) => ratio ?? Number.POSITIVE_INFINITY;
-  const cheapest = [...tied].sort((a, b) => cost(a.row) - cost(b.row))[0];
-  const isCheaper = cheapest && cheapest.row.ratio !== undefined && cost(cheapest.row) < cost(best);
   return {
     name: best.name,
     accuracy: percent(best.accuracy),
@@ -57,9 +52,6 @@ export function answerOf({ defenses, defensePairs }: Pick<Board, 'defenses' | 'd
     rank: rankText(best.rank),
     ratio: times(best.ratio),
     ties: listed(tied.map(({ row }) => row)),
-    cheapest: isCheaper
-      ? { name: cheapest.row.name, ratio: times(cheapest.row.ratio) as string, difference: differenceText(cheapest.pair) }
-      : undefined,
     next: next && { name: next.row.name, difference: differenceText(next.pair) },
   };
 }

@@ -2,7 +2,7 @@
 import { interval, percent, radius } from '../../formats/format.ts';
 import type { Table } from '../../formats/table.ts';
 import { rankText } from '../ranking.ts';
-import type { Board, DefenseRow } from '../view.ts';
+import { type Board, type DefenseRow, type Row, tuningText } from '../view.ts';
 import { type DefensePair, differs } from './compare.ts';
 import { pairOf } from './rows.ts';
 
@@ -19,6 +19,7 @@ export function differenceText({ difference, interval: [low, high] }: DefensePai
 
 /** A row per defense, the most robust first. */
 export function defenseTable(board: Board): Table {
+  const tuned = board.defenses.some(({ rows }) => rows.some((r) => r.model.record.tuning));
   return {
     name: 'defenses',
     caption: `Robust accuracy of defenses in percent on ${threatText(board)}: worst case over all attacks, mean over seeds, with a 95 % interval over seeds and images.`,
@@ -34,6 +35,7 @@ export function defenseTable(board: Board): Table {
       { key: 'behind', title: 'First minus this', kind: 'text' },
       { key: 'clean', title: 'Clean', kind: 'accuracy' },
       { key: 'training_ratio', title: 'Training ×', kind: 'number' },
+      ...(tuned ? [{ key: 'tuning', title: 'Tuning', kind: 'text' } as const] : []),
     ],
     rows: board.defenses.map((d, i) => {
       const pair = i === 0 ? undefined : pairOf(board.defensePairs, 0, i);
@@ -48,6 +50,7 @@ export function defenseTable(board: Board): Table {
         pair ? differenceText(pair) : null,
         d.clean ?? null,
         d.ratio ?? null,
+        ...(tuned ? [tuningText((d.rows[0] as Row).model.record) ?? null] : []),
       ];
     }),
   };

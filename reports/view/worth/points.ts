@@ -12,10 +12,10 @@ export interface PointView {
 }
 
 /** What two trainings share that differ in where they ended. */
-function lineOf({ recipe, dataset, arch, defense, threat, seed, provenance }: ModelRecord): string {
+function lineOf({ recipe, dataset, arch, defense, threat, seed, provenance, tuning }: ModelRecord): string {
   const { until: _, ...rest } = recipe;
   const { name, version, params } = defense;
-  return canonical([dataset.hash, arch.name, name, version, params, rest, threat, seed, provenance.engine]);
+  return canonical([dataset.hash, arch.name, name, version, params, rest, threat, seed, provenance.engine, tuning?.trials ?? []]);
 }
 
 /** Takes the points out of the records. One whose whole training is not among them is a model like any other. */

@@ -114,12 +114,9 @@ describe('variances that learn from each other', () => {
   });
 });
 
-test('the answer names what cannot be told apart, and the cheapest of it', () => {
+test('the answer names what can be told apart', () => {
   const board = boardOf(syntheticRecords({ models: 18, n: 500, seeds: 3 }));
   const answer = answerOf(board);
-  const cheapest = board.defenses.find(({ name }) => name === answer?.cheapest?.name);
-  expect(cheapest?.ratio).toBeLessThan(board.defenses[0]?.ratio as number);
-  expect(answer?.cheapest?.difference).toMatch(/^\d+\.\d \[−?\d+\.\d to \d+\.\d\]$/);
   const next = board.defenses.findIndex(({ name }) => name === answer?.next?.name);
   expect(pairOf(board.defensePairs, 0, next)?.adjusted).toBeLessThanOrEqual(0.05);
 });
