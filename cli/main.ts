@@ -166,6 +166,10 @@ cli
 cli
   .command('report [dir]', 'Write the site again from the records of an output folder (default: runs/quick)')
   .option('--out <dir>', 'Where to (default: DIR/site)')
+  .option(
+    '--price <device=amount>',
+    'What an hour of a device costs, by a part of its name, with commas: H100=2.5; the board then has prices',
+  )
   .action((dir: string | undefined, options: RawOptions) => {
     outcome = import('./commands/report.ts').then((c) => c.reportCommand(dir, options));
   });

@@ -23,6 +23,7 @@ export interface RawOptions {
   lostAfter?: unknown;
   untilDone?: boolean;
   wait?: unknown;
+  price?: unknown;
 }
 
 /** What a user mistyped: exit code 2. */
@@ -42,6 +43,17 @@ function textOption(name: string, value: unknown): string | undefined {
   if (typeof value === 'string' && value !== '') return value;
   if (typeof value === 'number') return String(value);
   throw new UsageError(`[--${name}] expected one value, got ${JSON.stringify(value)}`);
+}
+
+/** `H100=2.5, EPYC=0.4`: what an hour of a device costs whose name has that in it. */
+export function pricesOf(options: RawOptions): { device: string; perHour: number }[] {
+  const given = textOption('price', options.price)?.split(',') ?? [];
+  return given.map((pair) => {
+    const [, device = '', amount = ''] = /^\s*(.*\S)\s*=\s*([\d.]+)\s*$/.exec(pair) ?? [];
+    const perHour = amount === '' ? Number.NaN : Number(amount);
+    if (Number.isFinite(perHour) && perHour > 0) return { device, perHour };
+    throw new UsageError(`[--price] expected DEVICE=AMOUNT, such as H100=2.5, got ${JSON.stringify(pair)}`);
+  });
 }
 
 export function dataDirOf(options: RawOptions): string {

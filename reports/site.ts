@@ -26,6 +26,7 @@ import { boardColumns, boardTable } from './view/board-table.ts';
 import { buildView } from './view/leaderboard.ts';
 import { outcomeArrays, outcomeTable } from './view/outcomes.ts';
 import { boardTitle, type ModelView, type View } from './view/view.ts';
+import type { Price } from './view/worth/cheapest.ts';
 
 /** What a run published of a model, if it did. */
 export type EvidenceOf = (model: ModelRecord) => Promise<EvidenceSource | undefined>;
@@ -35,6 +36,8 @@ export interface SiteOptions {
   readonly title?: string;
   /** What the suite says of itself, such as where it departs from a published protocol; above every board. */
   readonly description?: string;
+  /** What an hour costs of the devices whose names have this in them, in one currency. */
+  readonly prices?: readonly Price[];
   /** The view of the records, where it is there already. */
   readonly view?: View;
   /** What was kept of a cell's adversarial examples; nothing unless given. */
@@ -61,6 +64,7 @@ export async function buildSite(records: readonly RampartRecord[], options: Site
     version: [...new Set(records.map((r) => r.provenance.rampart))].sort().join(', '),
     chartStyle: chartStyle(css),
     colours: coloursOf(view),
+    prices: options.prices ?? [],
     evidence,
   };
   for (const asset of readdirSync(`${folder}/assets`).sort())

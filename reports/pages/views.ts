@@ -14,6 +14,7 @@ import { type Svg, standalone } from '../formats/svg.ts';
 import { printed, type Table } from '../formats/table.ts';
 import type { Board, ModelView, View } from '../view/view.ts';
 import { boardTitle } from '../view/view.ts';
+import type { Price } from '../view/worth/cheapest.ts';
 
 /** What every page builder is given. */
 export interface Site {
@@ -28,6 +29,8 @@ export interface Site {
   readonly chartStyle: string;
   /** The colour of every defense, the same on all pages. */
   readonly colours: ReadonlyMap<string, number>;
+  /** Of devices, where they are known. */
+  readonly prices: readonly Price[];
   /** The models that a reader can check. */
   readonly evidence: ReadonlyMap<ModelView, EvidenceLink>;
 }

@@ -12,7 +12,7 @@ export function worthPart(site: Site, board: Board, dir: string) {
   const buys = computeBuys(board).join(' ');
   const worth = worthOf(board, site.view.points);
   if (!worth) return { buys };
-  const table = cheapestTable(board, worth);
+  const table = cheapestTable(board, worth, site.prices);
   if (table.rows.length === 0) return { buys };
   const { files } = tableView(site, dir, table, '');
   const chart = worthChart(board, worth, site.colours, 'passes');

@@ -58,8 +58,15 @@ export function unitOf({ options }: Pick<Worth, 'options'>): number {
   return Math.min(...(undefended.length > 0 ? undefended : options).map(({ passes }) => passes));
 }
 
-/** A row per target. Times are there where all was trained on one device. */
-export function cheapestTable(board: Board, worth: Worth): Table {
+/** What an hour costs of a device whose name has `device` in it. */
+export interface Price {
+  readonly device: string;
+  readonly perHour: number;
+}
+
+/** A row per target. Times are there where all was trained on one device, prices where that one has one. */
+export function cheapestTable(board: Board, worth: Worth, prices: readonly Price[] = []): Table {
+  const price = prices.find(({ device }) => worth.device?.includes(device));
   const unit = unitOf(worth);
   const steps = stepsOf(worth);
   return {
@@ -72,6 +79,7 @@ export function cheapestTable(board: Board, worth: Worth): Table {
       { key: 'cost', title: 'Training', kind: 'text' },
       { key: 'passes', title: 'Training passes', kind: 'count', wide: true },
       ...(worth.device === undefined ? [] : [{ key: 'time', title: 'Time', kind: 'text' } as const]),
+      ...(price ? [{ key: 'price', title: 'Price', kind: 'text' } as const] : []),
       { key: 'accuracy', title: 'Robust, %', kind: 'accuracy' },
       { key: 'interval', title: '95 %', kind: 'text' },
       { key: 'open', title: 'Cost left open', kind: 'text' },
@@ -83,6 +91,7 @@ export function cheapestTable(board: Board, worth: Worth): Table {
       times(cheapest, unit),
       Math.round(cheapest.passes),
       ...(worth.device === undefined ? [] : [duration(cheapest.wallMs)]),
+      ...(price ? [String(Number(((cheapest.wallMs / 3_600_000) * price.perHour).toPrecision(2)))] : []),
       cheapest.accuracy,
       interval(cheapest.interval),
       openText(perhaps, surely, unit),

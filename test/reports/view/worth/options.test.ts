@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { CellRecord, ModelRecord, RampartRecord } from '../../../../records/record.ts';
 import { wilson } from '../../../../records/stats.ts';
+import type { Table } from '../../../../reports/formats/table.ts';
 import { buildSite } from '../../../../reports/site.ts';
 import { buildView } from '../../../../reports/view/leaderboard.ts';
 import { componentsOf } from '../../../../reports/view/seeds/components.ts';
@@ -124,6 +125,15 @@ test('times and their picture are there where all was trained on one device', as
   expect((await page(records)).some((path) => path.endsWith('worth-time.svg'))).toBe(true);
   const { board, worth } = boardOf(records);
   expect(cheapestTable(board, worth).columns.map((c) => c.key)).toContain('time');
+  const at = ({ columns, rows }: Table, key: string) => rows.map((row) => row[columns.findIndex((c) => c.key === key)]);
+  const priced = cheapestTable(board, worth, [
+    { device: 'H100', perHour: 900 },
+    { device: 'Invented CPU', perHour: 3600 },
+  ]);
+  const dearest = Math.max(...worth.options.map((o) => o.accuracy));
+  const seconds = (worth.options.find((o) => o.accuracy === dearest) as Option).wallMs / 1000;
+  expect(at(priced, 'price')[0]).toBe(String(Number(seconds.toPrecision(2))));
+  expect(at(cheapestTable(board, worth, [{ device: 'H100', perHour: 900 }]), 'price')).toEqual(priced.rows.map(() => undefined));
   const [first, ...rest] = records as [ModelRecord, ...RampartRecord[]];
   const host = { ...first.provenance.host, cpu: 'Another CPU' };
   const unlike = [{ ...first, provenance: { ...first.provenance, host } }, ...rest];
