@@ -21,6 +21,9 @@ import { writeMethodsPage } from './pages/methods.ts';
 import { writeModelPage } from './pages/model.ts';
 import { writeTryPage } from './pages/try.ts';
 import { frame, type Site } from './pages/views.ts';
+import { withPictures, writeQuizzes } from './quiz/page.ts';
+import { QuizPictures } from './quiz/pictures.ts';
+import { quizPlans } from './quiz/plan.ts';
 import { bibtexOf } from './view/bibtex.ts';
 import { boardColumns, boardTable } from './view/board-table.ts';
 import { buildView } from './view/leaderboard.ts';
@@ -54,10 +57,14 @@ export async function buildSite(records: readonly RampartRecord[], options: Site
   const folder = templatesFolder();
   const css = readFileSync(`${folder}/assets/site.css`, 'utf8');
   const files = new Files();
-  const evidence = await writeAllEvidence(view, files, options.evidence);
+  const plans = options.evidence ? quizPlans(view) : [];
+  const pictures = new QuizPictures(plans);
+  const evidence = await writeAllEvidence(view, files, options.evidence, (model, source) => pictures.take(model, source));
+  const quizzes = withPictures(plans, pictures);
   const site: Site = {
     view,
     files,
+    quiz: quizzes.length > 0,
     render: pageRenderer(folder),
     title: options.title ?? 'Rampart',
     description: options.description ?? '',
@@ -67,8 +74,9 @@ export async function buildSite(records: readonly RampartRecord[], options: Site
     prices: options.prices ?? [],
     evidence,
   };
+  const unused = [...(evidence.size > 0 ? [] : FOR_EVIDENCE), ...(site.quiz ? [] : ['quiz.js'])];
   for (const asset of readdirSync(`${folder}/assets`).sort())
-    if (evidence.size > 0 || !FOR_EVIDENCE.includes(asset)) files.add(`assets/${asset}`, readFileSync(`${folder}/assets/${asset}`));
+    if (!unused.includes(asset)) files.add(`assets/${asset}`, readFileSync(`${folder}/assets/${asset}`));
   for (const record of records) {
     files.add(`records/${record.kind}s/${record.key}.json`, `${JSON.stringify(record)}\n`);
   }
@@ -80,6 +88,7 @@ export async function buildSite(records: readonly RampartRecord[], options: Site
   const examplesOf = options.examples ?? (async () => undefined);
   for (const model of view.models) writeModelPage(site, model, await galleryOf(model, examplesOf, files));
   for (const attack of view.attacks) writeAttackPage(site, attack);
+  writeQuizzes(site, quizzes, pictures);
   writeFound(files, options.found ?? []);
   writeComparePage(site);
   writeMethodsPage(site);
@@ -99,16 +108,20 @@ export async function writeSite(records: readonly RampartRecord[], out: string, 
 const FOR_EVIDENCE = ['checker-client.js', 'checker.css', 'check.js', 'try.js'];
 
 /** Writes the evidence of every model that has some, and the checker. */
-async function writeAllEvidence(view: View, files: Files, sourceOf: EvidenceOf | undefined): Promise<Map<ModelView, EvidenceLink>> {
+async function writeAllEvidence(
+  view: View,
+  files: Files,
+  sourceOf: EvidenceOf | undefined,
+  hear: (model: ModelView, source: EvidenceSource) => void,
+): Promise<Map<ModelView, EvidenceLink>> {
   const links = new Map<ModelView, EvidenceLink>();
   for (const model of sourceOf ? view.models : []) {
     const source = await sourceOf?.(model.record);
     // models share originals, whose names are by their content
-    if (source)
-      links.set(
-        model,
-        writeEvidence(model.record, source, (path, text) => files.get(path) ?? files.add(path, text)),
-      );
+    if (!source) continue;
+    const link = writeEvidence(model.record, source, (path, text) => files.get(path) ?? files.add(path, text));
+    links.set(model, link);
+    hear(model, source);
   }
   if (links.size > 0) files.add(CHECKER, await checkerScript());
   return links;

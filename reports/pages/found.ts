@@ -27,7 +27,7 @@ export function foundView(board: Board, { against }: Row) {
         file,
         href: `../counterexamples/${file}`,
         json: `../counterexamples/${file}.json`,
-        finder: finder ?? 'not named',
+        finder,
         attack: attack && [attack, params && parameters(params)].filter(Boolean).join('; '),
         reference,
         // an address of any other kind is text

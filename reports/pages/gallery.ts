@@ -1,9 +1,9 @@
 /** The gallery of adversarial examples: pictures made from the arrays that a run kept beside its cells. */
-import { PNG } from 'pngjs';
 import type { Examples } from '../../records/examples.ts';
 import { type CellRecord, indicesOf } from '../../records/record.ts';
 import type { Files } from '../formats/files.ts';
 import { radius } from '../formats/format.ts';
+import { picture } from '../formats/picture.ts';
 import { placesIn } from '../view/images.ts';
 import { isClean, isDone, type ModelView } from '../view/view.ts';
 
@@ -26,30 +26,12 @@ const GAP = 2;
 const MOST = 4;
 
 /** Three panels side by side: the image, the perturbation scaled so that its largest value spans the range (grey is 0), the adversarial image. */
-export function panels(clean: Float32Array, adversarial: Float32Array, [h, w, c]: readonly [number, number, number]): Buffer {
-  const png = new PNG({ width: 3 * w + 2 * GAP, height: h });
-  png.data.fill(0);
+export function panels(clean: Float32Array, adversarial: Float32Array, shape: readonly [number, number, number]): Buffer {
   let largest = 0;
   for (let i = 0; i < clean.length; i++) largest = Math.max(largest, Math.abs((adversarial[i] as number) - (clean[i] as number)));
   const scale = largest > 0 ? 0.5 / largest : 0;
-  const draws = [
-    (i: number) => clean[i] as number,
-    (i: number) => 0.5 + scale * ((adversarial[i] as number) - (clean[i] as number)),
-    (i: number) => adversarial[i] as number,
-  ];
-  for (const [panel, draw] of draws.entries()) {
-    for (let y = 0; y < h; y++) {
-      for (let x = 0; x < w; x++) {
-        const at = 4 * (y * png.width + panel * (w + GAP) + x);
-        for (let channel = 0; channel < 3; channel++) {
-          const value = draw((y * w + x) * c + Math.min(channel, c - 1));
-          png.data[at + channel] = Math.round(255 * Math.min(1, Math.max(0, value)));
-        }
-        png.data[at + 3] = 255;
-      }
-    }
-  }
-  return PNG.sync.write(png, { deflateLevel: 9, deflateStrategy: 3, filterType: 4 });
+  const moved = clean.map((v, i) => 0.5 + scale * ((adversarial[i] as number) - v));
+  return picture([clean, moved, adversarial], shape, GAP);
 }
 
 /** What a run kept of a cell, if it did. */

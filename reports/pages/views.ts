@@ -18,6 +18,8 @@ import type { Price } from '../view/worth/cheapest.ts';
 
 /** What every page builder is given. */
 export interface Site {
+  /** Whether there is a quiz. */
+  readonly quiz: boolean;
   readonly view: View;
   readonly files: Files;
   readonly render: Render;
@@ -189,6 +191,7 @@ export function frame(
       ...site.view.boards.map((b) => ({ href: root + boardHref(site.view, b), text: boardTitle(b), current: options.current === b.id })),
       ...(site.view.boards.length > 0 ? [{ href: `${root}compare.html`, text: 'Compare', current: options.current === 'compare' }] : []),
       ...(attackable(site).length > 0 ? [{ href: `${root}try.html`, text: 'Try', current: options.current === 'try' }] : []),
+      ...(site.quiz ? [{ href: `${root}quiz.html`, text: 'Quiz', current: options.current === 'quiz' }] : []),
       { href: `${root}methods.html`, text: 'Methods', current: options.current === 'methods' },
     ],
   };
