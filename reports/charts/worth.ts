@@ -41,7 +41,7 @@ export function worthChart(board: Board, worth: Worth, colours: ReadonlyMap<stri
     places.map(({ cost }) => cost),
     [area.left, area.right],
   );
-  const y = linear([0, Math.max(...options.map((o) => o.interval[1]))], [area.bottom, area.top]);
+  const y = linear([0, Math.max(...options.map((o) => (o.until === 1 ? o.interval[1] : o.accuracy)))], [area.bottom, area.top]);
   const title = by === 'time' ? `training time on ${device}, minutes` : 'training passes (forward + backward, summed over examples)';
   const named = front.slice(-6).map(({ option }) => `${optionName(option)} ${percent(option.accuracy)} %`);
   const colourOf = ({ option }: Place) => series(colours.get(option.defense.rows[0]?.model.record.defense.name ?? '') ?? 0);

@@ -55,7 +55,8 @@ function cheapest(board: Compared, choice: Priced, ties: readonly DefenseRow[]):
 }
 
 function alike({ defenses, defensePairs }: Compared): string | undefined {
-  return defensePairs.some(differs) ? undefined : `No two of the ${defenses.length} defenses can be told apart.`;
+  if (defensePairs.some(differs)) return undefined;
+  return defenses.length === 2 ? 'The two defenses cannot be told apart.' : `No two of the ${defenses.length} defenses can be told apart.`;
 }
 
 /** The most robust of the others whose cost is over `low` and up to `high` times that of `choice`. */
@@ -66,8 +67,11 @@ function bestWithin({ defenses }: Compared, choice: Priced, low: number, high: n
 function doubled(board: Compared, choice: Priced): string | undefined {
   const dearer = bestWithin(board, choice, SAME, 2 * SAME);
   if (!dearer) {
-    const anyDearer = pricedOf(board.defenses).some(({ ratio }) => ratio > 2 * SAME * choice.ratio);
-    return anyDearer ? `What twice its training would buy was not tried.` : `Nothing here costs more.`;
+    const beyond = bestWithin(board, choice, 2 * SAME, Number.POSITIVE_INFINITY);
+    const pair = beyond && between(board, beyond, choice);
+    return beyond && pair
+      ? `Twice its training was not tried; ${beyond.name} at ${costText(beyond)}: ${gapText(pair)}.`
+      : 'Nothing here costs more.';
   }
   const pair = between(board, dearer, choice);
   if (!pair) return undefined;

@@ -58,7 +58,7 @@ test('one defense: there is nothing to weigh', () => {
 
 test('where nothing can be told apart it says so, and the best may be the cheapest itself', () => {
   expect(said({ free: { cost: 2, seeds: [300, 500, 400] }, trades: { cost: 12, seeds: [500, 250, 440] } })).toBe(
-    'It is the cheapest of these. No two of the 2 defenses can be told apart. What twice its training would buy was not tried.',
+    'It is the cheapest of these. The two defenses cannot be told apart. Twice its training was not tried; trades at 12 ×: 0.3 [−56.3 to 57.0] points behind.',
   );
 });
 
