@@ -1,6 +1,6 @@
 """What PyTorch does on the same work: images/s of one training or attack step, eager PyTorch (or compiled, from 2.0 on), so that a ratio can be taken in one run.
 
-usage: OMP_NUM_THREADS=T engine_peer.py [--arch resnet-tiny|resnet-18|wrn-34-10] [--batch 128] [--task forward,...] [--device cpu|cuda] [--seconds 8] [--at-least 5] [--clock wall|cpu] [--serve] [--layout channels_last|contiguous] [--tf32] [--compile default|reduce-overhead|max-autotune]
+usage: OMP_NUM_THREADS=T engine_peer.py [--arch resnet-tiny|resnet-18|wrn-28-10|wrn-34-10] [--batch 128] [--task forward,...] [--device cpu|cuda] [--seconds 8] [--at-least 5] [--clock wall|cpu] [--serve] [--layout channels_last|contiguous] [--tf32] [--compile default|reduce-overhead|max-autotune]
 Prints one JSON object; with `--serve` one for each line that it reads, from one start and one compilation. `--clock cpu` counts processor time, which a machine that others use leaves as it is; for one thread. Debian: apt-get install -y python3-torch python3-numpy libopenblas0-pthread (without OpenBLAS its matrix product is 25 times slower).
   forward     logits, no gradient, eval mode
   input_grad  cross-entropy and its gradient with respect to the input, eval mode
@@ -30,13 +30,13 @@ class PreAct(nn.Module):
         return s.conv2(F.relu(s.bn2(s.conv1(o)))) + r
 
 def net(arch):
-    if arch == 'wrn-34-10':
-        layers, c = [nn.Conv2d(3, 16, 3, 1, 1, bias=False)], 16
+    if arch.startswith('wrn-'):
+        blocks = {'wrn-28-10': 4, 'wrn-34-10': 5}[arch]; layers, c = [nn.Conv2d(3, 16, 3, 1, 1, bias=False)], 16
         for w, st in ((160, 1), (320, 2), (640, 2)):
-            for i in range(5): layers.append(PreAct(c, w, st if i == 0 else 1)); c = w
+            for i in range(blocks): layers.append(PreAct(c, w, st if i == 0 else 1)); c = w
         layers += [nn.BatchNorm2d(c), nn.ReLU()]
     else:
-        widths, blocks = ((16, 32, 64), 1) if arch == 'resnet-tiny' else ((64, 128, 256, 512), 2)
+        widths, blocks = {'resnet-tiny': ((16, 32, 64), 1), 'resnet-18': ((64, 128, 256, 512), 2)}[arch]
         layers, c = [nn.Conv2d(3, widths[0], 3, 1, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()], widths[0]
         for k, w in enumerate(widths):
             for i in range(blocks): layers.append(Basic(c, w, 2 if k and i == 0 else 1)); c = w

@@ -16,7 +16,7 @@ export const FROZEN_KINDS: readonly FrozenNode['op'][] = [
   'linear',
 ];
 
-/** The codes of the nodes of a training program, in the order of `Kind` in native/training.cc. */
+/** The codes of the nodes of a training program, in the order of `Kind` in native/training.h. */
 export const TRAINING_KINDS = ['input', 'normalize', 'conv', 'bn', 'relu', 'add', 'maxPool', 'globalAvgPool', 'flatten'] as const;
 
 const SHARED: Shared = { frozenKinds: FROZEN_KINDS, trainingKinds: TRAINING_KINDS, batchNormEps: BN_EPS };

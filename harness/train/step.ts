@@ -136,9 +136,9 @@ export class Helper {
 }
 
 interface Gradients {
-  loss: number;
-  terms: Record<string, number>;
-  correct: number;
+  /** Loss, examples that are right, and the terms of `names`. */
+  numbers: tf.Tensor;
+  names: string[];
   params: Map<string, tf.Tensor>;
   watched: Map<string, tf.Tensor>;
 }
@@ -204,7 +204,7 @@ export class Stepper {
       const crafted = await this.#craft(batch, ctx, at);
       const crafting = performance.now();
       this.times.craftMs += crafting - started;
-      const log = this.#update(batch, crafted, ctx, at);
+      const log = await this.#update(batch, crafted, ctx, at);
       tf.dispose(crafted);
       // the update has read its loss: nothing is left to wait for
       frozen.target?.settle();
@@ -237,19 +237,22 @@ export class Stepper {
     );
   }
 
-  #update(batch: TrainingBatch, crafted: Record<string, tf.Tensor>, ctx: TrainingContext, at: StepPosition): StepLog {
+  async #update(batch: TrainingBatch, crafted: Record<string, tf.Tensor>, ctx: TrainingContext, at: StepPosition): Promise<StepLog> {
     const before = this.#network.forwarded;
     this.#training.beforeGradients?.(batch, crafted, ctx);
-    const { loss, terms, correct, params, watched } = this.#gradients(batch, crafted, ctx);
+    const { numbers, names, params, watched } = this.#gradients(batch, crafted, ctx);
     // every forward pass of an update is differentiated
     this.passes.backward += this.#network.forwarded - before;
-    if (!Number.isFinite(loss)) throw this.#diverged(`the loss is ${loss},`, at);
     const limit = this.#recipe.gradientClip;
     const clipped = limit === 'none' ? params : clipGradients(params, limit);
     this.optimizer.step(clipped, at.learningRate, at.step);
     this.#training.afterStep?.(batch, watched, ctx);
     tf.dispose([...params.values(), ...clipped.values(), ...watched.values()]);
-    return { loss, terms, correct };
+    // read when all of the step is asked for: a device that computes by itself is not left waiting for the rest
+    const [loss, correct, ...terms] = (await numbers.data()) as unknown as [number, number, ...number[]];
+    numbers.dispose();
+    if (!Number.isFinite(loss)) throw this.#diverged(`the loss is ${loss},`, at);
+    return { loss, terms: Object.fromEntries(names.map((name, i) => [name, terms[i] as number])), correct };
   }
 
   #gradients(batch: TrainingBatch, crafted: Record<string, tf.Tensor>, ctx: TrainingContext): Gradients {
@@ -263,14 +266,12 @@ export class Stepper {
       return objective.loss;
     };
     const { value, grads } = tf.variableGrads(closure, [...this.params.values(), ...watched.values()]);
-    const [loss, correct, ...terms] = (kept.numbers as tf.Tensor).dataSync();
-    tf.dispose([value, kept.numbers as tf.Tensor]);
+    value.dispose();
     const named = (variables: ReadonlyMap<string, tf.Variable>) =>
       new Map([...variables].flatMap(([name, v]) => (grads[v.name] ? [[name, grads[v.name] as tf.Tensor] as const] : [])));
     return {
-      loss: loss as number,
-      correct: correct as number,
-      terms: Object.fromEntries(kept.names.map((name, i) => [name, terms[i] as number])),
+      numbers: kept.numbers as tf.Tensor,
+      names: kept.names,
       params: named(this.params),
       watched: named(watched),
     };

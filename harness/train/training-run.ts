@@ -8,7 +8,7 @@ import type { Entry } from '../../models/safetensors.ts';
 import { UnfitFile } from '../../records/plain-file.ts';
 import { tf } from '../../tensor/tf.ts';
 import { learningRateAt } from '../suite/recipe.ts';
-import { augmented, labelsOf, plainImages } from './augment.ts';
+import { BatchesAhead, trainingBatch } from './batch.ts';
 import { checkVariables, encodeCheckpoint, orUnfit, readVariables, restoreVariables, type TrainingState } from './checkpoint.ts';
 import { add, type Cost, type Facts, newFacts, type Sums, totalCost } from './facts.ts';
 import { trainingFlags } from './flags.ts';
@@ -116,21 +116,23 @@ export class TrainingRun {
     const { draws, recipe, signal } = this.#job;
     const order = draws.order.fork('order').fork(epoch).permutation(this.#trainCount).subarray(0, this.#imagesPerEpoch);
     const sums: Sums = { examples: 0, loss: 0, correct: 0, terms: {} };
-    for (let from = 0; from < order.length; from += recipe.batchSize) {
-      const ids = order.subarray(from, from + recipe.batchSize);
-      const batch = await this.#batch(ids, epoch, from / recipe.batchSize);
-      try {
+    const batches = new BatchesAhead(Math.ceil(order.length / recipe.batchSize), (i) =>
+      this.#batch(order.subarray(i * recipe.batchSize, (i + 1) * recipe.batchSize), epoch, i),
+    );
+    try {
+      for (let batch = await batches.take(); batch; batch = await batches.take()) {
         for (let replay = 0; replay < this.#replays; replay++) {
           signal.throwIfAborted();
-          add(sums, await this.#step(batch, epoch), ids.length);
+          const step = this.#step(batch, epoch);
+          if (replay === this.#replays - 1) batches.begin();
+          add(sums, await step, batch.ids.length);
         }
-      } finally {
-        tf.dispose([batch.x, batch.y]);
+        this.#progress(epoch, sums.examples / this.#replays, order.length, sums.loss / sums.examples);
+        // lets messages and signals through: the work itself never waits
+        await new Promise((resolve) => setImmediate(resolve));
       }
-      const done = Math.min(order.length, from + recipe.batchSize);
-      this.#progress(epoch, done, order.length, sums.loss / sums.examples);
-      // lets messages and signals through: the work itself never waits
-      await new Promise((resolve) => setImmediate(resolve));
+    } finally {
+      await batches.dispose();
     }
     return sums;
   }
@@ -155,13 +157,7 @@ export class TrainingRun {
 
   async #batch(ids: Int32Array, epoch: number, index: number): Promise<TrainingBatch> {
     const started = performance.now();
-    const { dataset, draws, recipe } = this.#job;
-    const { train: split, shape } = dataset;
-    const plain = await plainImages(split, ids);
-    const pixels = augmented(recipe.augment, plain, shape, ids, draws.order.fork('augment').fork(epoch));
-    const labels = labelsOf(split, ids);
-    const x = tf.tensor4d(pixels, [ids.length, ...shape]);
-    const batch = { x, y: tf.tensor1d(labels, 'int32'), labels, ids, rng: draws.noise.fork('batch').fork(epoch).fork(index) };
+    const batch = await trainingBatch(this.#job, ids, epoch, index);
     this.#facts.split.dataMs += performance.now() - started;
     return batch;
   }

@@ -73,6 +73,6 @@ test.skipIf(!findBuilt())('tf32 is refused on a CPU, and bf16 by an engine that 
   await expect(chooseEngine('cpu', { threads: 1, precision: 'bf16' })).rejects.toThrow(
     '[engine cpu] has no precision bf16 on cpu; it has fp32',
   );
-  const { info } = await chooseEngine('auto', { threads: 1, precision: 'bf16' });
+  const { info } = await chooseEngine('torch:cpu', { threads: 1, precision: 'bf16' });
   expect(info).toMatchObject({ name: 'torch', precision: 'bf16', details: { precision: 'bf16 of fp32, bf16' } });
 });

@@ -92,6 +92,30 @@ describe.skipIf(!findBuilt())('replayed passes', () => {
     expect(memory()).toEqual(before);
   });
 
+  test('frozen again with other weights, as in training: those of the last network, never its numbers', () => {
+    const weighted = (key: string) => {
+      const network = goldenNetwork();
+      const rng = new Rng(key);
+      for (const [, v] of network.params) v.assign(v.add(tf.tensor(rng.normal(v.size), v.shape).mul(0.01)) as tf.Tensor);
+      return network;
+    };
+    const run = (way: string) => {
+      ops().graphReplays(way);
+      return ['a', 'b', 'c'].map((key) => {
+        const network = weighted(key);
+        const frozen = network.freeze();
+        const found = passes(frozen, 4);
+        frozen.dispose();
+        network.dispose();
+        return found;
+      });
+    };
+    const want = run('off');
+    expect(run('again')).toEqual(want);
+    // the second and the third network find the first one's passes recorded
+    expect(ops().graphReplayed()).toBe(12 + 20 + 20);
+  });
+
   test('no other way to replay is known', () => {
     expect(() => ops().graphReplays('sometimes')).toThrow('[torch] graphReplays(sometimes): no way to replay is called sometimes');
   });

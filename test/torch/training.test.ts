@@ -1,6 +1,6 @@
 /** A training pass run whole by the addon against the same network node by node on the tape. */
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { BACKEND } from '../../engines/torch/backend.ts';
+import { BACKEND, type TorchBackend } from '../../engines/torch/backend.ts';
 import { torch } from '../../engines/torch/index.ts';
 import { findBuilt, loadBinding } from '../../engines/torch/load.ts';
 import { compileTrainingPass } from '../../engines/torch/training.ts';
@@ -133,6 +133,40 @@ describe.skipIf(!findBuilt())('a training pass on torch', () => {
     for (const [name, v] of twice.buffers) expect(relative(once.buffers.get(name) as tf.Tensor, v), name).toBeLessThan(1e-6);
     tf.dispose(recorded.flatMap(({ mean, variance }) => [mean, variance]));
   });
+
+  // `again` is the stand-in for CUDA graphs on a CPU
+  test.each(testDevice === 'cpu' ? ['again'] : ['again', 'on'])(
+    'replayed (%s) step after step, alone and two at a time, has the bits of passes that are not',
+    (way) => {
+      const { ops } = tf.backend() as TorchBackend;
+      const train = (mode: string) => {
+        ops.graphReplays(mode);
+        const network = make('resnet-tiny');
+        const y = labels();
+        const seen: number[][] = [];
+        for (let step = 0; step < 5; step++) {
+          const images = tf.tensor4d(new Rng(`step ${step}`).uniform(N * 16 * 16 * 3), [N, 16, 16, 3]);
+          // an objective of two passes that live together, of one, and a gradient of the input
+          const { grads } = tf.variableGrads(() => {
+            const logits = network.forward(images, { training: true, wanted: 'parameters' }).logits;
+            if (step % 2 === 1) return softmaxCrossEntropy(logits, y).mean() as tf.Scalar;
+            const others = network.forward(images.mul(0.5) as tf.Tensor4D, { training: true, wanted: 'parameters' }).logits;
+            return softmaxCrossEntropy(logits, y).add(softmaxCrossEntropy(others, y)).mean() as tf.Scalar;
+          }, [...network.params.values()]);
+          const ofInput = tf.grad((z: tf.Tensor) => network.forward(z as tf.Tensor4D, { training: true, wanted: 'input' }).logits)(images);
+          for (const [, v] of network.params) v.assign(v.sub((grads[v.name] as tf.Tensor).mul(0.1)));
+          for (const t of [ofInput, ...network.params.values(), ...network.buffers.values()]) seen.push([...t.dataSync()]);
+        }
+        return { seen, replayed: ops.graphReplayed() };
+      };
+      const want = train('off');
+      const got = train(way);
+      ops.graphReplays('on');
+      expect(want.replayed).toBe(0);
+      expect(got.replayed).toBeGreaterThan(12);
+      expect(got.seen).toEqual(want.seen);
+    },
+  );
 
   test('leaves nothing behind, differentiated or not', () => {
     const network = make('resnet-tiny');

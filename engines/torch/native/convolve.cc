@@ -38,6 +38,23 @@ Tensor finish(Tensor y, const Epilogue& after) {
   return after.mask ? at::threshold_backward(y, *after.mask, 0) : y;
 }
 
+// On a GPU cuDNN adds the bias and the other term and applies ReLU as it writes the convolution. Undefined where it has no kernel for that, which
+// is so for all once it was so for one: a pass that is recorded must not come upon it.
+Tensor inOneKernel(const Tensor& x, const Tensor& filter, const c10::optional<Tensor>& bias, int64_t stride, int64_t pad, const Epilogue& after) {
+  static bool known = true;
+  if (!known || !x.is_cuda() || !bias || !after.relu || after.mask || x.numel() == 0) return Tensor();
+  const Ints strides{stride, stride}, pads{pad, pad}, ones{1, 1};
+  try {
+    if (!after.add) return at::cudnn_convolution_relu(x, filter, bias, strides, pads, ones, 1);
+    return at::cudnn_convolution_add_relu(x, filter, after.add->permute({0, 3, 1, 2}), c10::nullopt, bias, strides, pads, ones, 1);
+  } catch (const c10::OutOfMemoryError&) {
+    throw;
+  } catch (const c10::Error&) {
+    known = false;
+    return Tensor();
+  }
+}
+
 Tensor padBatch(const Tensor& t) {
   Ints pads(2 * t.dim(), 0);
   pads.back() = kFullBatch - t.size(0);
@@ -68,7 +85,9 @@ Tensor convolve(const Tensor& x, const ConvWeights& weights, int64_t stride, int
   if (weights.winograd) return winogradConvolve(x, *weights.winograd, after);
   const c10::optional<Tensor> bias = after.bias ? c10::optional<Tensor>(*after.bias) : c10::nullopt;
   const Tensor in = x.to(weights.filter.scalar_type());
-  const Tensor y = directConvolution(in.permute({0, 3, 1, 2}), weights.filter.permute({3, 2, 0, 1}), bias, {pad, pad}, {stride, stride}, {1, 1}, 1);
+  const Tensor first = in.permute({0, 3, 1, 2}), filter = weights.filter.permute({3, 2, 0, 1});
+  if (const Tensor y = inOneKernel(first, filter, bias, stride, pad, after); y.defined()) return y.permute({0, 2, 3, 1});
+  const Tensor y = directConvolution(first, filter, bias, {pad, pad}, {stride, stride}, {1, 1}, 1);
   return finish(y.permute({0, 2, 3, 1}), after);
 }
 

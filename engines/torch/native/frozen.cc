@@ -21,20 +21,50 @@ struct Pass {
 };
 
 Table<std::shared_ptr<Network>>& networks() {
-  static Table<std::shared_ptr<Network>> all("frozen network");
-  return all;
+  static auto* all = new Table<std::shared_ptr<Network>>("frozen network");
+  return *all;
 }
 
 Table<Pass>& passes() {
-  static Table<Pass> all("frozen pass");
-  return all;
+  static auto* all = new Table<Pass>("frozen pass");
+  return *all;
+}
+
+// The last network that was unloaded with recordings, for the next one of its program: in training the same network is frozen at every step,
+// with other weights.
+class Unloaded : public Keeper {
+ public:
+  void put(std::shared_ptr<Network> network) { network_ = std::move(network); }
+  // Nothing where it does not fit.
+  std::shared_ptr<Network> take(const Ints& code, int64_t output, bool low, const Tensors& weights) {
+    if (!network_ || network_.use_count() > 1) return nullptr;
+    const auto& graph = network_->graph;
+    if (graph.code != code || graph.low != low || graph.output != static_cast<size_t>(output) || !graph.fits(weights)) return nullptr;
+    return std::move(network_);
+  }
+  void forget() override { network_.reset(); }
+
+ private:
+  std::shared_ptr<Network> network_;
+};
+
+Unloaded& unloaded() {
+  static auto* last = new Unloaded();
+  return *last;
 }
 
 int64_t graphLoad(const Ints& code, const Tensors& weights, int64_t output, bool low) {
+  if (auto network = unloaded().take(code, output, low, weights)) {
+    network->graph.load(weights);
+    return networks().put(std::move(network));
+  }
   return networks().put(std::shared_ptr<Network>(new Network{FrozenGraph(code, weights, output, low), {}}));
 }
 
-void graphUnload(int64_t network) { networks().release(network); }
+void graphUnload(int64_t handle) {
+  if (const auto network = networks().get(handle); network->recordings.any()) unloaded().put(network);
+  networks().release(handle);
+}
 
 Tensor graphLogits(int64_t handle, const Tensor& x) {
   const auto& network = networks().get(handle);

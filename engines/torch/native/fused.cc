@@ -33,12 +33,25 @@ Tensor batchNormInference(const Tensor& x, const Tensor& mean, const Tensor& var
 
 Tensor reluGrad(const Tensor& dy, const Tensor& y) { return at::threshold_backward(dy, y, 0); }
 
+// On a GPU a launch costs more than the arithmetic of a few logits: as few of them as there are.
+Tensor crossEntropyByLaunches(const Tensor& logits, const Tensor& labels) {
+  return at::nll_loss(at::log_softmax(logits, 1), labels.to(at::kLong), c10::nullopt, at::Reduction::None);
+}
+
+Tensor crossEntropyGradByLaunches(const Tensor& logits, const Tensor& labels, const Tensor& dy) {
+  const Tensor logs = at::log_softmax(logits, 1);
+  const Tensor ofLogs = at::nll_loss_backward(dy, logs, labels.to(at::kLong), c10::nullopt, at::Reduction::None, -100, at::zeros({}, logits.options()));
+  return at::_log_softmax_backward_data(ofLogs, logs, 1, logits.scalar_type());
+}
+
 Tensor crossEntropy(const Tensor& logits, const Tensor& labels) {
+  if (logits.is_cuda() && logits.size(0) > 0) return crossEntropyByLaunches(logits, labels);
   const Tensor chosen = logits.gather(1, labels.to(at::kLong).unsqueeze(1)).squeeze(1);
   return at::logsumexp(logits, {1}).sub_(chosen);
 }
 
 Tensor crossEntropyGrad(const Tensor& logits, const Tensor& labels, const Tensor& dy) {
+  if (logits.is_cuda() && logits.size(0) > 0) return crossEntropyGradByLaunches(logits, labels, dy);
   Tensor grad = at::softmax(logits, 1);
   grad.scatter_add_(1, labels.to(at::kLong).unsqueeze(1), at::full({1, 1}, -1, logits.options()).expand({logits.size(0), 1}));
   return grad.mul_(dy.unsqueeze(1));
@@ -62,13 +75,12 @@ Tensors klDivergenceGrad(const Tensor& p, const Tensor& q, const Tensor& dy) {
 Tensors sgdMomentum(const Tensors& weights, const Tensors& grads, const Tensors& velocities, double lr, double momentum, double weightDecay) {
   if (grads.size() != weights.size() || velocities.size() != weights.size())
     throw std::invalid_argument("expected as many gradients and velocities as weights");
-  Tensors moved, fresh;
-  for (size_t i = 0; i < weights.size(); ++i) {
-    Tensor velocity = at::mul(velocities[i], momentum).add_(grads[i]);
-    if (weightDecay != 0) velocity.add_(weights[i], weightDecay);
-    moved.push_back(at::sub(weights[i], velocity, lr));
-    fresh.push_back(velocity);
-  }
+  if (weights.empty()) return {};
+  // all weights in few launches
+  Tensors fresh = at::_foreach_mul(velocities, momentum);
+  at::_foreach_add_(fresh, grads, 1);
+  if (weightDecay != 0) at::_foreach_add_(fresh, weights, weightDecay);
+  Tensors moved = at::_foreach_sub(weights, fresh, lr);
   moved.insert(moved.end(), fresh.begin(), fresh.end());
   return moved;
 }

@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 
 #include "normalize.h"
+#include "replay.h"
 #include "window.h"
 
 namespace rampart {
@@ -212,7 +213,15 @@ size_t featuresBefore(const FrozenGraph& graph) {
 }  // namespace
 
 FrozenGraph::FrozenGraph(const Ints& code, const Tensors& given, int64_t output, bool low)
-    : program(code), weights(given), convolutions(program.nodes.size()), output(static_cast<size_t>(output)), low(low) {
+    : code(code),
+      program(code),
+      weights(given),
+      convolutions(program.nodes.size()),
+      output(static_cast<size_t>(output)),
+      low(low),
+      own(!given.empty() && recordsOn(given[0].device())) {
+  if (own)
+    for (auto& weight : weights) weight = weight.clone();
   if (this->output >= program.nodes.size()) throw std::out_of_range("no node " + std::to_string(output) + " in this program");
   for (size_t i = 0; i < program.nodes.size(); ++i) {
     const auto& node = program.nodes[i];
@@ -221,6 +230,33 @@ FrozenGraph::FrozenGraph(const Ints& code, const Tensors& given, int64_t output,
     // held above, in its own order
     weights[node.weights[0]] = Tensor();
     if (low) weights[node.weights[1]] = weights[node.weights[1]].to(at::kBFloat16);
+  }
+}
+
+bool FrozenGraph::fits(const Tensors& given) const {
+  if (!own || given.size() != weights.size()) return false;
+  const auto same = [](const Tensor& mine, const Tensor& theirs) { return mine.sizes() == theirs.sizes() && mine.device() == theirs.device(); };
+  for (size_t i = 0; i < given.size(); ++i)
+    if (weights[i].defined() && !same(weights[i], given[i])) return false;
+  for (size_t i = 0; i < program.nodes.size(); ++i)
+    if (convolutions[i].filter.defined() && !same(convolutions[i].filter, given[program.nodes[i].weights[0]])) return false;
+  return true;
+}
+
+void FrozenGraph::load(const Tensors& given) {
+  Tensors places, values;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    if (!weights[i].defined()) continue;
+    places.push_back(weights[i]);
+    values.push_back(given[i]);
+  }
+  copyAll(places, values);
+  for (size_t i = 0; i < program.nodes.size(); ++i) {
+    if (program.nodes[i].kind != Kind::conv) continue;
+    auto& of = convolutions[i];
+    of.filter.copy_(given[program.nodes[i].weights[0]]);
+    if (of.winograd) of.winograd->copy_(winogradPack(of.filter, false));
+    if (of.winogradBack) of.winogradBack->copy_(winogradPack(of.filter, true));
   }
 }
 

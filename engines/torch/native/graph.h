@@ -13,13 +13,19 @@ struct FrozenGraph {
 
   // `weights` as the program names them. `low`: convolutions in bfloat16, and everything behind them in float32.
   FrozenGraph(const Ints& code, const Tensors& weights, int64_t output, bool low);
+  // Whether `given` are weights for the same program, of the same sizes and device, and its own memory, which nobody else reads, may take them.
+  bool fits(const Tensors& given) const;
+  void load(const Tensors& given);
 
+  Ints code;
   Program program;
   Tensors weights;
   // Of each node that is a convolution, in the layouts and the dtype that its passes want.
   std::vector<ConvWeights> convolutions;
   size_t output;
   bool low;
+  // Where passes are recorded, weights are copies.
+  bool own;
 };
 
 // `x` `[n, h, w, c]` float32; logits are float32.

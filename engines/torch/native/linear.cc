@@ -9,6 +9,9 @@ namespace {
 Tensor matMul(const Tensor& a, const Tensor& b, bool transposeA, bool transposeB, const MaybeTensor& bias, const std::string& activation,
               const MaybeTensor& prelu, double alpha) {
   if (a.dim() < 2 || b.dim() < 2) throw std::invalid_argument("matrices need at least 2 axes");
+  // CUDA multiplies no matrices of whole numbers; double precision holds their sums exactly up to 2^53
+  if (a.is_cuda() && !a.is_floating_point() && !a.is_complex())
+    return matMul(a.to(at::kDouble), b.to(at::kDouble), transposeA, transposeB, bias, activation, prelu, alpha).to(a.scalar_type());
   const Tensor left = transposeA ? a.transpose(-1, -2) : a;
   const Tensor right = transposeB ? b.transpose(-1, -2) : b;
   if (bias && left.dim() == 2 && right.dim() == 2 && bias->dim() == 1)

@@ -140,12 +140,20 @@ int64_t channelsOf(const Tensor& x) { return x.size(-1); }
 // Only dense float32 on the CPU goes through the loops above.
 bool takesLoops(const Tensor& x) { return x.is_cpu() && x.scalar_type() == at::kFloat; }
 
+// What CUDA's kernels for batches over several processes, which take statistics and normalise apart, read without another layout.
+bool takesCuda(const Tensor& x) { return x.is_cuda() && x.dim() == 4 && x.is_contiguous() && x.scalar_type() == at::kFloat && x.numel() > 0; }
+
 Tensor rowOf(int64_t channels, const Tensor& like) { return at::empty({channels}, like.options()); }
 
 }  // namespace
 
 Statistics batchStatistics(const Tensor& xIn) {
   const int64_t c = channelsOf(xIn);
+  if (takesCuda(xIn)) {
+    // with nothing added to the variance what comes beside the mean is 1 / sqrt(variance), and infinite for a constant channel
+    const auto [mean, inverse] = at::batch_norm_stats(channelsFirst(xIn), 0);
+    return {mean, inverse.square_().reciprocal_()};
+  }
   if (!takesLoops(xIn)) {
     const auto [variance, mean] = at::var_mean(xIn.reshape({-1, c}), at::IntArrayRef{0}, false);
     return {mean, variance};
@@ -176,6 +184,11 @@ Statistics batchStatistics(const Tensor& xIn) {
 }
 
 Tensor affine(const Tensor& xIn, const Tensor& scale, const Tensor& shift, const MaybeTensor& addIn, bool relu) {
+  if (xIn.is_cuda()) {
+    Tensor y = at::addcmul(shift, xIn, scale);
+    if (addIn) y.add_(*addIn);
+    return relu ? y.relu_() : y;
+  }
   if (!takesLoops(xIn) || (addIn && addIn->sizes() != xIn.sizes())) {
     Tensor y = xIn.mul(scale).add_(shift);
     if (addIn) y = y.add(*addIn);
@@ -201,6 +214,11 @@ Tensor affine(const Tensor& xIn, const Tensor& scale, const Tensor& shift, const
 
 Tensor normalize(const Tensor& x, const Statistics& statistics, const Tensor& gamma, const Tensor& beta, double eps, const MaybeTensor& add,
                  bool relu) {
+  if (takesCuda(x)) {
+    Tensor y = channelsLast(at::batch_norm_elemt(channelsFirst(x), gamma, beta, statistics.mean, statistics.variance.add(eps).rsqrt_(), eps));
+    if (add) y.add_(*add);
+    return relu ? y.relu_() : y;
+  }
   const Tensor scale = statistics.variance.add(eps).rsqrt_().mul_(gamma);
   return affine(x, scale, beta.sub(statistics.mean.mul(scale)), add, relu);
 }

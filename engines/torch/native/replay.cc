@@ -26,9 +26,9 @@ int64_t& count() {
   return passes;
 }
 
-std::set<Recordings*>& everyNetworks() {
-  static std::set<Recordings*> all;
-  return all;
+std::set<Keeper*>& keepers() {
+  static auto* all = new std::set<Keeper*>();
+  return *all;
 }
 
 // What was recorded, made anew.
@@ -41,23 +41,6 @@ class Again : public Replay {
   std::function<void()> body_;
 };
 
-std::unique_ptr<Replay> record(const std::function<void()>& body, const Replay* before) {
-  if (mode() == Mode::again) return std::make_unique<Again>(body);
-  return half()->record(body, before);
-}
-
-bool records(const Tensor& x) { return mode() == Mode::again || (mode() == Mode::on && half() && x.is_cuda()); }
-
-// Values anew, in the memory of the first ones.
-void keepPlaces(Tensors& places, const Tensors& values) {
-  if (places.empty()) {
-    places = values;
-    return;
-  }
-  for (size_t i = 0; i < values.size(); ++i)
-    if (values[i].defined()) places[i].copy_(values[i]);
-}
-
 // `graph` outlives the recording: whoever holds the one holds the other.
 std::shared_ptr<Recording> recordForward(const FrozenGraph& graph, const Tensor& x, bool keep) {
   auto made = std::make_shared<Recording>();
@@ -67,29 +50,79 @@ std::shared_ptr<Recording> recordForward(const FrozenGraph& graph, const Tensor&
     own->logits = own->values.at(keep ? graph.output : 0);
   };
   made->forward = record(body, nullptr);
-  if (mode() == Mode::again) body();
   return made;
-}
-
-// Says once that nothing is recorded from here on, and why.
-void giveUp(const std::exception& error) {
-  mode() = Mode::off;
-  std::cerr << "[torch] passes are launched one by one, because recording them failed: " << error.what() << std::endl;
 }
 
 }  // namespace
 
-Recordings::Recordings() { everyNetworks().insert(this); }
-Recordings::~Recordings() { everyNetworks().erase(this); }
+Keeper::Keeper() { keepers().insert(this); }
+Keeper::~Keeper() { keepers().erase(this); }
+
+bool recordsOn(at::Device device) { return mode() == Mode::again || (mode() == Mode::on && half() && device.is_cuda()); }
+
+bool records(const Tensor& x) { return x.numel() > 0 && recordsOn(x.device()); }
+
+bool worthRecording(int64_t seen) { return seen >= kSeenBefore; }
+
+std::unique_ptr<Replay> record(const std::function<void()>& body, const Replay* before) {
+  if (mode() != Mode::again) return half()->record(body, before);
+  body();
+  return std::make_unique<Again>(body);
+}
+
+void runReplay(Replay& replay) {
+  replay.run();
+  ++count();
+}
+
+void giveUp(const std::exception& error) {
+  mode() = Mode::off;
+  forgetRecordings();
+  std::cerr << "[torch] passes are launched one by one, because recording them failed: " << error.what() << std::endl;
+}
+
+void keepPlaces(Tensors& places, const Tensors& values) {
+  if (places.empty()) {
+    places = values;
+    return;
+  }
+  for (size_t i = 0; i < values.size(); ++i)
+    if (values[i].defined()) places[i].copy_(values[i]);
+}
+
+void copyAll(const Tensors& places, const Tensors& values) {
+  if (places.empty()) return;
+#if __has_include(<ATen/ops/_foreach_copy.h>)
+  at::_foreach_copy_(places, values);
+#else
+  for (size_t i = 0; i < places.size(); ++i) places[i].copy_(values[i]);
+#endif
+}
+
+Tensors copiesOf(const Tensors& values) {
+  Tensors made(values.size()), places, from;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (!values[i].defined()) continue;
+    made[i] = at::empty(values[i].sizes(), values[i].options());
+    places.push_back(made[i]);
+    from.push_back(values[i]);
+  }
+  copyAll(places, from);
+  return made;
+}
+
+bool Recordings::any() const {
+  return std::any_of(shapes_.begin(), shapes_.end(), [](const Shape& s) { return s.recording != nullptr; });
+}
 
 std::shared_ptr<Recording> Recordings::forward(const FrozenGraph& graph, const Tensor& x, bool keep) {
-  if (!records(x) || x.numel() == 0) return nullptr;
+  if (!records(x)) return nullptr;
   const auto found = std::find_if(shapes_.begin(), shapes_.end(), [&](const Shape& s) { return s.keep == keep && x.sizes().equals(s.sizes); });
   if (found == shapes_.end()) shapes_.push_front({x.sizes().vec(), keep, 0, nullptr});
   else shapes_.splice(shapes_.begin(), shapes_, found);
   if (shapes_.size() > kMostShapes) shapes_.pop_back();
   auto& [sizes, kept, seen, recording] = shapes_.front();
-  if (seen++ < kSeenBefore) return nullptr;
+  if (!worthRecording(seen++)) return nullptr;
   if (!recording) {
     try {
       recording = recordForward(graph, x, keep);
@@ -100,8 +133,7 @@ std::shared_ptr<Recording> Recordings::forward(const FrozenGraph& graph, const T
   }
   if (recording->busy) return nullptr;
   recording->x.copy_(x);
-  recording->forward->run();
-  ++count();
+  runReplay(*recording->forward);
   return recording;
 }
 
@@ -118,8 +150,7 @@ Tensor replayPullback(const FrozenGraph& graph, Recording& recording, const Tens
     }
   }
   recording.dlogits.copy_(dlogits);
-  recording.backward->run();
-  ++count();
+  runReplay(*recording.backward);
   return recording.dx.clone();
 }
 
@@ -133,7 +164,7 @@ void setReplays(const std::string& name) {
 int64_t replayed() { return count(); }
 
 void forgetRecordings() {
-  for (auto* network : everyNetworks()) network->forget();
+  for (auto* keeper : keepers()) keeper->forget();
 }
 
 }  // namespace rampart

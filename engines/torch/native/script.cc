@@ -36,13 +36,13 @@ struct Pass {
 };
 
 Table<Module>& modules() {
-  static Table<Module> all("TorchScript module");
-  return all;
+  static auto* all = new Table<Module>("TorchScript module");
+  return *all;
 }
 
 Table<Pass>& passes() {
-  static Table<Pass> all("TorchScript pass");
-  return all;
+  static auto* all = new Table<Pass>("TorchScript pass");
+  return *all;
 }
 
 // A file in memory that JavaScript holds during the call.

@@ -38,8 +38,9 @@ int64_t Slots::bytes() const {
 }
 
 Slots& slots() {
-  static Slots table;
-  return table;
+  // never taken down, as all that holds tensors: when the process ends, what their memory belongs to may be gone before
+  static auto* table = new Slots();
+  return *table;
 }
 
 }  // namespace rampart

@@ -1,23 +1,19 @@
 // A network in training, run whole: forward with the statistics of the batch in one call, and every gradient in another.
-#include <unordered_map>
+#include "training.h"
 
 #include "convolve.h"
 #include "normalize.h"
-#include "program.h"
 #include "window.h"
 
 namespace rampart {
 namespace {
 
-enum class Kind : int64_t { input, normalize, conv, bn, relu, add, maxPool, globalAvgPool, flatten };
+using Kind = TrainingKind;
 
 const Names kKinds{"input", "normalize", "conv", "bn", "relu", "add", "maxPool", "globalAvgPool", "flatten"};
 
-using Node = NodeOf<Kind>;
-using Program = ProgramOf<Kind>;
-
-// What a pass keeps beside the values of the nodes.
-constexpr size_t kStatistics = 2;
+using Program = TrainingProgram;
+using Node = Program::Node;
 
 const Tensor& weightAt(const Tensors& weights, int64_t place) { return weights.at(static_cast<size_t>(place)); }
 MaybeTensor maybeWeight(const Tensors& weights, int64_t place) { return place < 0 ? MaybeTensor() : MaybeTensor(weightAt(weights, place)); }
@@ -205,90 +201,17 @@ class Backward {
   Tensors weightGrads_;
 };
 
-// One forward pass with all that its gradients read, and those once they are computed.
-struct Pass {
-  Program program;
-  Tensors weights, kept;
-  Tensor ofInput;
-  Tensors ofWeights;
-};
-
-std::unordered_map<int64_t, Pass>& passes() {
-  static std::unordered_map<int64_t, Pass> all;
-  return all;
-}
-
-Pass& passAt(int64_t handle) {
-  const auto found = passes().find(handle);
-  if (found == passes().end()) throw std::out_of_range("training pass " + std::to_string(handle) + " was released, or never made");
-  return found->second;
-}
-
-// A handle on the pass, to be released.
-int64_t trainForward(const Ints& code, const Tensors& weights, const Tensor& x) {
-  static int64_t last = 0;
-  Pass pass{Program(code), weights, {}, {}, {}};
-  pass.kept = Forward(pass.program, pass.weights, x).run();
-  passes().emplace(++last, std::move(pass));
-  return last;
-}
-
-// The value of the last node; means and variances of all normalisations one after the other.
-Tensors trainOutputs(int64_t handle) {
-  const auto& kept = passAt(handle).kept;
-  return {kept.back(), kept[0], kept[1]};
-}
-
-// Computes the gradients that are asked for; the pass holds them.
-void trainBackward(int64_t handle, const Tensor& dy, bool ofInput, bool ofWeights) {
-  auto& pass = passAt(handle);
-  Backward backward(pass.program, pass.weights, pass.kept, ofInput, ofWeights);
-  backward.run(dy);
-  if (ofInput) pass.ofInput = backward.ofInput();
-  if (ofWeights) pass.ofWeights = backward.ofWeights();
-}
-
-// Of the weight at `place`, of the input where it is -1; zero where nothing depends on it.
-Tensor trainGradient(int64_t handle, int64_t place) {
-  const auto& pass = passAt(handle);
-  const Tensor& grad = place < 0 ? pass.ofInput : pass.ofWeights.at(static_cast<size_t>(place));
-  const Tensor& of = place < 0 ? pass.kept.at(kStatistics) : pass.weights.at(static_cast<size_t>(place));
-  return grad.defined() ? grad : at::zeros_like(of);
-}
-
-void trainRelease(int64_t handle) {
-  passAt(handle);
-  passes().erase(handle);
-}
-
-// Running means and variances, in turn, moved by `momentum` towards those of a batch; `corrections` make a biased variance unbiased.
-Tensors moveStatistics(const Tensors& running, const Tensor& means, const Tensor& variances, const std::vector<double>& corrections,
-                       double momentum) {
-  Tensors moved;
-  int64_t at = 0;
-  for (size_t i = 0; i < corrections.size(); ++i) {
-    const Tensor &mean = running.at(2 * i), &variance = running.at(2 * i + 1);
-    const int64_t c = mean.numel();
-    moved.push_back(at::mul(mean, 1 - momentum).add_(means.narrow(0, at, c), momentum));
-    moved.push_back(at::mul(variance, 1 - momentum).add_(variances.narrow(0, at, c), momentum * corrections[i]));
-    at += c;
-  }
-  return moved;
-}
-
 }  // namespace
 
-size_t openPasses() { return passes().size(); }
+Tensors keptOf(const TrainingProgram& program, const Tensors& weights, const Tensor& x) { return Forward(program, weights, x).run(); }
+
+TrainingGradients gradientsOf(const TrainingProgram& program, const Tensors& weights, const Tensors& kept, const Tensor& dy, bool ofInput,
+                              bool ofWeights) {
+  Backward backward(program, weights, kept, ofInput, ofWeights);
+  backward.run(dy);
+  return {ofInput ? backward.ofInput() : Tensor(), ofWeights ? backward.ofWeights() : Tensors()};
+}
 
 Names trainingKinds() { return kKinds; }
-
-void addTraining(Exports& ops) {
-  ops.add<trainForward>("trainForward");
-  ops.add<trainOutputs>("trainOutputs");
-  ops.add<trainBackward>("trainBackward");
-  ops.add<trainGradient>("trainGradient");
-  ops.add<trainRelease>("trainRelease");
-  ops.add<moveStatistics>("moveStatistics");
-}
 
 }  // namespace rampart

@@ -1,4 +1,4 @@
-// CUDA's side of half.h: a stream of its own for the process, events, graphs. It was compiled, and has never run on a GPU.
+// CUDA's side of half.h: a stream of its own for the process, events, graphs.
 #include "../half.h"
 
 #include <ATen/cuda/CUDAGraph.h>
