@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { TakenCounterexamples } from '../records/evidence/counterexample.ts';
 import type { EvidenceLink } from '../records/evidence/format.ts';
 import { type EvidenceSource, writeEvidence } from '../records/evidence/write.ts';
-import type { ModelRecord, RampartRecord } from '../records/record.ts';
+import type { CellRecord, ModelRecord, RampartRecord } from '../records/record.ts';
 import { checkerScript } from './checker.ts';
 import { csvOf } from './formats/csv.ts';
 import { Files } from './formats/files.ts';
@@ -142,6 +142,8 @@ function coloursOf(view: View): Map<string, number> {
   return new Map([...names.map((n, i) => [n, i % 7] as const), ...[...undefended].map((n) => [n, 7] as const)]);
 }
 
+const linked = ({ key, attack }: CellRecord) => ({ key, label: attack.label });
+
 /** The whole leaderboard in one file each, the references, and a page that lists what there is. */
 function writeDownloads(site: Site): void {
   const { view, files } = site;
@@ -156,8 +158,9 @@ function writeDownloads(site: Site): void {
       name: m.name,
       href: `../models/${m.slug}.html`,
       key: m.record.key,
-      cells: m.cells.map((c) => ({ key: c.key, label: c.attack.label })),
+      cells: m.cells.map(linked),
     })),
+    points: view.points.map(({ record, cells }) => ({ name: record.name, key: record.key, cells: cells.map(linked) })),
   });
   files.add('downloads/index.html', page);
 }

@@ -78,6 +78,14 @@ test('points are no rows and no models of the site, unless their whole training 
   expect([alone.points.length, alone.models.length]).toEqual([15, 5 + 3]);
 });
 
+test('the records of points are linked where all records are', async () => {
+  const records = withPoints();
+  const page = async (all: RampartRecord[]) => String((await buildSite(all)).get('downloads/index.html'));
+  const text = await page(records);
+  for (const r of records) expect(text).toContain(`records/${r.kind}s/${r.key}.json`);
+  expect(await page(syntheticRecords({ models: 2 }))).not.toContain('points of curves');
+});
+
 test('options are all points and ends, on the images and under the attacks that all of them share', () => {
   const { board, worth } = boardOf(withPoints({ models: 18, seeds: 3 }));
   expect([worth.attacks, worth.images, worth.options.length]).toEqual([['pgd'], 120, board.defenses.length * 4]);
