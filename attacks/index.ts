@@ -26,6 +26,7 @@ import multiTargeted from './multi-targeted.ts';
 import noise from './noise.ts';
 import pgd from './pgd.ts';
 import rays from './rays.ts';
+import sigmaZero from './sigma-zero.ts';
 import square from './square.ts';
 import transfer from './transfer.ts';
 
@@ -54,6 +55,7 @@ export const attacks: readonly AttackPlugin[] = [
   fabT,
   ddn,
   fmn,
+  sigmaZero,
 ];
 
 export const ensembles: readonly EnsemblePlugin[] = [autoattack, autoattackArt, autoattackLean];

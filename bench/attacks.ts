@@ -20,7 +20,7 @@ import { type EvaluationData, predictClean } from '../harness/evaluate/predict.t
 import type { Classifier } from '../models/classifier.ts';
 import { createNetwork } from '../models/index.ts';
 import { readSafetensors } from '../models/safetensors.ts';
-import type { NormName } from '../tensor/norms/index.ts';
+import type { NormName, VectorNorm } from '../tensor/norms/index.ts';
 import { Rng } from '../tensor/rng.ts';
 import { tf } from '../tensor/tf.ts';
 
@@ -137,7 +137,7 @@ async function main(): Promise<void> {
   if (!args.data) throw new Error('expected --data, the folder with test_batch.bin or with the unpacked archive that holds it');
   const threat: Threat = {
     norm: args.norm as NormName,
-    eps: fraction(args.eps ?? { Linf: '8/255', L2: '0.5', L1: '12' }[args.norm as NormName]),
+    eps: fraction(args.eps ?? { Linf: '8/255', L2: '0.5', L1: '12' }[args.norm as VectorNorm]),
   };
   const { info, why } = await chooseEngine(args.engine, { threads: Number(args.threads) });
   console.log(`${why}; ${info.version}, ${args.threads} thread(s), batch ${args.batch}, ${threat.norm} ${threat.eps}, ${args.n} images`);

@@ -4,7 +4,7 @@ import { type AnyAttack, costOf, membersOf } from '../../attacks/members.ts';
 import { CHANNELS, SIDE } from '../../corruptions/corruption.ts';
 import type { DatasetPlugin } from '../../datasets/dataset.ts';
 import { RampartError } from '../../errors.ts';
-import { type NormName, norms } from '../../tensor/norms/index.ts';
+import { type NormName, norm as normNamed } from '../../tensor/norms/index.ts';
 import type { Shape } from '../../tensor/tf.ts';
 import { MOST_MODELS, MOST_PASSES } from './most.ts';
 import { namesOf } from './names.ts';
@@ -52,7 +52,7 @@ function threatProblems(suite: Suite, registry: Registry): Problem[] {
   const beyond = (norm: NormName, eps: number, path: Path): Problem[] =>
     data.flatMap(({ label, plugin }) => {
       const [h, w, c] = plugin.shape;
-      const diameter = norms[norm].ofOnes(h * w * c);
+      const diameter = normNamed(norm).ofOnes(h * w * c);
       if (eps <= diameter) return [];
       return [{ path, message: `expected at most ${diameter}, the ${norm} distance of two corners of the box on ${label}, got ${eps}` }];
     });

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { SEVERITIES } from '../../corruptions/corruption.ts';
 import { corruptions } from '../../corruptions/index.ts';
-import { NORMS } from '../../tensor/norms/index.ts';
+import { SIZES } from '../../tensor/norms/index.ts';
 import { PRECISIONS } from '../../tensor/precision.ts';
 import { distinct, line, lines, name, path } from './limits.ts';
 import { modelSchema } from './models.ts';
@@ -30,7 +30,7 @@ const kind = z.literal('ball').optional().describe('ball, unless given: all pert
 
 const ballSchema = z.strictObject({
   kind,
-  norm: z.enum(NORMS),
+  norm: z.enum(SIZES),
   eps: z.union([eps, distinct(eps, 100).min(1)]).describe('The radius, such as 8/255; a list gives a security curve'),
   main: eps.optional().describe('The radius of a list that models train at; the largest unless given'),
 });
@@ -61,7 +61,7 @@ const defenseKeys = {
   name: name.describe('A defense: see `rampart ls defenses`'),
   label: name.optional().describe('Its name in tables'),
   threat: z
-    .strictObject({ kind, norm: z.enum(NORMS), eps })
+    .strictObject({ kind, norm: z.enum(SIZES), eps })
     .optional()
     .describe('What to train against, where it is not the first threat of the suite'),
   recipe: changesSchema.optional().describe('Changes to the recipe of the suite, for this defense'),
@@ -107,7 +107,7 @@ const attackKeys = {
     .max(1e9)
     .optional()
     .describe('Forward and backward passes per image together, counted by the harness: of what comes after them nothing counts'),
-  norms: distinct(z.enum(NORMS), NORMS.length).min(1).optional().describe('Run it only in threats of these norms'),
+  norms: distinct(z.enum(SIZES), SIZES.length).min(1).optional().describe('Run it only in threats of these norms'),
   models: distinct(name, 1000)
     .min(1)
     .optional()

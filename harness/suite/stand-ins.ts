@@ -5,7 +5,7 @@ import type { DatasetPlugin } from '../../datasets/dataset.ts';
 import type { DefensePlugin } from '../../defenses/defense.ts';
 import { RampartError } from '../../errors.ts';
 import type { ArchitecturePlugin } from '../../models/architecture.ts';
-import { NORMS } from '../../tensor/norms/index.ts';
+import { SIZES } from '../../tensor/norms/index.ts';
 
 function notLoaded(name: string): never {
   throw new RampartError(`the plug-in of "${name}" was not loaded`, { remedy: 'load it with --trust' });
@@ -14,7 +14,7 @@ function notLoaded(name: string): never {
 const common = (name: string) => ({ name, title: name, paper: '', version: 0, params: z.looseObject({}) });
 
 export function standInAttack(name: string): AttackPlugin {
-  return { ...common(name), access: 'gradient', norms: NORMS, cost: () => notLoaded(name), create: () => notLoaded(name) };
+  return { ...common(name), access: 'gradient', norms: SIZES, cost: () => notLoaded(name), create: () => notLoaded(name) };
 }
 
 export function standInDefense(name: string): DefensePlugin {

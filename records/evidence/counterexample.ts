@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { RampartError } from '../../errors.ts';
 import { type Entry, readSafetensors, writeSafetensors } from '../../models/safetensors.ts';
-import { NORMS } from '../../tensor/norms/index.ts';
+import { SIZES } from '../../tensor/norms/index.ts';
 
 /** What every such file says of itself. */
 const KIND = 'counterexample 1';
@@ -31,7 +31,7 @@ const metadataSchema = z.object({
   name: shown(200),
   weightsHash: sha,
   dataset: shown(200),
-  norm: z.enum(NORMS),
+  norm: z.enum(SIZES),
   eps: number.pipe(z.number().nonnegative()),
   image: count.optional(),
   label: count.optional(),
@@ -49,7 +49,7 @@ export interface Counterexamples {
   /** Its hash. */
   readonly dataset: string;
   /** Of the claim. */
-  readonly threat: { readonly norm: (typeof NORMS)[number]; readonly eps: number };
+  readonly threat: { readonly norm: (typeof SIZES)[number]; readonly eps: number };
   /** Of every point: the index of its image in the test split, and its class. */
   readonly images: readonly number[];
   readonly labels: readonly number[];

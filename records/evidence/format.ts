@@ -1,6 +1,6 @@
 /** What a site holds so that a reader can check a model's cells in the browser: the index of a model's evidence, and how bytes lie in a site. */
 import { z } from 'zod';
-import { NORMS } from '../../tensor/norms/index.ts';
+import { SIZES } from '../../tensor/norms/index.ts';
 
 export const EVIDENCE_FORMAT = 1;
 
@@ -49,7 +49,7 @@ export const evidenceSchema = z.strictObject({
         key: z.string(),
         /** Its label. */
         attack: z.string(),
-        threat: z.strictObject({ norm: z.enum(NORMS), eps: z.number() }),
+        threat: z.strictObject({ norm: z.enum(SIZES), eps: z.number() }),
         /** Images attacked, and those of them that the attack broke: right without it, wrong with it. */
         n: z.int(),
         broken: z.int(),

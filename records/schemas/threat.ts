@@ -1,9 +1,9 @@
 /** What a model was asked to withstand, as records have it. */
 import { z } from 'zod';
-import { NORMS } from '../../tensor/norms/index.ts';
+import { SIZES } from '../../tensor/norms/index.ts';
 
 /** What an attacker might do: a ball where no kind is given. */
-export const ballSchema = z.strictObject({ kind: z.literal('ball').optional(), norm: z.enum(NORMS), eps: z.number() });
+export const ballSchema = z.strictObject({ kind: z.literal('ball').optional(), norm: z.enum(SIZES), eps: z.number() });
 
 /** What happened to the images with no attacker behind it: a common corruption, by its name and version. */
 export const corruptionSchema = z.strictObject({

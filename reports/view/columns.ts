@@ -4,6 +4,7 @@ import { type ColumnSpec, distinct, short, some } from './column.ts';
 import { COSTS } from './cost-columns.ts';
 import { loweredBy } from './found/counterexamples.ts';
 import { rankText } from './ranking.ts';
+import { OVER_THREATS } from './threats/columns.ts';
 import { attacksNote, imagesNote, tuningText } from './view.ts';
 
 const RANK: readonly ColumnSpec[] = [
@@ -113,30 +114,7 @@ const AFTER_ATTACKS: readonly ColumnSpec[] = [
     help: 'Points of accuracy between the strongest single gradient attack and the strongest ensemble (AutoAttack) on the same images: how much the single one flatters.',
     value: (r) => r.gap ?? null,
   },
-  {
-    key: 'corruptions',
-    title: 'Corrupted',
-    kind: 'accuracy',
-    section: 'corruptions',
-    shown: some((r) => r.corruptions),
-    group: 'robustness',
-    help: 'Percent of corrupted test images classified right: mean over common corruptions, of each over its severities. No attacker: every image is changed one way.',
-    value: (r) => r.corruptions?.accuracy ?? null,
-    note: ({ corruptions }) =>
-      corruptions && `${corruptions.rows.length} corruptions${corruptions.failed > 0 ? `, ${corruptions.failed} cells failed` : ''}`,
-  },
-  {
-    key: 'mce',
-    title: 'mCE',
-    kind: 'accuracy',
-    wide: true,
-    section: 'corruptions',
-    shown: some((r) => r.corruptions?.relative),
-    group: 'robustness',
-    help: 'Mean corruption error (Hendrycks and Dietterich 2019): the errors over all severities in percent of those of the model without a defense of the same architecture, mean over corruptions; 100 is as many errors as it makes.',
-    value: (r) => r.corruptions?.relative?.mce ?? null,
-    note: ({ corruptions }) => corruptions?.relative && `of ${corruptions.relative.baseline.name}`,
-  },
+  ...OVER_THREATS,
   {
     key: 'overfitting',
     title: 'Best − last',

@@ -9,7 +9,7 @@ export function placesIn({ n, indices }: Pick<CellRecord, 'n' | 'indices'>): (im
 }
 
 /** Whether the outcome at a place is `1`. */
-export const isRight = (cell: CellRecord, place: number) => cell.outcomes.robust.charCodeAt(place) === 49;
+export const isRight = (cell: Pick<CellRecord, 'outcomes'>, place: number) => cell.outcomes.robust.charCodeAt(place) === 49;
 
 /** Whether these images, ascending, are the first ones of the test set. */
 const areFirst = (images: readonly number[]) => images.length === 0 || images[images.length - 1] === images.length - 1;

@@ -6,6 +6,7 @@ import { radius } from '../formats/format.ts';
 import { attackId, viewAttacks } from './attacks.ts';
 import { viewBoard } from './board.ts';
 import { viewModels } from './models.ts';
+import { withUnions } from './threats/union.ts';
 import { type AttackView, type Board, isClean, type ModelView, type View } from './view.ts';
 import { pointsOf } from './worth/points.ts';
 
@@ -21,7 +22,7 @@ export function buildView(records: readonly RampartRecord[], found: readonly Tak
   const corrupted = others.filter((r) => r.kind === 'cell').filter(isCorrupted);
   const models = viewModels(modelRecords, cells, corrupted);
   const attacks = viewAttacks(cells);
-  const boards = viewBoards(models, cells, attacks, found);
+  const boards = withUnions(viewBoards(models, cells, attacks, found));
   return { boards, models: [...models.values()].sort((a, b) => compareText(a.name, b.name)), attacks, points };
 }
 

@@ -86,6 +86,25 @@ export interface Corruptions {
   readonly relative?: { readonly mce: number; readonly baseline: ModelView } | undefined;
 }
 
+/** A share of images, and its 95 % Wilson interval. */
+export interface Share {
+  readonly accuracy: number;
+  readonly n: number;
+  readonly interval: [number, number];
+}
+
+/** Over the threats of a data set together: a ball of each norm, and corruptions. */
+export interface Union {
+  /** In words: `Linf 8/255`, `corruptions`. */
+  readonly threats: readonly string[];
+  /** Of images that no attack of any ball broke, where there are several balls. */
+  readonly balls: Share | undefined;
+  /** Of those that are right after every corruption at every severity too, where there are corruptions. */
+  readonly all: Share | undefined;
+  /** Mean over the threats of the worst case in a ball, and of the accuracy on corrupted images. */
+  readonly mean: number;
+}
+
 export interface Row {
   readonly model: ModelView;
   /** By attack id; failed cells are here too. */
@@ -104,6 +123,8 @@ export interface Row {
   readonly seeds: { count: number; mean: number; deviation: number } | undefined;
   /** Where the other epoch of its training is in the table too. */
   readonly overfitting?: Overfitting | undefined;
+  /** Where its data set has several threats. */
+  readonly union?: Union | undefined;
   /** Where it was shown corrupted images. */
   readonly corruptions?: Corruptions | undefined;
   readonly flags: { flag: Flag; cell: CellRecord | undefined }[];

@@ -1,5 +1,6 @@
-/** The table of norms. Suites, records and keys hold a norm by its name. */
+/** The tables of norms and of what measures perturbations like one. Suites, records and keys hold either by its name. */
 import { RampartError, unknownName } from '../../errors.ts';
+import { L0, L0Pixels } from './l0.ts';
 import { L1 } from './l1.ts';
 import { L2 } from './l2.ts';
 import { Linf } from './linf.ts';
@@ -8,16 +9,22 @@ import type { Norm } from './norm.ts';
 export type { Norm, Slope } from './norm.ts';
 
 export const norms = { Linf, L2, L1 } satisfies Record<string, Norm>;
-export type NormName = keyof typeof norms;
-export const NORMS = Object.keys(norms) as [NormName, ...NormName[]];
+/** What counts instead of measuring: no norms, but with balls of their own. */
+export const counts = { L0, 'L0-pixels': L0Pixels } satisfies Record<string, Norm>;
+export type VectorNorm = keyof typeof norms;
+export type NormName = VectorNorm | keyof typeof counts;
+export const NORMS = Object.keys(norms) as [VectorNorm, ...VectorNorm[]];
+/** All that a ball may be in. */
+export const SIZES: readonly [NormName, ...NormName[]] = [...NORMS, ...(Object.keys(counts) as (keyof typeof counts)[])];
 
 /** Norms in which gradient steps are an attack. */
 export const GRADIENT_NORMS: readonly NormName[] = NORMS.filter((name) => (norms[name] as Norm).step);
 
 /** Throws, with the nearest name, when there is none such. */
 export function norm(name: string): Norm {
-  if (!Object.hasOwn(norms, name)) throw unknownName('norm', name, Object.keys(norms));
-  return norms[name as NormName];
+  const all: Record<string, Norm> = { ...norms, ...counts };
+  if (!Object.hasOwn(all, name)) throw unknownName('norm', name, Object.keys(all));
+  return all[name] as Norm;
 }
 
 /** The norm's gradient step. Throws where it has none. */

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { Attack, AttackPlugin, AttackRun, Batch, Target, Threat } from '../../attacks/attack.ts';
 import { createTarget } from '../../attacks/target.ts';
 import type { Classifier } from '../../models/classifier.ts';
-import { NORMS, type NormName, norm as normNamed } from '../../tensor/norms/index.ts';
+import { type NormName, norm as normNamed, SIZES } from '../../tensor/norms/index.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { type Shape, tf } from '../../tensor/tf.ts';
 import { certain, constantClassifier, randomLinear } from './linear.ts';
@@ -143,7 +143,7 @@ export function testAttack(
         const classifier = randomLinear(SHAPE, CLASSES, rng);
         const batch = images(9, classifier, rng);
         // a radius at which some images break and some do not
-        const threat = { norm, eps: (strong ? 1 : 10) * { Linf: 0.02, L2: 0.25, L1: 1.5 }[norm] };
+        const threat = { norm, eps: (strong ? 1 : 10) * { Linf: 0.02, L2: 0.25, L1: 1.5, L0: 2, 'L0-pixels': 1 }[norm] };
         const adversarial = await perturb(classifier, batch, threat);
         const broken = batch.labels.filter((label, i) => label !== predictedOf(classifier, adversarial)[i]).length;
         expect(broken).toBeGreaterThan(0);
@@ -251,7 +251,7 @@ export function testAttack(
       expect(plugin.title.length).toBeGreaterThan(0);
       expect(plugin.paper.length).toBeGreaterThan(0);
       expect(plugin.norms.length).toBeGreaterThan(0);
-      expect(NORMS.filter((norm) => plugin.norms.includes(norm))).toHaveLength(plugin.norms.length);
+      expect(SIZES.filter((norm) => plugin.norms.includes(norm))).toHaveLength(plugin.norms.length);
     });
 
     test('refuses unknown parameters', () => {

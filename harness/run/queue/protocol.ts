@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { SEVERITIES } from '../../../corruptions/corruption.ts';
 import { outsideSchema, provenanceSchema } from '../../../records/record.ts';
 import { rangeOfKey, shardKey } from '../../../records/shard.ts';
-import { NORMS } from '../../../tensor/norms/index.ts';
+import { SIZES } from '../../../tensor/norms/index.ts';
 import { PRECISIONS } from '../../../tensor/precision.ts';
 import type { Job, RunSettings } from '../../job/job.ts';
 import { MOST_BATCH } from '../../suite/most.ts';
@@ -48,7 +48,7 @@ const data = z.strictObject({
   train: images,
   test: images,
 });
-const threat = z.strictObject({ kind: z.literal('ball').optional(), norm: z.enum(NORMS), eps: z.number().min(0) });
+const threat = z.strictObject({ kind: z.literal('ball').optional(), norm: z.enum(SIZES), eps: z.number().min(0) });
 const corruption = z.strictObject({
   kind: z.literal('corruption'),
   name: text,

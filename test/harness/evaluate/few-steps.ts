@@ -1,6 +1,6 @@
 /** Images near the decision boundaries of small classifiers, fixed and random, and every attack in few steps. */
 import { z } from 'zod';
-import { type AttackPlugin, defineEnsemble, type EnsemblePlugin } from '../../../attacks/attack.ts';
+import { type AttackPlugin, defineEnsemble, type EnsemblePlugin, type Threat } from '../../../attacks/attack.ts';
 import { attack as attackNamed, attacks } from '../../../attacks/index.ts';
 import { heldSplit } from '../../../datasets/split.ts';
 import resizePad from '../../../defenses/random-resize-pad.ts';
@@ -39,6 +39,7 @@ export const FEW: Record<string, Record<string, unknown>> = {
   'fab-t': { iterations: 3 },
   ddn: { steps: 8, firstNorm: 0.05 },
   fmn: { steps: 4 },
+  'sigma-zero': { steps: 40 },
 };
 
 /** Images near the decision boundaries; labels are what `classifier` says of them. */
@@ -48,6 +49,12 @@ async function images(classifier: Classifier): Promise<EvaluationData> {
   const { predictions } = await predictClean({ classifier, name: 'model', rng: new Rng('cell') }, data, N);
   return { ...data, labels: Int32Array.from(predictions) };
 }
+
+const SMALL_BALLS: readonly Threat[] = [
+  { norm: 'Linf', eps: 0.012 },
+  { norm: 'L2', eps: 0.06 },
+  { norm: 'L0', eps: 1 },
+];
 
 /** What no batch and no part may change. */
 function timeless({ overhead, members, ...result }: Evaluation) {
@@ -71,7 +78,7 @@ export async function run(
     name: 'model',
     attack: plugin,
     params: plugin.params.parse(params),
-    threat: plugin.norms.includes('Linf') ? { norm: 'Linf', eps: 0.012 } : { norm: 'L2', eps: 0.06 },
+    threat: SMALL_BALLS.find(({ norm }) => plugin.norms.includes(norm)) as Threat,
     data,
     clean: clean.robust,
     rng,

@@ -8,6 +8,7 @@ import { predictClean } from '../../../harness/evaluate/predict.ts';
 import { publish } from '../../../harness/publish/publish.ts';
 import { roundedPoints } from '../../../harness/publish/rounded.ts';
 import { parseOriginals, parsePoints } from '../../../records/published/images.ts';
+import { norm } from '../../../tensor/norms/index.ts';
 import { Rng } from '../../../tensor/rng.ts';
 import { tf } from '../../../tensor/tf.ts';
 import { goldenBatch, goldenNetwork } from '../../golden.ts';
@@ -93,7 +94,7 @@ test.each(cases)(
         const [point, origin] = [pixels.subarray(k * SIZE, (k + 1) * SIZE), originals.pixels.subarray(id * SIZE, (id + 1) * SIZE)];
         expect(predicted[k]).not.toBe(labels[id]);
         // float32 holds no ball exactly: some 2^-22 of a value, as they add up
-        const slack = 1e-5 * threat.eps + { Linf: 1, L2: Math.sqrt(SIZE), L1: SIZE }[threat.norm] * 2 ** -22;
+        const slack = 1e-5 * threat.eps + norm(threat.norm).ofOnes(SIZE) * 2 ** -22;
         expect(distanceOf(threat.norm, point, origin)).toBeLessThanOrEqual(threat.eps + slack);
         expect(point.every((v) => v >= 0 && v <= 1)).toBe(true);
       }

@@ -30,7 +30,7 @@ function start(x: tf.Tensor4D, { norm, eps }: ApgdGolden): tf.Tensor4D {
     const size = norm === 'Linf' ? raw.abs().max([1, 2, 3], true) : raw.square().sum([1, 2, 3], true).sqrt();
     return raw.div(size.add(1e-12)) as tf.Tensor4D;
   });
-  return APGD[norm].start(x, noise, eps, false);
+  return APGD[norm as keyof typeof APGD].start(x, noise, eps, false);
 }
 
 function lossOf(name: string, y: tf.Tensor1D, golden: ApgdGolden): Loss {

@@ -5,7 +5,7 @@ import { smallestDistances } from '../../../../attacks/parts/fab/fab.ts';
 import { margin } from '../../../../attacks/parts/losses.ts';
 import { createTarget } from '../../../../attacks/target.ts';
 import type { Classifier } from '../../../../models/classifier.ts';
-import { NORMS, type NormName } from '../../../../tensor/norms/index.ts';
+import { NORMS, type VectorNorm } from '../../../../tensor/norms/index.ts';
 import { Rng } from '../../../../tensor/rng.ts';
 import { tf } from '../../../../tensor/tf.ts';
 import { startEngine } from '../../engine.ts';
@@ -30,7 +30,7 @@ function linear(w: Float32Array, b: number): Classifier {
   };
 }
 
-const DUAL: Record<NormName, (w: Float32Array) => number> = {
+const DUAL: Record<VectorNorm, (w: Float32Array) => number> = {
   Linf: (w) => w.reduce((s, v) => s + Math.abs(v), 0),
   L2: (w) => Math.sqrt(w.reduce((s, v) => s + v * v, 0)),
   L1: (w) => w.reduce((s, v) => Math.max(s, Math.abs(v)), 0),
@@ -41,10 +41,10 @@ const rng = new Rng('linear');
 const w = rng.normal(D);
 const x = () => tf.tensor4d(new Rng('images').uniform(N * D, 0.4, 0.6), [N, SIDE, SIDE, 3]);
 const dot = (images: tf.Tensor4D) => tf.tidy(() => images.reshape([N, D]).mul(tf.tensor1d(w)).sum(1).dataSync());
-const eps: Record<NormName, number> = { Linf: 0.1, L2: 0.3, L1: 0.3 };
+const eps: Record<VectorNorm, number> = { Linf: 0.1, L2: 0.3, L1: 0.3 };
 
 /** How much of the rise that the ball allows each run of APGD reached: in the margin, `-w.x` is climbed, by at most eps times the dual norm of `w`. */
-async function risesOf(weights: Float32Array, norm: NormName): Promise<number[]> {
+async function risesOf(weights: Float32Array, norm: VectorNorm): Promise<number[]> {
   const images = x();
   const target = createTarget(linear(weights, 0), 'linear');
   const y = tf.ones([N], 'int32') as tf.Tensor1D;

@@ -12,6 +12,13 @@ interface Golden {
   distance: (number | null)[];
 }
 
+/** Distances there of those of the first `n` images that are right at first, and which they are. */
+export function wanted(name: string, n: number) {
+  const { distance } = goldenJson('minimum-norm')[name] as unknown as Golden;
+  const right = distance.slice(0, n).flatMap((d, i) => (d === 0 ? [] : [i]));
+  return { right, want: right.map((i) => distance[i] ?? undefined) };
+}
+
 /** Distances here and there of the first `n` images that are right at first; undefined where no error was found. */
 export async function rerun(plugin: AttackPlugin, params: unknown, name: string, n: number) {
   const golden = goldenJson('minimum-norm')[name] as unknown as Golden;
@@ -27,11 +34,8 @@ export async function rerun(plugin: AttackPlugin, params: unknown, name: string,
   );
   const sizes = Array.from(ball.size(found.sub(x)).dataSync());
   const wrong = Array.from(tf.tidy(() => target.decisions(found).notEqual(y).dataSync()));
-  const right = golden.distance.slice(0, n).flatMap((d, i) => (d === 0 ? [] : [i]));
-  return {
-    got: right.map((i) => (wrong[i] ? sizes[i] : undefined)),
-    want: right.map((i) => golden.distance[i] ?? undefined),
-  };
+  const { right, want } = wanted(name, n);
+  return { got: right.map((i) => (wrong[i] ? sizes[i] : undefined)), want };
 }
 
 /** The share of images whose distances agree to a hundredth, or that have none here nor there. */

@@ -1,0 +1,65 @@
+/** The columns of the leaderboard that go beyond the attacks of its ball: corruptions, and unions over threats. */
+import { interval } from '../../formats/format.ts';
+import { type ColumnSpec, some } from '../column.ts';
+
+export const OVER_THREATS: readonly ColumnSpec[] = [
+  {
+    key: 'corruptions',
+    title: 'Corrupted',
+    kind: 'accuracy',
+    section: 'corruptions',
+    shown: some((r) => r.corruptions),
+    group: 'robustness',
+    help: 'Percent of corrupted test images classified right: mean over common corruptions, of each over its severities. No attacker: every image is changed one way.',
+    value: (r) => r.corruptions?.accuracy ?? null,
+    note: ({ corruptions }) =>
+      corruptions && `${corruptions.rows.length} corruptions${corruptions.failed > 0 ? `, ${corruptions.failed} cells failed` : ''}`,
+  },
+  {
+    key: 'mce',
+    title: 'mCE',
+    kind: 'accuracy',
+    wide: true,
+    section: 'corruptions',
+    shown: some((r) => r.corruptions?.relative),
+    group: 'robustness',
+    help: 'Mean corruption error (Hendrycks and Dietterich 2019): the errors over all severities in percent of those of the model without a defense of the same architecture, mean over corruptions; 100 is as many errors as it makes.',
+    value: (r) => r.corruptions?.relative?.mce ?? null,
+    note: ({ corruptions }) => corruptions?.relative && `of ${corruptions.relative.baseline.name}`,
+  },
+  {
+    key: 'union',
+    title: 'Union',
+    kind: 'accuracy',
+    section: 'worst',
+    shown: some((r) => r.union?.balls),
+    group: 'robustness',
+    help: 'Percent of test images that no attack broke in any of the balls of this data set, one of each norm: what is left where the attacker chooses the norm.',
+    value: (r) => r.union?.balls?.accuracy ?? null,
+    note: ({ union }) => union?.balls && `${interval(union.balls.interval)} ${union.threats.filter((t) => t !== 'corruptions').join(', ')}`,
+  },
+  {
+    key: 'union_corrupted',
+    title: 'Union with corruptions',
+    kind: 'accuracy',
+    wide: true,
+    section: 'worst',
+    shown: false,
+    group: 'robustness',
+    help: 'The same, of images that are also right after every corruption at every severity.',
+    value: (r) => r.union?.all?.accuracy ?? null,
+    note: ({ union }) => union?.all && interval(union.all.interval),
+  },
+  {
+    key: 'union_mean',
+    title: 'Mean over threats',
+    kind: 'accuracy',
+    wide: true,
+    section: 'worst',
+    shown: some((r) => r.union),
+    group: 'robustness',
+    help: 'Mean of the worst cases in the balls of this data set, one of each norm, and of the accuracy on corrupted images where there are any.',
+    value: (r) => r.union?.mean ?? null,
+    note: ({ union }) => union?.threats.join(', '),
+  },
+];
