@@ -15,7 +15,9 @@ export interface PointView {
 function lineOf({ recipe, dataset, arch, defense, threat, seed, provenance, tuning }: ModelRecord): string {
   const { until: _, ...rest } = recipe;
   const { name, version, params } = defense;
-  return canonical([dataset.hash, arch.name, name, version, params, rest, threat, seed, provenance.engine, tuning?.trials ?? []]);
+  // which of several GPUs of a kind it was is no matter, as in keys
+  const { deviceName: __, ...engine } = provenance.engine;
+  return canonical([dataset.hash, arch.name, name, version, params, rest, threat, seed, engine, tuning?.trials ?? []]);
 }
 
 /** Takes the points out of the records. One whose whole training is not among them is a model like any other. */
