@@ -50,7 +50,7 @@ export function worthChart(board: Board, worth: Worth, colours: ReadonlyMap<stri
     {
       id: `${board.id}-worth${by === 'time' ? '-time' : ''}`,
       title: `Robustness along training, by ${by}: ${boardTitle(board)}`,
-      description: `Robust accuracy ${measureOf(worth)}, as training goes on: small points are in the middle of a schedule, where a training planned to end there would usually do better; the large point of a curve is its end. The staircase is the best that each cost bought: ${named.join(', ')}.`,
+      description: `Robust accuracy ${measureOf(worth)}, as training goes on: small points are in the middle of a schedule, and not what a training planned to end there would give; the large point of a curve is its end. The staircase is the best that each cost bought: ${named.join(', ')}.`,
       width,
       height,
       columns: [
