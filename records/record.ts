@@ -1,6 +1,7 @@
 /** The versioned records: what ran, with which parameters, on what, and what came out. Written once, never edited; the site is a function of them. */
 import { z } from 'zod';
 import { PRECISIONS } from '../tensor/precision.ts';
+import { diagnosisSchema } from './masking/diagnosis.ts';
 import { outsideSchema } from './schemas/outside.ts';
 import { ballSchema, corruptionSchema } from './schemas/threat.ts';
 import { costSchema, epochSchema, passesSchema, tuningSchema } from './schemas/training.ts';
@@ -233,6 +234,8 @@ export const cellRecordSchema = z.strictObject({
   published: z.strictObject({ images: z.int().min(0), originals: sha, points: sha }).optional(),
   /** On the cell `clean` of a model from elsewhere: what was looked at before any attack, which `passes` does not count; `randomized` where two calls differed unannounced. */
   checks: z.strictObject({ images: z.number().int(), passes: passesSchema, randomized: z.boolean() }).optional(),
+  /** On the cell `clean`: what was measured of the model to find masked gradients, with its own cost, which `passes` and `wallMs` do not count. */
+  diagnosis: diagnosisSchema.optional(),
   /** Examples still right after each iteration. */
   survivors: z.array(z.tuple([z.number().int(), z.number().int()])).optional(),
   flags: z.array(flagSchema),

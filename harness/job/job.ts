@@ -158,6 +158,8 @@ interface CellParts {
   readonly clean?: string;
   /** Key of the same cell at the next smaller radius of a security curve. */
   readonly smaller?: string;
+  /** On a clean cell: on how many images that are right the model is looked at for masked gradients; not where absent. */
+  readonly diagnosis?: number | undefined;
   readonly engine: EngineIdentity;
 }
 
@@ -194,8 +196,8 @@ export interface RunSettings {
   readonly publish?: number | undefined;
 }
 
-/** Raised when more is checked of a model from elsewhere before its attacks. */
-const CHECKS = 1;
+/** Raised when more is checked of a model from elsewhere before its attacks; when something else is measured to find masked gradients. */
+const [CHECKS, DIAGNOSIS] = [1, 1];
 
 /** Raised when the same training would give other weights: other draws, other batches. */
 const TRAINING = 2;
@@ -254,7 +256,7 @@ export function selectionOfRecord({ train, test }: DataRef): { selection?: { tra
   return Object.keys(own).length > 0 ? { selection: own } : {};
 }
 
-function cellIdentity({ model, attack, threat, seed, data, images, sources, smaller }: Unkeyed<CellJob>): unknown {
+function cellIdentity({ model, attack, threat, seed, data, images, sources, smaller, diagnosis }: Unkeyed<CellJob>): unknown {
   return {
     cell: attack.plugin,
     budget: attack.budget,
@@ -268,6 +270,7 @@ function cellIdentity({ model, attack, threat, seed, data, images, sources, smal
     images: startsAtZero(images.selection) ? undefined : images.selection,
     sources: sources.map(({ alias, key, weightsHash }) => [alias, key, weightsHash]),
     smaller,
+    diagnosis: diagnosis && [DIAGNOSIS, diagnosis],
   };
 }
 

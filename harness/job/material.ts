@@ -2,6 +2,7 @@
 import type { Threat } from '../../attacks/attack.ts';
 import type { EngineInfo } from '../../engines/engine.ts';
 import type { Classifier } from '../../models/classifier.ts';
+import { isAskedAsRandom } from '../../records/masking/diagnosis.ts';
 import { isInBall } from '../../records/record.ts';
 import { Rng } from '../../tensor/rng.ts';
 import type { EvaluationInput } from '../evaluate/evaluation.ts';
@@ -56,7 +57,7 @@ export async function evaluationOf(
   const sources = new Map<string, { classifier: Classifier; name: string }>();
   for (const { alias, key, name } of job.sources) sources.set(alias, { classifier: await load(key), name });
   return {
-    classifier: clean.checks?.randomized ? asRandomized(classifier) : classifier,
+    classifier: isAskedAsRandom(clean) ? asRandomized(classifier) : classifier,
     name: job.model.name,
     rng,
     attack: registry.attack(job.attack.plugin.name),

@@ -1,10 +1,17 @@
 /** Fills one cell: loads the model, attacks it inside the threat model, and writes what came out. */
+
+import type { Threat } from '../../attacks/attack.ts';
 import type { CorruptionThreat } from '../../corruptions/corruption.ts';
 import { RampartError } from '../../errors.ts';
+import type { Classifier } from '../../models/classifier.ts';
 import { bytesInMemory } from '../../models/import/bytes.ts';
 import { referenceLogits } from '../../models/import/reference.ts';
 import { readWeights } from '../../models/import/weights.ts';
+import { flag } from '../../records/flags.ts';
+import { type Diagnosis, isAskedAsRandom, isRandomUnsaid } from '../../records/masking/diagnosis.ts';
 import type { AnyCellRecord, ModelRecord } from '../../records/record.ts';
+import { StoreError } from '../../records/store.ts';
+import { diagnose } from '../diagnosis/diagnose.ts';
 import { corrupted } from '../evaluate/corrupted.ts';
 import { evaluate } from '../evaluate/evaluate.ts';
 import type { Evaluation, EvaluationInput } from '../evaluate/evaluation.ts';
@@ -16,6 +23,7 @@ import { cellRecord } from './cell-record.ts';
 import type { JobContext } from './context.ts';
 import { inTraining } from './engine.ts';
 import { exampleEntries } from './examples.ts';
+import { failureOf } from './failures.ts';
 import type { CellJob } from './job.ts';
 import { doneCell, doneModel, neededArtifact } from './load-model.ts';
 import { evaluationOf, type Material, withMaterial } from './material.ts';
@@ -82,8 +90,7 @@ async function corruptedRecord(
   started: AnyCellRecord['provenance'],
 ): Promise<AnyCellRecord> {
   const begin = performance.now();
-  const { checks } = await doneCell(job.clean, store);
-  const asked = checks?.randomized ? asRandomized(classifier) : classifier;
+  const asked = isAskedAsRandom(await doneCell(job.clean, store)) ? asRandomized(classifier) : classifier;
   const subject = { classifier: asked, name: job.model.name, rng };
   const { confidences, ...found } = await predictClean(subject, corrupted(data, job.threat, rng), batchSize);
   return cellRecord(job, registry, data, { ...found, batchSize, asked: asked.asked }, begin, started);
@@ -108,14 +115,59 @@ async function cleanRecord(
   const exact = pretrained && engine.precision === 'bf16' ? { ...subject, classifier: await load(model.key, inTraining(engine)) } : subject;
   if (known?.reference) await holdToFile(known.reference, exact, data, context);
   const checks = pretrained ? await checkModel(exact, data) : undefined;
+  const recordOf = async (classifier: Classifier) => {
+    const begin = performance.now();
+    const { confidences, ...clean } = await predictClean({ ...subject, classifier }, data, batchSize);
+    const { access, asked } = classifier;
+    const outcome = { ...clean, batchSize, asked, ...(access !== 'decision' && { confidences }), ...(checks && { checks }) };
+    return cellRecord(job, registry, data, outcome, begin, started);
+  };
   const classifier = checks?.randomized ? asRandomized(subject.classifier) : subject.classifier;
-  const begin = performance.now();
-  const { confidences, ...clean } = await predictClean({ ...subject, classifier }, data, batchSize);
-  const { access, asked } = classifier;
-  const outcome = { ...clean, batchSize, asked, ...(access !== 'decision' && { confidences }), ...(checks && { checks }) };
-  const record = cellRecord(job, registry, data, outcome, begin, started);
+  const record = await recordOf(classifier);
   holdToExpectation(job, record, model);
-  return record;
+  const { threat } = job;
+  if (job.diagnosis === undefined || threat.kind === 'corruption') return record;
+  const diagnosis = await diagnosed({ ...job, threat }, context, { ...subject, classifier }, data, record.outcomes.robust);
+  if (!isRandomUnsaid({ diagnosis })) return { ...record, diagnosis };
+  // right is what it mostly says
+  const again = await recordOf(asRandomized(classifier));
+  const detail = 'several passes of the same images differ: success is judged on mean answers, as for randomised defenses';
+  return { ...again, diagnosis, flags: [...again.flags, flag('undeclared-randomness', detail)] };
+}
+
+/** A look for masked gradients on the first of the images that are right, resumed where it was broken off. Where the model cannot answer, the reason stands in its place. */
+async function diagnosed(
+  job: CellJob & { readonly threat: Threat },
+  context: JobContext,
+  subject: Subject,
+  data: EvaluationData,
+  clean: string,
+): Promise<Diagnosis> {
+  const { registry, store, batchSize, signal, report } = context;
+  const standIn = await hasStandIn(job.model.key, context);
+  const checkpoint = store.checkpoint('cell', job.key);
+  const onProgress = (done: number, of: number) =>
+    report({ fraction: done / of, detail: `looking for masked gradients, ${done} of ${of}` });
+  try {
+    return await diagnose({
+      ...{ ...subject, data, clean, standIn, batchSize, signal, checkpoint, onProgress },
+      images: job.diagnosis as number,
+      threat: job.threat,
+      lookup: (name) => registry.attack(name),
+    });
+  } catch (error) {
+    const failure = failureOf(error);
+    if (error instanceof StoreError || signal.aborted || failure.kind === 'memory') throw error;
+    return { status: 'none', reason: failure.message };
+  }
+}
+
+/** Whether a wrapper of the model has a gradient that stands in for one that it has not. */
+async function hasStandIn(key: string, context: JobContext): Promise<boolean> {
+  const { wraps, defense } = await doneModel(key, context.store);
+  if (wraps === undefined) return false;
+  const plugin = context.registry.defense(defense.name);
+  return (plugin.kind === 'wrapper' && plugin.gradient === 'straight-through') || hasStandIn(wraps, context);
 }
 
 /** Rounding of float32 in another order moves logits by 1e-5 of the largest at most; TF32 has 10 bits, and PyTorch's logits from a GPU may be of it. */

@@ -8,6 +8,7 @@ import { withKey } from '../job/job.ts';
 import type { PlannedData } from '../job/prepare-data.ts';
 import { beyondAccess } from '../suite/access.ts';
 import type { PluginRef, Registry } from '../suite/registry.ts';
+import { DIAGNOSED } from '../suite/schema.ts';
 import { countOf } from '../suite/selection.ts';
 import { CLEAN, CORRUPTED, type Suite, type SuiteAttack } from '../suite/suite.ts';
 import { isMeant, type Made, modelsOf, type PlannedModel, type Setting, type Work } from './plan-models.ts';
@@ -27,7 +28,7 @@ export interface PlannedCell {
   /** Whether it depends on the outcomes of all images together whether a member of its attack runs. */
   readonly together: boolean;
   /** The job, once the weights of the models it needs are known. */
-  job(weightsHash: (modelKey: string) => string, cellKey: (id: string) => string): CellJob;
+  job(weightsHash: (modelKey: string) => string, cellKey: (id: string) => string, diagnosis?: number): CellJob;
 }
 
 export type Planned = PlannedModel | PlannedCell;
@@ -100,7 +101,7 @@ function cellsOf(setting: Setting, model: Made, models: readonly Made[], omitted
   const { suite } = setting;
   const first = suite.threats[0];
   const threat = { norm: first?.norm ?? 'Linf', eps: first?.main ?? 0 } as const;
-  const clean = plannedCell(setting, model, { label: 'clean', plugin: CLEAN }, threat, model.job.data.test, []);
+  const clean = diagnosed(setting, model, plannedCell(setting, model, { label: 'clean', plugin: CLEAN }, threat, model.job.data.test, []));
   const cells = [clean];
   const images = setting.data.find(({ ref }) => ref === model.job.data)?.attacked ?? [];
   for (const [i, attack] of suite.attacks.entries()) {
@@ -139,6 +140,23 @@ function corruptedCells(setting: Setting, model: Made, clean: PlannedCell): Plan
       return plannedCell(setting, model, { label: `${name} ${severity}`, plugin: CORRUPTED }, threat, model.job.data.test, [], clean);
     }),
   );
+}
+
+/** Passes per image of a diagnosis: its short attacks, where none of them breaks it, and what it measures beside them. */
+const DIAGNOSIS = { forward: 360, backward: 130 };
+
+/** The clean cell of a model, with a look for masked gradients where the suite asks for one and the model has gradients. */
+function diagnosed({ suite }: Setting, model: Made, clean: PlannedCell): PlannedCell {
+  const { origin } = model.job;
+  const isEndpoint = origin.by === 'outside' && 'model' in origin.source && origin.source.model.via === 'http';
+  // of an earlier epoch the chosen attacks alone are wanted
+  if (suite.diagnosis === 'off' || isEndpoint || model.point) return clean;
+  const images =
+    suite.diagnosis === 'auto' ? Math.max(DIAGNOSED.least, Math.min(DIAGNOSED.most, Math.floor(clean.n / 8))) : suite.diagnosis;
+  const { passes } = clean.work;
+  const looked = Math.min(images, clean.n);
+  const all = { forward: passes.forward + looked * DIAGNOSIS.forward, backward: passes.backward + looked * DIAGNOSIS.backward };
+  return { ...clean, work: { ...clean.work, passes: all }, job: (weightsHash, cellKey) => clean.job(weightsHash, cellKey, images) };
 }
 
 /** The cells of one attack on one model: all its threats, and of each the radii from small to large. */
@@ -201,7 +219,7 @@ function plannedCell(
     threat,
     n,
     together: ball !== undefined && membersAt(setting, attack.plugin, ball, data).some(({ when, plugin }) => when || plugin.few),
-    job(weightsHash, cellKey) {
+    job(weightsHash, cellKey, diagnosis) {
       const ref = ({ key, name }: ModelJob): ModelRef => ({ key, name, weightsHash: weightsHash(key) });
       return withKey({
         kind: 'cell',
@@ -214,6 +232,7 @@ function plannedCell(
         sources: sources.map(({ alias, model: source }) => ({ alias, ...ref(source.job) })),
         clean: clean && cellKey(clean.id),
         smaller: smaller && cellKey(smaller.id),
+        diagnosis,
         engine,
       });
     },

@@ -52,8 +52,8 @@ export async function resolveSuite(text: string, file: string, mayLoad?: MayLoad
   // what names a plug-in that could not be loaded is no mistake of its own
   refuse(source, unfit);
   const reader = new Reader(registry, raw, data, folder);
-  const { seeds, engine, keepExamples, publish, timeoutMinutes } = raw;
-  const asGiven = { seeds, engine, keepExamples, publish, timeoutMinutes };
+  const { seeds, engine, diagnosis, keepExamples, publish, timeoutMinutes } = raw;
+  const asGiven = { seeds, engine, diagnosis, keepExamples, publish, timeoutMinutes };
   const suite: Suite = {
     file,
     name: raw.name,

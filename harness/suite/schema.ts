@@ -135,6 +135,16 @@ const curveSchema = z.strictObject({
   n: z.number().int().min(1).max(MOST_IMAGES).optional().describe('Attack only the first n test images of each attack'),
 });
 
+/** Images that a diagnosis looks at, unless told otherwise: an eighth of the test images, between these. */
+export const DIAGNOSED = { least: 16, most: 64 };
+
+const diagnosisSchema = z
+  .union([z.enum(['auto', 'off']), z.int().min(1).max(MOST_IMAGES)])
+  .default('auto')
+  .describe(
+    `Test images on which each model is looked at for masked gradients, beside its clean accuracy: auto takes an eighth of them, ${DIAGNOSED.least} to ${DIAGNOSED.most}, off none`,
+  );
+
 const engineSchema = z.strictObject({
   name: line(80).optional().describe('auto, wasm, torch, torch:cuda:0, ...; --engine overrides it'),
   threads: z.number().int().min(1).max(MOST_PROCESSORS).optional(),
@@ -201,6 +211,7 @@ export const suiteSchema = z.strictObject({
     .optional()
     .describe('Robust accuracy against the cost of training: attacks a few epochs of every training, each as a training that ends there'),
   engine: engineSchema.prefault({}),
+  diagnosis: diagnosisSchema,
   keepExamples: z.number().int().min(0).max(10_000).default(0).describe('Keep so many adversarial examples of every cell, for the gallery'),
   publish: publishSchema
     .optional()

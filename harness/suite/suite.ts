@@ -99,6 +99,7 @@ export interface Suite {
   readonly curve?: SuiteCurve;
   readonly seeds: readonly number[];
   readonly engine: SuiteFile['engine'];
+  readonly diagnosis: SuiteFile['diagnosis'];
   readonly keepExamples: number;
   /** What the site holds for a reader who checks it. */
   readonly publish?: { readonly adversarial: number; readonly weights: boolean } | undefined;

@@ -36,7 +36,8 @@ export function lineChart(plot: Plot): Chart {
   const area: Area = { ...areaOf(width, height), right: width - 190 };
   const xs = all.map((p) => p[0]);
   const x = linear([Math.min(...xs, 0), Math.max(...xs)], [area.left, area.right]);
-  const y = linear([0, Math.max(...all.map((p) => p[1]), plot.y.percent ? 0.1 : 0)], [area.bottom, area.top]);
+  const ys = all.map((p) => p[1]);
+  const y = linear([Math.min(0, ...ys), Math.max(...ys, plot.y.percent ? 0.1 : 0)], [area.bottom, area.top]);
   const format = plot.x.format ?? ((v: number) => String(Number(v.toPrecision(6))));
   const value = (v: number) => (plot.y.percent ? `${percent(v)} %` : String(Number(v.toPrecision(4))));
   const omitted = plot.lines.length > MOST_LINES ? ` The first ${MOST_LINES} of ${plot.lines.length}; the file has all.` : '';

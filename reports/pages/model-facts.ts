@@ -1,6 +1,7 @@
 /** What stands at the head and at the foot of a model's page: how it came about, what was asked, and where its record was made. */
 import type { ModelRecord, OutsideRecord } from '../../records/record.ts';
 import { compact, parameters, percent, radius } from '../formats/format.ts';
+import { VERDICTS } from '../view/masking/masking.ts';
 import { rankText } from '../view/ranking.ts';
 import type { ModelView, Row } from '../view/view.ts';
 import type { Site } from './views.ts';
@@ -35,6 +36,8 @@ export function summary(site: Site, model: ModelView, row: Row | undefined) {
     { key: 'Seed', value: String(record.seed) },
   ];
   if (wrapped) facts.push({ key: 'Wraps', value: wrapped.name, href: `${wrapped.slug}.html` });
+  if (row && row.masking.findings.length > 0)
+    facts.unshift({ key: 'Masked gradients', value: VERDICTS[row.masking.verdict], href: '#masking' });
   if (row?.rank) facts.unshift({ key: 'Rank', value: rankText(row.rank) });
   return facts.map((f) => ({ href: undefined, ...f }));
 }

@@ -13,6 +13,7 @@ import { type Board, boardTitle, isBounded, isClean, type ModelView, type Row } 
 import { checkView } from './check.ts';
 import { foundView } from './found.ts';
 import type { GalleryItem } from './gallery.ts';
+import { maskingPart } from './masking.ts';
 import { provenance, summary } from './model-facts.ts';
 import { classTable, confusionTables, corruptionTable, overfittingTable, trialsTable } from './model-tables.ts';
 import { boardHref, chartView, flagView, frame, type Site, tableView } from './views.ts';
@@ -52,6 +53,7 @@ export function writeModelPage(site: Site, model: ModelView, gallery: readonly G
     siblings: model.siblings.length > 1 ? model.siblings.map((s) => sibling(s, main?.board)) : undefined,
     cost: costFacts(model, main?.row),
     charts,
+    masking: main && maskingPart(site, model, main.row.masking, dir),
     classes: main ? tableView(site, dir, classTable(main.board, main.row), '../') : undefined,
     corruptions: main?.row.corruptions && tableView(site, dir, corruptionTable(main.row.corruptions), '../'),
     confusions: main ? confusionTables(main.board, main.row).map((t) => tableView(site, dir, t, '../')) : [],

@@ -8,6 +8,8 @@ import { attackId } from './attacks.ts';
 import { attackCost, costRatio } from './costs.ts';
 import { type Against, againstModel, brokenBy } from './found/counterexamples.ts';
 import { commonImages, rightOn } from './images.ts';
+import type { Masking } from './masking/masking.ts';
+import { maskingOf, unreliableChecks } from './masking/report.ts';
 import { keptLast } from './models.ts';
 import { overfitting } from './overfitting.ts';
 import { type Rank, type Ranking, rank } from './ranking.ts';
@@ -34,6 +36,7 @@ interface Draft {
   readonly against: readonly Against[];
   /** Labels of attacks without a result that a rank needs. */
   readonly missing: readonly string[];
+  readonly masking: Masking;
   /** Names of flags that leave no figure to compare. */
   readonly doubtful: readonly string[];
 }
@@ -70,7 +73,8 @@ export function viewBoard(
       overfitting: overfittingOf(p, p.model.twin && halves.get(p.model.twin), attacks),
       corruptions: corruptionsOf(p.model, [...models.values()]),
       against: p.against,
-      flags: flagsOf(p.model, p.cells, p.unranked),
+      masking: p.masking,
+      flags: flagsOf(p.model, p.cells, p.masking, p.unranked),
     }),
   );
   const done = material.list.filter(isDone);
@@ -87,8 +91,8 @@ function overfittingOf(own: Placed, twin: Placed | undefined, attacks: readonly 
   return overfitting(best, last, attacks);
 }
 
-const weightOf = ({ status, n, provenance }: CellRecord) =>
-  status === 'done' ? n + (provenance.engine.precision === 'bf16' ? 0 : 0.5) : -1;
+const weightOf = ({ status, n, provenance, diagnosis }: CellRecord) =>
+  status === 'done' ? n + (provenance.engine.precision === 'bf16' ? 0 : 0.5) + (diagnosis ? 0.25 : 0) : -1;
 
 /** Every model of the board with its cells; failed models too, with their reason, on each board of their data set. */
 function draftsOf(material: Material, models: ReadonlyMap<string, ModelView>, attacks: readonly AttackView[]): Draft[] {
@@ -97,7 +101,7 @@ function draftsOf(material: Material, models: ReadonlyMap<string, ModelView>, at
     const row = cellsOf.get(cell.model.key) ?? new Map<string, CellRecord>();
     cellsOf.set(cell.model.key, row);
     const held = row.get(attackId(cell));
-    // Two records of one cell (another engine, say): the one on more images counts, then one in float32, then the first key.
+    // Two records of one cell (another engine, say): the one on more images counts, then one in float32, then one with a diagnosis, then the first key.
     if (!held || weightOf(cell) > weightOf(held)) row.set(attackId(cell), cell);
   }
   for (const [key, { record }] of models)
@@ -111,12 +115,16 @@ function draftsOf(material: Material, models: ReadonlyMap<string, ModelView>, at
     const missing = attacks.filter(lacks).map((a) => a.label);
     const model = models.get(key) as ModelView;
     const flags = [...model.record.flags, ...[...cells.values()].flatMap((cell) => cell.flags)];
-    const doubtful = [...new Set(flags.map(({ name }) => name))].filter((name) => UNRANKED.has(name));
+    const masking = maskingOf(
+      model.record,
+      attacks.flatMap(({ id }) => cells.get(id) ?? []),
+    );
+    const doubtful = [...new Set([...flags.map(({ name }) => name).filter((name) => UNRANKED.has(name)), ...unreliableChecks(masking)])];
     const images = attackedImages(cells, required);
     const right = worstCase(cells, images);
     const robust = new Set(images.filter((_, i) => right?.outcomes[i] === '1'));
     const against = againstModel(key, material, material.found, (image) => robust.has(image));
-    return { model, cells, images, against, missing, doubtful };
+    return { model, cells, images, against, missing, masking, doubtful };
   });
 }
 

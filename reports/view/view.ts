@@ -2,6 +2,7 @@
 import type { CellRecord, CorruptedRecord, Flag, ModelRecord } from '../../records/record.ts';
 import { percent, radius } from '../formats/format.ts';
 import type { Against } from './found/counterexamples.ts';
+import type { Masking } from './masking/masking.ts';
 import type { Pair, Rank } from './ranking.ts';
 import type { DefensePair } from './seeds/compare.ts';
 import type { PointView } from './worth/points.ts';
@@ -127,6 +128,8 @@ export interface Row {
   readonly union?: Union | undefined;
   /** Where it was shown corrupted images. */
   readonly corruptions?: Corruptions | undefined;
+  /** Whether its gradients are masked. */
+  readonly masking: Masking;
   readonly flags: { flag: Flag; cell: CellRecord | undefined }[];
   /** What others found against it, which the worst case counts. */
   readonly against: readonly Against[];

@@ -9,6 +9,7 @@ import { filesBelow, put, rampart, type Started, started, workFolder } from './c
 const SUITE = `
 name: kills
 title: Kills
+diagnosis: off
 datasets: [{ name: shapes, train: 500, test: 16 }]
 threats: [{ norm: Linf, eps: 0.5/255 }]
 architectures: [cnn-small]

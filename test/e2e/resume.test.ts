@@ -8,6 +8,7 @@ import { filesBelow, put, rampart, started, until, workFolder } from './cli.ts';
 const SUITE = `
 name: resume
 title: Resume
+diagnosis: off
 datasets: [{ name: shapes, train: 200, test: 40 }]
 threats: [{ norm: Linf, eps: 8/255 }]
 architectures: [cnn-small]

@@ -10,6 +10,7 @@ import { coordinator, noRedis, redisServer, worker } from './queue/cluster.ts';
 const suiteOf = (shard: string) => `
 name: shards
 title: Shards
+diagnosis: off
 datasets: [{ name: shapes, train: 200, test: 23 }]
 threats: [{ norm: Linf, eps: 0.5/255 }]
 architectures: [cnn-small]

@@ -11,6 +11,7 @@ const GOOD: Record<string, string> = {
   recipe: 'recipe: { epochs: 2, validation: 40, batchSize: 64 }',
   defenses: 'defenses: [standard, trades]',
   attacks: 'attacks: [fgsm, { name: pgd, steps: 3 }]',
+  diagnosis: 'diagnosis: off',
 };
 
 export function suiteText(changes: Record<string, string> = {}): string {

@@ -123,6 +123,7 @@ const cell = {
   sources: z.array(modelRef.extend({ alias: text })).max(1000),
   clean: key.optional(),
   smaller: key.optional(),
+  diagnosis: whole.min(1).optional(),
   engine,
 };
 const range = z.strictObject({ from: place, count: place.min(1) });

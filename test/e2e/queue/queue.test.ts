@@ -10,6 +10,7 @@ import { coordinator, noRedis, redisServer, worker } from './cluster.ts';
 const SUITE = `
 name: queued
 title: Queued
+diagnosis: off
 datasets: [{ name: shapes, train: 200, test: 24 }]
 threats: [{ norm: Linf, eps: 0.5/255 }]
 architectures: [cnn-small]

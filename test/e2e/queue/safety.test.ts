@@ -13,6 +13,7 @@ import { coordinator, noRedis, redisServer, worker } from './cluster.ts';
 const SUITE = `
 name: safe
 title: Safe
+diagnosis: off
 datasets: [{ name: shapes, train: 100, test: 12 }]
 threats: [{ norm: Linf, eps: 0.5/255 }]
 architectures: [cnn-small]

@@ -19,6 +19,7 @@ const missing =
 const SUITE = `
 name: on-slurm
 title: On Slurm
+diagnosis: off
 datasets: [{ name: shapes, train: 400, test: 24 }]
 threats: [{ norm: Linf, eps: 0.5/255 }]
 architectures: [cnn-small]

@@ -61,6 +61,7 @@ const ATTACK_STEPS = 60;
 const suiteOf = (models: number) => `
 name: watched
 title: Watched
+diagnosis: off
 datasets: [{ name: shapes, train: ${24 + 16 * EPOCH_STEPS}, test: 64 }]
 threats: [{ norm: Linf, eps: 0.5/255 }]
 architectures: [cnn-small]

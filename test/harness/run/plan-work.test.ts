@@ -16,6 +16,38 @@ test('a cell costs the passes of its attack on each of its images, a clean one a
   expect(cellOf(plan, 'pgd').work.passes).toEqual({ forward: 10 * 2 * 4, backward: 10 * 2 * 3 });
 });
 
+test('a look for masked gradients is planned beside the clean accuracy, on an eighth of the images, but no fewer than 16 and no more than 64', async () => {
+  const looked = async (diagnosis: string, test: number) => {
+    const { plan } = await planFor({
+      datasets: `datasets: [{ name: shapes, train: 300, test: ${test} }]`,
+      defenses: 'defenses: [standard]',
+      diagnosis: `diagnosis: ${diagnosis}`,
+    });
+    const clean = cellOf(plan, 'clean');
+    return {
+      images: clean.job(
+        () => '',
+        () => '',
+      ).diagnosis,
+      forward: clean.work.passes.forward,
+      key: clean.job(
+        () => '',
+        () => '',
+      ).key,
+    };
+  };
+  const off = await looked('off', 400);
+  expect(off).toMatchObject({ images: undefined, forward: 400 });
+  expect(await looked('auto', 40)).toMatchObject({ images: 16, forward: 40 + 16 * 360 });
+  const auto = await looked('auto', 400);
+  expect(auto).toMatchObject({ images: 50, forward: 400 + 50 * 360 });
+  expect(await looked('auto', 2000)).toMatchObject({ images: 64 });
+  expect(await looked('100', 40)).toMatchObject({ images: 100, forward: 40 + 40 * 360 });
+  // what is measured beside it makes it another cell
+  expect(auto.key).not.toBe(off.key);
+  expect((await looked('50', 400)).key).toBe(auto.key);
+});
+
 test('an ensemble costs what its members cost, each once', async () => {
   const names = ['apgd-ce', 'apgd-t', 'fab-t', 'square'];
   const { plan } = await planFor({
