@@ -27,7 +27,7 @@ export interface Replayed {
 }
 
 /**
- * Of the largest logit: engines agree on logits to less (`test/contract/engine-contract.ts`), so that a smaller margin is no evidence for
+ * Of the largest logit: engines agree on logits to less (`test/contract/engine.ts`), so that a smaller margin is no evidence for
  * either side.
  */
 export const EDGE = 1e-4;

@@ -78,14 +78,15 @@ export class Session {
     return opened;
   }
 
-  /** Shape and classes of a model's images, and `count` of those that are published, from place `from` on. */
+  /** Shape and classes of a model's images, what its records claim, and `count` of those that are published, from place `from` on. */
   async images(index: Held, from: number, count: number) {
     const { evidence, originals } = await this.#open(index);
     const all = evidence.originals.flatMap(({ indices, labels }) => indices.map((image, i) => ({ image, label: labels[i] as number })));
     const choices: Choice[] = [];
     for (const { image, label } of all.slice(from, from + count))
       choices.push({ image, label, pixels: (await originals.at(image)) as Float32Array });
-    return { shape: evidence.model.inputShape, classNames: evidence.model.classNames, total: all.length, choices };
+    const { inputShape: shape, classNames } = evidence.model;
+    return { shape, classNames, claims: evidence.claims, total: all.length, choices };
   }
 
   /** Attacks the chosen image on every model in turn. Throws what the attack throws, the signal's reason included. */

@@ -19,6 +19,8 @@ const held = { bytes: z.int().nonnegative(), sha256: hash, pieces: z.array(path)
 export const heldSchema = z.strictObject(held);
 export type Held = z.infer<typeof heldSchema>;
 
+const ballSchema = z.strictObject({ norm: z.enum(SIZES), eps: z.number() });
+
 const perChannel = z.array(z.number()).min(1).readonly();
 
 /**
@@ -43,6 +45,8 @@ export const evidenceSchema = z.strictObject({
   weights: heldSchema.optional(),
   /** Test images by their index in the test split, with their classes. */
   originals: z.array(z.strictObject({ ...held, indices: wholes, labels: wholes })).readonly(),
+  /** Images that every cell of the threat model which is here leaves right: what a counterexample would refute. */
+  claims: z.array(z.strictObject({ threat: ballSchema, images: wholes })).readonly(),
   cells: z
     .array(
       z.strictObject({

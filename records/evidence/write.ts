@@ -106,6 +106,7 @@ export function writeEvidence(record: ModelRecord, source: EvidenceSource, add: 
     originals: source.originals.flatMap((block) =>
       [...filesOf(block, block.indices)].map(({ bytes, ids }) => ({ ...addHeld(bytes, add), indices: ids, labels: ids.map(labelOf) })),
     ),
+    claims: claimsOf(source.cells.map(({ cell }) => cell)),
     cells: source.cells.map(({ cell, blocks }) => cellOf(cell, blocks, add)),
   };
   const index = indexFile(evidence, add);
@@ -116,6 +117,22 @@ export function writeEvidence(record: ModelRecord, source: EvidenceSource, add: 
     images: evidence.cells.reduce((n, cell) => n + cell.indices.length, 0),
     imageBytes: files.reduce((n, { bytes }) => n + bytes, 0),
   };
+}
+
+/** By threat model, the images that were attacked and that no cell broke. */
+function claimsOf(cells: readonly EvidenceSource['cells'][number]['cell'][]): Evidence['claims'] {
+  const standing = new Map<string, { threat: Evidence['claims'][number]['threat']; broken: Set<number>; seen: Set<number> }>();
+  for (const cell of cells) {
+    const { norm, eps } = cell.threat;
+    const key = `${norm} ${eps}`;
+    const claim = standing.get(key) ?? { threat: { norm, eps }, broken: new Set(), seen: new Set() };
+    standing.set(key, claim);
+    for (const [i, image] of indicesOf(cell).entries()) {
+      claim.seen.add(image);
+      if (cell.outcomes.robust[i] !== '1') claim.broken.add(image);
+    }
+  }
+  return [...standing.values()].map(({ threat, broken, seen }) => ({ threat, images: [...seen].filter((image) => !broken.has(image)) }));
 }
 
 function indexFile(evidence: Evidence, add: AddFile): Held {

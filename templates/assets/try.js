@@ -104,7 +104,11 @@ document.addEventListener('DOMContentLoaded', () => {
     choices.replaceChildren(
       ...known.choices.map(({ image, label, pixels }, i) => {
         const radio = el('input', [], { type: 'radio', name: 'image', value: String(image), ...(i === 0 && { checked: '' }) });
-        return el('label', [radio, canvasOf(pixels, ''), el('span', [`${image}: `, el('bdi', nameOf(label))])]);
+        const robust = known.claims
+          .filter((claim) => claim.images.includes(image))
+          .map(({ threat }) => `${threat.norm} ${radius(threat.eps)}`);
+        const claim = robust.length > 0 ? [el('small', ` robust so far: ${robust.join(', ')}`)] : [];
+        return el('label', [radio, canvasOf(pixels, ''), el('span', [`${image}: `, el('bdi', nameOf(label)), ...claim])]);
       }),
     );
     place.textContent = `Images ${from + 1} to ${from + known.choices.length} of ${known.total}`;

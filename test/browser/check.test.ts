@@ -1,5 +1,6 @@
 /** The checker without a browser: the verdicts on images that were broken, and on what was tampered with. */
 import { beforeAll, describe, expect, it } from 'vitest';
+import { check } from '../../browser/check.ts';
 import { answerOf, EDGE } from '../../browser/replay.ts';
 import { start } from '../../engines/wasm/start.ts';
 import { type EvidenceSource, writeEvidence } from '../../records/evidence/write.ts';
@@ -103,6 +104,24 @@ it('disputes all images of a file that was changed or is missing, and goes on wi
   expect(changed.results[0]?.reason).toMatch(/images of fgsm: expected \d+ bytes of SHA-256/);
   files.delete(piece);
   expect((await checked(link.index, files)).results[0]?.reason).toMatch(/cannot be read/);
+});
+
+it('stops where it is told to', async () => {
+  const files = new Map<string, string>();
+  const link = writeEvidence(found.model, found.source, (path, text) => files.set(path, text));
+  const stop = new AbortController();
+  const told: number[] = [];
+  const { counts, stopped } = await check({
+    index: link.index,
+    load: async (path) => /","(.*)"/.exec(files.get(path) ?? '')?.[1],
+    signal: stop.signal,
+    tell: (what) => {
+      if (what.type === 'images') stop.abort(told.push(what.done));
+    },
+  });
+  expect(stopped).toBe(true);
+  expect(told).toEqual([counts.confirmed]);
+  expect(counts.confirmed).toBeLessThan(link.images);
 });
 
 it('disputes images whose originals are not published', async () => {

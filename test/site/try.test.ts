@@ -107,6 +107,11 @@ describe.skipIf(!browserPath)(browserPath ? 'the live attack' : `the live attack
     await onPage(`${bases[from]}/try.html#model=hardened&attack=pgd`, {}, async (page) => {
       await loaded(page);
       await page.selectOption('[name=first]', 'hardened');
+      const { robust } = models[0]?.source.cells[0]?.cell.outcomes ?? { robust: '' };
+      const marked = await page
+        .locator('.choices label')
+        .evaluateAll((all) => all.map((label) => (label.textContent?.includes('robust so far') ? '1' : '0')));
+      expect(marked.join('')).toBe(robust.slice(0, 12));
       await page.selectOption('[name=second]', 'plain');
       await idle(page);
       for (const image of [2, 7]) {

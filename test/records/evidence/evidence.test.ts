@@ -68,6 +68,9 @@ it('writes a model and its images, and reads them again', () => {
     predictions: [0, 1],
     distances: [0.03, 0.02],
   });
+  // image 10 alone was not broken
+  expect(evidence.claims).toEqual([{ threat: { norm: 'Linf', eps: 0.03 }, images: [10] }]);
+  expect(evidence.originals[0]).toMatchObject({ indices: [11, 12], labels: [1, 0] });
   const file = read?.adversarial[0];
   if (!file || !evidence.weights) throw new Error('nothing there');
   expect(parseImages(bytesOf(file), 2, shape, 'it').pixels).toEqual(levels(2, 5));
