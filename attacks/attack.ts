@@ -52,7 +52,11 @@ export interface Passes {
 }
 
 /** One value per example, differentiable in the logits: `[n,classes] -> [n]`. */
-export type Loss = (logits: tf.Tensor2D) => tf.Tensor1D;
+export interface Loss {
+  (logits: tf.Tensor2D): tf.Tensor1D;
+  /** The same with the gradient of its sum, where that is written out: no tape, whose operations cost more than those on so few numbers. */
+  withGradient?(logits: tf.Tensor2D): { value: tf.Tensor1D; grad: tf.Tensor2D };
+}
 
 /**
  * A classifier as an attack sees it, for one batch: it counts passes and may be compiled by the engine. `whose` says which attempt at which

@@ -63,11 +63,12 @@ export default defineAttack<Params>({
 });
 
 /** A step along the gradient's direction, then onto the sphere of the next radius: smaller from an error, larger from none. */
-function decoupled({ step, x, origin, grad, wrong }: Look, memory: Next['memory'], { steps, gamma, levels }: Params): Next {
+function decoupled({ step, offset, origin, grad, wrong }: Look, memory: Next['memory'], { steps, gamma, levels }: Params): Next {
   const { radius, farthest, direction } = memory as { radius: tf.Tensor1D; farthest: tf.Tensor1D; direction: tf.Tensor4D };
   const length = SHORTEST + (1 - SHORTEST) * cosine(step, steps);
-  const flat = L2.size(grad).less(TINY);
-  const moved = x.sub(origin).add(pick(flat, direction, unit(grad)).mul(length)) as tf.Tensor4D;
+  const size = L2.size(grad);
+  const along = grad.div(perExample(tf.maximum(size, TINY))) as tf.Tensor4D;
+  const moved = offset.add(pick(size.less(TINY), direction, along).mul(length)) as tf.Tensor4D;
   const next = tf.minimum(radius.mul(tf.sub(1 + gamma, wrong.mul(2 * gamma))), farthest);
   const onSphere = tf.clipByValue(origin.add(unit(moved).mul(perExample(next))), 0, 1) as tf.Tensor4D;
   const rounded =

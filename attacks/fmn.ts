@@ -83,12 +83,12 @@ interface Memory {
 
 /** The radius of the next ball, then a step along the gradient, brought back into that ball and the box. */
 function adapted(look: Look, memory: Next['memory'], ball: Ball, p: Params & { stepSize: number }): Next {
-  const { step, x, origin, grad } = look;
+  const { step, offset, origin, grad } = look;
   const { farthest, ...before } = memory as unknown as Memory;
   const left = cosine(step, p.steps);
   const { radius, adaptive } = nextRadius(look, before, ball.norm, p.lastGamma + (p.gamma - p.lastGamma) * left);
   const inBox = tf.minimum(radius, farthest) as tf.Tensor1D;
-  const delta = x.sub(origin).add(unit(grad).mul(p.stepSize * (0.01 + 0.99 * left))) as tf.Tensor4D;
+  const delta = offset.add(unit(grad).mul(p.stepSize * (0.01 + 0.99 * left))) as tf.Tensor4D;
   return { x: ball.back(origin, delta, inBox, 1 + p.stepSize), memory: { radius: inBox, adaptive, farthest: farthest.clone() } };
 }
 

@@ -208,6 +208,7 @@ export function gradientOf(lin: Linearized, loss: Loss): { loss: tf.Tensor1D; lo
 
 /** Loss per example `[n]` and the gradient of its sum with respect to the logits `[n,classes]`. The caller owns both. */
 function valueAndGradient(logits: tf.Tensor2D, loss: Loss): { value: tf.Tensor1D; grad: tf.Tensor2D } {
+  if (loss.withGradient) return tf.tidy(() => loss.withGradient?.(logits) as unknown as tf.TensorContainer) as never;
   let value: tf.Tensor1D | undefined;
   const grad = tf.tidy(() =>
     tf.grad((z: tf.Tensor) => {

@@ -134,15 +134,15 @@ export function softmaxCrossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D): t
     const fused = kernel(FUSED.softmaxCrossEntropy, { logits: z, labels });
     const value = fused?.[0] ?? tf.tidy(() => tf.logSumExp(z, 1).sub(z.mul(tf.oneHot(labels, z.shape[1])).sum(1)));
     save([z]);
-    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
-      const s = saved[0] as tf.Tensor2D;
-      return (
-        kernel(FUSED.softmaxCrossEntropyGrad, { logits: s, labels, dy })?.[0] ??
-        tf.tidy(() => tf.softmax(s).sub(tf.oneHot(labels, s.shape[1])).mul(dy.expandDims(1)))
-      );
-    };
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => softmaxCrossEntropyGradient(saved[0] as tf.Tensor2D, labels, dy as tf.Tensor1D);
     return { value, gradFunc } as { value: tf.Tensor; gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor };
   })(logits) as tf.Tensor1D;
+}
+
+/** Its gradient in the logits, `[n,classes]`, where each example counts `dy` `[n]`. */
+export function softmaxCrossEntropyGradient(logits: tf.Tensor2D, labels: tf.Tensor1D, dy: tf.Tensor1D): tf.Tensor2D {
+  return (kernel(FUSED.softmaxCrossEntropyGrad, { logits, labels, dy })?.[0] ??
+    tf.tidy(() => tf.softmax(logits).sub(tf.oneHot(labels, logits.shape[1])).mul(dy.expandDims(1)))) as tf.Tensor2D;
 }
 
 /** KL(softmax(p) || softmax(q)) of every example, `[n]`; `p` and `q` are logits `[n,classes]`. Differentiable in both. */
@@ -261,6 +261,13 @@ export function selectRows<T extends tf.Tensor>(a: T, b: T, takeB: readonly bool
     const rows = Int32Array.from(takeB, (t, i) => (t ? n + i : i));
     return tf.gather(tf.concat([a, b] as tf.Tensor[], 0), tf.tensor1d(rows, 'int32'));
   }) as T;
+}
+
+/** Rows of `yes` where `mask` `[n]` is 1, of `no` where it is 0; both of one shape. In a tidy of the caller's, who need not know the mask. */
+export function maskedRows<T extends tf.Tensor>(mask: tf.Tensor, yes: T, no: T): T {
+  const takeB = mask.cast('bool');
+  return (kernel(FUSED.selectRows, { a: no, b: yes, takeB })?.[0] ??
+    tf.where(takeB.reshape([-1, ...yes.shape.slice(1).map(() => 1)]), yes, no)) as T;
 }
 
 /** Tensors are `[n,h,w,c]`, arrays have one number per example. */

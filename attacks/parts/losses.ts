@@ -1,6 +1,6 @@
 /** Losses that attacks climb: one value per example, differentiable in the logits. Higher is closer to an error. */
 import { z } from 'zod';
-import { klDivergence as divergence, softmaxCrossEntropy } from '../../tensor/fused.ts';
+import { klDivergence as divergence, softmaxCrossEntropy, softmaxCrossEntropyGradient } from '../../tensor/fused.ts';
 import { tf } from '../../tensor/tf.ts';
 import type { Loss } from '../attack.ts';
 
@@ -10,21 +10,43 @@ export type LossName = z.infer<typeof lossName>;
 
 /** Cross-entropy with the true labels. `y` is `[n]` int32. */
 export function crossEntropy(y: tf.Tensor1D): Loss {
-  return (logits) => softmaxCrossEntropy(logits, y);
+  return Object.assign((logits: tf.Tensor2D) => softmaxCrossEntropy(logits, y), {
+    withGradient: (z: tf.Tensor2D) => ({
+      value: softmaxCrossEntropy(z, y),
+      grad: softmaxCrossEntropyGradient(z, y, tf.ones([z.shape[0]])),
+    }),
+  });
 }
 
 /** Carlini and Wagner 2017 (arXiv 1608.04644): the largest wrong logit minus the right one. */
-export function margin(y: tf.Tensor1D): Loss {
-  return (logits) => {
+export function margin(y: tf.Tensor1D): Required<Loss> & Loss {
+  const parts = (logits: tf.Tensor2D) => {
+    // cast, since one hot numbers of the wasm backend are integers whatever type is asked for
     const right = tf.oneHot(y, logits.shape[1]).cast('float32');
-    const wrong = logits.sub(right.mul(1e9)).max(1);
-    return wrong.sub(logits.mul(right).sum(1)) as tf.Tensor1D;
+    const others = logits.sub(right.mul(1e9));
+    const wrong = others.max(1);
+    return { right, others, wrong, value: wrong.sub(logits.mul(right).sum(1)) as tf.Tensor1D };
   };
+  return Object.assign((logits: tf.Tensor2D) => parts(logits).value, {
+    withGradient(logits: tf.Tensor2D) {
+      const { right, others, wrong, value } = parts(logits);
+      const largest = others.equal(wrong.expandDims(1)).cast('float32');
+      return { value, grad: largest.sub(right) as tf.Tensor2D };
+    },
+  });
 }
 
 /** Probability margin, Xie et al. 2024 (arXiv 2411.15210): the largest wrong probability minus the right one. `y` is `[n]` int32. */
 export function probabilityMargin(y: tf.Tensor1D): Loss {
-  return (logits) => margin(y)(tf.softmax(logits));
+  const ofProbabilities = margin(y);
+  return Object.assign((logits: tf.Tensor2D) => ofProbabilities(tf.softmax(logits)), {
+    withGradient(logits: tf.Tensor2D) {
+      const probabilities = tf.softmax(logits);
+      const { value, grad } = ofProbabilities.withGradient(probabilities);
+      const weighted = grad.mul(probabilities);
+      return { value, grad: weighted.sub(weighted.sum(1, true).mul(probabilities)) as tf.Tensor2D };
+    },
+  });
 }
 
 /** The largest difference of two logits to which `scaledCrossEntropy` brings an image: no probability is then below 4e-6 of another. */

@@ -134,17 +134,28 @@ export class Tracker {
 
   /** How far each of the points lies from its image, infinite where it is no error or outside of the box. */
   #errorsAt(x: tf.Tensor4D, decisions: tf.Tensor1D, rows: readonly number[]): Float32Array {
-    return tf.tidy(() => {
-      const aligned = rows.length === this.nearest.length && rows.every((row, i) => row === i);
-      const index = tf.tensor1d(Int32Array.from(rows), 'int32');
-      const [images, y] = aligned ? [this.#batch.x, this.#batch.y] : [tf.gather(this.#batch.x, index), tf.gather(this.#batch.y, index)];
-      const asked = this.#levels === undefined ? x : x.mul(this.#levels).round().div(this.#levels);
-      const flat = asked.reshape([rows.length, -1]);
+    const distances = new Float32Array(rows.length).fill(Number.POSITIVE_INFINITY);
+    const decided = decisions.dataSync();
+    const wrong = rows.flatMap((row, place) => (decided[place] === this.#batch.labels[row] ? [] : [place]));
+    if (wrong.length === 0) return distances;
+    const ofWrong = tf.tidy(() => {
+      const rowsOf = (t: tf.Tensor4D, at: readonly number[]) =>
+        at.length === t.shape[0] && at.every((row, i) => row === i) ? t : tf.gather(t, tf.tensor1d(Int32Array.from(at), 'int32'));
+      const points = rowsOf(x, wrong);
+      const images = rowsOf(
+        this.#batch.x,
+        wrong.map((place) => rows[place] as number),
+      );
+      const asked = this.#levels === undefined ? points : (points.mul(this.#levels).round().div(this.#levels) as tf.Tensor4D);
+      const flat = asked.reshape([wrong.length, -1]);
       const inBox = tf.logicalAnd(flat.min(1).greaterEqual(-ULP), flat.max(1).lessEqual(1 + ULP));
-      const wrong = tf.logicalAnd(inBox, decisions.notEqual(y.cast(decisions.dtype)));
       const distance = norm(this.#threat.norm).size(tf.sub(asked, images));
-      return tf.where(wrong, distance, tf.fill([rows.length], Number.POSITIVE_INFINITY)).dataSync() as Float32Array;
+      return tf.where(inBox, distance, tf.fill([wrong.length], Number.POSITIVE_INFINITY)).dataSync() as Float32Array;
     });
+    wrong.forEach((place, i) => {
+      distances[place] = ofWrong[i] as number;
+    });
+    return distances;
   }
 
   /** Takes the points at these places of `x` for those of their rows. */

@@ -24,10 +24,6 @@ export function apgdTargeted(
   return apgdSearch(batch, target, threat, run, {
     ...p,
     attempts: tried * p.restarts,
-    loss: (attempts, y) => (logits) =>
-      targetedDlr(
-        y,
-        ranks.tensor(attempts, ({ nth }) => first + Math.floor(nth / p.restarts)),
-      )(logits),
+    loss: (attempts, y) => targetedDlr(y, () => ranks.tensor(attempts, ({ nth }) => first + Math.floor(nth / p.restarts))),
   });
 }

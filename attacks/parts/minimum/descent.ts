@@ -48,7 +48,7 @@ export async function descend(batch: Batch, target: Target, threat: Threat, run:
       const { x, memory } = at;
       const look = { step, x, origin: batch.x, loss, grad, nearest: nearest.distance, ...sight };
       at = tf.tidy(() => descent.step(look, memory));
-      tf.dispose([x, memory, loss, logits, grad, sight.wrong, sight.distance] as tf.TensorContainer);
+      tf.dispose([x, memory, loss, logits, grad, ...Object.values(sight)] as tf.TensorContainer);
     }
     return await nearest.finish(run);
   } finally {

@@ -1,37 +1,39 @@
+/** Gradients that losses write out are, to the bit, those that the tape takes; ties among them. */
 import { beforeAll, expect, test } from 'vitest';
-import { crossEntropy, klDivergence, margin, targetedMargin } from '../../../attacks/parts/losses.ts';
+import type { Loss } from '../../../attacks/attack.ts';
+import { dlr, targetedDlr } from '../../../attacks/parts/dlr.ts';
+import { crossEntropy, margin, probabilityMargin } from '../../../attacks/parts/losses.ts';
+import { wasm } from '../../../engines/wasm/index.ts';
+import { Rng } from '../../../tensor/rng.ts';
 import { tf } from '../../../tensor/tf.ts';
 
+const CLASSES = 6;
+const LABELS = [0, 5, 2, 3];
+
+const losses: Record<string, (y: tf.Tensor1D) => Loss> = {
+  crossEntropy,
+  margin,
+  probabilityMargin,
+  dlr,
+  targetedDlr: (y) => targetedDlr(y, () => tf.tensor1d([1, 2, 3, 4], 'int32')),
+};
+
 beforeAll(async () => {
-  await tf.setBackend('cpu');
+  await wasm.init({ threads: 1, device: 'cpu' });
 });
 
-const logits = () => tf.tensor2d([2, 5, 3], [1, 3]);
-const labels = (...values: number[]) => tf.tensor1d(values, 'int32');
-const value = (t: tf.Tensor) => t.dataSync()[0] as number;
+const cases = ['cpu', 'wasm'].flatMap((backend) => Object.entries(losses).map(([name, loss]) => ({ backend, name, loss })));
 
-test('the margin is the largest wrong logit less the right one', () => {
-  expect(value(margin(labels(1))(logits()))).toBe(-2);
-  expect(value(margin(labels(0))(logits()))).toBe(3);
-});
-
-test('the margin has gradient 1 at the largest wrong logit and -1 at the right one', () => {
-  const grad = tf.grad((z: tf.Tensor) => margin(labels(1))(z as tf.Tensor2D))(logits());
-  expect(Array.from(grad.dataSync())).toEqual([0, -1, 1]);
-});
-
-test('the targeted margin looks at its class alone', () => {
-  expect(value(targetedMargin(labels(1), labels(0))(logits()))).toBe(-3);
-});
-
-test('cross-entropy of equal logits is the logarithm of their number', () => {
-  expect(value(crossEntropy(labels(2))(tf.tensor2d([7, 7, 7], [1, 3])))).toBeCloseTo(Math.log(3), 6);
-});
-
-test('the KL divergence from itself is zero, and from a coin to a sure thing as computed by hand', () => {
-  expect(value(klDivergence(logits())(logits()))).toBeCloseTo(0, 6);
-  // p = (1/2, 1/2), q = (3/4, 1/4): log(1/2) - (log(3/4) + log(1/4)) / 2
-  const clean = tf.tensor2d([0, 0], [1, 2]);
-  const other = tf.tensor2d([Math.log(3), 0], [1, 2]);
-  expect(value(klDivergence(clean)(other))).toBeCloseTo(Math.log(0.5) - (Math.log(0.75) + Math.log(0.25)) / 2, 6);
+test.each(cases)('$name on $backend', async ({ backend, loss }) => {
+  await tf.setBackend(backend);
+  const y = tf.tensor1d(LABELS, 'int32');
+  // the last row has equal logits, the one before it a tie of two
+  const values = [...new Rng('logits').normal(3 * CLASSES), ...new Float32Array(CLASSES)];
+  values[2 * CLASSES + 1] = values[2 * CLASSES] as number;
+  const logits = tf.tensor2d(values, [LABELS.length, CLASSES]);
+  const own = loss(y);
+  const direct = own.withGradient?.(logits);
+  const taped = tf.grad((z: tf.Tensor) => own(z as tf.Tensor2D).sum())(logits);
+  expect(direct?.value.arraySync()).toEqual(own(logits).arraySync());
+  expect(direct?.grad.dataSync()).toEqual(taped.dataSync());
 });
