@@ -39,7 +39,7 @@ export default defineAttack<Params>({
       arxiv: '1811.09600',
     },
   ],
-  version: 1,
+  version: 2,
   access: 'gradient',
   saturates: () => ['cross-entropy'],
   minimumNorm: true,
@@ -67,10 +67,11 @@ function decoupled({ step, offset, origin, grad, wrong }: Look, memory: Next['me
   const { radius, farthest, direction } = memory as { radius: tf.Tensor1D; farthest: tf.Tensor1D; direction: tf.Tensor4D };
   const length = SHORTEST + (1 - SHORTEST) * cosine(step, steps);
   const size = L2.size(grad);
-  const along = grad.div(perExample(tf.maximum(size, TINY))) as tf.Tensor4D;
-  const moved = offset.add(pick(size.less(TINY), direction, along).mul(length)) as tf.Tensor4D;
+  const flat = size.less(TINY);
+  const scale = tf.div(length, pick(flat, tf.onesLike(size), size));
+  const moved = offset.add(pick(flat, direction, grad).mul(perExample(scale))) as tf.Tensor4D;
   const next = tf.minimum(radius.mul(tf.sub(1 + gamma, wrong.mul(2 * gamma))), farthest);
-  const onSphere = tf.clipByValue(origin.add(unit(moved).mul(perExample(next))), 0, 1) as tf.Tensor4D;
+  const onSphere = tf.clipByValue(origin.add(moved.mul(perExample(next.div(tf.maximum(L2.size(moved), TINY))))), 0, 1) as tf.Tensor4D;
   const rounded =
     levels === undefined
       ? onSphere

@@ -299,6 +299,14 @@ export function ascentStep({ origin, x, previous, grad, eps, stepSize, fresh }: 
   return next as tf.Tensor4D;
 }
 
+/** The points `x` brought into the cubes of `radius` `[n]` around `origin`, and into the box, or undefined where no kernel does it at once. In a tidy of the caller's. */
+export function intoCubes(x: tf.Tensor4D, origin: tf.Tensor4D, radius: tf.Tensor1D): tf.Tensor4D | undefined {
+  if (!has(FUSED.ascentStep)) return undefined;
+  // a step of length 0, taken wholly
+  const controls = tf.stack([radius, tf.zerosLike(radius), tf.onesLike(radius)]);
+  return kernel(FUSED.ascentStep, { origin, x, previous: x, grad: x, controls })?.[0] as tf.Tensor4D;
+}
+
 /**
  * The smallest step from `t` in the box to the hyperplane `w.z = b` inside it, or undefined where no kernel does it at once; `t` and `w`
  * `[n,d]`, `offset` `[n]` is `w.t - b`. The caller owns the result.

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { torch } from '../../engines/torch/index.ts';
 import { wasm } from '../../engines/wasm/index.ts';
 import * as fused from '../../tensor/fused.ts';
+import { Linf } from '../../tensor/norms/linf.ts';
 import { tf } from '../../tensor/tf.ts';
 import { differences, drawn } from './compare.ts';
 
@@ -128,5 +129,16 @@ describe.each(engines)('on $name', ({ engine, name, usable }) => {
         ),
         { seed: 5, numRuns: 30 },
       ));
+
+    test('points come into cubes of their own radius and into the box, and rows by a mask, as in the composed form', () =>
+      overImages(30, async (shape) => {
+        await expectSame(() => {
+          const [x, origin] = [drawn(shape).mul(2), drawn(shape, 'origin').mul(0.5).add(0.5)] as [tf.Tensor4D, tf.Tensor4D];
+          const radius = tf.tensor1d(Array.from({ length: shape[0] }, (_, i) => 0.1 * i));
+          const mask = tf.tensor1d(Array.from({ length: shape[0] }, (_, i) => i % 2));
+          const within = Linf.project(x, origin, radius.reshape([-1, 1, 1, 1]));
+          return [fused.intoCubes(x, origin, radius) ?? within, fused.maskedRows(mask, x, origin)];
+        }, 2e-6);
+      }));
   });
 });

@@ -1,4 +1,5 @@
 /** How FMN brings a step back, per norm: Pintor et al. 2021 (arXiv 2102.12827), appendix A, with the box cut afterwards. */
+import { intoCubes } from '../../../tensor/fused.ts';
 import { type ByNorm, normsIn } from '../../../tensor/norms/index.ts';
 import { stepIntoL1Ball } from '../../../tensor/norms/l1-projection.ts';
 import { unit } from '../../../tensor/norms/l2.ts';
@@ -30,7 +31,10 @@ function ontoL1Ball(delta: tf.Tensor4D, radius: tf.Tensor1D, longest: number): t
 export const FMN_BALLS = {
   Linf: {
     firstStep: 10,
-    back: (origin, delta, radius) => Linf.project(origin.add(delta), origin, perExample(radius)),
+    back(origin, delta, radius) {
+      const moved = origin.add(delta) as tf.Tensor4D;
+      return intoCubes(moved, origin, radius) ?? Linf.project(moved, origin, perExample(radius));
+    },
   },
   L2: {
     firstStep: 1,
