@@ -24,6 +24,7 @@ import hopskipjump from './hopskipjump.ts';
 import mim from './mim.ts';
 import multiTargeted from './multi-targeted.ts';
 import noise from './noise.ts';
+import patchPgd from './patch-pgd.ts';
 import pgd from './pgd.ts';
 import rays from './rays.ts';
 import sigmaZero from './sigma-zero.ts';
@@ -56,6 +57,7 @@ export const attacks: readonly AttackPlugin[] = [
   ddn,
   fmn,
   sigmaZero,
+  patchPgd,
 ];
 
 export const ensembles: readonly EnsemblePlugin[] = [autoattack, autoattackArt, autoattackLean];

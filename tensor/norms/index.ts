@@ -5,12 +5,13 @@ import { L1 } from './l1.ts';
 import { L2 } from './l2.ts';
 import { Linf } from './linf.ts';
 import type { Norm } from './norm.ts';
+import { Patch } from './patch.ts';
 
 export type { Norm, Slope } from './norm.ts';
 
 export const norms = { Linf, L2, L1 } satisfies Record<string, Norm>;
 /** What counts instead of measuring: no norms, but with balls of their own. */
-export const counts = { L0, 'L0-pixels': L0Pixels } satisfies Record<string, Norm>;
+export const counts = { L0, 'L0-pixels': L0Pixels, patch: Patch } satisfies Record<string, Norm>;
 export type VectorNorm = keyof typeof norms;
 export type NormName = VectorNorm | keyof typeof counts;
 export const NORMS = Object.keys(norms) as [VectorNorm, ...VectorNorm[]];

@@ -143,7 +143,7 @@ export function testAttack(
         const classifier = randomLinear(SHAPE, CLASSES, rng);
         const batch = images(9, classifier, rng);
         // a radius at which some images break and some do not
-        const threat = { norm, eps: (strong ? 1 : 10) * { Linf: 0.02, L2: 0.25, L1: 1.5, L0: 2, 'L0-pixels': 1 }[norm] };
+        const threat = { norm, eps: (strong ? 1 : 10) * { Linf: 0.02, L2: 0.25, L1: 1.5, L0: 2, 'L0-pixels': 1, patch: 1 }[norm] };
         const adversarial = await perturb(classifier, batch, threat);
         const broken = batch.labels.filter((label, i) => label !== predictedOf(classifier, adversarial)[i]).length;
         expect(broken).toBeGreaterThan(0);

@@ -40,6 +40,7 @@ export const FEW: Record<string, Record<string, unknown>> = {
   ddn: { steps: 8, firstNorm: 0.05 },
   fmn: { steps: 4 },
   'sigma-zero': { steps: 40 },
+  'patch-pgd': { steps: 3, places: 2 },
 };
 
 /** Images near the decision boundaries; labels are what `classifier` says of them. */
@@ -54,6 +55,7 @@ const SMALL_BALLS: readonly Threat[] = [
   { norm: 'Linf', eps: 0.012 },
   { norm: 'L2', eps: 0.06 },
   { norm: 'L0', eps: 1 },
+  { norm: 'patch', eps: 1 },
 ];
 
 /** What no batch and no part may change. */

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { corruption } from '../../../corruptions/index.ts';
 import { heldSplit } from '../../../datasets/split.ts';
 import { corrupted } from '../../../harness/evaluate/corrupted.ts';
+import { readOrder } from '../../../harness/run/queue/protocol.ts';
 import { validateResults } from '../../../records/check-folder.ts';
 import { FolderStore } from '../../../records/folder-store.ts';
 import { type CorruptedRecord, isCorrupted, type RampartRecord } from '../../../records/record.ts';
@@ -96,6 +97,23 @@ test('an image is corrupted the same whichever others are read with it, by its i
   expect(all.slice(2 * 3072)).toEqual(own);
   expect(() => corrupted(data, { ...threat, version: 2 }, new Rng('cell'))).toThrow('expected version 2, got 1');
   expect(() => corrupted({ ...data, shape: [28, 28, 1] }, threat, new Rng('cell'))).toThrow('expected images of 32x32x3, got 28x28x1');
+});
+
+test('a queue takes the job of a corruption, and none of another severity', async () => {
+  const { plan } = await planFor(CORRUPTED);
+  const planned = plan.cells.find(({ threat }) => threat.kind === 'corruption');
+  const job = planned?.job(
+    () => 'a'.repeat(64),
+    () => 'b'.repeat(24),
+  );
+  const orderOf = (severity: number) => {
+    const changed = JSON.parse(JSON.stringify({ ...job, threat: { ...job?.threat, severity } }), (key, value) =>
+      key === 'hash' ? 'c'.repeat(64) : value,
+    );
+    return readOrder({ settings: { plugins: [], keepExamples: 0 }, job: changed, batchSize: 4 });
+  };
+  expect(orderOf(5)).toMatchObject({ order: { job: { threat: { kind: 'corruption', name: 'fog', severity: 5 } } } });
+  expect(orderOf(6)).toHaveProperty('wrong');
 });
 
 test('a suite is told what is wrong with its corruptions', async () => {
