@@ -6,13 +6,15 @@
 #include <set>
 #include <stdexcept>
 
+#include "transfer.h"
+
 namespace rampart {
 namespace {
 
 // The first passes of a shape set up libraries and find algorithms, which cannot be recorded; one that comes once is not worth it.
 constexpr int64_t kSeenBefore = 2;
-// Shapes of a network with memory of their own: that of full passes, and of few others.
-constexpr size_t kMostShapes = 4;
+// Shapes of a network with memory of their own: full batches and last ones of training and of validation, logits alone and with gradients.
+constexpr size_t kMostShapes = 6;
 
 enum class Mode { off, on, again };
 
@@ -81,6 +83,11 @@ void giveUp(const std::exception& error) {
   std::cerr << "[torch] passes are launched one by one, because recording them failed: " << error.what() << std::endl;
 }
 
+void giveBack() {
+  // libtorch keeps the memory of a recording that is gone to itself until there is no other
+  if (half() && device().is_cuda()) half()->freeMemory();
+}
+
 void keepPlaces(Tensors& places, const Tensors& values) {
   if (places.empty()) {
     places = values;
@@ -120,7 +127,11 @@ std::shared_ptr<Recording> Recordings::forward(const FrozenGraph& graph, const T
   const auto found = std::find_if(shapes_.begin(), shapes_.end(), [&](const Shape& s) { return s.keep == keep && x.sizes().equals(s.sizes); });
   if (found == shapes_.end()) shapes_.push_front({x.sizes().vec(), keep, 0, nullptr});
   else shapes_.splice(shapes_.begin(), shapes_, found);
-  if (shapes_.size() > kMostShapes) shapes_.pop_back();
+  if (shapes_.size() > kMostShapes) {
+    const bool recorded = shapes_.back().recording != nullptr;
+    shapes_.pop_back();
+    if (recorded) giveBack();
+  }
   auto& [sizes, kept, seen, recording] = shapes_.front();
   if (!worthRecording(seen++)) return nullptr;
   if (!recording) {

@@ -21,6 +21,8 @@ std::unique_ptr<Replay> record(const std::function<void()>& body, const Replay* 
 void runReplay(Replay& replay);
 // Says once that nothing is recorded from here on, and why; what was is let go.
 void giveUp(const std::exception& error);
+// After recordings were let go of: their memory is for all again.
+void giveBack();
 // Values anew, in the memory of the first ones: `places` is empty the first time.
 void keepPlaces(Tensors& places, const Tensors& values);
 // Into the memory of others, in few launches.

@@ -31,7 +31,7 @@ struct TrainingRecording {
 };
 
 // Programs and sizes with recordings: an update's batch, and few others.
-constexpr size_t kMostRecorded = 3;
+constexpr size_t kMostRecorded = 4;
 // Of the same: an objective may hold the passes of clean and adversarial images together.
 constexpr size_t kMostAtOnce = 2;
 
@@ -74,7 +74,11 @@ class TrainingRecordings : public Keeper {
     while (found != all_.end() && (found->code != code || !sizes.equals(found->sizes))) ++found;
     if (found == all_.end()) all_.push_front({code, sizes.vec(), 0, {}});
     else all_.splice(all_.begin(), all_, found);
-    if (all_.size() > kMostRecorded) all_.pop_back();
+    if (all_.size() > kMostRecorded) {
+      const bool recorded = !all_.back().recordings.empty();
+      all_.pop_back();
+      if (recorded) giveBack();
+    }
     return all_.front();
   }
 
