@@ -17,11 +17,23 @@ const params = z
     randomStart: z.boolean().default(true).describe('whether the first start is random, or the image itself'),
     loss: lossName.default('ce').describe('ce: cross-entropy; margin: Carlini and Wagner; kl: divergence from the clean prediction'),
     eotIterations: z.number().int().min(1).default(1).describe('passes over which each gradient is averaged, for random classifiers'),
+    eotNoise: z
+      .number()
+      .positive()
+      .max(1)
+      .optional()
+      .describe(
+        'a gradient is averaged over as many passes, eotIterations at most, as bring noise to this share of its squared length; over all of them when absent',
+      ),
     decides,
     clampStart: z
       .literal(false)
       .optional()
       .describe('false: random starts are not clipped to [0,1] before the first step, as in the code of TRADES; goes with decides: last'),
+  })
+  .refine((p) => p.eotNoise === undefined || p.eotIterations > 1, {
+    path: ['eotNoise'],
+    message: 'eotIterations beside it, the most passes that a gradient may take',
   })
   .refine((p) => p.clampStart === undefined || p.decides === 'last', {
     path: ['clampStart'],
@@ -33,7 +45,7 @@ export type PgdParams = z.infer<typeof params>;
 export function createPgd(p: PgdParams, starts?: Starts): Attack {
   return {
     perturb: (batch, target, threat, run) =>
-      climbingSearch(batch, averagedTarget(target, p.eotIterations), threat, run, {
+      climbingSearch(batch, averagedTarget(target, p.eotIterations, p.eotNoise), threat, run, {
         ...p,
         step: steepest(threat, p.stepSize ?? (2.5 * threat.eps) / p.steps),
         starts,
