@@ -5,10 +5,10 @@ import { isEnsemble } from '../attacks/members.ts';
 import { answering, createTarget } from '../attacks/target.ts';
 import { RampartError } from '../errors.ts';
 import { checkBudget } from '../harness/evaluate/checks.ts';
+import { answerOf } from '../harness/evaluate/margin.ts';
 import type { Classifier } from '../models/classifier.ts';
 import { Rng } from '../tensor/rng.ts';
 import { tf } from '../tensor/tf.ts';
-import { answerOf } from './replay.ts';
 
 export interface LiveInput {
   readonly classifier: Classifier;

@@ -1,6 +1,7 @@
 /** Replays what a record claims to have broken: every image measured against its original and run through the network, by the harness's own checks. */
 import { createTarget } from '../attacks/target.ts';
 import { checkBudget } from '../harness/evaluate/checks.ts';
+import { type Answer, answerOf } from '../harness/evaluate/margin.ts';
 import type { Classifier } from '../models/classifier.ts';
 import type { EvidenceCell } from '../records/evidence/format.ts';
 import { tf } from '../tensor/tf.ts';
@@ -26,24 +27,12 @@ export interface Replayed {
   readonly reason?: string;
 }
 
-/**
- * Of the largest logit: engines agree on logits to less (`test/contract/engine.ts`), so that a smaller margin is no evidence for
- * either side.
- */
-export const EDGE = 1e-4;
-
 /** Adversarial images `[k,h,w,c]`, and their originals where they are published. */
 export interface Batch {
   readonly images: readonly number[];
   readonly labels: readonly number[];
   readonly adversarial: Float32Array;
   readonly originals: readonly (Float32Array | undefined)[];
-}
-
-interface Answer {
-  readonly prediction: number;
-  readonly margin: number;
-  readonly edge: boolean;
 }
 
 /** What the network says of `x` `[n,h,w,c]`. */
@@ -53,14 +42,6 @@ async function answers(classifier: Classifier, name: string, x: tf.Tensor4D, lab
   logits.dispose();
   const classes = classifier.classes;
   return labels.map((label, i) => answerOf(values.subarray(i * classes, (i + 1) * classes), label));
-}
-
-/** The first of equal logits wins, as it does in the harness. */
-export function answerOf(logits: Float32Array, label: number): Answer {
-  const largest = logits.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
-  const others = logits.filter((_, c) => c !== label);
-  const margin = (logits[label] as number) - Math.max(...others);
-  return { prediction: logits.indexOf(Math.max(...logits)), margin, edge: Math.abs(margin) <= EDGE * largest };
 }
 
 /** Distance of one image from its original, or why it is not inside of the ball or the box. */

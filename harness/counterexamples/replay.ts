@@ -9,6 +9,7 @@ import type { Store } from '../../records/store.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
 import { checkBudget } from '../evaluate/checks.ts';
+import { type Answer, answerOf } from '../evaluate/margin.ts';
 import { RANDOMIZED_DRAWS } from '../evaluate/predict.ts';
 import { type DataForm, loadClassifier } from '../job/load-model.ts';
 import type { Registry } from '../suite/registry.ts';
@@ -24,9 +25,6 @@ export interface Workbench {
   /** The test images of data sets, by their hash; undefined where none can be seen. */
   readonly images: ReadonlyMap<string, TestImages>;
 }
-
-/** Two engines differ by so much in a logit at most: nearer to the boundary, another engine may call a point right. */
-const EDGE = 1e-4;
 
 /** An image that is sent as text, or that another tool has divided, may be off by so much. */
 const SAME_IMAGE = 1e-6;
@@ -48,13 +46,13 @@ export async function takeIn(found: Counterexamples, bench: Workbench): Promise<
   const classifier = await classifierOf(claim.model.key, dataset, bench);
   try {
     const judged = await judge(found, classifier, claim.model.name);
-    return judged.map(({ prediction, margin }, i) => {
-      const [image, label] = [found.images[i] as number, found.labels[i] as number];
-      if (margin <= 0) throw fail(`the model has image ${image} right: it takes the point for ${prediction}, its class`);
-      if (margin < EDGE)
+    return judged.map(({ prediction, edge, ...answer }, i) => {
+      const [image, label, margin] = [found.images[i] as number, found.labels[i] as number, -answer.margin];
+      if (edge)
         throw fail(
-          `image ${image} is on the boundary: another class is above the right one by ${margin.toExponential(1)}, expected ${EDGE}`,
+          `image ${image} is on the boundary: two logits differ by ${Math.abs(margin).toExponential(1)}, another engine may decide otherwise`,
         );
+      if (prediction === label) throw fail(`the model has image ${image} right: it takes the point for ${prediction}, its class`);
       const distance = Number((distances[i] as number).toFixed(6));
       return { image, label, prediction, distance, margin, counted: counted[i] as boolean };
     });
@@ -97,7 +95,7 @@ async function classifierOf(key: string, dataset: DataForm, bench: Workbench): P
 /** As which the model takes every point, and by how much the best of the other classes is above the right one; a random model by its mean probabilities. */
 async function judge({ images, labels, shape, adversarial }: Counterexamples, classifier: Classifier, name: string) {
   const size = shape[0] * shape[1] * shape[2];
-  const judged: { prediction: number; margin: number }[] = [];
+  const judged: Answer[] = [];
   for (let from = 0; from < images.length; from += BATCH) {
     const ids = images.slice(from, from + BATCH);
     const x = tf.tensor4d(adversarial.slice(from * size, (from + ids.length) * size), [ids.length, ...shape]);
@@ -116,8 +114,8 @@ async function judge({ images, labels, shape, adversarial }: Counterexamples, cl
   return judged;
 }
 
-function judgement(scores: Float32Array, label: number, image: number): { prediction: number; margin: number } {
+/** Throws where the label is no class of the model. */
+function judgement(scores: Float32Array, label: number, image: number): Answer {
   if (label >= scores.length) throw fail(`the class ${label} of image ${image} is not one of the ${scores.length} of the model`);
-  const prediction = scores.indexOf(Math.max(...scores));
-  return { prediction, margin: Math.max(...scores.filter((_, c) => c !== label)) - (scores[label] as number) };
+  return answerOf(scores, label);
 }

@@ -5,6 +5,7 @@ import type { Encoding } from '../../records/published/images.ts';
 import { norm } from '../../tensor/norms/index.ts';
 import { type Shape, tf } from '../../tensor/tf.ts';
 import { budgetTolerance, isInBox, measured } from '../evaluate/checks.ts';
+import { answerOf, EDGE } from '../evaluate/margin.ts';
 import { chunks, RANDOMIZED_DRAWS, type Subject } from '../evaluate/predict.ts';
 import { ROUNDINGS, type Rounding } from './roundings.ts';
 
@@ -27,10 +28,10 @@ export interface RoundedPoint {
 }
 
 /**
- * How much more the model must score another class than the right one, in logits (of a random model, in probabilities): two engines differ by
- * 1e-4 at most. A point that the attack left nearer than this to the boundary may stay as near as it was.
+ * By how much of the largest score another class must be above the right one: ten times what engines agree to. A point that the attack left
+ * nearer than this to the boundary stays as near as it was, where no rounding takes it further.
  */
-export const SURE = 1e-3;
+export const SURE = 10 * EDGE;
 
 interface Room extends Points {
   readonly threat: Threat;
@@ -48,14 +49,22 @@ export async function roundedPoints(room: Room): Promise<RoundedPoint[]> {
   if (images.length === 0) return result;
   const all = images.map((_, i) => i);
   if (subject.classifier.asked) return asTheyAre(room, result);
-  const own = await marginsOf(room, all, (i) => (result[i] as RoundedPoint).values);
+  const own = await excessOf(room, all, (i) => (result[i] as RoundedPoint).values);
+  const settled = new Set<number>();
   let open = all;
   for (const rounding of ROUNDINGS) {
     if (open.length === 0) break;
     const made = new Map(open.map((i) => [i, rounded(room, rounding, i)]));
-    const fit = await fitting(room, made, own);
-    for (const i of fit) result[i] = { encoding: rounding.encoding, values: made.get(i) as Float32Array };
-    open = open.filter((i) => !fit.has(i));
+    const inside = await insideOf(room, made);
+    const excess = await excessOf(room, inside, (i) => made.get(i) as Float32Array);
+    const sure = new Set(inside.filter((_, k) => (excess[k] as number) >= SURE));
+    for (const [k, i] of inside.entries()) {
+      const isAsWrong = (excess[k] as number) > 0 && (excess[k] as number) >= (own[i] as number);
+      if (!sure.has(i) && (!isAsWrong || settled.has(i))) continue;
+      result[i] = { encoding: rounding.encoding, values: made.get(i) as Float32Array };
+      settled.add(i);
+    }
+    open = open.filter((i) => !sure.has(i));
   }
   return result;
 }
@@ -79,11 +88,15 @@ function asTheyAre(room: Room, points: readonly RoundedPoint[]): RoundedPoint[] 
   });
 }
 
-/** Which of the rounded points will do; `own` are the margins of the points as the attack left them. */
-async function fitting(room: Room, made: ReadonlyMap<number, Float32Array>, own: readonly number[]): Promise<Set<number>> {
+/** Which of the rounded points lie in the box and in the ball. */
+async function insideOf(room: Room, made: ReadonlyMap<number, Float32Array>): Promise<number[]> {
   const { threat, shape, batchSize, clean } = room;
-  const size = shape.reduce((a, b) => a * b, 1);
-  const limit = threat.eps + budgetTolerance(threat, size);
+  const limit =
+    threat.eps +
+    budgetTolerance(
+      threat,
+      shape.reduce((a, b) => a * b, 1),
+    );
   const inside: number[] = [];
   for (const part of chunks([...made.keys()], batchSize)) {
     const points = batchOf(room, part, (i) => made.get(i) as Float32Array);
@@ -92,12 +105,8 @@ async function fitting(room: Room, made: ReadonlyMap<number, Float32Array>, own:
     tf.dispose([points, x]);
     inside.push(...part.filter((_, k) => (distances[k] as number) <= limit && isInBox(low[k] as number, high[k] as number)));
   }
-  const margins = await marginsOf(room, inside, (i) => made.get(i) as Float32Array);
-  return new Set(inside.filter((i, k) => isAsWrong(margins[k] as number, own[i] as number)));
+  return inside;
 }
-
-/** A margin that is negative is of a point that is classified right. */
-const isAsWrong = (margin: number, own: number) => margin > 0 && margin >= Math.min(SURE, own);
 
 function batchOf({ shape }: Pick<Points, 'shape'>, which: readonly number[], pixels: (i: number) => Float32Array): tf.Tensor4D {
   const size = shape.reduce((a, b) => a * b, 1);
@@ -106,10 +115,10 @@ function batchOf({ shape }: Pick<Points, 'shape'>, which: readonly number[], pix
   return tf.tensor4d(all, [which.length, ...shape]);
 }
 
-/** By how much the best of the other classes is above the right one, for each of `which`. */
-async function marginsOf(room: Room, which: readonly number[], pixels: (i: number) => Float32Array): Promise<number[]> {
+/** By how much of the largest score the best of the other classes is above the right one, for each of `which`; negative where the image is right. */
+async function excessOf(room: Room, which: readonly number[], pixels: (i: number) => Float32Array): Promise<number[]> {
   const { subject, images, labels, batchSize } = room;
-  const margins: number[] = [];
+  const excess: number[] = [];
   for (const part of chunks(which, batchSize)) {
     const x = batchOf(room, part, pixels);
     const ids = part.map((i) => images[i] as number);
@@ -124,11 +133,7 @@ async function marginsOf(room: Room, which: readonly number[], pixels: (i: numbe
     tf.dispose([x, scores]);
     target.settle();
     const classes = values.length / part.length;
-    margins.push(...part.map((i, k) => margin(values.subarray(k * classes, (k + 1) * classes), labels[i] as number)));
+    excess.push(...part.map((i, k) => -answerOf(values.subarray(k * classes, (k + 1) * classes), labels[i] as number).relative));
   }
-  return margins;
-}
-
-function margin(scores: Float32Array, label: number): number {
-  return Math.max(...scores.filter((_, c) => c !== label)) - (scores[label] as number);
+  return excess;
 }

@@ -39,7 +39,9 @@ export function quizPlans({ boards }: View): QuizPlan[] {
     const { hash } = board.dataset;
     if (asked.has(hash)) return [];
     const farBoard = boards.find((other) => other.dataset.hash === hash && isFarOf(board, other));
-    const [near, far] = [shownOn(board), farBoard ? shownOn(farBoard) : new Map<number, Shown>()];
+    const near = shownOn(board, 0);
+    // what breaks inside the radius is not attacked again at a larger one: such a point is no far one
+    const far = farBoard ? shownOn(farBoard, farBoard.threat.eps / 2) : new Map<number, Shown>();
     const labels = labelsOf(near);
     const images = acrossClasses([...near.keys()], labels).slice(0, MOST);
     const count = images.length - (images.length % 3);
@@ -58,14 +60,14 @@ export function quizPlans({ boards }: View): QuizPlan[] {
 const isFarOf = ({ threat }: Board, other: Board) =>
   other.threat.norm === threat.norm && Math.abs(other.threat.eps - FAR * threat.eps) <= 0.01 * FAR * threat.eps;
 
-/** By image, that of the model that stands highest among those that an attack broke there: what fools a robust model looks least like noise. */
-function shownOn({ rows }: Board): Map<number, Shown> {
+/** By image, that of the model that stands highest among those that an attack broke there: what fools a robust model looks least like noise. Points `beyond` a distance. */
+function shownOn({ rows }: Board, beyond: number): Map<number, Shown> {
   const found = new Map<number, Shown>();
   for (const { model, cells } of rows)
     for (const cell of [...cells.values()].filter((c) => isDone(c) && isBounded(c) && !isClean(c) && c.published)) {
       const { robust, distances } = cell.outcomes;
       for (const [place, image] of indicesOf(cell).slice(0, cell.published?.images).entries())
-        if (robust[place] === '0' && (distances[place] as number) > 0 && !found.has(image)) found.set(image, { model, cell });
+        if (robust[place] === '0' && (distances[place] as number) > beyond && !found.has(image)) found.set(image, { model, cell });
     }
   return found;
 }

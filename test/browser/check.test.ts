@@ -1,8 +1,8 @@
 /** The checker without a browser: the verdicts on images that were broken, and on what was tampered with. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { check } from '../../browser/check.ts';
-import { answerOf, EDGE } from '../../browser/replay.ts';
 import { start } from '../../engines/wasm/start.ts';
+import { answerOf, EDGE } from '../../harness/evaluate/margin.ts';
 import { type EvidenceSource, writeEvidence } from '../../records/evidence/write.ts';
 import { sha256 } from '../../records/hash.ts';
 import type { ModelRecord } from '../../records/record.ts';
