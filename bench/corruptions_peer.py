@@ -1,10 +1,10 @@
 """Common corruptions by the code that made CIFAR-10-C, with the random numbers that ours draw.
 
-usage: corruptions_peer.py make_cifar_c.py batch.safetensors out.safetensors [first,second,...]
+usage: corruptions_peer.py make_cifar_c.py batch.safetensors out.safetensors [images [corruptions]]     such as 0,1 frost,fog
 
 Runs the functions of `ImageNet-C/create_c/make_cifar_c.py` (github.com/hendrycks/robustness) as they are on images of `batch.safetensors`,
 at all severities. numpy's draws are replaced by those of `tensor/rng.ts`, seeded `corruption/<name>/<severity>/<image>`; what later releases of the
-libraries call otherwise is renamed. Writes `<name>` [5,images,32,32,3] uint8. Versions: test/golden/README.md.
+libraries call otherwise is renamed. Frost reads its photographs from the folder where it is run. Writes `<name>` [5,images,32,32,3] uint8. Versions: test/golden/README.md.
 """
 import hashlib
 import json
@@ -84,7 +84,13 @@ class Uniform:
 np.random.normal = lambda loc=0.0, scale=1.0, size=None: many(lambda: loc + scale * rng.gauss(), size)
 np.random.uniform = lambda low=0.0, high=1.0, size=None: many(lambda: low + (high - low) * rng.next(), size)
 np.random.poisson = poisson
-np.random.randint = lambda low, high, size=None: many(lambda: low + math.floor(rng.next() * (high - low)), size).astype(int)
+def randint(low, high=None, size=None):
+    """Whole numbers from `low` to below `high`, or from 0 to below `low`."""
+    start, end = (0, low) if high is None else (low, high)
+    return np.int64(many(lambda: start + math.floor(rng.next() * (end - start)), size))
+
+
+np.random.randint = randint
 np.random.default_rng = lambda seed=None: Uniform
 
 
@@ -134,7 +140,7 @@ def main():
     images = read(batch)
     made = functions(script)
     entries = {}
-    for name in NAMES:
+    for name in sys.argv[5].split(',') if len(sys.argv) > 5 else NAMES:
         result = np.zeros((5, len(wanted), 32, 32, 3), np.uint8)
         for severity in range(1, 6):
             for place, i in enumerate(wanted):

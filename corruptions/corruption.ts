@@ -20,6 +20,8 @@ export interface CorruptionThreat {
   readonly name: string;
   readonly version: number;
   readonly severity: Severity;
+  /** SHA-256 of the photographs that frost is made of, which are an artifact. */
+  readonly photographs?: string | undefined;
 }
 
 export interface Corruption {

@@ -1,4 +1,4 @@
-/** The weather: snow, fog, glaring light. Frost is not among them: it is made of photographs of its authors. */
+/** The weather: snow, fog, glaring light. Frost is in frost.ts. */
 import { bytes, defineCorruption, SIDE, unit } from './corruption.ts';
 import { hsvToRgb, rgbToHsv } from './parts/hsv.ts';
 import { motionBlur } from './parts/motion.ts';

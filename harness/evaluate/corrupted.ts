@@ -7,11 +7,16 @@ import type { Rng } from '../../tensor/rng.ts';
 import type { EvaluationData } from './predict.ts';
 
 /**
- * The same examples, corrupted as they are read; the random numbers of each are `rng.fork('corruption').fork(index)`, its index in the test split.
+ * The same examples, corrupted as they are read; the random numbers of each are `rng.fork('corruption').fork(index)`, its index in the test split; `photographs` are those of frost.
  * Throws where the corruption is of another version, or the images are not bytes of 32x32x3.
  */
-export function corrupted(data: EvaluationData, { name, version, severity }: CorruptionThreat, rng: Rng): EvaluationData {
-  const made = corruption(name);
+export function corrupted(
+  data: EvaluationData,
+  { name, version, severity }: CorruptionThreat,
+  rng: Rng,
+  photographs?: Uint8Array,
+): EvaluationData {
+  const made = corruption(name, photographs);
   const fail = (expected: string, got: string) => new RampartError(`[corruption ${name}] expected ${expected}, got ${got}`);
   if (made.version !== version) throw fail(`version ${version}`, String(made.version));
   const shape = [SIDE, SIDE, CHANNELS];

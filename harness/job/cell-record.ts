@@ -1,6 +1,6 @@
 /** The record of a cell, from its job and what came out. */
 
-import { CORRUPTION_PAPERS, CORRUPTIONS, corruption } from '../../corruptions/index.ts';
+import { aboutCorruption, CORRUPTION_PAPERS, CORRUPTIONS } from '../../corruptions/index.ts';
 import type { AnyCellRecord, CellRecord, Flag, Provenance } from '../../records/record.ts';
 import { wilson } from '../../records/stats.ts';
 import type { ModelChecks } from '../evaluate/model-checks.ts';
@@ -70,7 +70,7 @@ function about(
 ): Pick<CellRecord['attack'], 'title' | 'paper' | 'references' | 'access' | 'role' | 'bounded'> {
   if (ref.name === CLEAN.name) return { title: 'Clean accuracy', paper: '', access: 'none' };
   if (threat.kind === 'corruption')
-    return { title: corruption(threat.name).title, paper: CORRUPTIONS, references: CORRUPTION_PAPERS, access: 'none' };
+    return { title: aboutCorruption(threat.name).title, paper: CORRUPTIONS, references: CORRUPTION_PAPERS, access: 'none' };
   const attack = registry.attack(ref.name);
   const role = 'members' in attack ? 'ensemble' : attack.role;
   const { title, paper, references, access } = attack;

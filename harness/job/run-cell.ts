@@ -92,7 +92,9 @@ async function corruptedRecord(
   const begin = performance.now();
   const asked = isAskedAsRandom(await doneCell(job.clean, store)) ? asRandomized(classifier) : classifier;
   const subject = { classifier: asked, name: job.model.name, rng };
-  const { confidences, ...found } = await predictClean(subject, corrupted(data, job.threat, rng), batchSize);
+  const { photographs } = job.threat;
+  const ice = photographs === undefined ? undefined : await neededArtifact(photographs, 'the photographs of frost', store);
+  const { confidences, ...found } = await predictClean(subject, corrupted(data, job.threat, rng, ice), batchSize);
   return cellRecord(job, registry, data, { ...found, batchSize, asked: asked.asked }, begin, started);
 }
 

@@ -1,7 +1,8 @@
 /** The graph of a run: which models to make, which cells to fill, in what order, and about how much work each is. */
 import type { Passes, Threat } from '../../attacks/attack.ts';
 import { costOf, type Member, membersOf } from '../../attacks/members.ts';
-import { corruption } from '../../corruptions/index.ts';
+import { FROST } from '../../corruptions/frost.ts';
+import { aboutCorruption } from '../../corruptions/index.ts';
 import type { EngineIdentity } from '../job/engine.ts';
 import type { CellJob, CellThreat, DataRef, Images, ModelJob, ModelRef, OutsideFound } from '../job/job.ts';
 import { withKey } from '../job/job.ts';
@@ -133,10 +134,12 @@ function cellsOf(setting: Setting, model: Made, models: readonly Made[], omitted
 
 /** A cell for every corruption at every severity, on all test images. */
 function corruptedCells(setting: Setting, model: Made, clean: PlannedCell): PlannedCell[] {
-  const { names = [], severities = [] } = setting.suite.corruptions ?? {};
+  const { names = [], severities = [], photographs } = setting.suite.corruptions ?? {};
   return names.flatMap((name) =>
     severities.map((severity) => {
-      const threat = { kind: 'corruption', name, version: corruption(name).version, severity } as const;
+      const { version } = aboutCorruption(name);
+      const own = name === FROST.name && photographs ? { photographs: photographs.hash } : {};
+      const threat = { kind: 'corruption', name, version, severity, ...own } as const;
       return plannedCell(setting, model, { label: `${name} ${severity}`, plugin: CORRUPTED }, threat, model.job.data.test, [], clean);
     }),
   );

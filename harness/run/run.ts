@@ -197,11 +197,12 @@ function filesOf(model: SuiteModel): string[] {
   return isScript(model) ? [model.torchscript] : [];
 }
 
-/** Puts into the store what jobs name by its hash: files of weights, of reference logits and of plug-ins. */
+/** Puts into the store what jobs name by its hash: files of weights, of reference logits and of plug-ins, and photographs. */
 async function putInputs(suite: Suite, registry: Registry, store: Store): Promise<PluginFiles[]> {
   for (const model of suite.models)
     for (const file of [...filesOf(model), ...(model.reference ? [model.reference.file] : [])])
       await store.putArtifact(await readFile(file));
+  if (suite.corruptions?.photographs) await store.putArtifact(suite.corruptions.photographs.bytes);
   return putPlugins(registry, store);
 }
 

@@ -90,7 +90,7 @@ class Reader {
   }
 
   threats(): Pick<Suite, 'threats' | 'corruptions'> {
-    return readThreats(this.#raw.threats, (problem) => void this.problems.push(problem));
+    return readThreats(this.#raw.threats, this.#folder, (problem) => void this.problems.push(problem));
   }
 
   datasets(): SuiteDataset[] {

@@ -1,7 +1,7 @@
 /** The suite file: its parts as zod schemas. The parameters of a plug-in are checked by the plug-in's own schema, in suite.ts. */
 import { z } from 'zod';
 import { SEVERITIES } from '../../corruptions/corruption.ts';
-import { corruptions } from '../../corruptions/index.ts';
+import { CORRUPTION_NAMES } from '../../corruptions/index.ts';
 import { SIZES } from '../../tensor/norms/index.ts';
 import { PRECISIONS } from '../../tensor/precision.ts';
 import { distinct, line, lines, name, path } from './limits.ts';
@@ -35,11 +35,15 @@ const ballSchema = z.strictObject({
   main: eps.optional().describe('The radius of a list that models train at; the largest unless given'),
 });
 
-const corruptionNames = corruptions.map(({ name }) => name) as [string, ...string[]];
-
 const corruptionsSchema = z.strictObject({
   kind: z.literal('corruptions').describe('Common corruptions of the images, with no attacker behind them: docs/threats.md'),
-  names: distinct(z.enum(corruptionNames), corruptionNames.length).min(1).optional().describe('Which; all unless given'),
+  names: distinct(z.enum(CORRUPTION_NAMES), CORRUPTION_NAMES.length)
+    .min(1)
+    .optional()
+    .describe('Which; all unless given, frost where its photographs are'),
+  frost: path
+    .optional()
+    .describe('Folder with the photographs that frost is made of, frost1.png to frost5.png, relative to the suite: docs/threats.md'),
   severities: distinct(z.literal(SEVERITIES), SEVERITIES.length)
     .min(1)
     .optional()

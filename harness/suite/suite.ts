@@ -35,6 +35,8 @@ export interface SuiteThreat {
 export interface SuiteCorruptions {
   readonly names: readonly string[];
   readonly severities: readonly Severity[];
+  /** What frost is made of, and its SHA-256. */
+  readonly photographs?: { readonly bytes: Uint8Array; readonly hash: string } | undefined;
 }
 
 /** One pair of data set and architecture that a defense is trained on. */

@@ -1,8 +1,12 @@
 /** The threats of a suite: balls, and after them what happens to images without an attacker. */
+import { resolve } from 'node:path';
 import { SEVERITIES } from '../../corruptions/corruption.ts';
+import { FROST, readPhotographs } from '../../corruptions/frost.ts';
 import { corruptions } from '../../corruptions/index.ts';
+import { RampartError } from '../../errors.ts';
+import { sha256 } from '../../records/hash.ts';
 import type { BallEntry, CorruptionsEntry, SuiteFile } from './schema.ts';
-import type { Problem } from './source/problems.ts';
+import type { Path, Problem } from './source/problems.ts';
 import type { Suite, SuiteCorruptions, SuiteThreat } from './suite.ts';
 
 type Entries = SuiteFile['threats'];
@@ -12,9 +16,9 @@ export const ballsOf = (entries: Entries): BallEntry[] => entries.filter((entry)
 
 type OnProblem = (problem: Problem) => void;
 
-/** `problem` is told of what does not go together. */
-export function readThreats(entries: Entries, problem: OnProblem): Pick<Suite, 'threats' | 'corruptions'> {
-  return { threats: readBalls(entries, problem), corruptions: readCorruptions(entries, problem) };
+/** Paths are relative to `folder`; `problem` is told of what does not go together. */
+export function readThreats(entries: Entries, folder: string, problem: OnProblem): Pick<Suite, 'threats' | 'corruptions'> {
+  return { threats: readBalls(entries, problem), corruptions: readCorruptions(entries, folder, problem) };
 }
 
 /** Each ball with its growing radii. */
@@ -28,7 +32,7 @@ function readBalls(entries: Entries, problem: OnProblem): SuiteThreat[] {
 }
 
 /** Undefined where there are none. They stand once, after the balls. */
-function readCorruptions(entries: Entries, problem: OnProblem): SuiteCorruptions | undefined {
+function readCorruptions(entries: Entries, folder: string, problem: OnProblem): SuiteCorruptions | undefined {
   const found = entries.filter((entry): entry is CorruptionsEntry => entry.kind === 'corruptions');
   const first = entries.findIndex(({ kind }) => kind === 'corruptions');
   if (first >= 0 && first < entries.length - 1)
@@ -36,5 +40,22 @@ function readCorruptions(entries: Entries, problem: OnProblem): SuiteCorruptions
   else if (first === 0)
     problem({ path: ['threats'], message: 'expected a ball first, such as { norm: Linf, eps: 8/255 }: models train in it' });
   const [entry] = found;
-  return entry && { names: entry.names ?? corruptions.map(({ name }) => name), severities: entry.severities ?? SEVERITIES };
+  if (!entry) return undefined;
+  const photographs =
+    entry.frost === undefined ? undefined : photographsIn(resolve(folder, entry.frost), ['threats', first, 'frost'], problem);
+  const names = entry.names ?? [...corruptions.map(({ name }) => name), ...(photographs ? [FROST.name] : [])];
+  if (names.includes(FROST.name) && entry.frost === undefined)
+    problem({ path: ['threats', first, 'names'], message: 'frost is made of photographs: expected frost, a folder with them, beside it' });
+  return { names, severities: entry.severities ?? SEVERITIES, ...(photographs && { photographs }) };
+}
+
+function photographsIn(folder: string, path: Path, problem: OnProblem): SuiteCorruptions['photographs'] {
+  try {
+    const bytes = readPhotographs(folder);
+    return { bytes, hash: sha256(bytes) };
+  } catch (error) {
+    if (!(error instanceof RampartError)) throw error;
+    problem({ path, message: error.message });
+    return undefined;
+  }
 }

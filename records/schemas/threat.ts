@@ -11,4 +11,6 @@ export const corruptionSchema = z.strictObject({
   name: z.string(),
   version: z.int(),
   severity: z.int().min(1).max(5),
+  /** SHA-256 of the photographs that it is made of, for frost. */
+  photographs: z.string().optional(),
 });

@@ -47,7 +47,11 @@ export function reproduction(model: ModelView, view: View): Reproduction {
     recipe: trained.length > 0 ? lead.recipe : {},
     engine: { name: provenance.engine.name, threads: provenance.engine.threads, ...precisionOf(model) },
   };
-  const caveats = pretrained.flatMap((m) => caveatsOf(m.record));
+  const ice = new Set(model.corrupted.flatMap(({ threat }) => threat.photographs ?? []));
+  const caveats = [
+    ...pretrained.flatMap((m) => caveatsOf(m.record)),
+    ...[...ice].map((hash) => `put the photographs of frost (shrunk, SHA-256 ${hash}) into the folder frost beside it`),
+  ];
   return {
     suite: `# Rampart ${provenance.rampart}, revision ${provenance.revision}\n${stringify(suite, { lineWidth: 0, aliasDuplicateObjects: false })}`,
     command: 'npm run bench -- suite.yml',
@@ -142,7 +146,8 @@ function threatsOf(model: ModelView) {
 function corruptionsOf({ corrupted }: ModelView) {
   const all = <T>(value: (cell: ModelView['corrupted'][number]) => T) => [...new Set(corrupted.map(value))].sort();
   if (corrupted.length === 0) return [];
-  return [{ kind: 'corruptions', names: all(({ threat }) => threat.name), severities: all(({ threat }) => threat.severity) }];
+  const ice = corrupted.some(({ threat }) => threat.photographs) ? { frost: 'frost' } : {};
+  return [{ kind: 'corruptions', ...ice, names: all(({ threat }) => threat.name), severities: all(({ threat }) => threat.severity) }];
 }
 
 /** `8/255` where it is exactly that number: a suite reads fractions. */

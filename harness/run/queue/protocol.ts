@@ -54,6 +54,7 @@ const corruption = z.strictObject({
   name: text,
   version: z.int(),
   severity: z.literal(SEVERITIES),
+  photographs: sha.optional(),
 });
 const engine = z.strictObject({
   name: text,

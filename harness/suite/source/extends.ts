@@ -66,6 +66,7 @@ function merged(base: unknown, own: unknown): unknown {
 
 /** Keys of entries that name files beside the suite. */
 const FILES: readonly (readonly [list: string, ...keys: string[]])[] = [
+  ['threats', 'frost'],
   ['datasets', 'train', 'indices'],
   ['datasets', 'test', 'indices'],
   ['attacks', 'n', 'indices'],

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readPhotographs } from '../../../corruptions/frost.ts';
 import { corruption } from '../../../corruptions/index.ts';
 import { heldSplit } from '../../../datasets/split.ts';
 import { corrupted } from '../../../harness/evaluate/corrupted.ts';
@@ -13,6 +14,7 @@ import { type CorruptedRecord, isCorrupted, type RampartRecord } from '../../../
 import { buildSite } from '../../../reports/site.ts';
 import { buildView } from '../../../reports/view/leaderboard.ts';
 import { Rng } from '../../../tensor/rng.ts';
+import { writePhotographs } from '../../corruptions/photographs.ts';
 import { refusal } from '../suites.ts';
 import { inProcess, TINY } from './in-process.ts';
 import { planFor } from './plans.ts';
@@ -24,13 +26,18 @@ const CORRUPTED = {
 };
 
 let dir: string;
+let ice: string;
 let records: readonly RampartRecord[];
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'rampart-corruptions-'));
+  ice = mkdtempSync(join(tmpdir(), 'rampart-frost-'));
+  writePhotographs(ice);
   const { run } = await inProcess(new FolderStore(dir), CORRUPTED);
   records = (await run()).records;
 }, 120_000);
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
+afterAll(() => {
+  for (const made of [dir, ice]) rmSync(made, { recursive: true, force: true });
+});
 
 const cells = () => records.filter((r) => r.kind === 'cell').filter(isCorrupted);
 
@@ -51,6 +58,21 @@ test('a folder with them is checked like any other, and a second run does nothin
   const { run, performed } = await inProcess(new FolderStore(dir), CORRUPTED);
   await run();
   expect(performed).toEqual([]);
+});
+
+test('frost has photographs that the user brings, which the run keeps for itself', async () => {
+  const frozen = {
+    ...CORRUPTED,
+    threats: `threats: [{ norm: Linf, eps: 8/255 }, { kind: corruptions, frost: ${ice}, names: [frost], severities: [2] }]`,
+  };
+  const { run } = await inProcess(new FolderStore(dir), frozen);
+  const cell = (await run()).records.find((r) => r.kind === 'cell' && isCorrupted(r)) as CorruptedRecord;
+  expect([cell.status, cell.attack.label, cell.attack.title]).toEqual(['done', 'frost 2', 'Frost']);
+  const kept = await new FolderStore(dir).artifact(cell.threat.photographs as string);
+  expect(Buffer.from(kept ?? []).equals(readPhotographs(ice))).toBe(true);
+  // photographs are not passed on: a folder that is shared has the weights of its models and no other artifact
+  const { cells, refused } = await validateResults(dir);
+  expect([cells, refused.map(({ file }) => file)]).toEqual([7, [`artifacts/${cell.threat.photographs}`, 'run.json']]);
 });
 
 test('the site shows them beside the attacks and on the page of the model', async () => {
@@ -123,6 +145,8 @@ test('a suite is told what is wrong with its corruptions', async () => {
   expect(await of('[{ kind: corruptions }, { norm: Linf, eps: 0.1 }]')).toContain('expected corruptions once, after all balls');
   expect(await of('[{ norm: Linf, eps: 0.1 }, { kind: corruptions, names: [fgo] }]')).toContain('fog');
   expect(await of('[{ norm: Linf, eps: 0.1 }, { kind: corruptions, severities: [6] }]')).toContain('severities');
+  expect(await of('[{ norm: Linf, eps: 0.1 }, { kind: corruptions, names: [frost] }]')).toContain('frost is made of photographs');
+  expect(await of('[{ norm: Linf, eps: 0.1 }, { kind: corruptions, frost: nowhere }]')).toContain('frost1.png');
   const mnist = { datasets: 'datasets: [{ name: mnist, train: 300, test: 40 }]' };
   expect(await of('[{ norm: Linf, eps: 0.1 }, { kind: corruptions }]', mnist)).toContain('corruptions are of images of 32x32x3');
 });
