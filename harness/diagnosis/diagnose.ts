@@ -52,13 +52,19 @@ const stateSchema = z.strictObject({
 type State = z.infer<typeof stateSchema>;
 type Stage = keyof State;
 
-/** Nothing is measured of a model without gradients, nor without images that are right. Throws what the model throws. */
+/** From chance to perfection, what a model must have learnt: one that says one class whatever it sees cannot be broken in that class, by any attack. */
+const LEARNT = 0.1;
+
+/** Nothing is measured of a model without gradients, nor of one that has learnt nothing. Throws what the model throws. */
 export async function diagnose(input: DiagnosisInput): Promise<Diagnosis> {
   const places = [...input.clean].flatMap((c, i) => (c === '1' ? [i] : [])).slice(0, input.images);
   const { classifier } = input;
   if (classifier.access) return none('no gradient can be asked for');
   if (classifier.classes < 2) return none('it has one class');
-  if (places.length === 0) return none('it gets no image right');
+  const right = input.clean.split('1').length - 1;
+  const chance = 1 / classifier.classes;
+  if (!(right > (chance + LEARNT * (1 - chance)) * input.clean.length))
+    return none(`it is right on ${right} of ${input.clean.length} images, hardly more than chance`);
   const indices = places.map((place) => input.data.indices?.[place] ?? place);
   const data: EvaluationData = { ...pick(input.data, places), indices, shape: input.data.shape };
   const state = (await input.checkpoint?.load(decode)) ?? {};

@@ -27,7 +27,7 @@ export interface Limit {
 
 /**
  * Of the images. 3 % of 64 are two of them: an honest model, whose iterated attack ends at random in one of many optima, gives up one or two at a
- * third trial; a tenth is what no attack of the same strength leaves to another. Measured on the honest models of `test/zoo`.
+ * third trial; a tenth is what no attack of the same strength leaves to another. `docs/masking.md` has what honest models show.
  */
 export const LIMITS = {
   'zero-gradient': { sign: 0, unreliable: 0.5, least: 1 },
@@ -128,7 +128,7 @@ function randomFinding({ repeats: { passes, spread, changed }, images, declaredR
   return {
     check: 'random-answers',
     outcome: answersAnew({ spread }) ? 'sign' : 'clear',
-    measured: `${passes} answers to each of ${images.length} images differ by ${spread.toPrecision(2)} of the largest logit, and in the class on ${changed}${
+    measured: `${passes} answers to each of ${images.length} images differ by ${Number(spread.toPrecision(2))} of the largest logit, and in the class on ${changed}${
       answersAnew({ spread }) ? `; it ${declaredRandom ? 'says' : 'does not say'} that it is random` : ''
     }`,
   };

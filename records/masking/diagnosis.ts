@@ -7,6 +7,10 @@ export const LOSSES = ['margin', 'cross-entropy', 'probability margin', 'differe
 export type LossMeasured = (typeof LOSSES)[number];
 
 const count = z.int().nonnegative();
+/** Along one axis of a picture: whatever a file says, no more are drawn. */
+const MOST_PLACES = 64;
+const places = z.array(z.number()).max(MOST_PLACES);
+
 const robust = z.string().regex(/^[01]*$/);
 
 export const gradientsSchema = z.strictObject({
@@ -37,17 +41,24 @@ export const answersAnew = ({ spread }: { readonly spread: number }): boolean =>
 export const differencesSchema = z.strictObject({ images: count, pairs: count, decided: count, agree: count });
 
 /** Margins, wrong minus right, over the range of the image's own logits: of steps along the gradient and along a random direction, mean over the images. */
-export const linesSchema = z.strictObject({
-  /** Lengths of the steps, over the radius. */
-  at: z.array(z.number()),
-  gradient: z.array(z.number()),
-  random: z.array(z.number()),
-  /** Images on which a step of a quarter of the radius raises the margin less along the gradient than along the random direction. */
-  overtaken: count,
-});
+export const linesSchema = z
+  .strictObject({
+    /** Lengths of the steps, over the radius. */
+    at: places,
+    gradient: places,
+    random: places,
+    /** Images on which a step of a quarter of the radius raises the margin less along the gradient than along the random direction. */
+    overtaken: count,
+  })
+  .refine(({ at, gradient, random }) => gradient.length === at.length && random.length === at.length, 'expected a margin at every length');
 
 /** The same margins of one image over the plane of both directions: `values[i][j]` at `at[i]` along the gradient and `at[j]` along the other. */
-export const surfaceSchema = z.strictObject({ image: count, at: z.array(z.number()), values: z.array(z.array(z.number())) });
+export const surfaceSchema = z
+  .strictObject({ image: count, at: places, values: z.array(places).max(MOST_PLACES) })
+  .refine(({ at, values }) => [values, ...values].every(({ length }) => length === at.length), 'expected a margin at every place');
+
+/** Planes of as many images at most. */
+const MOST_PLANES = 16;
 
 /** What a short attack left, a character per image; each attack begins at the images and adopts nothing. */
 export const probeSchema = z.strictObject({ eps: z.number(), robust });
@@ -56,13 +67,16 @@ export const probesSchema = z.strictObject({
   oneStep: probeSchema,
   manySteps: probeSchema,
   /** Images still right after so many of its steps. */
-  survivors: z.array(z.tuple([count, count])),
+  survivors: z
+    .array(z.tuple([count, count]))
+    .min(2)
+    .max(MOST_PLACES),
   /** A second start, on what the first left. */
   restart: probeSchema,
   /** Queries alone, on what both starts left. */
   queries: probeSchema.optional(),
   /** Growing radii, the last of which spans the box. */
-  radii: z.array(probeSchema),
+  radii: z.array(probeSchema).max(MOST_PLACES),
 });
 
 export const passesSchema = z.strictObject({ forward: z.number().nonnegative(), backward: z.number().nonnegative() });
@@ -81,7 +95,7 @@ export const diagnosisSchema = z.union([
     repeats: repeatsSchema,
     differences: differencesSchema.optional(),
     lines: linesSchema.optional(),
-    surfaces: z.array(surfaceSchema).optional(),
+    surfaces: z.array(surfaceSchema).max(MOST_PLANES).optional(),
     probes: probesSchema.optional(),
     /** What it cost beside the passes of the cell. */
     passes: passesSchema,

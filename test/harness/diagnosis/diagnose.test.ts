@@ -166,9 +166,14 @@ test('nothing is left allocated', async () => {
 test.each<[string, Partial<DiagnosisInput>, string]>([
   ['a model behind an endpoint', { classifier: { ...linear(), access: 'scores' } }, 'no gradient can be asked for'],
   ['one of one class', { classifier: { ...linear(), classes: 1 } }, 'it has one class'],
-  ['one that is never right', { clean: '0'.repeat(N) }, 'it gets no image right'],
+  // of five classes, a fifth and a tenth of the rest is 28 %
+  ['one at chance', { clean: `111${'0'.repeat(N - 3)}` }, 'it is right on 3 of 12 images, hardly more than chance'],
 ])('nothing is measured of %s', async (_, more, reason) => {
   expect(await diagnose(input(more))).toEqual({ status: 'none', reason });
+});
+
+test('one that has learnt a little is looked at', async () => {
+  expect(done(await diagnose(input({ clean: `1111${'0'.repeat(N - 4)}` }))).images).toHaveLength(4);
 });
 
 test('in a norm without gradient steps it is of answers and gradients alone', async () => {

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { FLAGS } from '../../../records/flags.ts';
 import { findingsOf, judged, LIMITS, LIMITS_TOLD, worst } from '../../../records/masking/checks.ts';
-import type { Measured, Probes } from '../../../records/masking/diagnosis.ts';
+import { diagnosisSchema, type Measured, type Probes } from '../../../records/masking/diagnosis.ts';
 
 const N = 100;
 
@@ -121,6 +121,28 @@ test('a share of few images is no sign: it takes as many as a limit says', () =>
   expect(judged(2, 10, LIMITS['queries-beat-gradients'])).toBe('clear');
   expect(judged(3, 10, LIMITS['queries-beat-gradients'])).toBe('unreliable');
   expect(judged(0, 0, LIMITS['queries-beat-gradients'])).toBe('unmeasured');
+});
+
+test('what cannot be drawn or judged is no diagnosis', () => {
+  const plane = (at: number[], values: number[][]) => ({ ...honest, surfaces: [{ image: 0, at, values }] });
+  const takes = (value: unknown) => diagnosisSchema.safeParse(value).success;
+  expect(takes(honest)).toBe(true);
+  expect(
+    takes(
+      plane(
+        [0, 1],
+        [
+          [0, 0],
+          [0, 0],
+        ],
+      ),
+    ),
+  ).toBe(true);
+  expect(takes(plane([0, 1], [[0, 0], [0]]))).toBe(false);
+  expect(takes(plane([0, 1], [[0, 0]]))).toBe(false);
+  expect(takes({ ...honest, lines: { at: [0, 1], gradient: [0], random: [0, 1], overtaken: 0 } })).toBe(false);
+  expect(takes({ ...honest, ...ofProbes({ survivors: [[40, 3]] }) })).toBe(false);
+  expect(takes({ ...honest, surfaces: Array(17).fill({ image: 0, at: [0], values: [[0]] }) })).toBe(false);
 });
 
 test('the strongest finding is the verdict', () => {
