@@ -43,7 +43,8 @@ describe.skipIf(!findBuilt())('bf16 on torch', () => {
     const { x } = goldenBatch(40);
     const frozen = goldenNetwork().freeze('bf16');
     const few = frozen.logits(x.slice([7, 0, 0, 0], [5, -1, -1, -1]));
-    expect(largestDifference(few, frozen.logits(x).slice([7, 0], [5, -1]))).toBeLessThan(1e-5);
+    // cuDNN has other kernels for other batches
+    expect(largestDifference(few, frozen.logits(x).slice([7, 0], [5, -1]))).toBeLessThan(testDevice === 'cpu' ? 1e-5 : ROUNDING);
   });
 
   test.each(['cnn-small', 'preact-resnet-18'])('%s: pools, flattening and normalisations that stand alone', (arch) => {
