@@ -114,7 +114,13 @@ function boardPart(site: Site, model: ModelView, board: Board, row: Row, first: 
       label: attack.label,
       href: `../attacks/${attack.slug}.html`,
       title: cell.attack.title,
-      params: [...(isBounded(attack) ? [] : ['no radius, in no worst case']), parameters(cell.attack.params)].filter(Boolean).join('; '),
+      params: [
+        ...(isBounded(attack) ? [] : ['no radius, in no worst case']),
+        parameters(cell.attack.params),
+        ...(cell.choice ? [`chose ${cell.choice}`] : []),
+      ]
+        .filter(Boolean)
+        .join('; '),
       ...cellFacts(cell),
       record: `../records/cells/${cell.key}.json`,
       flags: cell.flags.map((f) => flagView(f, '../')),
