@@ -9,8 +9,10 @@ import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { start } from '../../engines/wasm/start.ts';
 import type { EvidenceSource } from '../../records/evidence/write.ts';
-import type { CellRecord, RampartRecord } from '../../records/record.ts';
+import type { CellRecord, ModelRecord, RampartRecord } from '../../records/record.ts';
+import { quizPlans } from '../../reports/quiz/plan.ts';
 import { buildSite } from '../../reports/site.ts';
+import { buildView } from '../../reports/view/leaderboard.ts';
 import { published } from '../browser/evidence.ts';
 import { browserPath, launch, NO_BROWSER } from './browser.ts';
 
@@ -22,13 +24,13 @@ interface Quiz {
 }
 
 const EPS = 8 / 255;
+const NAMED = { images: 64, originals: 'a'.repeat(64), points: 'b'.repeat(64) };
 
 /** The golden network's records and evidence, as a run that publishes leaves them. */
 async function material(radii: readonly number[]) {
   const found = await published({ attacks: radii.map((eps) => ['fgsm', {}, 'Linf', eps] as const) });
-  const named = { images: 64, originals: 'a'.repeat(64), points: 'b'.repeat(64) };
   const withNames = <R extends RampartRecord>(r: R): R =>
-    found.source.cells.some(({ cell }) => cell === r) ? { ...r, published: named } : r;
+    found.source.cells.some(({ cell }) => cell === r) ? { ...r, published: NAMED } : r;
   const source: EvidenceSource = {
     ...found.source,
     cells: found.source.cells.map(({ cell, blocks }) => ({ cell: withNames(cell), blocks })),
@@ -44,6 +46,7 @@ describe.skipIf(!browserPath)(browserPath ? 'the quiz' : `the quiz (${NO_BROWSER
   let folder: string;
   let browser: Browser;
   let quiz: Quiz;
+  let model: ModelRecord;
   let cells: { clean: CellRecord; near: CellRecord; far: CellRecord };
   let drawn: Awaited<ReturnType<typeof buildSite>>;
 
@@ -54,6 +57,7 @@ describe.skipIf(!browserPath)(browserPath ? 'the quiz' : `the quiz (${NO_BROWSER
     const at = (access: string, eps: number) =>
       attacked.find((c) => c.attack.access === access && (access === 'none' || c.threat.eps === eps));
     cells = { clean: at('none', 0), near: at('gradient', EPS), far: at('gradient', 4 * EPS) } as typeof cells;
+    model = records.find((r): r is ModelRecord => r.kind === 'model') as ModelRecord;
     folder = await mkdtemp(join(tmpdir(), 'rampart-quiz-'));
     const files = await buildSite(records, { evidence: async () => source });
     await files.write(folder);
@@ -186,6 +190,17 @@ describe.skipIf(!browserPath)(browserPath ? 'the quiz' : `the quiz (${NO_BROWSER
     }
     expect(String(drawn.get('quiz.html'))).toContain('as the same perturbation four times as large');
     expect(drawn.get('index.html')).toContain('quiz.html');
+  });
+
+  it('takes no point of the smaller radius for one of the larger, where what the smaller broke was not attacked again', () => {
+    const { dataset } = cells.far;
+    const near = { ...cells.near, published: NAMED };
+    const adopted = { ...cells.far, published: NAMED, outcomes: { ...cells.far.outcomes, distances: cells.near.outcomes.distances } };
+    const own = { ...model, dataset: { ...model.dataset, hash: dataset.hash } };
+    const plan = (far: CellRecord) => quizPlans(buildView([own, cells.clean, near, far]))[0];
+    expect(plan({ ...cells.far, published: NAMED })?.items.every(({ far }) => far !== undefined)).toBe(true);
+    expect(plan(adopted)?.items.length).toBeGreaterThan(0);
+    expect(plan(adopted)?.items.filter(({ far }) => far !== undefined)).toEqual([]);
   });
 
   it('is not there where nothing is published', async () => {
