@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Refusal, validateResults } from '../../records/check-folder.ts';
 import { FolderStore } from '../../records/folder-store.ts';
+import { PATHS } from '../../records/paths.ts';
 import { counterexamplesOf } from '../counterexamples.ts';
 import { type RawOptions, UsageError } from '../options.ts';
 import { print, printError, printJson, shownPath } from '../output.ts';
@@ -14,7 +15,7 @@ export async function validateResultsCommand(dir: string | undefined, options: R
     throw new UsageError(`[validate-results] ${from} is not a folder`, { remedy: 'name the folder of records' });
   const { models, cells, refused: unfit } = await validateResults(from);
   const refused: Refusal[] = [...unfit];
-  const counterexamples = (await takenOf(from, (file, reason) => refused.push({ file, reason }))).length;
+  const counterexamples = (await replayed(from, (file, reason) => refused.push({ file, reason }))).length;
   if (options.json) printJson({ models, cells, counterexamples, refused });
   else {
     for (const { file, reason } of refused) printError(`${shownPath(join(from, file))}: ${reason}`);
@@ -24,8 +25,13 @@ export async function validateResultsCommand(dir: string | undefined, options: R
   return refused.length > 0 ? 1 : 0;
 }
 
-/** Counterexamples that hold against the records that can be read; what of these cannot is refused already. */
-async function takenOf(dir: string, refuse: (file: string, reason: string) => void) {
+/** Counterexamples that hold against the records that can be read; what of these cannot is refused already. Published points are measured too. */
+async function replayed(dir: string, refuse: (file: string, reason: string) => void) {
   const store = new FolderStore(dir, { onDamage: () => undefined });
-  return counterexamplesOf(await store.records(), store, refuse);
+  const records = await store.records();
+  if (records.some((record) => record.kind === 'cell' && record.published)) {
+    const { checkPublished } = await import('../../harness/counterexamples/published.ts');
+    await checkPublished(records, store, (hash, reason) => refuse(PATHS.images(hash), reason));
+  }
+  return counterexamplesOf(records, store, refuse);
 }

@@ -7,9 +7,10 @@ import { reportCommand } from '../../cli/commands/report.ts';
 import { validateResultsCommand } from '../../cli/commands/validate-results.ts';
 import { counterexamplesOf } from '../../cli/counterexamples.ts';
 import { wasm } from '../../engines/wasm/index.ts';
+import { checkPublished } from '../../harness/counterexamples/published.ts';
 import { type Counterexamples, parseCounterexamples, writeCounterexamples } from '../../records/evidence/counterexample.ts';
 import { FolderStore } from '../../records/folder-store.ts';
-import { parseOriginals, parsePoints } from '../../records/published/images.ts';
+import { parseOriginals, parsePoints, writePoints } from '../../records/published/images.ts';
 import type { CellRecord, ModelRecord, RampartRecord } from '../../records/record.ts';
 import { buildView } from '../../reports/view/leaderboard.ts';
 import { freshFolder } from '../harness/folders.ts';
@@ -25,6 +26,8 @@ let model: ModelRecord;
 let cell: CellRecord;
 /** One per image that the records count as robust and a stronger attack broke. */
 let points: Counterexamples[];
+/** What the stronger attack left. */
+let stronger: Awaited<ReturnType<typeof runOf>>;
 
 const folders: string[] = [];
 
@@ -47,7 +50,7 @@ beforeAll(async () => {
   for (const name of ['run.json', 'id', 'claims']) rmSync(join(dir, name), { recursive: true, force: true });
   model = records.find((r) => r.kind === 'model') as ModelRecord;
   cell = records.find((r): r is CellRecord => r.kind === 'cell' && r.attack.name === 'noise') as CellRecord;
-  const stronger = await runOf('attacks: [{ name: pgd, steps: 10 }]');
+  stronger = await runOf('attacks: [{ name: pgd, steps: 10 }]');
   const found = cellOf(stronger.records, 'gradient');
   const { shape, pixels, indices } = parseOriginals((await stronger.folder.images(found.published?.originals as string)) as Uint8Array);
   const size = shape.reduce((a, b) => a * b, 1);
@@ -235,6 +238,23 @@ test('a point so near to the boundary that another engine may see it on the othe
   expect((await taken()).refused['edge.safetensors']).toMatch(
     /is on the boundary: two logits differ by .*, another engine may decide otherwise/,
   );
+});
+
+test('published points that were moved out of the ball are refused', async () => {
+  const { folder, records } = stronger;
+  const attacked = cellOf(records, 'gradient');
+  const reasons = async (move: (v: number) => number) => {
+    const blocks = parsePoints((await folder.images(attacked.published?.points as string)) as Uint8Array, attacked);
+    const moved = await folder.putImages(
+      writePoints(blocks.map((block) => ({ ...block, encoding: 'f32', pixels: block.pixels.map(move) }))),
+    );
+    const changed = { ...attacked, published: { ...attacked.published, points: moved } } as CellRecord;
+    const refused: string[] = [];
+    await checkPublished([changed], folder, (_hash, reason) => refused.push(reason));
+    return refused;
+  };
+  expect(await reasons((v) => v)).toEqual([]);
+  expect(await reasons((v) => 0.8 * v)).toEqual([expect.stringMatching(/example \d+: expected Linf distance <= 0.03137254901960784, got/)]);
 });
 
 test('without the weights, or without the test images, nothing can be run again', async () => {
