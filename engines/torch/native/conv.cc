@@ -11,12 +11,14 @@ namespace {
 // `[space..., in, out]` to `[out, in, space...]`.
 Tensor outFirst(const Tensor& filter) {
   const int64_t n = filter.dim();
+  if (n == 4) return channelsTogether(filter).permute({3, 2, 0, 1});
   Ints order = {n - 1, n - 2};
   for (int64_t i = 0; i + 2 < n; ++i) order.push_back(i);
   return filter.permute(order);
 }
 
 Tensor outLast(const Tensor& filter) {
+  if (filter.dim() == 4) return channelsApart(filter);
   Ints order;
   for (int64_t i = 2; i < filter.dim(); ++i) order.push_back(i);
   order.push_back(1);
@@ -87,7 +89,10 @@ Tensor convInputGrad(const Tensor& dy, const Tensor& filter, const Ints& inputSh
 
 Tensor convFilterGrad(const Tensor& x, const Tensor& dy, const Ints& filterShape, const Ints& strides, const Ints& dilations,
                       const Ints& before, const Ints& out) {
-  const Tensor weight = outFirst(at::empty(filterShape, x.options()));
+  Ints order{filterShape.back()};
+  order.insert(order.end(), filterShape.begin(), filterShape.end() - 1);
+  // its numbers are not read, and its order is that of the gradient
+  const Tensor weight = channelsFirst(at::empty(order, x.options()));
   return outLast(backward(dy, channelsFirst(x), weight, windowOf(weight, strides, dilations, before, out), 1, 1));
 }
 

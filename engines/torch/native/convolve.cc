@@ -63,6 +63,18 @@ Tensor padBatch(const Tensor& t) {
 
 }  // namespace
 
+Tensor channelsTogether(const Tensor& filter) {
+  const auto sizes = filter.sizes();
+  const Tensor rows = filter.reshape({-1, sizes[3]}).t().contiguous();
+  return rows.reshape({sizes[3], sizes[0], sizes[1], sizes[2]}).permute({1, 2, 3, 0});
+}
+
+Tensor channelsApart(const Tensor& grad) {
+  const auto sizes = grad.sizes();
+  const Tensor rows = grad.permute({0, 2, 3, 1}).reshape({sizes[0], -1});
+  return rows.t().contiguous().reshape({sizes[2], sizes[3], sizes[1], sizes[0]});
+}
+
 Tensor directConvolution(const Tensor& x, const Tensor& weight, const c10::optional<Tensor>& bias, at::IntArrayRef pads, at::IntArrayRef strides,
                          at::IntArrayRef dilations, int64_t groups) {
   const bool onednn = x.is_cpu() && x.dim() == 4 && x.scalar_type() == at::kFloat && at::hasMKLDNN() && x.numel() > 0 && groups == 1;

@@ -31,6 +31,12 @@ bool winogradRepays(const Tensor& filter, at::IntArrayRef image, int64_t stride,
 Tensor winogradPack(const Tensor& filter, bool back);
 Tensor winogradConvolve(const Tensor& x, const Tensor& packed, const Epilogue& after);
 
+// A filter `[k, k, in, out]` with the same shape and the channels of each output together in memory, which oneDNN and cuDNN want. It is a matrix
+// transposed, for which libtorch has a faster copy than for four axes in another order, and which it would else make at every call.
+Tensor channelsTogether(const Tensor& filter);
+// A gradient `[out, in, k, k]` of it as `[k, k, in, out]`.
+Tensor channelsApart(const Tensor& grad);
+
 // oneDNN for every batch size: libtorch itself leaves it for small batches on one thread.
 Tensor directConvolution(const Tensor& x, const Tensor& weight, const c10::optional<Tensor>& bias, at::IntArrayRef pads, at::IntArrayRef strides,
                          at::IntArrayRef dilations, int64_t groups);

@@ -2,6 +2,7 @@
 #include <ATen/Parallel.h>
 
 #include <stdexcept>
+#include <tuple>
 
 #include "bind.h"
 #include "cpus.h"
@@ -71,11 +72,46 @@ Tensors klDivergenceGrad(const Tensor& p, const Tensor& q, const Tensor& dy) {
   return {ratio.sub(divergence).mul_(probabilities).mul_(column), logQ.exp().sub_(probabilities).mul_(column)};
 }
 
+RAMPART_EACH_CPU void sgdRun(const float* w, const float* grad, const float* velocity, float lr, float momentum, float decay, float* moved,
+                             float* fresh, int64_t n) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) {
+    const float next = momentum * velocity[i] + grad[i] + decay * w[i];
+    fresh[i] = next;
+    moved[i] = w[i] - lr * next;
+  }
+}
+
+// In one pass over memory. `[moved, fresh]`.
+std::pair<Tensor, Tensor> sgdStep(const Tensor& weight, const Tensor& gradIn, const Tensor& velocity, double lr, double momentum, double decay) {
+  const Tensor grad = gradIn.contiguous();
+  const Tensor moved = at::empty(weight.sizes(), weight.options()), fresh = at::empty(weight.sizes(), weight.options());
+  const auto *w = weight.data_ptr<float>(), *g = grad.data_ptr<float>(), *v = velocity.data_ptr<float>();
+  auto *to = moved.data_ptr<float>(), *kept = fresh.data_ptr<float>();
+  at::parallel_for(0, weight.numel(), 1 << 15, [&](int64_t from, int64_t end) {
+    sgdRun(w + from, g + from, v + from, static_cast<float>(lr), static_cast<float>(momentum), static_cast<float>(decay), to + from, kept + from,
+           end - from);
+  });
+  return {moved, fresh};
+}
+
 // Every weight, then every velocity, after one step.
 Tensors sgdMomentum(const Tensors& weights, const Tensors& grads, const Tensors& velocities, double lr, double momentum, double weightDecay) {
   if (grads.size() != weights.size() || velocities.size() != weights.size())
     throw std::invalid_argument("expected as many gradients and velocities as weights");
   if (weights.empty()) return {};
+  const auto loops = [](const Tensor& t) { return t.is_cpu() && t.scalar_type() == at::kFloat; };
+  const auto dense = [&](const Tensor& t) { return loops(t) && t.is_contiguous(); };
+  bool fit = true;
+  for (size_t i = 0; i < weights.size(); ++i)
+    fit = fit && dense(weights[i]) && dense(velocities[i]) && loops(grads[i]) && velocities[i].sizes() == weights[i].sizes() &&
+          grads[i].sizes() == weights[i].sizes();
+  if (fit) {
+    Tensors all(2 * weights.size());
+    for (size_t i = 0; i < weights.size(); ++i)
+      std::tie(all[i], all[weights.size() + i]) = sgdStep(weights[i], grads[i], velocities[i], lr, momentum, weightDecay);
+    return all;
+  }
   // all weights in few launches
   Tensors fresh = at::_foreach_mul(velocities, momentum);
   at::_foreach_add_(fresh, grads, 1);

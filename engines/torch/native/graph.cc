@@ -16,14 +16,11 @@ using Program = FrozenGraph::Program;
 
 const Names kKinds{"input", "affine", "conv", "add", "relu", "maxPool", "globalAvgPool", "flatten", "linear"};
 
-// The weights of one convolution. bfloat16 and GPUs take filters whose channels lie together, and would copy another order at every call.
+// The weights of one convolution.
 ConvWeights convWeights(const Node& node, const Tensors& weights, bool low) {
   const Tensor& filter = weights.at(static_cast<size_t>(node.weights[0]));
-  if (low || !filter.is_cpu()) {
-    const Tensor together = filter.to(low ? at::kBFloat16 : at::kFloat).permute({3, 0, 1, 2}).contiguous();
-    return {together.permute({1, 2, 3, 0}), std::nullopt, std::nullopt};
-  }
-  if (!winogradFits(filter, node.stride, node.window)) return {filter, std::nullopt, std::nullopt};
+  if (low || !winogradFits(filter, node.stride, node.window))
+    return {channelsTogether(low ? filter.to(at::kBFloat16) : filter), std::nullopt, std::nullopt};
   return {filter, winogradPack(filter, false), winogradPack(filter, true)};
 }
 

@@ -66,10 +66,10 @@ class Forward {
 
   Tensor convolution(const Node& node, const Tensor& in) const {
     const Tensor& filter = weightAt(weights_, node.weights[0]);
-    MaybeTensor packed;
-    if (winogradRepays(filter, in.sizes(), node.stride, node.window)) packed = winogradPack(filter, false);
-    return convolve(in, {filter, packed, std::nullopt}, node.stride, node.window,
-                    {maybeWeight(weights_, node.weights[1]), std::nullopt, false, std::nullopt});
+    const ConvWeights weights = winogradRepays(filter, in.sizes(), node.stride, node.window)
+                                    ? ConvWeights{filter, winogradPack(filter, false), std::nullopt}
+                                    : ConvWeights{channelsTogether(filter), std::nullopt, std::nullopt};
+    return convolve(in, weights, node.stride, node.window, {maybeWeight(weights_, node.weights[1]), std::nullopt, false, std::nullopt});
   }
 
   Tensor normalized(const Node& node, size_t i, const Tensor& in) {
@@ -159,9 +159,11 @@ class Backward {
     const auto source = node.a;
     const Tensor& x = value(source);
     if (ofWeights_) {
-      const Tensor grad = std::get<1>(directGradients(channelsFirst(dy), channelsFirst(x), filter.permute({3, 2, 0, 1}), {node.window, node.window},
+      // its numbers are not read, and its order is that of the gradient
+      const Tensor like = at::empty({filter.size(3), filter.size(0), filter.size(1), filter.size(2)}, filter.options()).permute({0, 3, 1, 2});
+      const Tensor grad = std::get<1>(directGradients(channelsFirst(dy), channelsFirst(x), like, {node.window, node.window},
                                                       {node.stride, node.stride}, {1, 1}, 1, false, true));
-      weightGrads_[node.weights[0]] = grad.permute({2, 3, 1, 0});
+      weightGrads_[node.weights[0]] = channelsApart(grad);
       if (node.weights[1] >= 0) weightGrads_[node.weights[1]] = dy.sum(at::IntArrayRef{0, 1, 2});
     }
     if (wanted_[source]) {
@@ -169,9 +171,10 @@ class Backward {
       const bool last = left_[source] == 1 && (from.relu || from.kind == Kind::relu);
       const MaybeTensor mask = last ? MaybeTensor(x) : MaybeTensor();
       const MaybeTensor add = grads_[source].defined() ? MaybeTensor(grads_[source]) : MaybeTensor();
-      MaybeTensor packed;
-      if (winogradRepays(filter, x.sizes(), node.stride, node.window)) packed = winogradPack(filter, true);
-      grads_[source] = convolveBack(dy, {filter, std::nullopt, packed}, x.sizes(), node.stride, node.window, {std::nullopt, add, false, mask});
+      const ConvWeights weights = winogradRepays(filter, x.sizes(), node.stride, node.window)
+                                      ? ConvWeights{filter, std::nullopt, winogradPack(filter, true)}
+                                      : ConvWeights{channelsTogether(filter), std::nullopt, std::nullopt};
+      grads_[source] = convolveBack(dy, weights, x.sizes(), node.stride, node.window, {std::nullopt, add, false, mask});
       masked_[source] = last;
     }
     --left_[source];
