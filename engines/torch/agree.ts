@@ -19,7 +19,10 @@ export const FROZEN_KINDS: readonly FrozenNode['op'][] = [
 /** The codes of the nodes of a training program, in the order of `Kind` in native/training.h. */
 export const TRAINING_KINDS = ['input', 'normalize', 'conv', 'bn', 'relu', 'add', 'maxPool', 'globalAvgPool', 'flatten'] as const;
 
-const SHARED: Shared = { frozenKinds: FROZEN_KINDS, trainingKinds: TRAINING_KINDS, batchNormEps: BN_EPS };
+/** What the ten numbers of a node are. */
+const NUMBERS = 'kind, a, b, relu, stride, window, three weights, a weight or the padding of a pool';
+
+const SHARED: Shared = { frozenKinds: FROZEN_KINDS, trainingKinds: TRAINING_KINDS, numbers: NUMBERS, batchNormEps: BN_EPS };
 
 /** All other operations; the type makes the list whole. */
 const OTHERS: Record<Exclude<keyof Ops, (typeof UNARY)[number] | (typeof BINARY)[number]>, true> = {

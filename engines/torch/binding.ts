@@ -235,6 +235,7 @@ export interface Shared {
   /** The kinds of nodes of a frozen program and of a training program, in the order of their codes. */
   readonly frozenKinds: readonly string[];
   readonly trainingKinds: readonly string[];
+  readonly numbers: string;
   readonly batchNormEps: number;
 }
 

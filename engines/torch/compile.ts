@@ -13,7 +13,7 @@ interface Program {
   readonly weights: tf.Tensor[];
 }
 
-/** Ten numbers a node: kind, inputs, relu, stride, padding or window, places of up to two weights, and two for later use. */
+/** Ten numbers a node: kind, inputs, relu, stride, padding or window, places of up to two weights, one for later use, the padding of a pool. */
 function encode(graph: FrozenGraph): Program {
   const code: number[] = [];
   const weights: tf.Tensor[] = [];
@@ -21,12 +21,12 @@ function encode(graph: FrozenGraph): Program {
   for (const node of graph.nodes) {
     const [a, b] = node.op === 'input' ? [-1, -1] : node.op === 'add' ? node.inputs : [node.input, -1];
     const relu = 'relu' in node && node.relu ? 1 : 0;
-    let [stride, window, first, second] = [1, 0, -1, -1];
+    let [stride, window, first, second, pad] = [1, 0, -1, -1, -1];
     if (node.op === 'conv') [stride, window, first, second] = [node.stride, node.pad, place(node.filter), place(node.bias)];
     else if (node.op === 'affine') [first, second] = [place(node.scale), place(node.shift)];
     else if (node.op === 'linear') [first, second] = [place(node.weight), place(node.bias)];
-    else if (node.op === 'maxPool') [stride, window] = [node.stride, node.kernel];
-    code.push(FROZEN_KINDS.indexOf(node.op), a, b, relu, stride, window, first, second, -1, -1);
+    else if (node.op === 'maxPool') [stride, window, pad] = [node.stride, node.kernel, node.pad];
+    code.push(FROZEN_KINDS.indexOf(node.op), a, b, relu, stride, window, first, second, -1, pad);
   }
   return { code, weights };
 }
@@ -85,7 +85,7 @@ class CompiledGraph implements Classifier {
 /** Whether native/graph.cc has this node. */
 function isNative(node: FrozenNode): boolean {
   if (node.op === 'linear') return node.flat;
-  return node.op === 'maxPool' ? node.pad === 0 : FROZEN_KINDS.includes(node.op);
+  return FROZEN_KINDS.includes(node.op);
 }
 
 /** Compiles `graph` for this backend and takes over its tensors; undefined, and nothing is taken over, where a node of it is not native. */

@@ -20,6 +20,8 @@ interface Step {
   relu: boolean;
   stride: number;
   window: number;
+  /** Of a pool. */
+  pad: number;
   /** Where the weights come from: parameters by name, or the two of a `normalize` node. */
   weights: readonly (string | { of: Node; part: 0 | 1 })[];
   /** Of a normalisation. */
@@ -33,7 +35,7 @@ function fuse(graph: Graph): Step[] | undefined {
   const steps: Step[] = [];
   const at: number[] = []; // where each node of `graph` ended up
   const emit = (kind: Kind, a: number, more: Partial<Step> = {}) =>
-    steps.push({ kind, a, b: -1, relu: false, stride: 1, window: 0, weights: [], ...more }) - 1;
+    steps.push({ kind, a, b: -1, relu: false, stride: 1, window: 0, pad: -1, weights: [], ...more }) - 1;
   const place = (id: NodeId) => at[id] as number;
   for (const [i, node] of graph.nodes.slice(0, graph.features + 1).entries()) {
     const [first, second] = inputsOf(node) as [NodeId, NodeId];
@@ -63,21 +65,19 @@ function fuse(graph: Graph): Step[] | undefined {
           { of: node, part: 1 },
         ],
       });
-    else if (node.op === 'maxPool') {
-      if (node.pad > 0) return undefined;
-      at[i] = emit('maxPool', a, { stride: node.stride, window: node.kernel });
-    } else if (node.op === 'linear' || isLayer(node)) return undefined;
+    else if (node.op === 'maxPool') at[i] = emit('maxPool', a, { stride: node.stride, window: node.kernel, pad: node.pad });
+    else if (node.op === 'linear' || isLayer(node)) return undefined;
     else at[i] = emit(node.op, a);
   }
   // the program's result is its last step
   return place(graph.features) === steps.length - 1 ? steps : undefined;
 }
 
-/** Ten numbers a step: kind, inputs, relu, stride, padding or window, places of up to four weights. */
+/** Ten numbers a step: kind, inputs, relu, stride, padding or window, places of up to four weights, the last of a pool its padding. */
 function encode(steps: readonly Step[]): number[] {
   let weights = 0;
   return steps.flatMap((step) => {
-    const places = [-1, -1, -1, -1].map((none, i) => (i < step.weights.length ? weights++ : none));
+    const places = [-1, -1, -1, step.pad].map((none, i) => (i < step.weights.length ? weights++ : none));
     return [TRAINING_KINDS.indexOf(step.kind), step.a, step.b, step.relu ? 1 : 0, step.stride, step.window, ...places];
   });
 }

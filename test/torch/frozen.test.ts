@@ -3,6 +3,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { torch } from '../../engines/torch/index.ts';
 import { findBuilt } from '../../engines/torch/load.ts';
 import { createNetwork } from '../../models/index.ts';
+import { Network } from '../../models/network.ts';
+import { resnetGraph } from '../../models/resnet.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
 import { goldenBatch, goldenNetwork, largestDifference } from '../golden.ts';
@@ -40,6 +42,20 @@ describe.skipIf(!findBuilt())('a frozen network on torch', () => {
     const wantGrad = tf.grad((z: tf.Tensor) => network.logits(z as tf.Tensor4D))(x, dlogits);
     expect(relativeDifference(linear?.logits as tf.Tensor, network.logits(x))).toBeLessThan(1e-5);
     expect(relativeDifference(linear?.pullback(dlogits) as tf.Tensor, wantGrad)).toBeLessThan(1e-4);
+  });
+
+  test.each(['fp32', 'bf16'] as const)('a pool with a margin, as the stem of ImageNet has it, in %s', (precision) => {
+    const setup = { inputShape: [20, 18, 3], classes: 10, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] } as const;
+    const network = new Network('stem', resnetGraph([1, 1, 1, 1], 'basic', { stem: 'imagenet', widen: 1 }, setup), new Rng('stem'));
+    // below zero before the pool: a margin of zeros would win
+    network.params.get('bn1.bias')?.assign(tf.fill([64], -0.01));
+    const x = tf.tensor4d(new Rng('x').uniform(5 * 20 * 18 * 3), [5, 20, 18, 3]);
+    const dlogits = tf.tensor2d(new Rng('dlogits').normal(50), [5, 10]);
+    const linear = network.freeze(precision).linearize?.(x);
+    const wantGrad = tf.grad((z: tf.Tensor) => network.logits(z as tf.Tensor4D))(x, dlogits);
+    const [ofLogits, ofGradient] = precision === 'fp32' ? [1e-5, 1e-4] : [2 ** -6, 0.2];
+    expect(relativeDifference(linear?.logits as tf.Tensor, network.logits(x))).toBeLessThan(ofLogits);
+    expect(relativeDifference(linear?.pullback(dlogits) as tf.Tensor, wantGrad)).toBeLessThan(ofGradient);
   });
 
   test.each([64, 40, 33])('%i images: the logits, which are made a few images at a time, are bit for bit those of the whole batch', (n) => {

@@ -75,6 +75,7 @@ describe.skipIf(!findBuilt())('a training pass on torch', () => {
 
   const own: Record<string, () => Graph> = {
     odd: oddGraph,
+    stem: () => resnetGraph([1, 1, 1, 1], 'basic', { stem: 'imagenet', widen: 1 }, SETUP),
     bottlenecks: () => resnetGraph([1, 1, 1, 1], 'bottleneck', { stem: 'cifar', widen: 1 }, SETUP),
   };
   const make = (arch: string) => {
@@ -89,7 +90,7 @@ describe.skipIf(!findBuilt())('a training pass on torch', () => {
     return seen;
   }
 
-  test.each(['resnet-tiny', 'cnn-small', 'preact-resnet-18', 'bottlenecks', 'odd'])(
+  test.each(['resnet-tiny', 'cnn-small', 'preact-resnet-18', 'stem', 'bottlenecks', 'odd'])(
     'of %s has the logits, statistics and gradients of the tape',
     (arch) => {
       const want = byNode(arch);

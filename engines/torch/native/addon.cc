@@ -140,6 +140,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   auto shared = Napi::Object::New(env);
   shared.Set("frozenKinds", listOf(env, frozenKinds()));
   shared.Set("trainingKinds", listOf(env, trainingKinds()));
+  shared.Set("numbers", kNumbers);
   shared.Set("batchNormEps", kBatchNormEps);
   exports.Set("shared", shared);
   return exports;

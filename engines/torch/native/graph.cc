@@ -79,7 +79,7 @@ class Forward {
       case Kind::add: return sum(node, i);
       case Kind::relu: return at::relu(in());
       case Kind::maxPool:
-        return channelsLast(at::max_pool2d(channelsFirst(in()), {node.window, node.window}, {node.stride, node.stride}));
+        return channelsLast(at::max_pool2d(channelsFirst(in()), {node.window, node.window}, {node.stride, node.stride}, {node.poolPad(), node.poolPad()}));
       case Kind::globalAvgPool: return in().mean(at::IntArrayRef{1, 2}, false, at::kFloat);
       case Kind::flatten: return in().reshape({in().size(0), -1});
       case Kind::linear: return at::addmm(weights_[node.weights[1]], in().to(at::kFloat), weights_[node.weights[0]]);
@@ -159,10 +159,10 @@ class Backward {
       case Kind::add: give(node.a, dy); return give(node.b, dy);
       case Kind::relu: return give(node.a, dy);
       case Kind::maxPool: {
-        const Ints size(2, node.window), strides(2, node.stride), none(2, 0), ones(2, 1);
+        const Ints size(2, node.window), strides(2, node.stride), pads(2, node.poolPad()), ones(2, 1);
         const Tensor x = channelsFirst(values_[node.a]);
-        const Tensor indices = std::get<1>(at::max_pool2d_with_indices(x, size, strides));
-        return give(node.a, channelsLast(at::max_pool2d_with_indices_backward(channelsFirst(dy), x, size, strides, none, ones, false, indices)));
+        const Tensor indices = std::get<1>(at::max_pool2d_with_indices(x, size, strides, pads));
+        return give(node.a, channelsLast(at::max_pool2d_with_indices_backward(channelsFirst(dy), x, size, strides, pads, ones, false, indices)));
       }
       case Kind::globalAvgPool: {
         const auto& x = values_[node.a];

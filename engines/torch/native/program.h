@@ -1,5 +1,6 @@
 // A network as JavaScript sends it: ten numbers a node, in topological order.
 #pragma once
+#include <algorithm>
 #include <stdexcept>
 
 #include "bind.h"
@@ -13,7 +14,8 @@ struct NodeOf {
   int64_t a, b;  // the nodes it reads, -1 for none
   bool relu;
   int64_t stride, window;  // of a convolution `window` is the padding
-  int64_t weights[4];      // places in the list of weights, -1 for none
+  int64_t weights[4];      // places in the list of weights, -1 for none; of a pool the last is its padding
+  int64_t poolPad() const { return std::max<int64_t>(0, weights[3]); }
 };
 
 template <typename Kind>
@@ -40,6 +42,9 @@ struct ProgramOf {
 using Names = std::vector<std::string>;
 Names frozenKinds();
 Names trainingKinds();
+
+// What the ten numbers are, which JavaScript compares too.
+constexpr const char* kNumbers = "kind, a, b, relu, stride, window, three weights, a weight or the padding of a pool";
 
 // What batch normalisation adds to a variance in training.
 constexpr double kBatchNormEps = 1e-5;

@@ -57,7 +57,7 @@ class Forward {
         Tensor y = at::add(in, values_.at(node.b));
         return node.relu ? y.relu_() : y;
       }
-      case Kind::maxPool: return channelsLast(at::max_pool2d(channelsFirst(in), {node.window, node.window}, {node.stride, node.stride})).contiguous();
+      case Kind::maxPool: return channelsLast(at::max_pool2d(channelsFirst(in), {node.window, node.window}, {node.stride, node.stride}, {node.poolPad(), node.poolPad()})).contiguous();
       case Kind::globalAvgPool: return in.mean(at::IntArrayRef{1, 2});
       case Kind::flatten: return channelsFirst(in).reshape({in.size(0), -1});
       default: throw std::invalid_argument("unknown node kind " + std::to_string(static_cast<int64_t>(node.kind)));
@@ -135,10 +135,10 @@ class Backward {
       case Kind::relu: return give(node.a, dy);
       case Kind::add: give(node.a, dy); return give(node.b, dy);
       case Kind::maxPool: {
-        const Ints size(2, node.window), strides(2, node.stride), none(2, 0), ones(2, 1);
+        const Ints size(2, node.window), strides(2, node.stride), pads(2, node.poolPad()), ones(2, 1);
         const Tensor x = channelsFirst(value(node.a));
-        const Tensor indices = std::get<1>(at::max_pool2d_with_indices(x, size, strides));
-        const Tensor dx = at::max_pool2d_with_indices_backward(channelsFirst(dy), x, size, strides, none, ones, false, indices);
+        const Tensor indices = std::get<1>(at::max_pool2d_with_indices(x, size, strides, pads));
+        const Tensor dx = at::max_pool2d_with_indices_backward(channelsFirst(dy), x, size, strides, pads, ones, false, indices);
         return give(node.a, channelsLast(dx).contiguous());
       }
       case Kind::globalAvgPool: {
