@@ -184,7 +184,7 @@ export interface AttackPlugin<P = unknown> {
 export interface EnsembleMember {
   readonly attack: string;
   readonly params: Record<string, unknown>;
-  /** `masking`: it runs only where a sign of masked gradients has shown before it, in the flags or in what a member without gradients broke. */
+  /** `masking`: it runs only where a sign of masked gradients has shown before it, in the flags or in what a member without gradients broke, or where a wrapper's gradient stands in for one that it has not. */
   readonly when?: 'masking';
 }
 

@@ -8,7 +8,7 @@ const params = z.strictObject({});
 
 const NORMS: readonly NormName[] = ['Linf', 'L2'];
 
-/** The rule, version 1. */
+/** The rule, version 2. */
 const MEMBERS: readonly EnsembleMember[] = [
   { attack: 'apgd-pm', params: { iterations: 100, untilCertain: true } },
   { attack: 'apgd-malt', params: { iterations: 100, targets: 9, candidates: 9, untilCertain: true } },
@@ -23,7 +23,7 @@ export default defineEnsemble<z.infer<typeof params>>({
   paper:
     'after Croce and Hein 2020 (arXiv 2003.01690), Melamed, Yehudai and Shamir 2024 (arXiv 2407.02240) and Xie et al. 2024 (arXiv 2411.15210)',
   references: [CROCE_2020, MELAMED_2024, XIE_2024],
-  version: 1,
+  version: 2,
   access: 'gradient',
   norms: NORMS,
   params,

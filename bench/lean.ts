@@ -26,7 +26,7 @@ export interface LeanRow {
   readonly onlyLean: number;
   /** Passes of lean over those of standard. */
   readonly passes: number;
-  /** Of either cell, each once. */
+  /** Of lean's own cell: who runs it alone sees no others. */
   readonly flags: readonly string[];
 }
 
@@ -57,7 +57,7 @@ export function leanRows(records: readonly RampartRecord[]): LeanRow[] {
       onlyStandard: only(a, b),
       onlyLean: only(b, a),
       passes: passesOf(lean) / Math.max(passesOf(standard), 1),
-      flags: [...new Set([...standard.flags, ...lean.flags].map(({ name }) => name))],
+      flags: lean.flags.map(({ name }) => name),
     };
   });
 }

@@ -108,7 +108,7 @@ async function runMember(context: Context, member: Member): Promise<void> {
   if (!state.queue) {
     const { budget = Number.POSITIVE_INFINITY } = input;
     const open = (id: number) => state.robust[id] === '1' && (state.spent?.[id] ?? 0) < budget;
-    const left = member.when === 'masking' && !showsMasking(state.flags, withAccess(context));
+    const left = member.when === 'masking' && !input.standIn && !showsMasking(state.flags, withAccess(context));
     state.queue = left ? [] : state.robust.flatMap((_, id) => (open(id) ? [id] : []));
     const entered = state.queue.length;
     const spent = { passes: noPasses(), overhead: noPasses(), wallMs: 0 };

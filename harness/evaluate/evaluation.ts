@@ -30,6 +30,8 @@ export interface EvaluationInput {
   readonly classifier: Classifier;
   /** The model's name, for messages. */
   readonly name: string;
+  /** Whether its gradient stands in for one that it has not, which is a sign of masking before anything is attacked. */
+  readonly standIn?: boolean;
   readonly attack: AttackPlugin | EnsemblePlugin;
   readonly params: unknown;
   readonly threat: Threat;

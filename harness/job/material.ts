@@ -12,7 +12,7 @@ import { placesIn } from '../suite/selection.ts';
 import type { JobContext } from './context.ts';
 import { examplesOf } from './data.ts';
 import { type CellJob, drawsOf, type ShardJob } from './job.ts';
-import { doneCell, loadClassifier } from './load-model.ts';
+import { doneCell, doneModel, loadClassifier } from './load-model.ts';
 import { alive, withSignsOfLife } from './signs-of-life.ts';
 
 export interface Material {
@@ -42,6 +42,14 @@ export async function withMaterial<T>(job: CellJob | ShardJob, context: JobConte
   }
 }
 
+/** Whether a wrapper of the model has a gradient that stands in for one that it has not. */
+export async function hasStandIn(key: string, context: Pick<JobContext, 'registry' | 'store'>): Promise<boolean> {
+  const { wraps, defense } = await doneModel(key, context.store);
+  if (wraps === undefined) return false;
+  const plugin = context.registry.defense(defense.name);
+  return (plugin.kind === 'wrapper' && plugin.gradient === 'straight-through') || hasStandIn(wraps, context);
+}
+
 /** The evaluation of all images of a cell, whose clean cell has the key `cleanKey`; its subject is the model as it is attacked. */
 export async function evaluationOf(
   job: (CellJob | ShardJob) & { readonly threat: Threat },
@@ -59,6 +67,7 @@ export async function evaluationOf(
   return {
     classifier: isAskedAsRandom(clean) ? asRandomized(classifier) : classifier,
     name: job.model.name,
+    standIn: await hasStandIn(job.model.key, { registry, store }),
     rng,
     attack: registry.attack(job.attack.plugin.name),
     params: job.attack.plugin.params,

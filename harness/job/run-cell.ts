@@ -26,7 +26,7 @@ import { exampleEntries } from './examples.ts';
 import { failureOf } from './failures.ts';
 import type { CellJob } from './job.ts';
 import { doneCell, doneModel, neededArtifact } from './load-model.ts';
-import { evaluationOf, type Material, withMaterial } from './material.ts';
+import { evaluationOf, hasStandIn, type Material, withMaterial } from './material.ts';
 import { provenance } from './provenance.ts';
 import { partsOf, withShards } from './run-shard.ts';
 
@@ -162,14 +162,6 @@ async function diagnosed(
     if (error instanceof StoreError || signal.aborted || failure.kind === 'memory') throw error;
     return { status: 'none', reason: failure.message };
   }
-}
-
-/** Whether a wrapper of the model has a gradient that stands in for one that it has not. */
-async function hasStandIn(key: string, context: JobContext): Promise<boolean> {
-  const { wraps, defense } = await doneModel(key, context.store);
-  if (wraps === undefined) return false;
-  const plugin = context.registry.defense(defense.name);
-  return (plugin.kind === 'wrapper' && plugin.gradient === 'straight-through') || hasStandIn(wraps, context);
 }
 
 /** Rounding of float32 in another order moves logits by 1e-5 of the largest at most; TF32 has 10 bits, and PyTorch's logits from a GPU may be of it. */

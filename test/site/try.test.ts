@@ -195,7 +195,10 @@ describe.skipIf(!browserPath)(browserPath ? 'the live attack' : `the live attack
         await page.getByRole('button', { name: 'Attack', exact: true }).click();
         await page.locator('#try[data-state=busy], .run[data-outcome]').first().waitFor();
         if ((await said(page))?.startsWith('Wrong')) continue;
-        await page.waitForFunction('/^(Pass [2-9]|Wrong|Broken)/.test(document.querySelector(".said").textContent)');
+        await page
+          .locator('.said', { hasText: /^(Pass [2-9]|Wrong|Broken)/ })
+          .first()
+          .waitFor();
         if (!(await said(page))?.startsWith('Pass')) continue;
         await page.getByRole('button', { name: 'Stop' }).click();
         await idle(page);

@@ -39,9 +39,9 @@ function ensemble(gradients: number, queries: number) {
   return { attack, lookup: (name: string) => moves[name] as AttackPlugin };
 }
 
-async function found(gradients: number, queries: number) {
+async function found(gradients: number, queries: number, standIn = false) {
   const { attack, lookup } = ensemble(gradients, queries);
-  const { robust, members, passes } = await evaluate(input(attack, data, { threat: { norm: 'Linf', eps: 0.3 }, lookup }));
+  const { robust, members, passes } = await evaluate(input(attack, data, { threat: { norm: 'Linf', eps: 0.3 }, lookup, standIn }));
   return { robust, entered: members?.map((m) => m.entered), passes: passes.forward };
 }
 
@@ -51,6 +51,10 @@ test('it does not run, and costs nothing, where queries broke nothing that gradi
 
 test('it runs on all that is left where queries broke a single point', async () => {
   expect(await found(0.2, 0.7)).toEqual({ robust: '000', entered: [3, 2, 1], passes: 6 });
+});
+
+test('it runs where the gradient is a stand-in, though nothing else is a sign', async () => {
+  expect(await found(0.2, 0.2, true)).toEqual({ robust: '000', entered: [3, 2, 2], passes: 7 });
 });
 
 test('the lean ensemble has all of Square on condition alone', () => {

@@ -10,7 +10,7 @@ const golden = fileURLToPath(new URL('../../golden/model.safetensors', import.me
 const script = fileURLToPath(new URL('../../golden/torchscript/traced.pt', import.meta.url));
 
 test('an unknown key is named with its line and the nearest right one', async () => {
-  expect(await refusal({ seeds: 'sedes: [1]' })).toMatch('small.yml:9: sedes: unknown key "sedes"; did you mean "seeds"?');
+  expect(await refusal({ seeds: 'sedes: [1]' })).toMatch('small.yml:10: sedes: unknown key "sedes"; did you mean "seeds"?');
 });
 
 test('an unknown parameter of a plug-in is named with those it has', async () => {
@@ -45,7 +45,7 @@ test('a radius below zero is refused with its path', async () => {
 
 test('a wrong word is refused with the nearest right one', async () => {
   expect(await refusal({ threats: 'threats: [{ norm: Linv, eps: 0.1 }]' })).toMatch(
-    'threats[0].norm: expected one of "Linf", "L2", "L1", got "Linv"; did you mean "Linf"?',
+    'threats[0].norm: expected one of "Linf", "L2", "L1", "L0", "L0-pixels", "patch", got "Linv"; did you mean "Linf"?',
   );
   expect(await refusal({ recipe: 'recipe: { schedule: { kind: one-cicle } }' })).toMatch(
     /recipe\.schedule\.kind: expected one of "constant", .*, got "one-cicle"; did you mean "one-cycle"\?/,
@@ -117,7 +117,7 @@ test('a fraction over zero is refused with its line', async () => {
 
 test('weights that are not there are refused', async () => {
   expect(await refusal({ models: 'models: [{ name: m, weights: gone.safetensors, arch: cnn-small }]' })).toMatch(
-    /small\.yml:9: models\[0\]\.weights: no such file: .*gone\.safetensors/,
+    /small\.yml:10: models\[0\]\.weights: no such file: .*gone\.safetensors/,
   );
 });
 

@@ -11,7 +11,7 @@ import { wasm } from '../../engines/wasm/index.ts';
 import { FolderStore } from '../../records/folder-store.ts';
 import type { CellRecord, ModelRecord } from '../../records/record.ts';
 import { inProcess, TINY } from '../harness/run/in-process.ts';
-import { browserPath, launch, NO_BROWSER } from './browser.ts';
+import { browserPath, launch, NO_BROWSER } from '../site/browser.ts';
 
 const SUITE = {
   ...TINY,
