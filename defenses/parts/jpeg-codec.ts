@@ -1,15 +1,6 @@
 /** JPEG compression and decompression (ITU-T T.81, JFIF) of a batch on the device: every stage but the lossless coding, as matrix products and rounding. */
+import { CHROMINANCE, LUMINANCE } from '../../tensor/jpeg-tables.ts';
 import { type Shape, tf } from '../../tensor/tf.ts';
-
-/** Quantisation tables of Annex K at quality 50, row by row. */
-const LUMINANCE = [
-  16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62, 18, 22,
-  37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
-];
-const CHROMINANCE = [
-  17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99, 24, 26, 56, 99, 99, 99, 99, 99, 47, 66, 99, 99, 99, 99, 99, 99, 99, 99,
-  99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99,
-];
 
 type Matrix = number[][];
 

@@ -1,6 +1,7 @@
 /** A browser for tests of the pages: the system's Chromium, or none. */
 import { existsSync } from 'node:fs';
-import { type Browser, chromium } from 'playwright-core';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { expect } from 'vitest';
 
 const PATHS = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
@@ -24,4 +25,27 @@ export function launch(): Promise<Browser> {
       '--disable-sync',
     ],
   });
+}
+
+/** Opens a page in a context of its own and works on it. Fails on any error of a script or of the policy and, given the address of its site, on any request beyond that. */
+export async function onPage<T>(
+  { browser, url, site }: { browser: Browser; url: string; site?: string },
+  options: BrowserContextOptions,
+  work: (page: Page) => Promise<T>,
+): Promise<T> {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
+  const page = await context.newPage();
+  const errors: string[] = [];
+  page.on('pageerror', (e) => errors.push(e.message));
+  // a JSON file has no icon to name, so the browser asks for one
+  page.on('console', (m) => m.type() === 'error' && !m.location().url.endsWith('/favicon.ico') && errors.push(m.text()));
+  page.on('request', (r) => site && !r.url().startsWith(site) && !r.url().startsWith('blob:') && errors.push(`asks for ${r.url()}`));
+  try {
+    await page.goto(url);
+    const result = await work(page);
+    expect(errors).toEqual([]);
+    return result;
+  } finally {
+    await context.close();
+  }
 }

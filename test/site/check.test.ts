@@ -12,7 +12,7 @@ import { serveFolder } from '../../cli/commands/serve.ts';
 import { start } from '../../engines/wasm/start.ts';
 import { writeSite } from '../../reports/site.ts';
 import { type Published, published } from '../browser/evidence.ts';
-import { browserPath, launch, NO_BROWSER } from './browser.ts';
+import { browserPath, launch, NO_BROWSER, onPage } from './browser.ts';
 
 describe.skipIf(!browserPath)(browserPath ? 'the checker' : `the checker (${NO_BROWSER})`, () => {
   let folder: string;
@@ -40,23 +40,9 @@ describe.skipIf(!browserPath)(browserPath ? 'the checker' : `the checker (${NO_B
     await rm(folder, { recursive: true, force: true });
   });
 
-  /** Works on the model's page; fails on any error of a script or of the policy, and on any request beyond the site. */
-  async function onModel<T>(base: string, options: BrowserContextOptions, work: (page: Page) => Promise<T>): Promise<T> {
-    const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
-    const page = await context.newPage();
-    const errors: string[] = [];
-    page.on('pageerror', (e) => errors.push(e.message));
-    page.on('console', (m) => m.type() === 'error' && errors.push(m.text()));
-    page.on('request', (r) => !r.url().startsWith(base) && !r.url().startsWith('blob:') && errors.push(`asks for ${r.url()}`));
-    try {
-      await page.goto(`${base}/models/hardened.html`);
-      const result = await work(page);
-      expect(errors).toEqual([]);
-      return result;
-    } finally {
-      await context.close();
-    }
-  }
+  /** Works on the model's page. */
+  const onModel = <T>(site: string, options: BrowserContextOptions, work: (page: Page) => Promise<T>) =>
+    onPage({ browser, url: `${site}/models/hardened.html`, site }, options, work);
 
   const told = (page: Page) => page.locator('#check .told');
   const done = (page: Page) => page.locator('#check[data-state=done]').waitFor({ timeout: 60_000 });

@@ -17,7 +17,7 @@ import { buildView } from '../../reports/view/leaderboard.ts';
 import { parseCsv } from '../reports/formats/parse-csv.ts';
 import { HOSTILE, hostileNames } from '../reports/hostile.ts';
 import { syntheticRecords } from '../reports/synthetic.ts';
-import { browserPath, launch, NO_BROWSER } from './browser.ts';
+import { browserPath, launch, NO_BROWSER, onPage } from './browser.ts';
 
 const records = syntheticRecords({
   models: 12,
@@ -59,23 +59,7 @@ describe.skipIf(!browserPath)(browserPath ? 'pages' : `pages (${NO_BROWSER})`, (
     await rm(folder, { recursive: true, force: true });
   });
 
-  /** Opens a page, works on it, and fails on any error of a script. */
-  async function on<T>(url: string, options: BrowserContextOptions, work: (page: Page) => Promise<T>): Promise<T> {
-    const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
-    const page = await context.newPage();
-    const errors: string[] = [];
-    page.on('pageerror', (e) => errors.push(e.message));
-    // A JSON file has no icon to name, so the browser asks for one.
-    page.on('console', (m) => m.type() === 'error' && !m.location().url.endsWith('/favicon.ico') && errors.push(m.text()));
-    try {
-      await page.goto(url);
-      const result = await work(page);
-      expect(errors).toEqual([]);
-      return result;
-    } finally {
-      await context.close();
-    }
-  }
+  const on = <T>(url: string, options: BrowserContextOptions, work: (page: Page) => Promise<T>) => onPage({ browser, url }, options, work);
 
   const names = (page: Page) => page.locator('#board tbody tr:not([hidden]) td:nth-child(2)').allTextContents();
   const column = async (page: Page, key: string) => {

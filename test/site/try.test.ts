@@ -16,7 +16,7 @@ import { parseCounterexamples } from '../../records/evidence/counterexample.ts';
 import { writeSite } from '../../reports/site.ts';
 import { type Published, published } from '../browser/evidence.ts';
 import { goldenNetwork } from '../golden.ts';
-import { browserPath, launch, NO_BROWSER } from './browser.ts';
+import { browserPath, launch, NO_BROWSER, onPage } from './browser.ts';
 
 describe.skipIf(!browserPath)(browserPath ? 'the live attack' : `the live attack (${NO_BROWSER})`, () => {
   let folder: string;
@@ -47,22 +47,7 @@ describe.skipIf(!browserPath)(browserPath ? 'the live attack' : `the live attack
     await rm(folder, { recursive: true, force: true });
   });
 
-  /** Works on the page; fails on any error of a script or of the policy. */
-  async function onPage<T>(url: string, options: BrowserContextOptions, work: (page: Page) => Promise<T>): Promise<T> {
-    const context = await browser.newContext({ viewport: { width: 1440, height: 1000 }, ...options });
-    const page = await context.newPage();
-    const errors: string[] = [];
-    page.on('pageerror', (e) => errors.push(e.message));
-    page.on('console', (m) => m.type() === 'error' && errors.push(m.text()));
-    try {
-      await page.goto(url);
-      const result = await work(page);
-      expect(errors).toEqual([]);
-      return result;
-    } finally {
-      await context.close();
-    }
-  }
+  const on = <T>(url: string, options: BrowserContextOptions, work: (page: Page) => Promise<T>) => onPage({ browser, url }, options, work);
 
   const told = (page: Page) => page.locator('.told').textContent();
   const idle = (page: Page) => page.locator('#try[data-state=done]').waitFor({ timeout: 60_000 });
@@ -104,7 +89,7 @@ describe.skipIf(!browserPath)(browserPath ? 'the live attack' : `the live attack
   }
 
   it.each(['file', 'http'] as const)('runs PGD on two models beside each other as Node does, from %s', async (from) => {
-    await onPage(`${bases[from]}/try.html#model=hardened&attack=pgd`, {}, async (page) => {
+    await on(`${bases[from]}/try.html#model=hardened&attack=pgd`, {}, async (page) => {
       await loaded(page);
       await page.selectOption('[name=first]', 'hardened');
       const { robust } = models[0]?.source.cells[0]?.cell.outcomes ?? { robust: '' };
@@ -154,7 +139,7 @@ describe.skipIf(!browserPath)(browserPath ? 'the live attack' : `the live attack
   });
 
   it('gives the worker the points of Node to 1e-4', async () => {
-    await onPage(`${bases.file}/try.html`, {}, async (page) => {
+    await on(`${bases.file}/try.html`, {}, async (page) => {
       await loaded(page);
       for (const [name, params] of [
         ['pgd', { steps: 10 }],
@@ -180,7 +165,7 @@ describe.skipIf(!browserPath)(browserPath ? 'the live attack' : `the live attack
     const png = new PNG({ width: 40, height: 60 });
     png.data.fill(255);
     for (let i = 0; i < png.data.length; i += 4) png.data[i] = (i / 4) % 40 < 20 ? 200 : 30;
-    await onPage(`${bases.file}/try.html#attack=square`, {}, async (page) => {
+    await on(`${bases.file}/try.html#attack=square`, {}, async (page) => {
       await loaded(page);
       expect(await page.inputValue('[name=attack]')).toBe('square');
       await page.setInputFiles('#try input[type=file]', { name: 'own.png', mimeType: 'image/png', buffer: PNG.sync.write(png) });
@@ -210,7 +195,7 @@ describe.skipIf(!browserPath)(browserPath ? 'the live attack' : `the live attack
   });
 
   it('saves what was found as a file that can be taken in', async () => {
-    await onPage(`${bases.file}/try.html#model=plain&attack=fgsm`, {}, async (page) => {
+    await on(`${bases.file}/try.html#model=plain&attack=fgsm`, {}, async (page) => {
       await loaded(page);
       await page.locator('.choices input[value="7"]').check();
       await page.fill('[name=finder]', 'A. Reader');
@@ -238,7 +223,7 @@ describe.skipIf(!browserPath)(browserPath ? 'the live attack' : `the live attack
   });
 
   it('says what does not fit', async () => {
-    await onPage(`${bases.file}/try.html`, {}, async (page) => {
+    await on(`${bases.file}/try.html`, {}, async (page) => {
       await loaded(page);
       for (const [eps, norm, reason] of [
         ['much', 'Linf', /expected a radius such as 8\/255, got "much"/],
@@ -254,7 +239,7 @@ describe.skipIf(!browserPath)(browserPath ? 'the live attack' : `the live attack
   });
 
   it.each([375, 768])('fits %i pixels in the dark, and is led to from the pages of model and attack', async (width) => {
-    await onPage(`${bases.file}/models/plain.html`, { viewport: { width, height: 800 }, colorScheme: 'dark' }, async (page) => {
+    await on(`${bases.file}/models/plain.html`, { viewport: { width, height: 800 }, colorScheme: 'dark' }, async (page) => {
       await page.getByRole('link', { name: 'attack this model live' }).click();
       await expect.poll(() => page.inputValue('[name=first]')).toBe('plain');
       await loaded(page);
@@ -271,7 +256,7 @@ describe.skipIf(!browserPath)(browserPath ? 'the live attack' : `the live attack
   });
 
   it('says without scripts what they would bring', async () => {
-    await onPage(`${bases.file}/try.html`, { javaScriptEnabled: false }, async (page) => {
+    await on(`${bases.file}/try.html`, { javaScriptEnabled: false }, async (page) => {
       expect(await page.locator('.needs-scripts').isVisible()).toBe(true);
       expect(await page.locator('#try').isVisible()).toBe(false);
     });
