@@ -169,6 +169,18 @@ describe.skipIf(!findBuilt())('a training pass on torch', () => {
     },
   );
 
+  test.skipIf(testDevice !== 'cpu')('on two threads has the gradients of one, of wide filters too', async () => {
+    const one = ['preact-resnet-18', 'odd'].map((arch) => see(make(arch), 'both'));
+    await torch.init({ threads: 2, device: testDevice });
+    const two = ['preact-resnet-18', 'odd'].map((arch) => see(make(arch), 'both'));
+    await torch.init({ threads: 1, device: testDevice });
+    one.forEach((want, i) => {
+      const got = two[i] as Seen;
+      expect(relative(got.logits, want.logits)).toBeLessThan(1e-5);
+      for (const [name, t] of want.grads) expect(relative(got.grads.get(name) as tf.Tensor, t), name).toBeLessThan(2e-4);
+    });
+  });
+
   test('leaves nothing behind, differentiated or not', () => {
     const network = make('resnet-tiny');
     const step = (wanted: Wanted) =>

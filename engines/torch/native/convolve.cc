@@ -3,6 +3,8 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
+
 #include "cpus.h"
 
 namespace rampart {
@@ -55,6 +57,31 @@ Tensor inOneKernel(const Tensor& x, const Tensor& filter, const c10::optional<Te
   }
 }
 
+// Numbers of a side of the tiles in which a matrix is transposed: two of them lie in the fastest cache.
+constexpr int64_t kTile = 32;
+
+RAMPART_EACH_CPU void transposeRun(const float* from, float* to, int64_t rows, int64_t columns, int64_t first, int64_t last) {
+  for (int64_t row = 0; row < rows; row += kTile)
+    for (int64_t c = first; c < last; ++c)
+      for (int64_t r = row, end = std::min(rows, row + kTile); r < end; ++r) to[c * rows + r] = from[r * columns + c];
+}
+
+// By all threads, where there are several: libtorch has one do it.
+Tensor transposed(const Tensor& matrix) {
+  const bool tiles = matrix.is_cpu() && matrix.scalar_type() == at::kFloat && matrix.is_contiguous() && at::get_num_threads() > 1;
+  if (!tiles) return matrix.t().contiguous();
+  const int64_t rows = matrix.size(0), columns = matrix.size(1);
+  const Tensor made = at::empty({columns, rows}, matrix.options());
+  const auto* from = matrix.data_ptr<float>();
+  auto* to = made.data_ptr<float>();
+  const int64_t tilesAtOnce = std::max<int64_t>(1, (1 << 15) / (kTile * std::max<int64_t>(1, rows)));
+  at::parallel_for(0, (columns + kTile - 1) / kTile, tilesAtOnce, [&](int64_t begin, int64_t end) {
+    for (int64_t tile = begin; tile < end; ++tile)
+      transposeRun(from, to, rows, columns, tile * kTile, std::min(columns, (tile + 1) * kTile));
+  });
+  return made;
+}
+
 Tensor padBatch(const Tensor& t) {
   Ints pads(2 * t.dim(), 0);
   pads.back() = kFullBatch - t.size(0);
@@ -65,14 +92,14 @@ Tensor padBatch(const Tensor& t) {
 
 Tensor channelsTogether(const Tensor& filter) {
   const auto sizes = filter.sizes();
-  const Tensor rows = filter.reshape({-1, sizes[3]}).t().contiguous();
+  const Tensor rows = transposed(filter.reshape({-1, sizes[3]}));
   return rows.reshape({sizes[3], sizes[0], sizes[1], sizes[2]}).permute({1, 2, 3, 0});
 }
 
 Tensor channelsApart(const Tensor& grad) {
   const auto sizes = grad.sizes();
   const Tensor rows = grad.permute({0, 2, 3, 1}).reshape({sizes[0], -1});
-  return rows.t().contiguous().reshape({sizes[2], sizes[3], sizes[1], sizes[0]});
+  return transposed(rows).reshape({sizes[2], sizes[3], sizes[1], sizes[0]});
 }
 
 Tensor directConvolution(const Tensor& x, const Tensor& weight, const c10::optional<Tensor>& bias, at::IntArrayRef pads, at::IntArrayRef strides,
