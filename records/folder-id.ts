@@ -4,8 +4,9 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** How long whoever has made the file may take to write into it. */
-const PATIENCE_MS = 5_000;
+/** How long whoever has made the file may take to write into it: 5 seconds, as so many looks. */
+const LOOKS = 100;
+const LOOK_MS = 50;
 
 /** 24 hex digits. Rejects where the file cannot be made, or holds something else. */
 export async function folderId(file: string): Promise<string> {
@@ -15,10 +16,9 @@ export async function folderId(file: string): Promise<string> {
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
   }
-  for (const end = Date.now() + PATIENCE_MS; ; await sleep(50)) {
+  for (let looks = 1; ; looks++, await sleep(LOOK_MS)) {
     const id = await readFile(file, 'utf8');
     if (/^[0-9a-f]{24}$/.test(id)) return id;
-    if (id !== '' || Date.now() > end)
-      throw new Error('it does not hold the 24 hex digits that it should: remove it where no run is at work');
+    if (id !== '' || looks > LOOKS) throw new Error('it does not hold the 24 hex digits that it should: remove it where no run is at work');
   }
 }

@@ -3,13 +3,14 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { waitAtMost } from '../../../patience.ts';
 import type { Provenance } from '../../../records/record.ts';
 import type { Failure } from '../../job/failures.ts';
 import type { JobListener } from '../executor.ts';
 import type { Assignment, Message } from './messages.ts';
 
 export interface ProcessOptions {
-  /** A job that gives no sign of life for so long is ended. */
+  /** A job that gives no sign of life for so long is ended. Time in which this process itself stood still does not count. */
   readonly silenceMs: number;
   /** Sees what jobs print. */
   onOutput?(text: string): void;
@@ -88,15 +89,14 @@ export class WorkerProcess {
       silent = true;
       child.kill('SIGKILL');
     };
-    let watch = setTimeout(tooQuiet, silenceMs);
+    const watch = waitAtMost(silenceMs, tooQuiet);
     let lastWord: Message | undefined;
     let provenance: Provenance | undefined;
     let onMessage: (message: Message) => void = () => undefined;
     const stays = new Promise<void>((resolve) => {
       onMessage = (message) => {
         begun = true;
-        clearTimeout(watch);
-        watch = setTimeout(tooQuiet, silenceMs);
+        watch.again();
         if (message.type === 'sign') {
           if (message.progress) listener.progress?.(message.progress);
         } else if (message.type === 'note') listener.note?.(message.text);
@@ -110,7 +110,7 @@ export class WorkerProcess {
     child.on('message', onMessage);
     child.send(assignment, () => undefined); // a process that is gone is told by its end
     const end = await Promise.race([stays, this.#ended]);
-    clearTimeout(watch);
+    watch.end();
     signal.removeEventListener('abort', abort);
     child.off('message', onMessage);
     if (lastWord) return { last: lastWord, begun, provenance };

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { ZodType } from 'zod';
 import { RampartError } from '../../../errors.ts';
+import { waitAtMost } from '../../../patience.ts';
 import { keyOf } from '../../../records/hash.ts';
 import type { EngineIdentity } from '../../job/engine.ts';
 import { gitRevision, packageVersion } from '../../job/provenance.ts';
@@ -36,27 +37,36 @@ export async function openLine(url: string, patienceMs = 20_000): Promise<Line> 
   if (!/^rediss?:\/\/[^\s/]+/.test(url))
     throw new RampartError(`[queue] expected an address such as redis://host:6379 or rediss://user:password@host:6380, got "${shown}"`);
   const { bull, ioredis } = await packages();
-  const end = Date.now() + patienceMs;
-  for (;;) {
-    const redis = new ioredis.Redis(url, { maxRetriesPerRequest: null, lazyConnect: true, connectTimeout: 5000, socketTimeout: SILENT_MS });
-    let last: Error | undefined;
-    // told by whoever waits for an answer; without a listener each would end the process
-    redis.on('error', (error) => {
-      last = error;
-    });
-    try {
-      await redis.connect();
-      await redis.ping();
-      return { bull, redis, shown, close: () => redis.disconnect() };
-    } catch (error) {
-      redis.disconnect();
-      const { message } = last ?? (error as Error);
-      const distrusted = /certificate/i.test(message);
-      const remedy = distrusted ? 'NODE_EXTRA_CA_CERTS=FILE.pem names whom to trust' : 'start redis-server there, or mend the address';
-      if (Date.now() >= end || distrusted || /WRONGPASS|NOAUTH|NOPERM/.test(message))
-        throw new RampartError(`[queue] ${shown} does not answer: ${message}`, { remedy });
-      await sleep(500);
+  const wait = waitAtMost(patienceMs);
+  try {
+    for (;;) {
+      const redis = new ioredis.Redis(url, {
+        maxRetriesPerRequest: null,
+        lazyConnect: true,
+        connectTimeout: 5000,
+        socketTimeout: SILENT_MS,
+      });
+      let last: Error | undefined;
+      // told by whoever waits for an answer; without a listener each would end the process
+      redis.on('error', (error) => {
+        last = error;
+      });
+      try {
+        await redis.connect();
+        await redis.ping();
+        return { bull, redis, shown, close: () => redis.disconnect() };
+      } catch (error) {
+        redis.disconnect();
+        const { message } = last ?? (error as Error);
+        const distrusted = /certificate/i.test(message);
+        const remedy = distrusted ? 'NODE_EXTRA_CA_CERTS=FILE.pem names whom to trust' : 'start redis-server there, or mend the address';
+        if (wait.ms >= patienceMs || distrusted || /WRONGPASS|NOAUTH|NOPERM/.test(message))
+          throw new RampartError(`[queue] ${shown} does not answer: ${message}`, { remedy });
+        await sleep(500);
+      }
     }
+  } finally {
+    wait.end();
   }
 }
 

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RampartError } from '../../../errors.ts';
+import { waitAtMost } from '../../../patience.ts';
 import type { Shape } from '../../../tensor/tf.ts';
 import { Ledger } from './ledger.ts';
 import { bodyOf, logitsIn } from './protocol.ts';
@@ -100,17 +101,21 @@ export class HttpClient {
     const { retries, format, access, scores } = this.#source;
     const { classes } = this.#setup;
     const request = bodyOf(images, format);
-    const began = Date.now();
-    for (let attempt = 0; ; attempt++) {
-      await this.#turn(images.n);
-      const sent = await this.#send(request);
-      if ('text' in sent) return this.#inPlace(() => logitsIn(sent.text, { n: images.n, classes, access, scores }));
-      if (!sent.passing) throw this.#error(sent.failure);
-      const pause = Math.max(PAUSE * 2 ** attempt, sent.after ?? 0);
-      if (attempt >= retries) throw this.#error(`${sent.failure}, ${attempt + 1} times`, AGAIN);
-      if (Date.now() - began + pause > PATIENCE)
-        throw this.#error(`${sent.failure}; the next try would be ${Math.ceil(pause / 1000)} s later`, AGAIN);
-      await sleep(pause);
+    const wait = waitAtMost(PATIENCE);
+    try {
+      for (let attempt = 0; ; attempt++) {
+        await this.#turn(images.n);
+        const sent = await this.#send(request);
+        if ('text' in sent) return this.#inPlace(() => logitsIn(sent.text, { n: images.n, classes, access, scores }));
+        if (!sent.passing) throw this.#error(sent.failure);
+        const pause = Math.max(PAUSE * 2 ** attempt, sent.after ?? 0);
+        if (attempt >= retries) throw this.#error(`${sent.failure}, ${attempt + 1} times`, AGAIN);
+        if (wait.ms + pause > PATIENCE)
+          throw this.#error(`${sent.failure}; the next try would be ${Math.ceil(pause / 1000)} s later`, AGAIN);
+        await sleep(pause);
+      }
+    } finally {
+      wait.end();
     }
   }
 
@@ -136,7 +141,9 @@ export class HttpClient {
 
   async #send({ headers, body }: ReturnType<typeof bodyOf>): Promise<Sent> {
     const { url, timeout } = this.#source;
-    const signal = AbortSignal.timeout(timeout * 1000);
+    const late = new AbortController();
+    const { signal } = late;
+    const wait = waitAtMost(timeout * 1000, () => late.abort());
     try {
       // a redirect could carry the token elsewhere
       const options = { method: 'POST', headers: { ...headers, accept: 'application/json', ...this.#headers }, body, signal } as const;
@@ -149,6 +156,8 @@ export class HttpClient {
       if (error instanceof RampartError) return { failure: error.message, passing: false };
       if (signal.aborted) return { failure: `gave no answer within ${timeout} s`, passing: true };
       return { failure: `could not be asked: ${reasonOf(error)}`, passing: true };
+    } finally {
+      wait.end();
     }
   }
 

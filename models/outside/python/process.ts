@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { RampartError } from '../../../errors.ts';
+import { type Wait, waitAtMost } from '../../../patience.ts';
 import type { Shape } from '../../../tensor/tf.ts';
 
 /** A function of a Python file that returns a `torch.nn.Module`, and where to run it. */
@@ -105,14 +106,14 @@ export class PythonProcess {
   async #ask(request: object, what: string): Promise<unknown> {
     const { timeout } = this.#source;
     this.#child.stdin?.write(`${JSON.stringify(request)}\n`);
-    let watch: NodeJS.Timeout | undefined;
+    let watch: Wait | undefined;
     const late = new Promise<'late'>((resolve) => {
-      watch = setTimeout(() => resolve('late'), timeout * 1000);
+      watch = waitAtMost(timeout * 1000, () => resolve('late'));
     });
     const next = this.#lines
       .next()
       .then(async ({ value, done }): Promise<{ line: string } | string> => (done ? this.#ended : { line: value as string }));
-    const first = await Promise.race([next, this.#ended, late]).finally(() => clearTimeout(watch));
+    const first = await Promise.race([next, this.#ended, late]).finally(() => watch?.end());
     if (first === 'late') {
       void this.end();
       throw this.#error(`took longer than ${timeout} s ${what}; its process was ended`, 'give it more: timeout, in seconds (--timeout)');
