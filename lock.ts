@@ -7,11 +7,25 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type StandstillWatch, whenStoodStill } from './patience.ts';
 
 const POLL_MS = 300;
 const BEAT_MS = 10_000;
 /** A lock of whose holder nothing can be told is dead after so many missed beats. */
 const STALE_MS = 6 * BEAT_MS;
+
+/** When this process last found that it had stood still, in ms: a holder elsewhere that stood still with it has not had the time to show life. */
+let stoodStillAt = Number.NEGATIVE_INFINITY;
+let watch: StandstillWatch | undefined;
+
+/** Whether a holder of whom nothing but the age of its last sign can be told is gone, as far as this process was there to see it. */
+function isSilent(ageMs: number): boolean {
+  watch ??= whenStoodStill(BEAT_MS, () => {
+    stoodStillAt = Date.now();
+  });
+  watch.look();
+  return ageMs >= STALE_MS && Date.now() - stoodStillAt >= STALE_MS;
+}
 
 /** A lock that is held until `release`. */
 export interface Lock {
@@ -67,7 +81,7 @@ async function look(path: string): Promise<{ content: string; abandoned: boolean
   try {
     const content = await readFile(path, 'utf8');
     const age = Date.now() - (await stat(path)).mtimeMs;
-    return { content, abandoned: !(isAlive(content) ?? age < STALE_MS) };
+    return { content, abandoned: !(isAlive(content) ?? !isSilent(age)) };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

@@ -51,3 +51,29 @@ export function waitAtMost(limitMs: number, over: () => void = () => undefined):
     end: () => clearInterval(beat),
   };
 }
+
+/** How often a process looks whether it stood still. */
+const LOOK_MS = 250;
+
+/** A look at whether this process stood still, which is also taken by itself, until it is ended. */
+export interface StandstillWatch {
+  look(): void;
+  end(): void;
+}
+
+/**
+ * Calls `heard` each time that this process finds that it stood still for `leastMs` or longer, by the clock on the wall: others may have taken it
+ * for gone. A clock that is put forward looks the same. Keeps no process.
+ */
+export function whenStoodStill(leastMs: number, heard: () => void): StandstillWatch {
+  let last = Date.now();
+  const look = () => {
+    const now = Date.now();
+    const stood = now - last - LOOK_MS >= leastMs;
+    last = now;
+    if (stood) heard();
+  };
+  const again = setInterval(look, LOOK_MS);
+  again.unref();
+  return { look, end: () => clearInterval(again) };
+}

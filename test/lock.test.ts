@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { isAlive, lock, processName, tryLock } from '../lock.ts';
 import { freshFolder } from './harness/folders.ts';
 
@@ -52,6 +52,23 @@ test('a lock of another machine, or one that says nothing, is taken over after a
     expect(await tryLock(path)).toBeUndefined();
     utimesSync(path, seconds - 61, seconds - 61);
     expect(await tryLock(path)).toBeDefined();
+  }
+});
+
+test('after this process stood still, one of another machine has a minute to show life', async () => {
+  const path = join(freshFolder(), 'a.lock');
+  writeFileSync(path, 'elsewhere 1 1 abc');
+  vi.useFakeTimers({ toFake: ['Date'] });
+  try {
+    expect(await tryLock(path)).toBeUndefined();
+    vi.setSystemTime(Date.now() + 3_600_000);
+    for (let seconds = 0; seconds < 60; seconds += 5) {
+      expect(await tryLock(path)).toBeUndefined();
+      vi.setSystemTime(Date.now() + 5000);
+    }
+    expect(await tryLock(path)).toBeDefined();
+  } finally {
+    vi.useRealTimers();
   }
 });
 

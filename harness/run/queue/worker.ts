@@ -14,6 +14,7 @@ import { shownRange } from '../cuts.ts';
 import { type EngineProbe, type Executor, JobError } from '../executor.ts';
 import { type Answer, type Needs, type Order, readOrder, type WorkerInfo } from './protocol.ts';
 import { type Board, type Line, queueName } from './redis.ts';
+import { type Held, Rights } from './rights.ts';
 
 /** A worker that has not renewed its right to a job for so long is taken for lost, and the job goes to another. */
 const LOCK_MS = 30_000;
@@ -21,10 +22,11 @@ const LOCK_MS = 30_000;
 /** A job that so many workers were lost at is given up. */
 const MOST_LOST = 3;
 
-/** A run that was done before this worker came may be followed by another for so long: the one that it was started for. */
-const NEXT_RUN_MS = 300_000;
-
 const SHOW_MS = 5_000;
+
+/** A run that was done before this worker came may be followed by another for so many looks, five minutes: the one that it was started for. */
+const NEXT_RUN_LOOKS = 300_000 / SHOW_MS;
+
 const PROGRESS_MS = 5_000;
 
 export interface QueueWorkerOptions {
@@ -57,6 +59,7 @@ class Notes {
   /** By the clock of Redis. */
   readonly #began: number;
   #told = '';
+  #looks = 0;
 
   constructor(options: QueueWorkerOptions, began: number) {
     this.#options = options;
@@ -75,7 +78,7 @@ class Notes {
       this.#told = there;
     }
     if (!untilDone || note?.is !== 'done') return false;
-    return note.at >= this.#began || (await board.now()) - this.#began > NEXT_RUN_MS;
+    return note.at >= this.#began || ++this.#looks > NEXT_RUN_LOOKS;
   }
 }
 
@@ -92,11 +95,17 @@ function titleOf({ job }: Order): string {
   return job.kind === 'cell' ? cell : `${cell}, ${shownRange(job.range)}`;
 }
 
+/** A job that this worker has begun. */
+interface Doing extends Held {
+  readonly stop: AbortController;
+  readonly name: string;
+}
+
 class QueueWorker {
   readonly #options: QueueWorkerOptions;
   readonly #name = `${hostname()} ${process.pid}`;
   readonly #free: EngineRef[];
-  readonly #doing = new Map<string, { readonly stop: AbortController; readonly name: string }>();
+  readonly #doing = new Map<string, Doing>();
   /** By the settings of the run that orders. */
   readonly #executors = new Map<string, Executor>();
 
@@ -124,9 +133,18 @@ class QueueWorker {
       },
     );
     worker.on('error', (error) => tell?.(`queue: ${error.message}`));
-    // somebody else may have it now
+    const rights = new Rights(worker, line.redis, lockMs);
+    const watch = rights.watch(() => [...this.#doing.values()]);
     worker.on('lockRenewalFailed', (ids) => {
-      for (const id of ids) this.#doing.get(id)?.stop.abort();
+      for (const id of ids) {
+        const doing = this.#doing.get(id);
+        // somebody else may have it now
+        if (doing)
+          rights.takeAgain(doing).then(
+            (has) => has || doing.stop.abort(),
+            () => doing.stop.abort(),
+          );
+      }
     });
     tell?.(`serves ${line.shown} as ${this.#name}`);
     const notes = new Notes(this.#options, await board.now());
@@ -136,6 +154,7 @@ class QueueWorker {
       done = await notes.done().catch(() => false);
       if (!done) await sleep(SHOW_MS, undefined, { signal }).catch(() => undefined);
     }
+    watch.end();
     await worker.pause(true);
     for (const { stop } of this.#doing.values()) stop.abort();
     await worker.close();
@@ -174,7 +193,9 @@ class QueueWorker {
     // done by one who was lost before it could say so
     if (await whole(await store.record(order.job.kind, order.job.key), store)) return { is: 'done' };
     const stop = new AbortController();
-    this.#doing.set(job.id as string, { stop, name: titleOf(order) });
+    const id = job.id as string;
+    const doing: Doing = { id, token, stop, name: titleOf(order) };
+    this.#doing.set(id, doing);
     const slot = this.#free.pop() as EngineRef;
     await job.log(`${this.#name} began`);
     tell?.(`${titleOf(order)} begins`);
@@ -186,7 +207,8 @@ class QueueWorker {
       }
     } finally {
       this.#free.push(slot);
-      this.#doing.delete(job.id as string);
+      // another slot may have begun it since this one lost it
+      if (this.#doing.get(id) === doing) this.#doing.delete(id);
     }
     tell?.(`${titleOf(order)} is given back`);
     await job.moveToWait(token);
