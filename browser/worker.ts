@@ -3,6 +3,7 @@ import './stand-ins/no-eval.ts';
 import { start } from '../engines/wasm/start.ts';
 import type { Held } from '../records/evidence/format.ts';
 import { check } from './check.ts';
+import { type Drawing, paint } from './drawing.ts';
 import { type Find, type Run, Session } from './session.ts';
 
 /** The worker's own scope, as far as it is used: this project leaves the browser's types out. */
@@ -17,7 +18,10 @@ type Order =
   | ({ readonly type: 'attack' } & Run)
   | ({ readonly type: 'save' } & Find);
 
-type Answer = { readonly type: 'piece'; readonly path: string; readonly text: string | undefined } | { readonly type: 'stop' };
+type Answer =
+  | { readonly type: 'piece'; readonly path: string; readonly text: string | undefined }
+  | { readonly type: 'draw'; readonly drawing: Drawing }
+  | { readonly type: 'stop' };
 
 const scope = globalThis as unknown as Scope;
 const tell = (what: object) => scope.postMessage(what);
@@ -60,6 +64,7 @@ scope.onmessage = ({ data }) => {
   if (data.type === 'piece') {
     wanted.get(data.path)?.(data.text);
     wanted.delete(data.path);
-  } else if (data.type === 'stop') stop.abort();
+  } else if (data.type === 'draw') tell({ type: 'drawn', pixels: paint(data.drawing) });
+  else if (data.type === 'stop') stop.abort();
   else void work(data);
 };

@@ -105,7 +105,7 @@ export async function writeSite(records: readonly RampartRecord[], out: string, 
 }
 
 /** What pages without evidence have no use for. */
-const FOR_EVIDENCE = ['checker-client.js', 'checker.css', 'check.js', 'try.js'];
+const FOR_EVIDENCE = ['checker-client.js', 'checker.css', 'check.js', 'draw.js', 'try.js'];
 
 /** Writes the evidence of every model that has some, and the checker. */
 async function writeAllEvidence(

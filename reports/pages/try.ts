@@ -1,4 +1,5 @@
 /** "Attack it live": the page on which a reader attacks the models whose weights the site holds. */
+import { figuresOf } from '../../browser/drawing.ts';
 import { radius, size } from '../formats/format.ts';
 import { CHECKER, carried } from './check.ts';
 import { attackable, frame, type Site } from './views.ts';
@@ -24,15 +25,17 @@ export function writeTryPage(site: Site): void {
   const page = site.render('try', {
     ...frame(site, '', 'Attack it live', 'Attacks of this site on its models, run in your browser', {
       current: 'try',
-      scripts: ['checker-client.js', 'try.js'],
+      scripts: ['checker-client.js', 'draw.js', 'try.js'],
       runs: true,
     }),
     checker: size(Buffer.byteLength(site.files.get(CHECKER) ?? '')),
-    models: tried.map(([{ name, slug }, { index, weights = 0 }]) => ({
+    figures: tried.map(([{ record }]) => figuresOf(record.dataset.name)).find(({ length }) => length > 0),
+    models: tried.map(([{ name, slug, record }, { index, weights = 0 }]) => ({
       name,
       slug,
       index: JSON.stringify(index),
       size: carried(weights),
+      drawn: figuresOf(record.dataset.name).length > 0,
     })),
     attacks: ATTACKS.map(({ name, title, params }) => ({ name, title, params: JSON.stringify(params) })),
     norms: ['Linf', 'L2', 'L1'].map((name) => ({ name, chosen: name === threat.norm })),

@@ -25,6 +25,8 @@ document.addEventListener('DOMContentLoaded', () => {
   let own;
   let panels = [];
   const answers = [];
+  const drawing =
+    part('.drawing') && window.rampart.drawing(form, { send: (message) => worker.postMessage(message), show: draw, choose: takeDrawing });
 
   const say = (text, refused = false) => {
     told.textContent = text;
@@ -58,6 +60,7 @@ document.addEventListener('DOMContentLoaded', () => {
     if (message.type === 'done') answers.shift()?.resolve(message);
     else if (message.type === 'refused') answers.shift()?.reject(new Error(message.reason));
     else if (message.type === 'status') say(`${message.text[0].toUpperCase()}${message.text.slice(1)} …`);
+    else if (message.type === 'drawn') drawing.drawn(message);
     else panels[message.model]?.[message.type](message);
   }
 
@@ -97,13 +100,16 @@ document.addEventListener('DOMContentLoaded', () => {
     const index = indexOf(field('first'));
     const { images: got } = await order({ type: 'images', index, from, count: PAGE });
     const first = !known;
+    if (own && known.shape.join() !== got.shape.join()) forget();
     known = got;
+    drawing?.offer(field('first').selectedOptions[0].dataset.drawn !== undefined);
+    const taken = own || drawing?.isChosen();
     images.hidden = how.hidden = false;
     field('load').textContent = 'Load the images of this model';
     field('label').replaceChildren(...known.classNames.map((name, c) => el('option', name, { value: String(c) })));
     choices.replaceChildren(
       ...known.choices.map(({ image, label, pixels }, i) => {
-        const radio = el('input', [], { type: 'radio', name: 'image', value: String(image), ...(i === 0 && { checked: '' }) });
+        const radio = el('input', [], { type: 'radio', name: 'image', value: String(image), ...(i === 0 && !taken && { checked: '' }) });
         const robust = known.claims
           .filter((claim) => claim.images.includes(image))
           .map(({ threat }) => `${threat.norm} ${radius(threat.eps)}`);
@@ -113,6 +119,19 @@ document.addEventListener('DOMContentLoaded', () => {
     );
     place.textContent = `Images ${from + 1} to ${from + known.choices.length} of ${known.total}`;
     say(first ? 'Choose an image and an attack.' : '');
+  }
+
+  function forget() {
+    own = undefined;
+    file.value = '';
+  }
+
+  /** The drawing is what is attacked; its figure, where it has one, is its class. */
+  function takeDrawing(figure) {
+    forget();
+    const c = known.classNames.indexOf(figure);
+    if (c >= 0) field('label').value = String(c);
+    say(`Your drawing is chosen. Its class: ${nameOf(Number(field('label').value))}.`);
   }
 
   /** The reader's own picture, cut to a square of the network's size. */
@@ -128,7 +147,7 @@ document.addEventListener('DOMContentLoaded', () => {
     const { data } = context.getImageData(0, 0, w, h);
     const grey = (i) => Math.round((data[4 * i] + data[4 * i + 1] + data[4 * i + 2]) / 3);
     own = Float32Array.from({ length: h * w * c }, (_, i) => (c === 1 ? grey(i) : data[4 * Math.floor(i / c) + (i % c)]) / 255);
-    for (const radio of choices.querySelectorAll('input')) radio.checked = false;
+    for (const radio of images.querySelectorAll('input[type=radio]')) radio.checked = false;
     say(`Your image is ${w} by ${h} pixels now. Choose its class.`);
   }
 
@@ -292,10 +311,11 @@ document.addEventListener('DOMContentLoaded', () => {
     const threat = { norm: field('norm').value, eps: givenRadius() };
     const selects = [field('first'), field('second')].filter((select) => select.value !== '');
     const picked = choices.querySelector('input:checked');
-    if (!picked && !own) throw new Error('choose an image first');
+    const mine = drawing?.isChosen() ? await drawing.image() : own;
+    if (!picked && !mine) throw new Error('choose an image first');
     const run = {
       models: selects.map(indexOf),
-      chosen: own ? { own: { pixels: own, label: Number(field('label').value) } } : { image: Number(picked.value) },
+      chosen: mine ? { own: { pixels: mine, label: Number(field('label').value) } } : { image: Number(picked.value) },
       attack: { name: field('attack').value, params: givenParams() },
       threat,
       seed: field('seed').value,
@@ -322,10 +342,7 @@ document.addEventListener('DOMContentLoaded', () => {
       during(load);
     });
   file.addEventListener('change', () => during(bring));
-  choices.addEventListener('change', () => {
-    own = undefined;
-    file.value = '';
-  });
+  choices.addEventListener('change', forget);
   stop.addEventListener('click', () => worker?.postMessage({ type: 'stop' }));
   form.addEventListener('submit', (event) => {
     event.preventDefault();
