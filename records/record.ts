@@ -4,7 +4,7 @@ import { PRECISIONS } from '../tensor/precision.ts';
 import { diagnosisSchema } from './masking/diagnosis.ts';
 import { outsideSchema } from './schemas/outside.ts';
 import { ballSchema, corruptionSchema } from './schemas/threat.ts';
-import { costSchema, epochSchema, passesSchema, tuningSchema } from './schemas/training.ts';
+import { costSchema, epochSchema, passesSchema, suspendedSchema, tuningSchema } from './schemas/training.ts';
 
 export { type OutsideRecord, outsideSchema } from './schemas/outside.ts';
 export { costSchema, epochSchema, passesSchema } from './schemas/training.ts';
@@ -203,6 +203,7 @@ export const cellRecordSchema = z.strictObject({
   /** Of a model behind an endpoint: images sent by the process that ended the cell, and images whose answers were kept from before. */
   asked: z.strictObject({ sent: z.number().int(), kept: z.number().int() }).optional(),
   wallMs: z.number(),
+  suspendedMs: suspendedSchema,
   /** Images per pass, as many as fitted. */
   batchSize: z.int().min(1).optional(),
   imagesPerSecond: z.number(),

@@ -1,6 +1,7 @@
 /** A range of a cell's images, attacked by a job of its own: in the store until the cell's record is made of it. */
 import { z } from 'zod';
 import { errorSchema, provenanceSchema, RECORD_VERSION } from './record.ts';
+import { suspendedSchema } from './schemas/training.ts';
 
 /** What was found of the images is the last state in the checkpoint of the same key. */
 export const shardRecordSchema = z.strictObject({
@@ -15,6 +16,7 @@ export const shardRecordSchema = z.strictObject({
   from: z.int().nonnegative(),
   count: z.int().min(1),
   wallMs: z.number().nonnegative(),
+  suspendedMs: suspendedSchema,
   batchSize: z.int().min(1),
   peakMemoryMb: z.number().nonnegative(),
   provenance: provenanceSchema,

@@ -102,7 +102,7 @@ export interface Store {
 
 /** What two runs of the same suite must agree on: the record without times, speeds, memory and provenance. */
 export function comparable(record: RampartRecord): unknown {
-  const timed = new Set(['wallMs', 'batchSize', 'imagesPerSecond', 'peakMemoryMb', 'split', 'provenance', 'shards']);
+  const timed = new Set(['wallMs', 'suspendedMs', 'batchSize', 'imagesPerSecond', 'peakMemoryMb', 'split', 'provenance', 'shards']);
   const strip = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(strip);
     if (value === null || typeof value !== 'object') return value;

@@ -17,6 +17,7 @@ import {
 import { UnfitFile } from '../../records/plain-file.ts';
 import type { Checkpoint } from '../../records/store.ts';
 import { GRADIENT_NORMS } from '../../tensor/norms/index.ts';
+import { awakeNow } from '../awake.ts';
 import { asRandomized } from '../evaluate/model-checks.ts';
 import type { EvaluationData } from '../evaluate/predict.ts';
 import { measureDifferences, measureRepeats } from './answers.ts';
@@ -78,9 +79,9 @@ export async function diagnose(input: DiagnosisInput): Promise<Diagnosis> {
     const anew = repeats !== undefined && answersAnew(repeats);
     if (anew && !classifier.randomized) patient = { ...patient, classifier: asRandomized(classifier) };
     if (state[stage] || (stage === 'differences' && anew && !classifier.randomized)) continue;
-    const begin = performance.now();
+    const begin = awakeNow();
     const found = await MEASURE[stage](patient);
-    Object.assign(state, { [stage]: { ...found, wallMs: performance.now() - begin } });
+    Object.assign(state, { [stage]: { ...found, wallMs: awakeNow() - begin } });
     await input.checkpoint?.save(Buffer.from(JSON.stringify(state)));
   }
   return diagnosisOf(input, indices, state);

@@ -4,9 +4,10 @@ import { isBounded, isEnsemble, type Member, membersOf } from '../../attacks/mem
 import { RampartError } from '../../errors.ts';
 import { flag } from '../../records/flags.ts';
 import { tf } from '../../tensor/tf.ts';
+import { awakeNow, type Stopwatch, stopwatch } from '../awake.ts';
 import { asAsked, checkAsked, checkRounded } from './asked.ts';
 import { checkBudget, classFlags, leakedTensors, queryFlags, showsMasking } from './checks.ts';
-import type { Evaluation, EvaluationInput, SmallerRadius } from './evaluation.ts';
+import type { Elapsed, Evaluation, EvaluationInput, SmallerRadius } from './evaluation.ts';
 import { firstFlags } from './first-look.ts';
 import { readyAttack, targetFor } from './fit.ts';
 import { keepBroken } from './kept.ts';
@@ -33,6 +34,9 @@ interface Context {
   readonly input: EvaluationInput;
   readonly state: EvaluationState;
   readonly members: readonly Member[];
+  /** Runs since this process began. */
+  readonly watch: Stopwatch;
+  readonly earlier: Elapsed;
 }
 
 /**
@@ -42,6 +46,7 @@ interface Context {
  * Throws a `BudgetError` when a point leaves box or budget, and whatever the attack throws.
  */
 export async function evaluate(input: EvaluationInput): Promise<Evaluation> {
+  const watch = stopwatch();
   const { data, clean, classifier } = input;
   if (clean.length !== data.n) throw new RampartError(`[evaluation] expected ${data.n} clean outcomes, got ${clean.length}`);
   const forClasses = (classes: number) => membersOf(input.attack, input.params, input.threat, classes, input.lookup?.bind(input));
@@ -50,7 +55,8 @@ export async function evaluate(input: EvaluationInput): Promise<Evaluation> {
   const labels = (all: Member[]) => all.map((m) => m.label);
   const saved = await input.checkpoint?.load((bytes) => decodeState(bytes, data, labels(members)));
   const state = saved ?? initialState(clean);
-  const context: Context = { input, state, members };
+  const { wallMs, suspendedMs } = state;
+  const context: Context = { input, state, members, watch, earlier: { wallMs, suspendedMs } };
   if (!saved) {
     if (isWatched(input, members)) state.nearest = [...clean].map((c) => (c === '1' ? null : 0));
     if (input.budget !== undefined) state.spent = new Array<number>(data.n).fill(0);
@@ -124,9 +130,15 @@ async function runMember(context: Context, member: Member): Promise<void> {
     await attackBatch(context, { ...member, attack }, state.queue.slice(0, size), progress);
     state.queue = state.queue.slice(size);
     reportProgress(context);
-    await input.checkpoint?.save(encodeState(state));
+    await save(context);
   }
   state.queue = undefined;
+  await save(context);
+}
+
+async function save({ input, state, watch, earlier }: Context): Promise<void> {
+  state.wallMs = earlier.wallMs + watch.ms;
+  state.suspendedMs = earlier.suspendedMs + watch.suspendedMs;
   await input.checkpoint?.save(encodeState(state));
 }
 
@@ -148,7 +160,7 @@ async function attackBatch(context: Context, member: Member & { attack: Attack }
   const { input, state } = context;
   const batch = await batchOf(input.data, ids);
   await checkRounded(batch.x, input);
-  const started = performance.now();
+  const started = awakeNow();
   const rng = input.rng.fork(member.label);
   const target = targetFor(input, `${member.label}/target`, batch, member.plugin.access);
   const sources = new Map(
@@ -188,7 +200,7 @@ async function attackBatch(context: Context, member: Member & { attack: Attack }
       }
       return found;
     });
-    progress.wallMs += performance.now() - started;
+    progress.wallMs += awakeNow() - started;
     const all = [target, ...sources.values()];
     charge(progress, input.budget === undefined || !tracker ? all : [tracker.withinBudget(all)]);
     state.leaked += Math.max(0, leaked);
@@ -232,7 +244,7 @@ function withAccess({ state, members }: Context) {
 }
 
 function resultOf(context: Context): Evaluation {
-  const { input, state, members } = context;
+  const { input, state, members, earlier } = context;
   const total = { passes: noPasses(), overhead: noPasses() };
   charge(total, state.members);
   const flags = [...state.flags, ...queryFlags(withAccess(context), input.data.n)];
@@ -254,5 +266,6 @@ function resultOf(context: Context): Evaluation {
     ...(survivors.length > 0 ? { survivors } : {}),
     ...(input.keepExamples || input.keepAmong ? { examples: { ids: [...state.kept], adversarial } } : {}),
     flags,
+    earlier,
   };
 }

@@ -66,6 +66,12 @@ export interface EvaluationInput {
   lookup?(name: string): AttackPlugin | EnsemblePlugin;
 }
 
+/** Time of work in ms, and beside it time in which its process stood still. */
+export interface Elapsed {
+  readonly wallMs: number;
+  readonly suspendedMs: number;
+}
+
 export interface Evaluation {
   /** One character per example, `1` where it is classified right after the attack. */
   readonly robust: string;
@@ -84,4 +90,6 @@ export interface Evaluation {
   readonly survivors?: CellRecord['survivors'];
   readonly examples?: { ids: number[]; adversarial: Float32Array };
   readonly flags: Flag[];
+  /** Of the processes that worked at it before this one went on. */
+  readonly earlier: Elapsed;
 }

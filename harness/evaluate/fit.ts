@@ -3,6 +3,7 @@ import type { Access, Attack, AttackRun, Batch, Fitted, Target } from '../../att
 import type { Member } from '../../attacks/members.ts';
 import { createTarget } from '../../attacks/target.ts';
 import { tf } from '../../tensor/tf.ts';
+import { awakeNow } from '../awake.ts';
 import { leakedTensors } from './checks.ts';
 import type { EvaluationInput } from './evaluation.ts';
 import { batchOf } from './predict.ts';
@@ -31,7 +32,7 @@ export async function readyAttack(
   const use = `${label}/fit`;
   const target = targetFor(input, use, batch, plugin.access);
   const run: AttackRun = { rng: input.rng.fork(use), signal: input.signal, batchSize: input.batchSize, sources: new Map() };
-  const began = performance.now();
+  const began = awakeNow();
   try {
     const { value: fitted, leaked } = await leakedTensors<Fitted>(0, async () => {
       const fitted = await (attack.fit as NonNullable<Attack['fit']>)(batch, target, input.threat, run);
@@ -40,7 +41,7 @@ export async function readyAttack(
     });
     if (progress.choice === undefined) {
       for (const kind of ['forward', 'backward'] as const) progress.overhead[kind] += target.passes[kind] + target.overhead[kind];
-      progress.wallMs += performance.now() - began;
+      progress.wallMs += awakeNow() - began;
       state.leaked += Math.max(0, leaked);
     }
     progress.choice = fitted.choice;

@@ -37,6 +37,9 @@ const stateSchema = z.strictObject({
   /** Examples that entered the current member and wait for their turn, in order; undefined before a member starts. */
   queue: z.array(id).optional(),
   leaked: z.int().nonnegative(),
+  /** Of all processes that have worked at it, up to this state, in ms; and beside it, in which they stood still. */
+  wallMs: z.number().nonnegative().default(0),
+  suspendedMs: z.number().nonnegative().default(0),
   flags: z.array(flagSchema),
   /** Ids of the kept examples; the pixels follow the JSON in the saved bytes. */
   kept: z.array(id),
@@ -59,6 +62,8 @@ export function initialState(clean: string): EvaluationState {
     members: [],
     queue: undefined,
     leaked: 0,
+    wallMs: 0,
+    suspendedMs: 0,
     flags: [],
     kept: [],
     adversarial: [],

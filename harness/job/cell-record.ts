@@ -3,6 +3,8 @@
 import { aboutCorruption, CORRUPTION_PAPERS, CORRUPTIONS } from '../../corruptions/index.ts';
 import type { AnyCellRecord, CellRecord, Flag, Provenance } from '../../records/record.ts';
 import { wilson } from '../../records/stats.ts';
+import type { Stopwatch } from '../awake.ts';
+import type { Elapsed } from '../evaluate/evaluation.ts';
 import type { ModelChecks } from '../evaluate/model-checks.ts';
 import type { EvaluationData } from '../evaluate/predict.ts';
 import type { Registry } from '../suite/registry.ts';
@@ -30,6 +32,8 @@ export interface Outcome {
   readonly asked?: CellRecord['asked'];
   /** Of a model from elsewhere, on its clean cell. */
   readonly checks?: ModelChecks;
+  /** Of processes that worked at the cell before this one. */
+  readonly earlier?: Elapsed;
 }
 
 const rounded = (digits: number) => (value: number) => Math.round(value * 10 ** digits) / 10 ** digits;
@@ -82,16 +86,18 @@ function precisionFlags({ engine }: Provenance): Flag[] {
   return [{ name: 'low-precision', detail: `${engine.name} ${engine.version} on ${engine.device}, convolutions in bfloat16` }];
 }
 
-/** `begin` is the value of `performance.now()` when the evaluation began. */
+/** `watch` runs since the evaluation began, or went on, in this process. */
 export function cellRecord(
   job: CellJob,
   registry: Registry,
   data: EvaluationData,
   outcome: Outcome,
-  begin: number,
+  watch: Stopwatch,
   provenance: Provenance,
 ): AnyCellRecord {
-  const wallMs = performance.now() - begin;
+  const { earlier = { wallMs: 0, suspendedMs: 0 } } = outcome;
+  const wallMs = earlier.wallMs + watch.ms;
+  const suspendedMs = earlier.suspendedMs + watch.suspendedMs;
   const { robust, predictions, confidences, members, survivors, checks } = outcome;
   const right = [...robust].filter((c) => c === '1').length;
   return {
@@ -111,6 +117,7 @@ export function cellRecord(
     ...(outcome.overhead && { overhead: outcome.overhead }),
     ...(outcome.asked && { asked: { ...outcome.asked } }),
     wallMs: rounded(1)(wallMs),
+    ...(suspendedMs > 0 && { suspendedMs: rounded(1)(suspendedMs) }),
     batchSize: outcome.batchSize,
     imagesPerSecond: rounded(2)(data.n / (wallMs / 1000)),
     peakMemoryMb: peakMemoryMb(),

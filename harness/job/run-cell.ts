@@ -11,6 +11,7 @@ import { flag } from '../../records/flags.ts';
 import { type Diagnosis, isAskedAsRandom, isRandomUnsaid } from '../../records/masking/diagnosis.ts';
 import type { AnyCellRecord, ModelRecord } from '../../records/record.ts';
 import { StoreError } from '../../records/store.ts';
+import { stopwatch } from '../awake.ts';
 import { diagnose } from '../diagnosis/diagnose.ts';
 import { corrupted } from '../evaluate/corrupted.ts';
 import { evaluate } from '../evaluate/evaluate.ts';
@@ -54,7 +55,7 @@ async function fill(job: CellJob, context: JobContext, material: Material): Prom
     await store.writeRecord(record);
     return record;
   }
-  const begin = performance.now();
+  const watch = stopwatch();
   const input = await evaluationOf({ ...job, threat }, clean, context, material);
   const found = job.shards ? { parts: partsOf(job.key, job.shards, context) } : { checkpoint: store.checkpoint('cell', job.key) };
   const evaluation = await evaluate({ ...input, ...found });
@@ -62,7 +63,7 @@ async function fill(job: CellJob, context: JobContext, material: Material): Prom
   const { examples } = evaluation;
   const kept = examples && (await exampleEntries(examples, context.settings.keepExamples, data, input));
   const hash = kept && (await store.writeExamples(job.key, kept));
-  const made = cellRecord(job, registry, data, { ...evaluation, batchSize, asked: classifier.asked }, begin, started);
+  const made = cellRecord(job, registry, data, { ...evaluation, batchSize, asked: classifier.asked }, watch, started);
   const published = await publishedOf(job, context, input, examples);
   const whole = job.shards ? await withShards(made, job.shards, context) : made;
   const record = { ...whole, ...(hash && { examples: hash }), ...(published && { published }) };
@@ -89,13 +90,13 @@ async function corruptedRecord(
   { data, rng, classifier }: Material,
   started: AnyCellRecord['provenance'],
 ): Promise<AnyCellRecord> {
-  const begin = performance.now();
+  const watch = stopwatch();
   const asked = isAskedAsRandom(await doneCell(job.clean, store)) ? asRandomized(classifier) : classifier;
   const subject = { classifier: asked, name: job.model.name, rng };
   const { photographs } = job.threat;
   const ice = photographs === undefined ? undefined : await neededArtifact(photographs, 'the photographs of frost', store);
   const { confidences, ...found } = await predictClean(subject, corrupted(data, job.threat, rng, ice), batchSize);
-  return cellRecord(job, registry, data, { ...found, batchSize, asked: asked.asked }, begin, started);
+  return cellRecord(job, registry, data, { ...found, batchSize, asked: asked.asked }, watch, started);
 }
 
 /** The clean accuracy, and before it what is checked of a model from elsewhere. */
@@ -118,11 +119,11 @@ async function cleanRecord(
   if (known?.reference) await holdToFile(known.reference, exact, data, context);
   const checks = pretrained ? await checkModel(exact, data) : undefined;
   const recordOf = async (classifier: Classifier) => {
-    const begin = performance.now();
+    const watch = stopwatch();
     const { confidences, ...clean } = await predictClean({ ...subject, classifier }, data, batchSize);
     const { access, asked } = classifier;
     const outcome = { ...clean, batchSize, asked, ...(access !== 'decision' && { confidences }), ...(checks && { checks }) };
-    return cellRecord(job, registry, data, outcome, begin, started);
+    return cellRecord(job, registry, data, outcome, watch, started);
   };
   const classifier = checks?.randomized ? asRandomized(subject.classifier) : subject.classifier;
   const record = await recordOf(classifier);

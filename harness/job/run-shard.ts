@@ -2,6 +2,7 @@
 import { RampartError } from '../../errors.ts';
 import type { AnyCellRecord } from '../../records/record.ts';
 import { type ImageRange, type ShardRecord, shardKey } from '../../records/shard.ts';
+import { stopwatch } from '../awake.ts';
 import { evaluate } from '../evaluate/evaluate.ts';
 import type { EvaluationPart } from '../evaluate/evaluation.ts';
 import { partOf } from '../evaluate/parts.ts';
@@ -22,16 +23,22 @@ export async function runShard(job: ShardJob, context: JobContext): Promise<Shar
   if (clean === undefined || threat.kind === 'corruption') throw new RampartError(`[cell ${cell}] a cell without an attack has no shards`);
   const { store, engine, batchSize } = context;
   const started = provenance(engine);
-  const wallMs = await withMaterial(job, context, async (material) => {
-    const begin = performance.now();
+  const times = await withMaterial(job, context, async (material) => {
+    const watch = stopwatch();
     const whole = await evaluationOf({ ...job, threat }, clean, context, material);
-    await evaluate({ ...partOf(whole, range), checkpoint: store.checkpoint('shard', key) });
-    return Math.round((performance.now() - begin) * 10) / 10;
+    const { earlier } = await evaluate({ ...partOf(whole, range), checkpoint: store.checkpoint('shard', key) });
+    return timesOf(earlier.wallMs + watch.ms, earlier.suspendedMs + watch.suspendedMs);
   });
-  const made = { wallMs, batchSize, peakMemoryMb: peakMemoryMb(), provenance: started };
+  const made = { ...times, batchSize, peakMemoryMb: peakMemoryMb(), provenance: started };
   const record: ShardRecord = { schema: 1, kind: 'shard', key, status: 'done', cell, ...range, ...made };
   await store.writeRecord(record);
   return record;
+}
+
+/** As records have them. */
+function timesOf(wallMs: number, suspendedMs: number): Pick<ShardRecord, 'wallMs' | 'suspendedMs'> {
+  const rounded = (ms: number) => Math.round(ms * 10) / 10;
+  return { wallMs: rounded(wallMs), ...(suspendedMs > 0 && { suspendedMs: rounded(suspendedMs) }) };
 }
 
 /** The parts that shards have left in the store. */
@@ -45,9 +52,10 @@ export async function withShards(record: AnyCellRecord, ranges: readonly ImageRa
   const done = shards.flatMap((shard) => (shard?.status === 'done' ? [shard] : []));
   if (done.length < ranges.length) throw new RampartError(`[cell ${record.key}] a shard is not there`, { remedy: 'run the suite again' });
   const wallMs = done.reduce((sum, shard) => sum + shard.wallMs, record.wallMs);
+  const suspendedMs = [record, ...done].reduce((sum, each) => sum + (each.suspendedMs ?? 0), 0);
   return {
     ...record,
-    wallMs: Math.round(wallMs * 10) / 10,
+    ...timesOf(wallMs, suspendedMs),
     batchSize: Math.min(...done.map(({ batchSize }) => batchSize)),
     imagesPerSecond: Math.round((100_000 * record.n) / wallMs) / 100,
     peakMemoryMb: Math.max(...done.map(({ peakMemoryMb }) => peakMemoryMb)),

@@ -18,6 +18,8 @@ export const factsSchema = z.strictObject({
   optimizerSteps: z.int().nonnegative(),
   examples: z.int().nonnegative(),
   wallMs: z.number(),
+  /** Beside that. */
+  suspendedMs: z.number().nonnegative().default(0),
   split: costSchema.shape.split,
   averageUpdates: z.int().nonnegative(),
   stopped: z.boolean(),
@@ -38,6 +40,7 @@ export const newFacts = (helper: boolean, helperCost?: Cost): Facts => ({
   optimizerSteps: 0,
   examples: 0,
   wallMs: 0,
+  suspendedMs: 0,
   split: { craftMs: 0, updateMs: 0, validateMs: 0, dataMs: 0 },
   averageUpdates: 0,
   stopped: false,
@@ -61,15 +64,18 @@ export function add(sums: Sums, log: StepLog, examples: number): void {
 }
 
 /** Of this training and its helper's together; images and images per second are those of this one. */
-export function totalCost({ passes, optimizerSteps, examples, wallMs, split, helperCost: h }: Facts): Cost {
+export function totalCost({ passes, optimizerSteps, examples, wallMs, suspendedMs, split, helperCost: h }: Facts): Cost {
   const own = { passes, optimizerSteps, examples, wallMs, imagesPerSecond: (1000 * examples) / (wallMs - split.validateMs), split };
-  if (!h) return own;
+  const suspended = suspendedMs + (h?.suspendedMs ?? 0);
+  const beside = suspended > 0 && { suspendedMs: suspended };
+  if (!h) return { ...own, ...beside };
   const time = (key: keyof Facts['split']) => split[key] + h.split[key];
   return {
     ...own,
     passes: { forward: passes.forward + h.passes.forward, backward: passes.backward + h.passes.backward },
     optimizerSteps: optimizerSteps + h.optimizerSteps,
     wallMs: wallMs + h.wallMs,
+    ...beside,
     split: { craftMs: time('craftMs'), updateMs: time('updateMs'), validateMs: time('validateMs'), dataMs: time('dataMs') },
   };
 }

@@ -10,6 +10,7 @@ import type { Moments, Network } from '../../models/network.ts';
 import { softmaxCrossEntropy } from '../../tensor/fused.ts';
 import { tf } from '../../tensor/tf.ts';
 import { crossEntropySum } from '../../tensor/twice.ts';
+import { awakeNow } from '../awake.ts';
 import type { Recipe } from '../suite/recipe.ts';
 import { clipGradients, type Optimizer, optimizerOf } from './optimizer.ts';
 
@@ -200,15 +201,15 @@ export class Stepper {
       step: at.step,
     };
     try {
-      const started = performance.now();
+      const started = awakeNow();
       const crafted = await this.#craft(batch, ctx, at);
-      const crafting = performance.now();
+      const crafting = awakeNow();
       this.times.craftMs += crafting - started;
       const log = await this.#update(batch, crafted, ctx, at);
       tf.dispose(crafted);
       // the update has read its loss: nothing is left to wait for
       frozen.target?.settle();
-      this.times.updateMs += performance.now() - crafting;
+      this.times.updateMs += awakeNow() - crafting;
       return log;
     } finally {
       const byHelper = (this.#helper?.passes.forward ?? 0) - helped;

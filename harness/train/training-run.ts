@@ -7,6 +7,7 @@ import type { Network } from '../../models/network.ts';
 import type { Entry } from '../../models/safetensors.ts';
 import { UnfitFile } from '../../records/plain-file.ts';
 import { tf } from '../../tensor/tf.ts';
+import { awakeNow, stopwatch } from '../awake.ts';
 import { learningRateAt } from '../suite/recipe.ts';
 import { BatchesAhead, trainingBatch } from './batch.ts';
 import { checkVariables, encodeCheckpoint, orUnfit, readVariables, restoreVariables, type TrainingState } from './checkpoint.ts';
@@ -78,13 +79,13 @@ export class TrainingRun {
   async epoch(): Promise<void> {
     const facts = this.#facts;
     const { recipe } = this.#job;
-    const started = performance.now();
+    const watch = stopwatch();
     const epoch = facts.epochs.length;
     const sums = await this.#trainEpoch(epoch);
     const due = epoch + 1 === this.#epochs || (epoch + 1) % recipe.validateEvery === 0;
     const validation = due && recipe.validation > 0 ? await this.#validate() : undefined;
     const lastStep = facts.optimizerSteps - 1;
-    const wallMs = performance.now() - started;
+    const wallMs = watch.ms;
     facts.epochs.push({
       epoch,
       learningRate: learningRateAt(recipe, lastStep, this.#totalSteps),
@@ -97,6 +98,7 @@ export class TrainingRun {
       wallMs,
     });
     facts.wallMs += wallMs;
+    facts.suspendedMs += watch.suspendedMs;
     if (validation) await this.#keep(epoch, validation);
     await this.#notePoints();
     await this.#save();
@@ -156,19 +158,19 @@ export class TrainingRun {
   }
 
   async #batch(ids: Int32Array, epoch: number, index: number): Promise<TrainingBatch> {
-    const started = performance.now();
+    const started = awakeNow();
     const batch = await trainingBatch(this.#job, ids, epoch, index);
-    this.#facts.split.dataMs += performance.now() - started;
+    this.#facts.split.dataMs += awakeNow() - started;
     return batch;
   }
 
   async #validate(): Promise<Validation> {
-    const started = performance.now();
+    const started = awakeNow();
     const { dataset, draws, threat, recipe } = this.#job;
     this.#average?.swap();
     const found = await validate(this.network, dataset, this.#validationIds, threat, recipe.batchSize, draws.noise.fork('validation'));
     this.#average?.swap();
-    this.#facts.split.validateMs += performance.now() - started;
+    this.#facts.split.validateMs += awakeNow() - started;
     return found;
   }
 

@@ -17,12 +17,16 @@ export const epochSchema = z.strictObject({
   wallMs: z.number(),
 });
 
+/** Of work, beside its wall time: how long the process was seen to stand still, stopped by a scheduler or in a machine that slept. Absent where it was not, in ms. */
+export const suspendedSchema = z.number().nonnegative().optional();
+
 /** What a training cost; all but memory summed over its steps. */
 export const costSchema = z.strictObject({
   passes: passesSchema,
   optimizerSteps: z.number().int(),
   examples: z.number(),
   wallMs: z.number(),
+  suspendedMs: suspendedSchema,
   imagesPerSecond: z.number(),
   /** The most that the process held; it did nothing else. */
   peakMemoryMb: z.number(),

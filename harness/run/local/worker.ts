@@ -3,6 +3,7 @@ import { chooseEngine } from '../../../engines/choose.ts';
 import { FolderStore } from '../../../records/folder-store.ts';
 import { StoreError } from '../../../records/store.ts';
 import { tf } from '../../../tensor/tf.ts';
+import { watchStandstills } from '../../awake.ts';
 import type { JobContext, JobProgress } from '../../job/context.ts';
 import { folderData } from '../../job/data.ts';
 import { engineRequest } from '../../job/engine.ts';
@@ -47,6 +48,7 @@ interface Tools {
 let tools: Promise<Tools> | undefined;
 
 async function prepare({ engine, settings, place }: Extract<Assignment, { do: 'job' }>): Promise<Tools> {
+  watchStandstills();
   const { info } = await chooseEngine(engineRequest(engine), engine);
   const onDamage = ({ what, reason }: { what: string; reason: string }) => void tell({ type: 'note', text: `${what}: ${reason}` });
   const store = new FolderStore(place.out, { mend: true, onDamage });

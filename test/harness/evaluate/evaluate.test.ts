@@ -7,6 +7,7 @@ import { type Batch, defineEnsemble, type Target } from '../../../attacks/attack
 import pgd from '../../../attacks/pgd.ts';
 import { evaluate } from '../../../harness/evaluate/evaluate.ts';
 import { predictClean } from '../../../harness/evaluate/predict.ts';
+import { decodeState } from '../../../harness/evaluate/state.ts';
 import type { Classifier } from '../../../models/classifier.ts';
 import { Rng } from '../../../tensor/rng.ts';
 import { tf } from '../../../tensor/tf.ts';
@@ -126,7 +127,10 @@ test('a later member that breaks an earlier image takes the place of a later one
 test('an evaluation killed after any batch goes on and ends with the same result', async () => {
   const table = [mover('weak', 0.5, { random: true }), mover('full', 1, { random: true })];
   const lookup = (name: string) => table.find((a) => a.name === name) as (typeof table)[0];
-  const timeless = (r: Awaited<ReturnType<typeof evaluate>>) => ({ ...r, members: r.members?.map((m) => ({ ...m, wallMs: 0 })) });
+  const timeless = ({ earlier: _, ...r }: Awaited<ReturnType<typeof evaluate>>) => ({
+    ...r,
+    members: r.members?.map((m) => ({ ...m, wallMs: 0 })),
+  });
   const whole = await evaluate(input(pair('weak', 'full'), data, { lookup, keepExamples: 2 }));
   const states: Uint8Array[] = [];
   const checkpoint = { load: async () => undefined, save: async (s: Uint8Array) => void states.push(s) };
@@ -142,6 +146,25 @@ test('an evaluation killed after any batch goes on and ends with the same result
     );
     expect(timeless(resumed)).toEqual(timeless(whole));
   }
+});
+
+test('the time of an evaluation that was killed goes on from that of its last state', async () => {
+  const timeOf = (state: Uint8Array) => {
+    const { wallMs, suspendedMs } = decodeState(state, data, ['full']);
+    return { wallMs, suspendedMs };
+  };
+  const states: Uint8Array[] = [];
+  const save = async (state: Uint8Array) => void states.push(state);
+  const first = await evaluate(input(mover('full', 1), data, { batchSize: 1, checkpoint: { load: async () => undefined, save } }));
+  expect(first.earlier).toEqual({ wallMs: 0, suspendedMs: 0 });
+  const killed = states[1] as Uint8Array;
+  expect(timeOf(killed).wallMs).toBeGreaterThan(timeOf(states[0] as Uint8Array).wallMs);
+  states.length = 0;
+  const resumed = await evaluate(
+    input(mover('full', 1), data, { batchSize: 1, checkpoint: { load: async (decode) => decode(killed), save } }),
+  );
+  expect(resumed.earlier).toEqual(timeOf(killed));
+  expect(timeOf(states[0] as Uint8Array).wallMs).toBeGreaterThan(timeOf(killed).wallMs);
 });
 
 test('what a smaller radius broke is taken over and not attacked again', async () => {

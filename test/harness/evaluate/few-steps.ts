@@ -59,7 +59,7 @@ const SMALL_BALLS: readonly Threat[] = [
 ];
 
 /** What no batch and no part may change. */
-function timeless({ overhead, members, ...result }: Evaluation) {
+function timeless({ overhead, members, earlier: _, ...result }: Evaluation) {
   return { overhead, result: { ...result, members: members?.map(({ wallMs, overhead, ...member }) => member) } };
 }
 

@@ -131,7 +131,7 @@ describe('with a budget', () => {
     const resumed = await evaluate(
       input(fmn, data, { ...more, checkpoint: { load: async (decode) => decode(states[1] as Uint8Array), save: async () => {} } }),
     );
-    expect(resumed).toEqual({ ...whole, overhead: resumed.overhead });
+    expect(resumed).toEqual({ ...whole, overhead: resumed.overhead, earlier: resumed.earlier });
     expect(resumed.nearest).toEqual(whole.nearest);
   });
 });

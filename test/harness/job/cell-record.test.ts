@@ -1,5 +1,6 @@
 /** The record of an evaluation whose outcome is given: shares, roundings, and what is left out where there is none. */
 import { expect, test } from 'vitest';
+import type { Stopwatch } from '../../../harness/awake.ts';
 import { cellRecord, type Outcome } from '../../../harness/job/cell-record.ts';
 import type { CellJob } from '../../../harness/job/job.ts';
 import { cellRecordSchema } from '../../../records/record.ts';
@@ -26,8 +27,8 @@ const outcome: Outcome = {
   passes: { forward: 12, backward: 8 },
   batchSize: 2,
 };
-const recorded = (found: Partial<Outcome>, of = data, begin = performance.now()) =>
-  cellRecordSchema.parse(cellRecord(jobOf('pgd'), registry, of, { ...outcome, ...found }, begin, somewhere));
+const recorded = (found: Partial<Outcome>, of = data, watch: Stopwatch = { ms: 1000, suspendedMs: 0 }) =>
+  cellRecordSchema.parse(cellRecord(jobOf('pgd'), registry, of, { ...outcome, ...found }, watch, somewhere));
 
 test('the accuracy is the share of robust images, with its interval', () => {
   const record = recorded({});
@@ -48,12 +49,18 @@ test('where nothing moved the distances are zeros, and confidences have four dig
 });
 
 test('the time is that since it began, to a tenth of a millisecond, and the rate that of all images', () => {
-  const { wallMs, imagesPerSecond } = recorded({}, data, performance.now() - 2000);
-  expect(wallMs).toBeGreaterThanOrEqual(2000);
-  expect(wallMs).toBeLessThan(4000);
-  expect(wallMs).toBe(Math.round(wallMs * 10) / 10);
-  expect(Math.abs(imagesPerSecond - 4 / (wallMs / 1000))).toBeLessThan(0.01);
-  expect(imagesPerSecond).toBe(Math.round(imagesPerSecond * 100) / 100);
+  const record = recorded({}, data, { ms: 2000.16, suspendedMs: 0 });
+  expect(record).toMatchObject({ wallMs: 2000.2, imagesPerSecond: 2 });
+  expect(record).not.toHaveProperty('suspendedMs');
+});
+
+test('the time of processes that were ended before counts, and that of standstills stands beside it', () => {
+  const earlier = { wallMs: 5000.04, suspendedMs: 200 };
+  expect(recorded({ earlier }, data, { ms: 3000, suspendedMs: 60_000.26 })).toMatchObject({
+    wallMs: 8000,
+    suspendedMs: 60_200.3,
+    imagesPerSecond: 0.5,
+  });
 });
 
 test('what an evaluation did not find is not in its record', () => {

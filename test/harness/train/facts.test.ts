@@ -41,6 +41,16 @@ test("a helper's passes, steps and times are added, its images and their rate ar
   });
 });
 
+test('what either stood still is told beside, and where neither did there is nothing to tell', () => {
+  const stood = { ...facts, suspendedMs: 7000 };
+  const helper = totalCost({ ...newFacts(true), wallMs: 600, suspendedMs: 100 });
+  expect(helper.suspendedMs).toBe(100);
+  expect(totalCost({ ...stood, helperCost: helper })).toMatchObject({ wallMs: 5600, suspendedMs: 7100 });
+  expect(totalCost({ ...facts, helperCost: helper }).suspendedMs).toBe(100);
+  expect(totalCost(stood)).toMatchObject({ wallMs: 5000, suspendedMs: 7000, imagesPerSecond: 300 / 3.5 });
+  expect(totalCost({ ...facts, helperCost: totalCost(newFacts(true)) })).not.toHaveProperty('suspendedMs');
+});
+
 test('before the first epoch there is nothing, and a checkpoint can hold it', () => {
   for (const helper of [true, false]) {
     expect(factsSchema.parse(newFacts(helper))).toMatchObject({ helper, epochs: [], examples: 0, stopped: false, averageUpdates: 0 });
