@@ -1,4 +1,4 @@
-/** Finds and loads the addon; threads wait passively, so that workers can share a machine. */
+/** Finds and loads the addon; threads that wait soon sleep, so that workers can share a machine. */
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative, resolve, sep } from 'node:path';
@@ -59,6 +59,25 @@ export function findBuilt(): Built | undefined {
   return { addon, version: found.version, source: found.source, lib: found.lib, cuda: found.cuda };
 }
 
+/**
+ * What the libraries of the addon are told of threads. One that waits for the next loop spins for some ten microseconds, as short as most gaps
+ * between loops are, and then sleeps: to wake it costs more than such a gap, and a longer spin takes the processor from other work. What the
+ * user chose of these stays.
+ */
+export function threadSettings(threads: number, env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const count = String(threads);
+  const spins: Record<string, string> =
+    env.OMP_WAIT_POLICY === undefined ? { OMP_WAIT_POLICY: 'passive', GOMP_SPINCOUNT: env.GOMP_SPINCOUNT ?? '2000' } : {};
+  return {
+    ...spins,
+    // OpenBLAS's own threads yield the processor again and again for 2^26 of its cycles after every product, unless told a smaller power
+    OPENBLAS_THREAD_TIMEOUT: env.OPENBLAS_THREAD_TIMEOUT ?? '4',
+    OMP_NUM_THREADS: count,
+    OPENBLAS_NUM_THREADS: count,
+    MKL_NUM_THREADS: count,
+  };
+}
+
 /** Loads the addon. Throws with the paths tried and the remedy, also where the addon and this code do not agree on operations and codes. */
 export function loadBinding(threads: number): { binding: Binding; built: Built } {
   const built = findBuilt();
@@ -68,11 +87,7 @@ export function loadBinding(threads: number): { binding: Binding; built: Built }
     });
   }
   // read once, when the libraries load
-  process.env.OMP_WAIT_POLICY ??= 'passive';
-  process.env.GOMP_SPINCOUNT ??= '0';
-  process.env.OMP_NUM_THREADS = String(threads);
-  process.env.OPENBLAS_NUM_THREADS = String(threads);
-  process.env.MKL_NUM_THREADS = String(threads);
+  Object.assign(process.env, threadSettings(threads, process.env));
   const binding = loaded(built);
   const wrong = disagreements(binding);
   if (wrong.length > 0)
