@@ -103,7 +103,7 @@ runnable(cli.command('plan [suite]', 'What would run, with passes and estimated 
 
 runnable(cli.command('worker [suite]', 'Do jobs of runs on a queue; a suite names plug-ins that may be executed here'))
   .option('--queue <url>', 'redis://HOST:PORT, as the run has it (or RAMPART_QUEUE)')
-  .option('--timeout <minutes>', 'A job that gives no sign of life for so long is ended', { default: 30 })
+  .option('--timeout <minutes>', 'A job that gives no sign of life for so long is ended (default: as the suite of its run says, else 30)')
   .option('--lost-after <seconds>', 'A worker that Redis has not heard of for so long is taken for lost, and its jobs go to others', {
     default: 30,
   })

@@ -32,8 +32,9 @@ export async function workerCommand(file: string | undefined, options: RawOption
   const scripts = (loaded?.suite.models ?? []).filter(isScript);
   const programs = new Set(scripts.map(({ torchscript }) => sha256(readFileSync(torchscript))));
   const place = { out, dataDir: dataDirOf(options), plugins: loaded?.suite.plugins ?? [], outside };
-  const silenceMs = (countOption('timeout', options.timeout, MOST_MINUTES) ?? 30) * 60_000;
-  const machines = localMachines(place, { silenceMs, onOutput: options.verbose ? printOutput : undefined });
+  const machinesFor = (settings: Pick<RunSettings, 'timeoutMinutes'>) =>
+    localMachines(place, { silenceMs: silenceOf(options, settings), onOutput: options.verbose ? printOutput : undefined });
+  const machines = machinesFor({});
   const threads = countOption('threads', options.threads, MOST_PROCESSORS) ?? 1;
   const request = engineOf(options) ?? 'auto';
   const line = await openLine(url, patienceOf(options));
@@ -47,11 +48,16 @@ export async function workerCommand(file: string | undefined, options: RawOption
     const lockMs = 1000 * (countOption('lost-after', options.lostAfter, 86_400) ?? 30);
     const board = new Board(line, await store.id());
     const untilDone = options.untilDone ?? false;
-    const executor = (settings: RunSettings) => machines.executor(settings);
+    const executor = (settings: RunSettings) => machinesFor(settings).executor(settings);
     const end = await serveQueue({ line, board, store, probe, slots, plugins, programs, executor, tell: print, lockMs, untilDone }, signal);
     return untilDone && end === 'stopped' ? 1 : 0;
   } finally {
     endAtOnce();
     line.close();
   }
+}
+
+/** How long a job of a run may give no sign of life, in ms: as this worker was told, else as the run says. */
+export function silenceOf({ timeout }: Pick<RawOptions, 'timeout'>, { timeoutMinutes = 30 }: Pick<RunSettings, 'timeoutMinutes'>): number {
+  return 60_000 * (countOption('timeout', timeout, MOST_MINUTES) ?? timeoutMinutes);
 }

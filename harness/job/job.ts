@@ -194,6 +194,8 @@ export interface RunSettings {
   readonly keepExamples: number;
   /** The broken ones of so many first images of every cell are kept to be published. */
   readonly publish?: number | undefined;
+  /** A job that gives no sign of life for so long is ended, unless who does it was told otherwise. */
+  readonly timeoutMinutes?: number | undefined;
 }
 
 /** Raised when more is checked of a model from elsewhere before its attacks; when something else is measured to find masked gradients. */

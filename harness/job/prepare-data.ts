@@ -56,7 +56,10 @@ async function identityOf(
   if (!paths) return undefined;
   const files = paths.map(fileIdentity);
   if (files.includes(undefined)) return undefined;
-  const attacked = [...suite.attacks.map(({ n }) => n ?? null), ...(suite.curve ? [suite.curve] : [])];
+  const { attacks, curve } = suite;
+  // by their places: a label may move to another attack
+  const onCurve = curve && { ...curve, attacks: curve.attacks.map((label) => attacks.findIndex((attack) => attack.label === label)) };
+  const attacked = [...attacks.map(({ n }) => n ?? null), ...(onCurve ? [onCurve] : [])];
   return keyOf({ rampart: packageVersion(), ref, select, attacked, files });
 }
 

@@ -140,8 +140,9 @@ export async function runSuite(suite: Suite, registry: Registry, options: RunOpt
   const slots = machines.room ? [anySlotOf(probe)] : slotsOn(probe, suite, options);
   listener?.engine?.(probe, (await machines.slots?.()) ?? slots.length);
   listener?.planned?.(plan);
-  const { engine, keepExamples, publish } = suite;
-  const settings: RunSettings = { plugins: await putInputs(suite, registry, store), keepExamples, publish: publish?.adversarial };
+  const { engine, keepExamples, publish, timeoutMinutes } = suite;
+  const plugins = await putInputs(suite, registry, store);
+  const settings: RunSettings = { plugins, keepExamples, publish: publish?.adversarial, timeoutMinutes };
   // the memory of other machines is not known here
   const sizes = { slots, ...(machines.room && { memory: Number.POSITIVE_INFINITY }) };
   const batchSizes = new BatchSizes({ given: engine.batchSize, ...sizes, known: batchSizesBefore });

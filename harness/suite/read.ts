@@ -136,7 +136,7 @@ class Reader {
   }
 
   models(): SuiteModel[] {
-    const labels = this.#raw.datasets.map((entry) => (entry as Entry).label ?? (entry as Entry).name);
+    const labels = labelsOf(this.#raw.datasets as Entry[], Object.keys(RESERVED.datasets));
     return readModels(this.#raw.models, {
       folder: this.#folder,
       labels,

@@ -2,12 +2,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job as BullJob, Queue, QueueEvents } from 'bullmq';
 import { RampartError } from '../../../errors.ts';
+import { canonicalJson } from '../../../records/hash.ts';
 import { type EngineIdentity, type EngineRef, engineIdentity } from '../../job/engine.ts';
 import type { RunSettings } from '../../job/job.ts';
 import { gitRevision, packageVersion } from '../../job/provenance.ts';
 import { type Asked, type EngineProbe, type Executor, JobError, type JobListener, type Machines, type Task } from '../executor.ts';
 import type { Workers } from '../progress.ts';
-import { type Answer, answerSchema, asOrdered, type Order, progressSchema, type RunNote, type WorkerInfo } from './protocol.ts';
+import {
+  type Answer,
+  answerSchema,
+  asOrdered,
+  BEGAN,
+  GAVE_BACK,
+  type Order,
+  progressSchema,
+  type RunNote,
+  type WorkerInfo,
+} from './protocol.ts';
 import { type Board, type Line, persistently } from './redis.ts';
 
 /**
@@ -18,6 +29,9 @@ const handedOut = (slots: number) => Math.ceil(1.25 * slots) + 128;
 
 /** How often it is looked whether what was handed out is still there: Redis may have lost it. */
 const LOOK_MS = 5_000;
+
+/** What BullMQ says of a job whose workers were lost too often. */
+const STALLED = /stalled more than/;
 
 /** Job priorities of BullMQ: 1 first. */
 const LOWEST_PRIORITY = 2_000_000;
@@ -175,7 +189,8 @@ class QueueExecutor implements Executor {
     await Promise.all([queue.waitUntilReady(), events.waitUntilReady()]);
     const note: RunNote = { is: 'running', engine, rampart: packageVersion(), revision: gitRevision() };
     await this.#board.announce(note);
-    void this.#lookAfter(lane, note);
+    // it ends with the run, which may not wait for a Redis that is away
+    void this.#lookAfter(lane, note).catch(() => undefined);
     return lane;
   }
 
@@ -185,9 +200,10 @@ class QueueExecutor implements Executor {
     for (;;) {
       await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
-      this.#listener.workers?.(
-        (await persistently(() => this.#board.workers(), signal)).map(({ runsOn, slots }) => ({ device: runsOn, slots })),
-      );
+      const there = await persistently(() => this.#board.workers(), signal);
+      // what is announced from now on is that the run is done
+      if (signal.aborted) return;
+      this.#listener.workers?.(there.map(({ runsOn, slots }) => ({ device: runsOn, slots })));
       await this.#board.announce(note).catch(() => undefined);
       for (const [id, { order, priority }] of [...lane.waiting])
         try {
@@ -210,30 +226,47 @@ class QueueExecutor implements Executor {
   }
 }
 
-/** Puts an order on the queue; one that is there already, of a run that is gone, is not put twice. What an earlier run was answered is forgotten. */
+/**
+ * Puts an order on the queue; one that is there already, of a run that is gone, is not put twice, and is done as this run wants it if it is not
+ * begun. What an earlier run was answered is forgotten.
+ */
 async function handOut({ queue }: Lane, id: string, order: Order, priority: number): Promise<void> {
   const old = await queue.getJob(id);
   if (old?.finishedOn !== undefined) await old.remove();
+  else if (old && canonicalJson(old.data) !== canonicalJson(order)) await old.updateData(order);
   await queue.add(order.job.kind, order, { jobId: id, priority, removeOnComplete: { age: 600, count: 1000 }, removeOnFail: { age: 600 } });
 }
 
 function settle({ waiting }: Lane, id: string, value: unknown): void {
-  const parsed = answerSchema.safeParse(typeof value === 'string' ? JSON.parse(value) : value);
+  const parsed = answerSchema.safeParse(typeof value === 'string' ? parsedJson(value) : value);
   const answer: Answer = parsed.success
     ? parsed.data
     : { is: 'failed', fatal: false, error: { kind: 'error', message: 'a worker gave no answer that can be read' } };
   waiting.get(id)?.answered(answer);
 }
 
-/** A job that so many workers died of is given up, with what they said last. */
+/** Undefined for what is none. */
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A job that so many workers died of is given up, with what they said last; one that a worker could not even begin, with why. */
 async function lostWorkers(lane: Lane, id: string): Promise<void> {
   if (!lane.waiting.has(id)) return;
   const { logs } = await lane.queue.getJobLogs(id).catch(() => ({ logs: [] as string[] }));
   const job = await lane.queue.getJob(id).catch((): BullJob | undefined => undefined);
+  const failed = (kind: 'killed' | 'error', message: string) =>
+    lane.waiting.get(id)?.answered({ is: 'failed', fatal: false, error: { kind, message } });
+  if (job?.failedReason !== undefined && !STALLED.test(job.failedReason)) return failed('error', `its worker failed: ${job.failedReason}`);
   const last = progressSchema.safeParse(job?.progress);
   const words = [...logs, ...(last.success ? [`last seen at: ${last.data.detail} (${last.data.worker})`] : [])].join('; ');
-  const message = `${logs.length} workers were lost while they did it: ${words === '' ? (job?.failedReason ?? 'nothing is known of them') : words}`;
-  lane.waiting.get(id)?.answered({ is: 'failed', fatal: false, error: { kind: 'killed', message } });
+  const ending = (word: string) => logs.filter((log) => log.endsWith(word)).length;
+  const lost = ending(BEGAN) - ending(GAVE_BACK);
+  failed('killed', `${lost} workers were lost while they did it: ${words === '' ? 'nothing is known of them' : words}`);
 }
 
 /** Rejects with the reason of `signal`. */

@@ -9,7 +9,7 @@ import { rangeOfKey, shardKey } from '../../../records/shard.ts';
 import { SIZES } from '../../../tensor/norms/index.ts';
 import { PRECISIONS } from '../../../tensor/precision.ts';
 import type { Job, RunSettings } from '../../job/job.ts';
-import { MOST_BATCH } from '../../suite/most.ts';
+import { MOST_BATCH, MOST_MINUTES } from '../../suite/most.ts';
 import { recipeSchema } from '../../suite/recipe.ts';
 import { MOST_IMAGES } from '../../suite/selection.ts';
 
@@ -141,6 +141,7 @@ const settingsSchema = z.strictObject({
   plugins: z.array(z.array(z.strictObject({ path: text, hash: sha })).max(1000)).max(100),
   keepExamples: whole.max(10_000),
   publish: whole.max(10_000).optional(),
+  timeoutMinutes: z.number().gt(0).max(MOST_MINUTES).optional(),
 }) satisfies z.ZodType<RunSettings>;
 
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
@@ -187,6 +188,9 @@ export const answerSchema = z.discriminatedUnion('is', [
   z.strictObject({ is: z.literal('failed'), error: failure, fatal: z.boolean(), provenance: provenanceSchema.optional() }),
 ]);
 export type Answer = z.infer<typeof answerSchema>;
+
+/** What workers log of a job after their names: the one who was lost at it has begun it, and not given it back. */
+export const [BEGAN, GAVE_BACK] = [' began', ' gave it back'];
 
 /** How far a job is, and where. */
 export const progressSchema = z.strictObject({ worker: text, fraction: z.number(), detail: text });

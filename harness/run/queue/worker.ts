@@ -12,7 +12,7 @@ import type { Job, PluginFiles, RunSettings } from '../../job/job.ts';
 import { gitRevision, packageVersion, provenance } from '../../job/provenance.ts';
 import { shownRange } from '../cuts.ts';
 import { type EngineProbe, type Executor, JobError } from '../executor.ts';
-import { type Answer, type Needs, type Order, readOrder, type WorkerInfo } from './protocol.ts';
+import { type Answer, BEGAN, GAVE_BACK, type Needs, type Order, readOrder, type WorkerInfo } from './protocol.ts';
 import { type Board, type Line, queueName } from './redis.ts';
 import { type Held, Rights } from './rights.ts';
 
@@ -197,7 +197,7 @@ class QueueWorker {
     const doing: Doing = { id, token, stop, name: titleOf(order) };
     this.#doing.set(id, doing);
     const slot = this.#free.pop() as EngineRef;
-    await job.log(`${this.#name} began`);
+    await job.log(`${this.#name}${BEGAN}`);
     tell?.(`${titleOf(order)} begins`);
     try {
       const answer = await this.#perform(job, order, slot, stop.signal);
@@ -212,6 +212,7 @@ class QueueWorker {
     }
     tell?.(`${titleOf(order)} is given back`);
     await job.moveToWait(token);
+    await job.log(`${this.#name}${GAVE_BACK}`);
     throw new this.#options.line.bull.WaitingError();
   }
 

@@ -127,3 +127,20 @@ test('a plug-in that does not say what it reads is loaded every time', async () 
   await prepare('', first);
   expect(loads()).toBe(2);
 });
+
+test('where labels change places, images of a curve that an earlier run has noted are those of the attack that has the label now', async () => {
+  const options = { dataDir: '', download: false, signal: new AbortController().signal };
+  const suiteOf = (first: string, second: string) =>
+    suiteWith({
+      datasets: 'datasets: [{ name: shapes, train: 300, test: 40 }]',
+      attacks: `attacks: [{ name: ${first}, n: 2 }, { name: ${second}, n: 3 }]`,
+      curve: 'curve: { points: 2, attacks: [fgsm] }',
+    });
+  const [before, now] = [await suiteOf('fgsm', 'pgd'), await suiteOf('pgd', 'fgsm')];
+  const known = (await prepareData(before.suite, before.registry, options)).flatMap((d) => d.known ?? []);
+  expect(known.length).toBe(1);
+  const fresh = await prepareData(now.suite, now.registry, options);
+  const again = await prepareData(now.suite, now.registry, options, known);
+  expect(again.map((d) => d.attacked)).toEqual(fresh.map((d) => d.attacked));
+  expect(fresh[0]?.attacked.map(({ selection }) => selection)).toEqual([2, 3, 3].map((count) => ({ from: 0, count })));
+});

@@ -2,7 +2,7 @@
 import type { Engine } from '../../../engines/engine.ts';
 import { wasm } from '../../../engines/wasm/index.ts';
 import { folderData } from '../../../harness/job/data.ts';
-import type { Job } from '../../../harness/job/job.ts';
+import type { Job, RunSettings } from '../../../harness/job/job.ts';
 import { sourcesOf } from '../../../harness/job/outside.ts';
 import { perform } from '../../../harness/job/perform.ts';
 import { shownRange } from '../../../harness/run/cuts.ts';
@@ -34,18 +34,20 @@ export async function inProcess(
   const info = await engine.init({ threads: 1, device: 'cpu' });
   const outside = sourcesOf(suite, store.place);
   const performed: string[] = [];
+  let settings: RunSettings | undefined;
   let asked = 0;
   const machines: Machines = {
     async probe() {
       asked++;
       return { info, devices: ['cpu'], why: engine.name };
     },
-    executor: (settings) => ({
+    executor: (given) => ({
       async run({ job, batchSize }, _engine, signal) {
+        settings = given;
         performed.push(nameOf(job));
         await before(job, signal);
         const data = folderData(registry, '', signal);
-        await perform(job, { settings, batchSize, registry, store, engine: info, data, outside, signal, report: () => undefined });
+        await perform(job, { settings: given, batchSize, registry, store, engine: info, data, outside, signal, report: () => undefined });
       },
       close: async () => undefined,
     }),
@@ -53,7 +55,7 @@ export async function inProcess(
   const notes: string[] = [];
   const listener = { note: (text: string) => notes.push(text) };
   const run = () => runSuite(suite, registry, { out: store.place, dataDir: '', download: false, signal, listener, store, machines });
-  return { run, performed, probes: () => asked, notes };
+  return { run, performed, settings: () => settings, probes: () => asked, notes };
 }
 
 function nameOf(job: Job): string {

@@ -21,9 +21,10 @@ const ONE: Record<string, string> = { ...TINY, attacks: 'attacks: [fgsm]', recip
 
 test('a run of what is done reads each record once and asks for no engine', { timeout: 100_000 }, async () => {
   const store = new CountingStore(freshFolder());
-  const { run, performed, probes } = await inProcess(store, ONE);
+  const { run, performed, settings, probes } = await inProcess(store, ONE);
   const { records } = await run();
   expect([performed.length, probes()]).toEqual([3, 1]);
+  expect(settings()).toEqual({ plugins: [], keepExamples: 2, publish: undefined, timeoutMinutes: 30 });
   store.reads.clear();
   const again = await run();
   expect([performed.length, probes()]).toEqual([3, 1]);

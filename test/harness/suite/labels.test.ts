@@ -9,6 +9,15 @@ const golden = fileURLToPath(new URL('../../golden/model.safetensors', import.me
 const theirs = `{ name: theirs, weights: ${golden}, arch: resnet-tiny, mean: [0, 0, 0], std: [1, 1, 1] }`;
 const suiteOf = async (changes: Record<string, string>) => (await suiteWith(changes)).suite;
 
+test('a model names a data set by what it is called where several are of one plug-in', async () => {
+  const datasets = 'datasets: [{ name: shapes, train: 300, test: 40 }, { name: shapes, seed: 1, train: 300, test: 40 }]';
+  const named = (name: string) => ({ datasets, models: `models: [${theirs.replace('{', `{ dataset: ${name},`)}]` });
+  const suite = await suiteOf(named('shapes seed=1'));
+  expect(suite.datasets.map(({ label }) => label)).toEqual(['shapes', 'shapes seed=1']);
+  expect(suite.models.map(({ dataset }) => dataset)).toEqual(['shapes seed=1']);
+  expect(await refusal(named('shapes seed=2'))).toContain('did you mean "shapes seed=1"? known: shapes, shapes seed=1');
+});
+
 test('an entry is called by its label, else by its plug-in, with what was given where several are of one', async () => {
   const { attacks } = await suiteOf({
     attacks: `attacks:
