@@ -204,6 +204,8 @@ function checkCells(cells: readonly Found<AnyCellRecord>[], models: readonly Fou
       r.attack.name,
       r.attack.version,
       r.attack.params,
+      r.attack.budget,
+      r.attack.draw,
       r.attack.access === 'none' && !isCorrupted(r) ? '' : r.threat,
       r.seed,
       r.dataset.hash,

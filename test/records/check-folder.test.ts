@@ -53,6 +53,12 @@ it('refuses what is not JSON, naming where', async () => {
   expect((await refusals())[0]?.reason).toMatch(/^not JSON: /);
 });
 
+it('takes another draw of an attack, and the same with a budget', async () => {
+  await withCell((c) => Object.assign(c, { key: '1'.repeat(24), attack: { ...c.attack, label: 'pgd (draw 2)', draw: 1 } }));
+  await withCell((c) => Object.assign(c, { key: '2'.repeat(24), attack: { ...c.attack, label: 'pgd budget=100', budget: 100 } }));
+  expect(await validateResults(dir)).toEqual({ models: 2, cells: 6, refused: [] });
+});
+
 it.each<[string, (cell: CellRecord) => void, RegExp]>([
   ['an unknown field', (c) => Object.assign(c, { note: 'mine' }), /does not fit the schema: .*note/],
   ['a missing field', (c) => Reflect.deleteProperty(c, 'interval'), /does not fit the schema: .*interval/],

@@ -56,7 +56,8 @@ export class Ledger {
     if ('image' in line) this.#places.set(line.image, { at, length });
     else {
       this.sent += line.sent;
-      this.lastSent = Math.max(this.lastSent, line.at);
+      // a clock that was ahead, here or elsewhere, keeps nobody waiting until it is that late
+      this.lastSent = Math.max(this.lastSent, Math.min(line.at, Date.now()));
     }
   }
 

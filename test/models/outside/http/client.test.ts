@@ -168,6 +168,13 @@ describe('limits', () => {
     });
   });
 
+  test('nor does a clock that was hours ahead when the last was sent keep another waiting', async () => {
+    await clientOf().ask(images(0.25));
+    appendFileSync(answers, `${JSON.stringify({ sent: 0, at: Date.now() + 3_600_000 })}\n`);
+    await clientOf({ rate: 20 }).ask(images(0.5));
+    expect(endpoint.asked.length).toBe(2);
+  });
+
   test('no image is sent beyond the number that may be, over all runs; what is there may still be asked for', async () => {
     const limited = { queries: 5, batch: 2 };
     await clientOf(limited).ask(images(0.1, 0.2, 0.3, 0.4));
