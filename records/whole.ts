@@ -6,7 +6,12 @@ import type { Store } from './store.ts';
 async function lacking(record: JobRecord, store: Store): Promise<string | undefined> {
   if (record.kind === 'shard')
     return (await store.checkpoint('shard', record.key).load((state) => state.length)) === undefined ? 'its outcomes' : undefined;
-  if (record.kind === 'cell') return record.examples && !(await store.examples(record)) ? 'its examples' : undefined;
+  if (record.kind === 'cell') {
+    if (record.examples && !(await store.examples(record))) return 'its examples';
+    const { originals, points } = record.published ?? {};
+    for (const hash of [originals, points]) if (hash !== undefined && !(await store.images(hash))) return 'its published images';
+    return undefined;
+  }
   if (record.wraps !== undefined || record.outside) return undefined; // without weights of their own here
   return (await store.artifact(record.weightsHash)) ? undefined : 'its weights';
 }

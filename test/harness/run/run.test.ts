@@ -1,7 +1,8 @@
-import { rmSync } from 'node:fs';
+import { rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { FolderStore } from '../../../records/folder-store.ts';
+import type { CellRecord } from '../../../records/record.ts';
 import { recordsOfRun } from '../../../records/run-index.ts';
 import { comparable, type Kind } from '../../../records/store.ts';
 import { freshFolder } from '../folders.ts';
@@ -61,6 +62,26 @@ test('weights and examples that are gone are told, and what they belong to is do
   expect(notes.slice(1)).toEqual(['its weights are not there: standard is done again']);
   expect(performed.slice(4)).toEqual(['standard']);
   for (const { records: again } of [second, third]) expect(again.map(comparable)).toEqual(records.map(comparable));
+});
+
+test('so are published images, missing ones and damaged ones', { timeout: 100_000 }, async () => {
+  const told: string[] = [];
+  const store = new FolderStore(freshFolder(), { mend: true, onDamage: ({ reason }) => told.push(reason) });
+  const { run, performed, notes } = await inProcess(store, { ...ONE, publish: 'publish: { adversarial: 6 }' });
+  const { records } = await run();
+  const cell = records.find((r) => r.kind === 'cell' && r.published !== undefined);
+  const { originals, points } = (cell as CellRecord).published as NonNullable<CellRecord['published']>;
+  for (const [i, hash] of [originals, points].entries()) {
+    const file = join(store.place, 'images', `${hash}.safetensors`);
+    if (i === 0) rmSync(file);
+    else truncateSync(file, 10);
+    const again = await run();
+    expect(again.records.map(comparable)).toEqual(records.map(comparable));
+    expect(performed.slice(3 + i)).toEqual(['fgsm']);
+    expect(await store.images(hash)).toBeDefined();
+  }
+  expect(notes).toEqual(new Array(2).fill('its published images are not there: fgsm on standard is done again'));
+  expect(told).toEqual([expect.stringContaining('it was changed after it was written')]);
 });
 
 test('another number of threads is another question', { timeout: 100_000 }, async () => {
