@@ -19,7 +19,7 @@ import {
   type RunNote,
   type WorkerInfo,
 } from './protocol.ts';
-import { type Board, type Line, persistently } from './redis.ts';
+import { type Board, type Line, lastWords, persistently } from './redis.ts';
 
 /**
  * Jobs that are handed out to workers with so many slots: some more than they do, for those that come and for many short ones. Each that is
@@ -141,20 +141,23 @@ class QueueExecutor implements Executor {
 
   async run({ job, batchSize, behind = 0 }: Task, _engine: EngineRef, signal: AbortSignal, listener: JobListener): Promise<void> {
     signal.throwIfAborted();
-    const lane = await this.#laneOf(job.engine);
+    const lane = await orAborted(this.#laneOf(job.engine), signal);
     const id = `${job.kind}-${job.key}`;
     const order = { settings: this.#settings, job: asOrdered(job), batchSize } as Order;
     const priority = Math.max(1, Math.round(LOWEST_PRIORITY - 20_000 * Math.log2(1 + behind)));
     const answer = new Promise<Answer>((answered) => lane.waiting.set(id, { answered, listener, order, priority }));
     try {
-      await persistently(() => handOut(lane, id, order, priority), signal);
+      await orAborted(
+        persistently(() => handOut(lane, id, order, priority), signal),
+        signal,
+      );
       const given = await orAborted(answer, signal);
       if (given.is === 'failed')
         throw new JobError(given.error, { fatal: given.fatal, ...(given.provenance && { provenance: given.provenance }) });
     } finally {
       lane.waiting.delete(id);
       // what waits is not done for a run that has ended; what somebody does ends by itself, and its record is there for the next run
-      if (signal.aborted) await lane.queue.remove(id).catch(() => undefined);
+      if (signal.aborted) await lastWords(lane.queue.remove(id));
     }
   }
 
@@ -219,10 +222,9 @@ class QueueExecutor implements Executor {
 
   async close(): Promise<void> {
     this.#closed.abort();
-    for (const lane of await Promise.all(this.#lanes.values())) {
-      await lane.events.close();
-      await lane.queue.close();
-    }
+    const lanes = await Promise.allSettled(this.#lanes.values());
+    const closing = lanes.flatMap((lane) => (lane.status === 'fulfilled' ? [lane.value.events.close(), lane.value.queue.close()] : []));
+    await lastWords(Promise.allSettled(closing));
   }
 }
 

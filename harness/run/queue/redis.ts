@@ -92,6 +92,18 @@ export async function persistently<T>(ask: () => Promise<T>, signal?: AbortSigna
   }
 }
 
+/** What a Redis that is away has not taken after so long stays unsaid: whoever was told to end has no more time. */
+const LAST_WORDS_MS = 5_000;
+
+/** Waits for last words to Redis, so long at most and whatever comes of them. */
+export async function lastWords(work: Promise<unknown>): Promise<void> {
+  const over = new AbortController();
+  const late = sleep(LAST_WORDS_MS, undefined, { signal: over.signal });
+  await Promise.race([work, late]).catch(() => undefined);
+  over.abort();
+  await Promise.allSettled([late]);
+}
+
 /** What a run says of itself holds for so long. */
 const STATE_SECONDS = 30;
 

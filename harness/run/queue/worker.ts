@@ -13,7 +13,7 @@ import { gitRevision, packageVersion, provenance } from '../../job/provenance.ts
 import { shownRange } from '../cuts.ts';
 import { type EngineProbe, type Executor, JobError } from '../executor.ts';
 import { type Answer, BEGAN, GAVE_BACK, type Needs, type Order, readOrder, type WorkerInfo } from './protocol.ts';
-import { type Board, type Line, queueName } from './redis.ts';
+import { type Board, type Line, lastWords, queueName } from './redis.ts';
 import { type Held, Rights } from './rights.ts';
 
 /** A worker that has not renewed its right to a job for so long is taken for lost, and the job goes to another. */
@@ -99,6 +99,8 @@ function titleOf({ job }: Order): string {
 interface Doing extends Held {
   readonly stop: AbortController;
   readonly name: string;
+  /** Resolves when nothing of it is done any more. */
+  readonly ended: Promise<void>;
 }
 
 class QueueWorker {
@@ -132,7 +134,8 @@ class QueueWorker {
         removeOnFail: { age: 600 },
       },
     );
-    worker.on('error', (error) => tell?.(`queue: ${error.message}`));
+    const fault = sometimes(60_000, (message) => tell?.(`queue: ${message}`));
+    worker.on('error', ({ message }) => fault(message));
     const rights = new Rights(worker, line.redis, lockMs);
     const watch = rights.watch(() => [...this.#doing.values()]);
     worker.on('lockRenewalFailed', (ids) => {
@@ -155,11 +158,12 @@ class QueueWorker {
       if (!done) await sleep(SHOW_MS, undefined, { signal }).catch(() => undefined);
     }
     watch.end();
-    await worker.pause(true);
+    await lastWords(worker.pause(true));
     for (const { stop } of this.#doing.values()) stop.abort();
-    await worker.close();
+    await Promise.all([...this.#doing.values()].map(({ ended }) => ended));
+    await lastWords(worker.close());
     await Promise.all([...this.#executors.values()].map((executor) => executor.close()));
-    await board.leave(this.#name);
+    await lastWords(board.leave(this.#name));
     return done ? 'done' : 'stopped';
   }
 
@@ -194,10 +198,15 @@ class QueueWorker {
     if (await whole(await store.record(order.job.kind, order.job.key), store)) return { is: 'done' };
     const stop = new AbortController();
     const id = job.id as string;
-    const doing: Doing = { id, token, stop, name: titleOf(order) };
+    let end: () => void = () => undefined;
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const doing: Doing = { id, token, stop, name: titleOf(order), ended };
     this.#doing.set(id, doing);
     const slot = this.#free.pop() as EngineRef;
-    await job.log(`${this.#name}${BEGAN}`);
+    // for whoever asks why it was lost, and no reason not to do it
+    job.log(`${this.#name}${BEGAN}`).catch(() => undefined);
     tell?.(`${titleOf(order)} begins`);
     try {
       const answer = await this.#perform(job, order, slot, stop.signal);
@@ -206,13 +215,14 @@ class QueueWorker {
         return answer;
       }
     } finally {
+      end();
       this.#free.push(slot);
       // another slot may have begun it since this one lost it
       if (this.#doing.get(id) === doing) this.#doing.delete(id);
     }
     tell?.(`${titleOf(order)} is given back`);
     await job.moveToWait(token);
-    await job.log(`${this.#name}${GAVE_BACK}`);
+    await job.log(`${this.#name}${GAVE_BACK}`).catch(() => undefined);
     throw new this.#options.line.bull.WaitingError();
   }
 
@@ -262,6 +272,16 @@ class QueueWorker {
     const allowed = new Set(this.#options.plugins.map((files) => canonicalJson(files)));
     return plugins.find((files) => !allowed.has(canonicalJson(files)))?.[0]?.path;
   }
+}
+
+/** Tells a text again only after so long: a Redis that is away is told of at every try to reach it. */
+function sometimes(ms: number, tell: (text: string) => void): (text: string) => void {
+  const told = new Map<string, number>();
+  return (text) => {
+    if (performance.now() - (told.get(text) ?? Number.NEGATIVE_INFINITY) < ms) return;
+    told.set(text, performance.now());
+    tell(text);
+  };
 }
 
 const refused = (message: string): Answer => ({ is: 'failed', fatal: false, error: { kind: 'error', message } });
