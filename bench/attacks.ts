@@ -1,8 +1,10 @@
 /**
- * AutoAttack, member by member: passes per example, seconds, where they go, and the authors' code on the same work beside it.
+ * AutoAttack, member by member: passes per example, seconds, where they go, and the authors' code on the same work beside it, with the ratio of
+ * each; then AutoAttack lean on the same images, whose answer should be theirs at a tenth of the authors' time.
  * `npm run bench:attacks -- --data DIR [--weights FILE] [--norm Linf] [--eps 8/255] [--n 256] [--members apgd-ce,apgd-t,fab-t,square] [--alone]
- * [--engine torch] [--threads 1] [--batch 128] [--cpu-time] [--peer CHECKOUT_OF_AUTO_ATTACK] [--python python3]`
- * `--cpu-time` counts the processor time of the process in place of wall time: on a busy machine, of engines that compute on the CPU.
+ * [--lean] [--engine torch] [--threads 1] [--batch 128] [--cpu-time] [--peer CHECKOUT_OF_AUTO_ATTACK] [--python python3]`
+ * `--lean` is implied by `--peer`. `--cpu-time` counts the processor time of the process in place of wall time: on a busy machine, of engines that
+ * compute on the CPU.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -10,8 +12,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { defineEnsemble, type Threat } from '../attacks/attack.ts';
+import { defineEnsemble, type EnsemblePlugin, type Threat } from '../attacks/attack.ts';
 import autoattack from '../attacks/autoattack.ts';
+import lean from '../attacks/autoattack-lean.ts';
 import { heldSplit } from '../datasets/split.ts';
 import { chooseEngine } from '../engines/choose.ts';
 import { evaluate } from '../harness/evaluate/evaluate.ts';
@@ -35,6 +38,7 @@ const { values: args } = parseArgs({
     n: { type: 'string', default: '256' },
     members: { type: 'string', default: 'apgd-ce,apgd-t,fab-t,square' },
     alone: { type: 'boolean', default: false },
+    lean: { type: 'boolean', default: false },
     engine: { type: 'string', default: 'auto' },
     threads: { type: 'string', default: '1' },
     batch: { type: 'string', default: '128' },
@@ -150,47 +154,86 @@ async function main(): Promise<void> {
   const classifier = network.freeze();
   let { robust } = await predictClean({ classifier, name: 'bench', rng: new Rng('bench') }, data, Number(args.batch));
   const clean = robust;
-  console.log(`clean ${[...clean].filter((c) => c === '1').length} right`);
+  console.log(`clean ${right(clean)} right`);
   console.log('member    code      in    left    passes/image      time    ms/pass  where the time goes');
   const members = args.members.split(',');
+  const work = { classifier, threat, data };
   const ours: PeerMember[] = [];
   for (const name of members) {
     const entered = args.alone ? clean : robust;
-    const clock: Clock = { forward: 0, backward: 0 };
-    const start = now();
-    const result = await one(name, timed(classifier, clock), threat, data, entered);
-    const seconds = (now() - start) / 1000;
-    const count = (s: string) => [...s].filter((c) => c === '1').length;
-    const m = { attack: name, entered: count(entered), left: count(result.robust), ...result.passes, seconds };
-    ours.push(m);
-    const inModel = (clock.forward + clock.backward) / 1000;
-    const share = (s: number) => `${((100 * s) / seconds).toFixed(0)} %`;
-    printMember(
-      m,
-      'rampart',
-      `forward ${share(clock.forward / 1000)}, backward ${share(clock.backward / 1000)}, the attack ${share(seconds - inModel)}`,
-    );
-    robust = [...robust].map((r, i) => (r === '1' && result.robust[i] === '1' ? '1' : '0')).join('');
-    if (args.alone) console.log(`  ${result.robust}`);
+    const { member, left } = await measured(name, memberOf(name, threat), work, entered);
+    ours.push(member);
+    robust = [...robust].map((r, i) => (r === '1' && left[i] === '1' ? '1' : '0')).join('');
+    if (args.alone) console.log(`  ${left}`);
   }
-  console.log(`worst case ${[...robust].filter((c) => c === '1').length} of ${data.n}`);
+  console.log(`worst case ${right(robust)} of ${data.n}`);
   console.log(`  ${robust}`);
-  const total = ours.reduce((s, m) => s + m.seconds, 0);
-  if (!args.peer) return console.log(`total ${total.toFixed(1)} s`);
+  const asked = args.lean || args.peer !== undefined;
+  const fast = asked && lean.norms.includes(threat.norm) ? await measured('lean', lean, work, clean) : undefined;
+  if (fast) console.log(`  ${differences(fast.left, robust)}`);
+  const total = secondsOf(ours);
+  if (!args.peer) return console.log(`total ${total.toFixed(1)} s${fast ? `, lean ${fast.member.seconds.toFixed(1)} s` : ''}`);
   const theirs = runPeer(args.peer, file, threat, members);
-  for (const m of theirs) printMember(m, 'authors', '');
-  const peerTotal = theirs.reduce((s, m) => s + m.seconds, 0);
+  for (const m of theirs) {
+    const mine = ours.find(({ attack }) => attack === m.attack);
+    printMember(m, 'authors', mine ? `ratio ${(mine.seconds / m.seconds).toFixed(3)}` : '');
+  }
+  const peerTotal = secondsOf(theirs);
   console.log(`total ${total.toFixed(1)} s, the authors' code ${peerTotal.toFixed(1)} s, ratio ${(total / peerTotal).toFixed(3)}`);
+  if (!fast) return;
+  const { seconds, left } = fast.member;
+  const authorsLeft = theirs.at(-1)?.left;
+  console.log(`lean ${seconds.toFixed(1)} s, ratio ${(seconds / peerTotal).toFixed(3)}; left ${left}, by the authors ${authorsLeft}`);
+}
+
+const right = (outcomes: string) => [...outcomes].filter((r) => r === '1').length;
+const secondsOf = (members: readonly PeerMember[]) => members.reduce((sum, { seconds }) => sum + seconds, 0);
+
+/** Images on which lean and the members differ. */
+function differences(left: string, robust: string): string {
+  const only = (a: string, b: string) => [...a].filter((r, i) => r === '0' && b[i] === '1').length;
+  const [fewer, more] = [only(left, robust), only(robust, left)];
+  return fewer + more === 0 ? 'the same images as the members' : `broke ${fewer} that the members left, left ${more} that they broke`;
+}
+
+/** What is attacked. */
+interface Work {
+  readonly classifier: Classifier;
+  readonly threat: Threat;
+  readonly data: EvaluationData;
+}
+
+/** Runs an attack on the images of `entered` that are right, prints its row, and returns it with the outcomes. */
+async function measured(name: string, attack: EnsemblePlugin, { classifier, threat, data }: Work, entered: string) {
+  const clock: Clock = { forward: 0, backward: 0 };
+  const start = now();
+  const result = await attacked(attack, timed(classifier, clock), threat, data, entered);
+  const seconds = (now() - start) / 1000;
+  const member = { attack: name, entered: right(entered), left: right(result.robust), ...result.passes, seconds };
+  const inModel = (clock.forward + clock.backward) / 1000;
+  const share = (s: number) => `${((100 * s) / seconds).toFixed(0)} %`;
+  const where = `forward ${share(clock.forward / 1000)}, backward ${share(clock.backward / 1000)}, the attack ${share(seconds - inModel)}`;
+  printMember(member, 'rampart', where);
+  return { member, left: result.robust };
 }
 
 /** One member as AutoAttack's standard version configures it, or an attack of the table with its defaults. */
-function one(name: string, classifier: Classifier, threat: Threat, data: EvaluationData, clean: string): Promise<Evaluation> {
+function memberOf(name: string, threat: Threat): EnsemblePlugin {
   const member = autoattack.members({ version: 'standard' }, threat).find((m) => m.attack === name) ?? { attack: name, params: {} };
-  const only = defineEnsemble({ ...autoattack, params: z.strictObject({}), members: () => [member] });
+  return defineEnsemble({ ...autoattack, params: z.strictObject({}), members: () => [member] });
+}
+
+function attacked(
+  attack: EnsemblePlugin,
+  classifier: Classifier,
+  threat: Threat,
+  data: EvaluationData,
+  clean: string,
+): Promise<Evaluation> {
   return evaluate({
     classifier,
     name: 'bench',
-    attack: only,
+    attack,
     params: {},
     threat,
     data,
