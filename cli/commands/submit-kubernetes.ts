@@ -1,11 +1,13 @@
 /** `rampart submit --kubernetes`: a run on Kubernetes as a manifest, which its user reads and hands to `kubectl apply`. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, posix, relative, resolve, sep } from 'node:path';
+import { existsSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, posix, relative, resolve, sep } from 'node:path';
 import { stringify } from 'yaml';
 import { RampartError } from '../../errors.ts';
 import { kubernetesName, kubernetesObjects } from '../../harness/run/queue/kubernetes.ts';
 import { MOST_PROCESSORS } from '../../harness/suite/most.ts';
+import type { Registry } from '../../harness/suite/registry.ts';
+import { filesOfSuite } from '../../harness/suite/source/extends.ts';
 import type { Suite } from '../../harness/suite/suite.ts';
 import { precisionOf, shardOption } from '../chosen.ts';
 import { countOption, engineOf, queueOf, type RawOptions, UsageError } from '../options.ts';
@@ -26,7 +28,7 @@ export interface KubernetesOptions extends RawOptions {
 /** What a ConfigMap may hold. */
 const MOST_BYTES = 1_000_000;
 
-export function submitToKubernetes(suite: Suite, options: KubernetesOptions): number {
+export function submitToKubernetes(suite: Suite, registry: Registry, options: KubernetesOptions): number {
   const mount = absolute('mount', options.mount ?? '/shared');
   const below = (name: string, path: string) => {
     const full = posix.resolve(mount, path);
@@ -49,7 +51,7 @@ export function submitToKubernetes(suite: Suite, options: KubernetesOptions): nu
     out: below('out', options.out === undefined ? `runs/${suite.name}` : String(options.out)),
     data: below('data', options.data ?? 'data'),
     storage: word('storage', options.storage ?? '100Gi', 'a size such as 100Gi'),
-    suite: suite.file.startsWith(`${mount}/`) ? suite.file : { name: basename(suite.file), files: filesOf(suite) },
+    suite: suite.file.startsWith(`${mount}/`) ? suite.file : { name: basename(suite.file), files: filesOf(suite, registry) },
     engine: engineOf(options) ?? (gpus === undefined ? 'auto' : 'torch:cuda'),
     threads,
     slots,
@@ -74,19 +76,22 @@ export function submitToKubernetes(suite: Suite, options: KubernetesOptions): nu
   return 0;
 }
 
-/** The suite and its plug-ins, which travel with the manifest. Whatever else it reads is too large for that. */
-function filesOf(suite: Suite): Map<string, string> {
-  const folder = dirname(suite.file);
+/** The suite, what it is made of, and its plug-ins with what they import by path, which travel with the manifest. Whatever else it reads is too large for that. */
+function filesOf(suite: Suite, { loaded }: Registry): Map<string, string> {
+  const folder = dirname(resolve(suite.file));
   const elsewhere = (what: string) =>
     new RampartError(`[submit] ${what}, which a manifest cannot carry`, {
       remedy: 'put the suite and its files on the volume, and submit from where it is seen under --mount',
     });
   if (suite.models.length > 0) throw elsewhere('the suite has models in files of their own');
   const files = new Map<string, string>();
-  for (const path of [suite.file, ...suite.plugins]) {
-    const name = relative(folder, path).split(sep).join('/');
-    if (name.startsWith('..')) throw elsewhere(`the plug-in ${path} is not in the folder of the suite`);
-    files.set(name, readFileSync(path, 'utf8'));
+  const { suites, named } = filesOfSuite(suite.file);
+  const parts = suite.plugins.flatMap((path, i) => (loaded[i] ?? []).map((part) => join(dirname(realpathSync(path)), part.path)));
+  for (const path of [...suites, ...named, ...suite.plugins, ...parts]) {
+    const inside = [folder, realpathSync(folder)].map((root) => relative(root, path)).find((name) => !name.startsWith('..'));
+    if (inside === undefined) throw elsewhere(`${path}, which the suite needs, is not in its folder`);
+    if (statSync(path).isDirectory()) throw elsewhere(`the suite names the folder ${path}`);
+    files.set(inside.split(sep).join('/'), readFileSync(path, 'utf8'));
   }
   const bytes = [...files.values()].reduce((sum, text) => sum + Buffer.byteLength(text), 0);
   if (bytes > MOST_BYTES) throw elsewhere(`suite and plug-ins have ${bytes} bytes`);

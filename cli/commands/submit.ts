@@ -35,7 +35,7 @@ export async function submitCommand(file: string | undefined, options: SubmitOpt
   const path = suiteFile(file);
   const { suite, registry } = await loadSuite(path, mayLoad(options));
   if (registry.unloaded.length > 0) return tellUnloaded(suite.file, registry, options.json);
-  return options.slurm ? submitToSlurm(path, suite, options) : submitToKubernetes(suite, options);
+  return options.slurm ? submitToSlurm(path, suite, options) : submitToKubernetes(suite, registry, options);
 }
 
 function submitToSlurm(path: string, suite: Suite, options: SubmitOptions): number {

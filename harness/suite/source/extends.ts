@@ -77,6 +77,18 @@ const FILES: readonly (readonly [list: string, ...keys: string[]])[] = [
   ['models', 'expect', 'logits'],
 ];
 
+/** Absolute paths of the suites that the suite `file` is made of, itself first, and of what they name beside plug-ins. */
+export function filesOfSuite(file: string): { readonly suites: readonly string[]; readonly named: readonly string[] } {
+  const { source, data } = readExtended(readSuiteText(file), file);
+  const suites: string[] = [];
+  for (let each: Source | undefined = source; each; each = each.base) suites.push(resolve(each.file));
+  const keys = isKeys(data) ? data : {};
+  const at = (value: unknown, path: readonly string[]) => path.reduce((inner, key) => (isKeys(inner) ? inner[key] : undefined), value);
+  const paths = FILES.flatMap(([list, ...path]) => [keys[list]].flat().map((entry) => at(entry, path)));
+  const folder = dirname(resolve(file));
+  return { suites, named: paths.filter((path) => typeof path === 'string').map((path) => resolve(folder, path)) };
+}
+
 /** The suite `data` of folder `from` with its paths as `to` sees them. */
 function moved(data: Keys, from: string, to: string): Keys {
   if (from === to) return data;

@@ -1,7 +1,7 @@
 /** `rampart submit --kubernetes`: what it writes, held to Kubernetes' own schema. No cluster is asked. */
-import { readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { type KubernetesObject, type KubernetesRun, kubernetesName, kubernetesObjects } from '../../../harness/run/queue/kubernetes.ts';
 import { put, rampart, workFolder } from '../cli.ts';
@@ -165,6 +165,45 @@ describe('the command', () => {
     expect(find(objects, 'Job', 'workers').spec.template.spec.containers[0].command.join(' ')).toContain(
       '--out /shared/runs/on-kubernetes --data /shared/data',
     );
+  });
+
+  test('carries what the suite is made of: what it extends, images by index, and what plug-ins import', () => {
+    const folder = workFolder();
+    const plugin = "import { name } from './named.ts';\nimport { fgsm } from './deep/own.ts';\nexport default { ...fgsm, name };\n";
+    const own =
+      "import { z } from 'zod';\nexport const fgsm = { title: 'T', paper: '', version: 1, access: 'scores', norms: ['Linf'], params: z.strictObject({}), cost: () => ({ forward: 0, backward: 0 }), create: () => ({ perturb: async (b) => b.x.clone() }) };\n";
+    mkdirSync(join(folder, 'deep'));
+    const files: Record<string, string> = {
+      'suite.yml': 'extends: base.yml\nname: above\ndatasets: [{ name: shapes, test: { indices: images.txt } }]\nplugins: [mine.ts]\n',
+      'base.yml': SUITE,
+      'images.txt': '3\n5\n',
+      'mine.ts': plugin,
+      'named.ts': "export const name = 'mine';\n",
+      'deep/own.ts': own,
+    };
+    for (const [name, text] of Object.entries(files)) put(folder, name, text);
+    const manifest = join(folder, 'run.yaml');
+    const { code, output } = rampart(
+      ...['submit', join(folder, 'suite.yml'), '--kubernetes', '--image', 'rampart:1', '--trust', '--manifest', manifest],
+    );
+    expect(code, output).toBe(0);
+    const objects = parseAllDocuments(readFileSync(manifest, 'utf8')).map((document) => document.toJS() as KubernetesObject);
+    const { items } = find(objects, 'Job', 'workers').spec.template.spec.volumes.find(
+      (v: { configMap?: unknown }) => v.configMap,
+    ).configMap;
+    const carried = (items as { key: string; path: string }[]).map(({ key, path }) => [
+      path,
+      (objects[1]?.data as Record<string, string>)[key],
+    ]);
+    expect(Object.fromEntries(carried)).toEqual(files);
+    put(folder, 'suite.yml', `extends: ../${basename(folder)}-elsewhere/base.yml\nname: above\n`);
+    mkdirSync(`${folder}-elsewhere`);
+    onTestFinished(() => rmSync(`${folder}-elsewhere`, { recursive: true }));
+    put(`${folder}-elsewhere`, 'base.yml', SUITE);
+    expect(rampart('submit', join(folder, 'suite.yml'), '--kubernetes', '--image', 'r', '--manifest', manifest)).toMatchObject({
+      code: 2,
+      output: expect.stringContaining('base.yml, which the suite needs, is not in its folder, which a manifest cannot carry'),
+    });
   });
 
   test('says what it cannot carry, and what is no place on the volume', () => {
