@@ -29,15 +29,15 @@ Ints offsetsOf(const Program& program, const Tensors& weights) {
 class Forward {
  public:
   Forward(const Program& program, const Tensors& weights, const Tensor& x)
-      : program_(program), weights_(weights), x_(x), offsets_(offsetsOf(program, weights)) {
+      : program_(program), weights_(weights), x_(x), offsets_(offsetsOf(program, weights)), filters_(program.nodes.size()) {
     for (auto* all : {&means_, &variances_}) *all = at::empty({offsets_.back()}, x.options());
   }
 
-  // Means and variances of all normalisations, then the value of every node.
+  // Means and variances of all normalisations, then the filters, then the value of every node.
   Tensors run() {
     for (size_t i = 0; i < program_.nodes.size(); ++i) values_.push_back(value(program_.nodes[i], i));
     Tensors kept{means_, variances_};
-    kept.insert(kept.end(), values_.begin(), values_.end());
+    for (const auto* all : {&filters_, &values_}) kept.insert(kept.end(), all->begin(), all->end());
     return kept;
   }
 
@@ -50,7 +50,7 @@ class Forward {
         const Tensor scale = weightAt(weights_, node.weights[1]).reciprocal();
         return affine(in, scale, weightAt(weights_, node.weights[0]).mul(scale).neg(), std::nullopt, false);
       }
-      case Kind::conv: return convolution(node, in);
+      case Kind::conv: return convolution(node, i, in);
       case Kind::bn: return normalized(node, i, in);
       case Kind::relu: return at::relu(in);
       case Kind::add: {
@@ -64,11 +64,12 @@ class Forward {
     }
   }
 
-  Tensor convolution(const Node& node, const Tensor& in) const {
+  Tensor convolution(const Node& node, size_t i, const Tensor& in) {
     const Tensor& filter = weightAt(weights_, node.weights[0]);
-    const ConvWeights weights = winogradRepays(filter, in.sizes(), node.stride, node.window)
-                                    ? ConvWeights{filter, winogradPack(filter, false), std::nullopt}
-                                    : ConvWeights{channelsTogether(filter), std::nullopt, std::nullopt};
+    const bool winograd = winogradRepays(filter, in.sizes(), node.stride, node.window);
+    if (!winograd) filters_[i] = channelsTogether(filter);
+    const ConvWeights weights = winograd ? ConvWeights{filter, winogradPack(filter, false), std::nullopt}
+                                         : ConvWeights{filters_[i], std::nullopt, std::nullopt};
     return convolve(in, weights, node.stride, node.window, {maybeWeight(weights_, node.weights[1]), std::nullopt, false, std::nullopt});
   }
 
@@ -86,7 +87,7 @@ class Forward {
   const Tensor& x_;
   const Ints offsets_;
   Tensor means_, variances_;
-  Tensors values_;
+  Tensors filters_, values_;
 };
 
 class Backward {
@@ -117,7 +118,7 @@ class Backward {
   const Tensors& ofWeights() const { return weightGrads_; }
 
  private:
-  const Tensor& value(int64_t i) const { return kept_.at(kStatistics + static_cast<size_t>(i)); }
+  const Tensor& value(int64_t i) const { return kept_.at(valuesAt(program_) + static_cast<size_t>(i)); }
 
   void give(int64_t source, const Tensor& dx) {
     if (wanted_[source]) grads_[source] = grads_[source].defined() ? at::add(grads_[source], dx) : dx;
@@ -130,7 +131,7 @@ class Backward {
         const Tensor scale = weightAt(weights_, node.weights[1]).reciprocal();
         return give(node.a, affine(dy, scale, at::zeros_like(scale), std::nullopt, false));
       }
-      case Kind::conv: return convolution(node, dy);
+      case Kind::conv: return convolution(node, i, dy);
       case Kind::bn: return normalization(node, i, std::move(dy));
       case Kind::relu: return give(node.a, dy);
       case Kind::add: give(node.a, dy); return give(node.b, dy);
@@ -154,7 +155,7 @@ class Backward {
     }
   }
 
-  void convolution(const Node& node, const Tensor& dy) {
+  void convolution(const Node& node, size_t i, const Tensor& dy) {
     const Tensor& filter = weightAt(weights_, node.weights[0]);
     const auto source = node.a;
     const Tensor& x = value(source);
@@ -171,9 +172,9 @@ class Backward {
       const bool last = left_[source] == 1 && (from.relu || from.kind == Kind::relu);
       const MaybeTensor mask = last ? MaybeTensor(x) : MaybeTensor();
       const MaybeTensor add = grads_[source].defined() ? MaybeTensor(grads_[source]) : MaybeTensor();
-      const ConvWeights weights = winogradRepays(filter, x.sizes(), node.stride, node.window)
-                                      ? ConvWeights{filter, std::nullopt, winogradPack(filter, true)}
-                                      : ConvWeights{channelsTogether(filter), std::nullopt, std::nullopt};
+      const Tensor& together = kept_.at(kStatistics + i);
+      const ConvWeights weights = together.defined() ? ConvWeights{together, std::nullopt, std::nullopt}
+                                                     : ConvWeights{filter, std::nullopt, winogradPack(filter, true)};
       grads_[source] = convolveBack(dy, weights, x.sizes(), node.stride, node.window, {std::nullopt, add, false, mask});
       masked_[source] = last;
     }

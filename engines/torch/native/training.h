@@ -7,8 +7,10 @@ namespace rampart {
 enum class TrainingKind : int64_t { input, normalize, conv, bn, relu, add, maxPool, globalAvgPool, flatten };
 using TrainingProgram = ProgramOf<TrainingKind>;
 
-// What a pass keeps before the values of the nodes: means and variances of all normalisations, one after the other.
+// What a pass keeps first: means and variances of all normalisations, one after the other. Then come, node by node, the filters that its gradients
+// read again in the order of the convolution, undefined where there is none, and then the values.
 constexpr size_t kStatistics = 2;
+inline size_t valuesAt(const TrainingProgram& program) { return kStatistics + program.nodes.size(); }
 
 // What a forward pass in training mode keeps for its gradients; the last is what it is for.
 Tensors keptOf(const TrainingProgram& program, const Tensors& weights, const Tensor& x);

@@ -169,7 +169,7 @@ Tensor trainGradient(int64_t handle, int64_t place) {
   const auto& pass = passes().get(handle);
   const auto& [ofInput, ofWeights] = pass.gradients;
   const Tensor& grad = place < 0 ? ofInput : ofWeights.at(static_cast<size_t>(place));
-  const Tensor& x = pass.recording ? pass.recording->x : pass.kept.at(kStatistics);
+  const Tensor& x = pass.recording ? pass.recording->x : pass.kept.at(valuesAt(pass.program));
   return grad.defined() ? grad : at::zeros_like(place < 0 ? x : pass.weights.at(static_cast<size_t>(place)));
 }
 
