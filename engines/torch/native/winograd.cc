@@ -15,12 +15,19 @@ namespace {
 // Tiles that a thread takes at a time: their transforms stay in its cache.
 constexpr int64_t kTiles = 120, kFewTiles = 48;
 // From this many on it repays the transform of a filter that is used once.
-constexpr int64_t kTilesForOneUse = 1024;
+constexpr int64_t kTilesForOneUse = 64;
+// Numbers of a filter that, packed, does not stay in the cache of one processor.
+constexpr int64_t kManyWeights = 1 << 16;
+// Channels that are read, of those that a thread packs at a time, and for how many weights of a tap another thread is worth it.
+constexpr int64_t kPackedRows = 16, kPackedAtOnce = 1 << 11;
 
 int64_t tilesOf(at::IntArrayRef shape) { return shape[0] * ((shape[1] + 1) / 2) * ((shape[2] + 1) / 2); }
 
-// Numbers of a filter that a thread packs at a time.
-constexpr int64_t kPackedAtOnce = 1 << 12;
+// Numbers from one of the 16 points of a packed filter to the next: a line of the cache more than a matrix, so that not all points of a weight share
+// a place in it.
+constexpr int64_t kGap = 16;
+int64_t pointOf(int64_t matrix) { return matrix + kGap; }
+int64_t matrixOf(const Tensor& packed) { return packed.size(1) - kGap; }
 
 // `G g G'` of F(2, 3) (Lavin and Gray's eq. 7) for rows of `panel` channels: taps lie `tap` numbers apart and rows `stride`, in the result points
 // lie `point` apart and rows one after the other.
@@ -45,6 +52,16 @@ RAMPART_EACH_CPU void packRun(const float* g, int64_t tap, int64_t stride, float
         to[(4 * k + 2) * point + j] = 0.5F * left - 0.5F * middle + 0.5F * right;
         to[(4 * k + 3) * point + j] = right;
       }
+    }
+}
+
+// The nine taps of a filter for the product with the Jacobian, the last first, channels that are made side by side: `[9, rows, panel]` of matrices
+// `[panel, rows]` that lie `matrix` numbers apart and their rows `stride`.
+void turn(const float* taps, int64_t matrix, int64_t stride, float* to, int64_t panel, int64_t rows) {
+  for (int64_t tap = 8; tap >= 0; --tap, to += rows * panel)
+    for (int64_t j = 0; j < panel; ++j) {
+      const float* from = taps + tap * matrix + j * stride;
+      for (int64_t row = 0; row < rows; ++row) to[row * panel + j] = from[row];
     }
 }
 
@@ -77,19 +94,23 @@ bool winogradRepays(const Tensor& filter, at::IntArrayRef image, int64_t stride,
 
 Tensor winogradPack(const Tensor& filterIn, bool back) {
   const Tensor filter = filterIn.contiguous();
-  // each tap's matrix, of the channels that are read by those that are made
-  const Tensor g = back ? filter.transpose(2, 3).contiguous() : filter;
-  const int64_t in = g.size(2), out = g.size(3), panel = winogradKernels()->panel(out), matrix = in * out;
-  const Tensor packed = at::empty({16, out / panel, in, panel}, g.options());
-  const auto* taps = g.data_ptr<float>();
+  const int64_t in = filter.size(back ? 3 : 2), out = filter.size(back ? 2 : 3), matrix = in * out, panel = winogradKernels()->panel(out);
+  const Tensor packed = at::empty({16, pointOf(matrix)}, filter.options());
+  const auto* taps = filter.data_ptr<float>();
   auto* points = packed.data_ptr<float>();
-  at::parallel_for(0, matrix / panel, std::max<int64_t>(1, kPackedAtOnce / panel), [&](int64_t from, int64_t to) {
-    for (int64_t row = from; row < to;) {
-      const int64_t first = row / in, i = row % in, rows = std::min(to - row, in - i);
-      const float* read = taps + i * out + first * panel;
-      if (back) packRun(read + 8 * matrix, -matrix, out, points + row * panel, matrix, panel, rows);
-      else packRun(read, matrix, out, points + row * panel, matrix, panel, rows);
-      row += rows;
+  // rows of a panel: channels that are read, for which `panel` are made
+  const int64_t perPanel = (in + kPackedRows - 1) / kPackedRows;
+  at::parallel_for(0, out / panel * perPanel, std::max<int64_t>(1, kPackedAtOnce / (kPackedRows * panel)), [&](int64_t from, int64_t to) {
+    const auto turned = std::make_unique<float[]>(static_cast<size_t>(back ? 9 * kPackedRows * panel : 0));
+    for (int64_t block = from; block < to; ++block) {
+      const int64_t first = block / perPanel * panel, row = block % perPanel * kPackedRows, rows = std::min(kPackedRows, in - row);
+      float* made = points + first * in + row * panel;
+      if (back) {
+        turn(taps + first * in + row, matrix, in, turned.get(), panel, rows);
+        packRun(turned.get(), rows * panel, panel, made, pointOf(matrix), panel, rows);
+      } else {
+        packRun(taps + row * out + first, matrix, out, made, pointOf(matrix), panel, rows);
+      }
     }
   });
   return packed;
@@ -98,17 +119,23 @@ Tensor winogradPack(const Tensor& filterIn, bool back) {
 Tensor winogradConvolve(const Tensor& xIn, const Tensor& packed, const Epilogue& after) {
   const auto* kernels = winogradKernels();
   const Tensor x = xIn.contiguous();
-  const int64_t n = x.size(0), h = x.size(1), w = x.size(2), in = x.size(3), out = packed.numel() / (16 * in);
+  const int64_t n = x.size(0), h = x.size(1), w = x.size(2), in = x.size(3), out = matrixOf(packed) / in;
   const Tensor y = at::empty({n, h, w, out}, x.options());
   const MaybeTensor add = after.add ? MaybeTensor(after.add->contiguous()) : MaybeTensor();
   const MaybeTensor mask = after.mask ? MaybeTensor(after.mask->contiguous()) : MaybeTensor();
-  const WinogradTask task{x.data_ptr<float>(), packed.data_ptr<float>(), dataOf(after.bias), dataOf(add), dataOf(mask), after.relu,
+  const WinogradTask task{x.data_ptr<float>(), packed.data_ptr<float>(), packed.size(1), dataOf(after.bias), dataOf(add), dataOf(mask), after.relu,
                           y.data_ptr<float>(), n,  h,  w,  in, out};
-  const int64_t tiles = tilesOf(x.sizes());
-  const int64_t size = tiles / kTiles < 4 * at::get_num_threads() ? kFewTiles : kTiles;
-  at::parallel_for(0, (tiles + size - 1) / size, 1, [&](int64_t from, int64_t to) {
+  const int64_t tiles = tilesOf(x.sizes()), threads = at::get_num_threads(), panel = kernels->panel(out), panels = out / panel;
+  const bool few = tiles / kTiles < 4 * threads;
+  // of few tiles and many weights each thread takes all tiles and its share of the weights, which are read from beyond its cache
+  const bool byPanels = few && threads > 1 && panels >= threads && in * out >= kManyWeights;
+  const int64_t most = few && !byPanels ? kFewTiles : kTiles, blocks = (tiles + most - 1) / most;
+  const int64_t size = byPanels ? (tiles + blocks - 1) / blocks : most;
+  at::parallel_for(0, byPanels ? panels : blocks, 1, [&](int64_t from, int64_t to) {
     const auto scratch = std::make_unique<float[]>(static_cast<size_t>(kernels->scratchSize(size, in, out)));
-    for (int64_t block = from; block < to; ++block) kernels->run(task, block * size, std::min(tiles, (block + 1) * size), scratch.get());
+    for (int64_t block = byPanels ? 0 : from; block < (byPanels ? blocks : to); ++block)
+      kernels->run(task, block * size, std::min(tiles, (block + 1) * size), byPanels ? from * panel : 0, byPanels ? to * panel : out,
+                   scratch.get());
   });
   return y;
 }

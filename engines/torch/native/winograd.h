@@ -8,6 +8,7 @@ namespace rampart {
 struct WinogradTask {
   const float* x;
   const float* packed;
+  int64_t point;  // numbers from one of the 16 matrices of `packed` to the next
   const float* bias;
   const float* add;
   const float* mask;
@@ -21,8 +22,9 @@ struct WinogradKernels {
   int64_t lanes;
   // Channels of the result that the packed filter keeps together.
   int64_t (*panel)(int64_t out);
-  // Tiles `from` to `to` of the batch; a tile is 2x2 points of the result. `scratch` holds `scratchSize` floats, none of them NaN.
-  void (*run)(const WinogradTask& task, int64_t from, int64_t to, float* scratch);
+  // Tiles `from` to `to` of the batch, and of their channels whole panels, `first` to `last`; a tile is 2x2 points of the result. `scratch` holds
+  // `scratchSize` floats, none of them NaN.
+  void (*run)(const WinogradTask& task, int64_t from, int64_t to, int64_t first, int64_t last, float* scratch);
   int64_t (*scratchSize)(int64_t tiles, int64_t in, int64_t out);
 };
 

@@ -50,10 +50,12 @@ __attribute__((always_inline)) inline void product(const float* a, int64_t block
     for (int j = 0; j < J; ++j) store(c + r * ldc + j * kLanes, sum[r][j]);
 }
 
-// `m[tiles, out] = v * u`: `v` in blocks of columns `[in / kLanes, tiles, kLanes]`, `u` in panels; `tiles` is a multiple of the rows.
-void multiply(const float* v, const float* u, float* m, int64_t tiles, int64_t in, int64_t out) {
+// Columns `first` to `last` of `m[tiles, out] = v * u`: `v` in blocks of columns `[in / kLanes, tiles, kLanes]`, `u` in panels; `tiles` is a
+// multiple of the rows.
+void multiply(const float* v, const float* u, float* m, int64_t tiles, int64_t in, int64_t out, int64_t first, int64_t last) {
   const int64_t panel = panelOf(out), block = tiles * kLanes;
-  for (int64_t o = 0; o < out; o += panel, u += in * panel) {
+  u += first * in;
+  for (int64_t o = first; o < last; o += panel, u += in * panel) {
     if (panel == 2 * kLanes)
       for (int64_t t = 0; t < tiles; t += kRows) product<kRows, 2>(v + t * kLanes, block, u, in, m + t * out + o, out);
     else
@@ -114,11 +116,11 @@ __attribute__((always_inline)) inline void finish(const WinogradTask& task, Vec 
 }
 
 // The products of one tile, transformed back to 2x2 points.
-void scatter(const WinogradTask& task, int64_t tile, const float* m, int64_t stride) {
+void scatter(const WinogradTask& task, int64_t tile, const float* m, int64_t stride, int64_t from, int64_t to) {
   const auto at = placeOf(task, tile);
   const int64_t first = ((at.image * task.h + at.row) * task.w + at.column) * task.out;
   const bool below = at.row + 1 < task.h, beside = at.column + 1 < task.w;
-  for (int64_t o = 0; o < task.out; o += kLanes) {
+  for (int64_t o = from; o < to; o += kLanes) {
     Vec t[8];
 #pragma GCC unroll 4
     for (int j = 0; j < 4; ++j) {
@@ -136,7 +138,7 @@ void scatter(const WinogradTask& task, int64_t tile, const float* m, int64_t str
 
 int64_t scratchSize(int64_t tiles, int64_t in, int64_t out) { return 16 * roundUp(tiles, kTallRows) * (in + out) + in; }
 
-void run(const WinogradTask& task, int64_t from, int64_t to, float* scratch) {
+void run(const WinogradTask& task, int64_t from, int64_t to, int64_t first, int64_t last, float* scratch) {
   const int64_t tiles = to - from, rows = roundUp(tiles, kTallRows);
   float* v = scratch;
   float* m = v + 16 * rows * task.in;
@@ -144,8 +146,8 @@ void run(const WinogradTask& task, int64_t from, int64_t to, float* scratch) {
   std::memset(zeros, 0, static_cast<size_t>(task.in) * sizeof(float));
   for (int64_t t = 0; t < tiles; ++t) gather(task, from + t, zeros, v + t * kLanes, rows);
   for (int64_t k = 0; k < 16; ++k)
-    multiply(v + k * rows * task.in, task.packed + k * task.in * task.out, m + k * rows * task.out, rows, task.in, task.out);
-  for (int64_t t = 0; t < tiles; ++t) scatter(task, from + t, m + t * task.out, rows * task.out);
+    multiply(v + k * rows * task.in, task.packed + k * task.point, m + k * rows * task.out, rows, task.in, task.out, first, last);
+  for (int64_t t = 0; t < tiles; ++t) scatter(task, from + t, m + t * task.out, rows * task.out, first, last);
 }
 
 constexpr WinogradKernels kKernels = {kLanes, panelOf, run, scratchSize};
