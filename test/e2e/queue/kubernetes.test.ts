@@ -191,7 +191,8 @@ describe('the command', () => {
     const { items } = find(objects, 'Job', 'workers').spec.template.spec.volumes.find(
       (v: { configMap?: unknown }) => v.configMap,
     ).configMap;
-    const carried = (items as { key: string; path: string }[]).map(({ key, path }) => [
+    const texts = objects[1]?.data as Record<string, string> | undefined;
+    const carried = (items as { key: string; path: string }[]).map(({ key, path }) => [path, texts?.[key]]);
       path,
       (objects[1]?.data as Record<string, string>)[key],
     ]);
