@@ -193,9 +193,6 @@ describe('the command', () => {
     ).configMap;
     const texts = objects[1]?.data as Record<string, string> | undefined;
     const carried = (items as { key: string; path: string }[]).map(({ key, path }) => [path, texts?.[key]]);
-      path,
-      (objects[1]?.data as Record<string, string>)[key],
-    ]);
     expect(Object.fromEntries(carried)).toEqual(files);
     put(folder, 'suite.yml', `extends: ../${basename(folder)}-elsewhere/base.yml\nname: above\n`);
     mkdirSync(`${folder}-elsewhere`);
