@@ -1,7 +1,7 @@
 /** The cheapest way to some robustness, and how far seeds and images leave its cost open. */
 import { duration, interval, percent } from '../../formats/format.ts';
 import type { Table } from '../../formats/table.ts';
-import { type Board, boardTitle } from '../view.ts';
+import { type Board, boardTitle, trainingPasses } from '../view.ts';
 import { type Option, optionName, type Worth } from './options.ts';
 
 /** What it takes to reach an accuracy. The cost of the cheapest option that truly does lies between those of `perhaps` and `surely` with 95 %. */
@@ -51,11 +51,11 @@ export function measureOf({ attacks, images }: Worth): string {
 /** Passes against the cheapest training of all, or in thousands and millions. */
 const times = (option: Option, unit: number) => `${Number((option.passes / unit).toPrecision(2))} ×`;
 
-/** Training passes of the undefended model, by which costs are counted; the cheapest option where there is none. */
+/** Training passes of the undefended model, by which costs are counted, on the board or not; the cheapest option's where there is none. */
 export function unitOf({ options }: Pick<Worth, 'options'>): number {
-  const whole = options.filter(({ until }) => until === 1);
-  const undefended = whole.filter(({ defense }) => defense.rows[0]?.model.record.defense.role === 'baseline');
-  return Math.min(...(undefended.length > 0 ? undefended : options).map(({ passes }) => passes));
+  const rows = options.flatMap(({ defense }) => defense.rows);
+  const undefended = rows.flatMap(({ model, ratio }) => (ratio ? [trainingPasses(model.record) / ratio.passes] : []));
+  return Math.min(...(undefended.length > 0 ? undefended : options.map(({ passes }) => passes)));
 }
 
 /** What an hour costs of a device whose name has `device` in it. */

@@ -8,7 +8,7 @@ import { buildView } from '../../../../reports/view/leaderboard.ts';
 import { componentsOf } from '../../../../reports/view/seeds/components.ts';
 import { quantileOfT } from '../../../../reports/view/seeds/student.ts';
 import type { Board, DefenseRow } from '../../../../reports/view/view.ts';
-import { cheapestTable, stepAt, stepsOf } from '../../../../reports/view/worth/cheapest.ts';
+import { cheapestTable, stepAt, stepsOf, unitOf } from '../../../../reports/view/worth/cheapest.ts';
 import { judged, type Option, optionName, type Worth, worthOf } from '../../../../reports/view/worth/options.ts';
 import { Rng } from '../../../../tensor/rng.ts';
 import { syntheticRecords } from '../../synthetic.ts';
@@ -125,6 +125,16 @@ test('a training of few epochs has each point once', () => {
       [1, 2],
     ].map(([until, epochs]) => [until === 0.25 ? expect.any(Number) : until, epochs]),
   );
+});
+
+test('costs are counted by the undefended training, though nothing has attacked its model', () => {
+  const records = syntheticRecords({ models: 6, n: 200 });
+  const unit = unitOf(boardOf(records).worth);
+  const base = records.find((r): r is ModelRecord => r.kind === 'model' && r.defense.role === 'baseline') as ModelRecord;
+  expect(unit).toBe(base.cost.passes.forward + base.cost.passes.backward);
+  const { board, worth } = boardOf(records.filter((r) => r.kind === 'model' || r.model.key !== base.key));
+  expect(board.defenses.map((d) => d.name)).not.toContain(base.name);
+  expect(unitOf(worth)).toBeCloseTo(unit, 6);
 });
 
 test('times and their picture are there where all was trained on one device', async () => {
