@@ -60,8 +60,8 @@ export function findBuilt(): Built | undefined {
 }
 
 /**
- * What the libraries of the addon are told of threads. One that waits for the next loop spins for some ten microseconds, as short as most gaps
- * between loops are, and then sleeps: to wake it costs more than such a gap, and a longer spin takes the processor from other work. What the
+ * What the libraries of the addon are told of threads. One that waits for the next loop spins for some fifty microseconds, as long as most gaps
+ * between loops, and then sleeps: to wake it costs more than such a gap, and a longer spin takes the processor from other work. What the
  * user chose of these stays.
  */
 export function threadSettings(threads: number, env: Readonly<Record<string, string | undefined>>): Record<string, string> {
