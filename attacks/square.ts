@@ -1,11 +1,11 @@
 /** Square attack, Andriushchenko et al. 2020 (arXiv 1912.00049): random search with square windows, by scores alone. */
 import { z } from 'zod';
-import type { Rng } from '../tensor/rng.ts';
-import { tf } from '../tensor/tf.ts';
+import type { tf } from '../tensor/tf.ts';
 import { type Attempt, defineAttack, type Target, type Threat } from './attack.ts';
 import { ANDRIUSHCHENKO_2020 } from './parts/papers.ts';
 import { Attempts, type Pass } from './parts/search/attempts.ts';
-import { type Proposals, proposals, SQUARE_NORMS } from './parts/square/proposals.ts';
+import { type Points, pointsOf } from './parts/square/points.ts';
+import { proposals, SQUARE_NORMS } from './parts/square/proposals.ts';
 import { shareOfPixels, sideOf } from './parts/square/shapes.ts';
 
 const params = z.strictObject({
@@ -22,10 +22,7 @@ export type SquareParams = z.infer<typeof params>;
 /** One example in the pass. */
 interface Lane {
   readonly attempt: Attempt;
-  readonly rng: Rng;
-  readonly clean: Float32Array;
-  readonly best: Float32Array;
-  /** The right logit less the largest other, at `best`; it falls. */
+  /** The right logit less the largest other, at its best point; it falls. */
   margin: number;
   /** Proposals made; -1 before the starting point. */
   query: number;
@@ -55,20 +52,18 @@ class SquarePass implements Pass {
   readonly #attempts: Attempts;
   readonly #target: Target;
   readonly #p: SquareParams;
-  readonly #proposals: Proposals;
   readonly #lanes: Lane[] = [];
-  readonly #d: number;
-  /** The points to ask for, one row per lane. */
-  readonly #points: Float32Array;
+  readonly #shaped: boolean;
+  /** One row per lane. */
+  readonly #points: Points;
 
   constructor(attempts: Attempts, target: Target, threat: Threat, batchSize: number, p: SquareParams) {
     this.#attempts = attempts;
     this.#target = target;
     this.#p = p;
-    const [h, w, c] = target.inputShape;
-    this.#proposals = proposals([h, w, c], threat);
-    this.#d = h * w * c;
-    this.#points = new Float32Array(batchSize * this.#d);
+    const proposed = proposals(target.inputShape, threat);
+    this.#shaped = proposed.shaped;
+    this.#points = pointsOf(proposed, target.inputShape, batchSize);
   }
 
   get running(): number {
@@ -76,55 +71,39 @@ class SquarePass implements Pass {
   }
 
   async begin(attempts: readonly Attempt[], images: tf.Tensor4D): Promise<void> {
-    const values = (await images.data()) as Float32Array;
-    images.dispose();
-    attempts.forEach((attempt, i) => {
-      this.#lanes.push({
-        attempt,
-        rng: this.#attempts.rngOf(attempt),
-        clean: values.slice(i * this.#d, (i + 1) * this.#d),
-        best: new Float32Array(this.#d),
-        margin: Number.POSITIVE_INFINITY,
-        query: -1,
-      });
-    });
+    await this.#points.begin(
+      images,
+      attempts.map((attempt) => this.#attempts.rngOf(attempt)),
+    );
+    for (const attempt of attempts) this.#lanes.push({ attempt, margin: Number.POSITIVE_INFINITY, query: -1 });
   }
 
-  #pointOf(i: number): Float32Array {
-    return this.#points.subarray(i * this.#d, (i + 1) * this.#d);
-  }
-
-  #write({ clean, best, rng, query }: Lane, out: Float32Array): void {
+  /** The side of a lane's next window; undefined for the starting point. */
+  #sideOf({ query }: Lane): number | undefined {
     const [h, w] = this.#target.inputShape;
     const { p, queries, rescale } = this.#p;
-    if (query < 0) this.#proposals.start(clean, out, rng);
-    else {
-      const side = sideOf(shareOfPixels(p, query, queries, rescale), h, w, this.#proposals.shaped);
-      this.#proposals.propose(clean, best, out, side, rng);
-    }
+    return query < 0 ? undefined : sideOf(shareOfPixels(p, query, queries, rescale), h, w, this.#shaped);
   }
 
   /** One query of every lane. */
   async advance(): Promise<void> {
-    this.#lanes.forEach((lane, i) => {
-      this.#write(lane, this.#pointOf(i));
-    });
-    const n = this.#lanes.length;
-    const x = tf.tensor4d(this.#points.subarray(0, n * this.#d), [n, ...this.#target.inputShape]);
+    const x = this.#points.ask(this.#lanes.map((lane) => this.#sideOf(lane)));
     const logits = this.#target.logits(
       x,
       this.#lanes.map((lane) => lane.attempt),
     );
     const scores = (await logits.data()) as Float32Array;
     logits.dispose();
-    const broken = this.#lanes.flatMap((lane, i) => (this.#judge(lane, i, scores) ? [i] : []));
+    const verdicts = this.#lanes.map((lane, i) => this.#judge(lane, i, scores));
+    this.#points.better(verdicts.map((v) => v.better));
+    const broken = verdicts.flatMap((v, i) => (v.broken ? [i] : []));
     this.#settle(x, broken);
     x.dispose();
     this.#leave(new Set(broken));
   }
 
-  /** Keeps the point of lane `i` when it is better; true when it is misclassified. */
-  #judge(lane: Lane, i: number, scores: Float32Array): boolean {
+  /** Whether the point of lane `i` is better than those before, and whether it is misclassified. */
+  #judge(lane: Lane, i: number, scores: Float32Array): { better: boolean; broken: boolean } {
     const classes = this.#target.classes;
     const label = this.#attempts.labelOf(lane.attempt);
     const right = scores[i * classes + label] as number;
@@ -138,12 +117,10 @@ class SquarePass implements Pass {
       broken ||= score > right || (score === right && k < label);
     }
     const margin = right - wrong;
-    if (margin < lane.margin) {
-      lane.margin = margin;
-      lane.best.set(this.#pointOf(i));
-    }
+    const better = margin < lane.margin;
+    if (better) lane.margin = margin;
     lane.query++;
-    return broken;
+    return { better, broken };
   }
 
   #settle(x: tf.Tensor4D, broken: readonly number[]): void {
@@ -156,16 +133,18 @@ class SquarePass implements Pass {
 
   /** Lanes that are broken, out of queries or of no use any more go. */
   #leave(broken: ReadonlySet<number>): void {
-    const stay = this.#lanes.filter((lane, i) => {
-      if (broken.has(i)) return false;
+    const stay = this.#lanes.flatMap((lane, i) => {
+      if (broken.has(i)) return [];
       const over = lane.query >= this.#p.queries || this.#attempts.obsolete(lane.attempt);
       if (over) this.#attempts.end(lane.attempt, false);
-      return !over;
+      return over ? [] : [i];
     });
-    this.#lanes.splice(0, this.#lanes.length, ...stay);
+    this.#points.keep(stay);
+    this.#lanes.splice(0, this.#lanes.length, ...stay.map((i) => this.#lanes[i] as Lane));
   }
 
   dispose(): void {
     this.#lanes.length = 0;
+    this.#points.dispose();
   }
 }

@@ -104,6 +104,8 @@ const TESTS = [
   'reference',
   'replay',
   'search',
+  'square-points',
+  'steps',
   'syncs',
   'training',
 ].map((name) => `test/torch/${name}.test.ts`);

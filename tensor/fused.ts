@@ -17,11 +17,14 @@ export const FUSED = {
   sgdMomentumAll: 'RampartSgdMomentumAll',
   moveStatistics: 'RampartMoveStatistics',
   signStep: 'RampartSignStep',
+  sphereStep: 'RampartSphereStep',
   ascentStep: 'RampartAscentStep',
+  sphereAscent: 'RampartSphereAscent',
   selectRows: 'RampartSelectRows',
   hyperplaneStep: 'RampartHyperplaneStep',
   boundaryStep: 'RampartBoundaryStep',
   stepBack: 'RampartStepBack',
+  squareStep: 'RampartSquareStep',
 } as const;
 
 const has = (name: string) => tf.getKernel(name, tf.getBackend()) !== undefined;
@@ -252,15 +255,21 @@ export function signStep(x: tf.Tensor4D, grad: tf.Tensor4D, origin: tf.Tensor4D,
     )) as tf.Tensor4D;
 }
 
-/** Row `i` of `b` where `takeB[i]`, of `a` where not; `a` and `b` have one shape. The caller owns the result. */
-export function selectRows<T extends tf.Tensor>(a: T, b: T, takeB: readonly boolean[]): T {
+/** The L2 step of PGD, as `norms.L2.step` composes it, or undefined where no kernel does it at once. The caller owns the result. */
+export function sphereStep(x: tf.Tensor4D, grad: tf.Tensor4D, origin: tf.Tensor4D, step: number, eps: number): tf.Tensor4D | undefined {
+  return kernel(FUSED.sphereStep, { x, grad, origin }, { step, eps })?.[0] as tf.Tensor4D | undefined;
+}
+
+/** Row `i` of each of `bs` where `takeB[i]`, of its partner in `as` where not; all have one shape. The caller owns the results. */
+export function selectRows<T extends tf.Tensor>(as: readonly T[], bs: readonly T[], takeB: readonly boolean[]): T[] {
   return tf.tidy(() => {
-    const n = takeB.length;
-    const fused = kernel(FUSED.selectRows, { a, b, takeB: tf.tensor1d(takeB as boolean[], 'bool') })?.[0];
-    if (fused) return fused;
-    const rows = Int32Array.from(takeB, (t, i) => (t ? n + i : i));
-    return tf.gather(tf.concat([a, b] as tf.Tensor[], 0), tf.tensor1d(rows, 'int32'));
-  }) as T;
+    if (has(FUSED.selectRows)) {
+      const mask = tf.tensor1d(takeB as boolean[], 'bool');
+      return as.map((a, i) => kernel(FUSED.selectRows, { a, b: bs[i] as T, takeB: mask })?.[0] as T);
+    }
+    const rows = Int32Array.from(takeB, (t, row) => (t ? takeB.length + row : row));
+    return as.map((a, i) => tf.gather(tf.concat([a, bs[i]] as tf.Tensor[], 0), tf.tensor1d(rows, 'int32')) as T);
+  });
 }
 
 /** Rows of `yes` where `mask` `[n]` is 1, of `no` where it is 0; both of one shape. In a tidy of the caller's, who need not know the mask. */
@@ -285,16 +294,19 @@ export interface AscentStep {
   readonly fresh: Float32Array;
 }
 
-/** The Linf step of APGD, or undefined where no kernel does it at once. The caller owns the result. */
-export function ascentStep({ origin, x, previous, grad, eps, stepSize, fresh }: AscentStep): tf.Tensor4D | undefined {
-  if (!has(FUSED.ascentStep)) return undefined;
+/** The step of APGD in Linf, or in L2, or undefined where no kernel does it at once. The caller owns the result. */
+export const ascentStep = (step: AscentStep): tf.Tensor4D | undefined => ascentBy(FUSED.ascentStep, step);
+export const sphereAscent = (step: AscentStep): tf.Tensor4D | undefined => ascentBy(FUSED.sphereAscent, step);
+
+function ascentBy(name: string, { origin, x, previous, grad, eps, stepSize, fresh }: AscentStep): tf.Tensor4D | undefined {
+  if (!has(name)) return undefined;
   const n = eps.length;
   const values = new Float32Array(3 * n);
   [eps, stepSize, fresh].forEach((v, i) => {
     values.set(v, i * n);
   });
   const controls = tf.tensor2d(values, [3, n]);
-  const next = kernel(FUSED.ascentStep, { origin, x, previous, grad, controls })?.[0];
+  const next = kernel(name, { origin, x, previous, grad, controls })?.[0];
   controls.dispose();
   return next as tf.Tensor4D;
 }
@@ -337,4 +349,30 @@ export function stepBack(origin: tf.Tensor4D, x: tf.Tensor4D, moves: tf.Tensor1D
       const back = origin.add(tf.sub(x, origin).mul(share));
       return tf.where(moves.reshape([-1, 1, 1, 1]).cast('bool'), back, x);
     })) as tf.Tensor4D;
+}
+
+/** Points of the Square attack, one row each: the best, the last that was asked about, and the images with all values at an end of their ranges. */
+export interface SquarePoints {
+  readonly best: tf.Tensor4D;
+  readonly last: tf.Tensor4D;
+  readonly low: tf.Tensor4D;
+  readonly high: tf.Tensor4D;
+}
+
+/** Whether the engine writes Square's windows itself. */
+export const writesSquares = (): boolean => has(FUSED.squareStep);
+
+/**
+ * The better of `best` and `last` `[n,h,w,c]`, and that with a window in it; the caller owns both. `drawn` `[3+c,n]`: 1 where `last` is better, top
+ * and left of the window, and its side for every channel, negative where that goes to `low` and not to `high`. `rows` `[1,h,1,1]` and `columns`
+ * `[1,1,w,1]` count from 0. Only where `writesSquares()`.
+ */
+export function squareStep(
+  points: SquarePoints,
+  drawn: tf.Tensor2D,
+  rows: tf.Tensor4D,
+  columns: tf.Tensor4D,
+): { best: tf.Tensor4D; asked: tf.Tensor4D } {
+  const [best, asked] = kernel(FUSED.squareStep, { ...points, drawn, rows, columns }) as [tf.Tensor4D, tf.Tensor4D];
+  return { best, asked };
 }

@@ -13,7 +13,7 @@ export function crossEntropy(y: tf.Tensor1D): Loss {
   return Object.assign((logits: tf.Tensor2D) => softmaxCrossEntropy(logits, y), {
     withGradient: (z: tf.Tensor2D) => ({
       value: softmaxCrossEntropy(z, y),
-      grad: softmaxCrossEntropyGradient(z, y, tf.ones([z.shape[0]])),
+      grad: softmaxCrossEntropyGradient(z, y, tf.fill<tf.Rank.R1>([z.shape[0]], 1)),
     }),
   });
 }

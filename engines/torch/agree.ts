@@ -128,11 +128,14 @@ const OTHERS: Record<Exclude<keyof Ops, (typeof UNARY)[number] | (typeof BINARY)
   scriptPullback: true,
   scriptRelease: true,
   signStep: true,
+  sphereStep: true,
   ascentStep: true,
+  sphereAscent: true,
   selectRows: true,
   hyperplaneStep: true,
   boundaryStep: true,
   stepBack: true,
+  squareStep: true,
 };
 
 const OPERATIONS: readonly string[] = [...UNARY, ...BINARY, ...Object.keys(OTHERS)];

@@ -13,6 +13,8 @@ export interface Library {
   readonly cudaDevices: number;
   /** Whether work on a GPU has a stream of its own and is recorded. */
   readonly streams: boolean;
+  /** Whether steps of attacks are kernels of their own here; on a GPU they are compiled when it starts. */
+  readonly formulas: boolean;
   /** How it was built, as PyTorch prints it. */
   readonly config: string;
 }
@@ -221,13 +223,17 @@ export interface Ops extends Record<(typeof UNARY)[number], Unary>, Record<(type
   /** Running means and variances in turn. */
   moveStatistics(running: Slot[], means: Slot, variances: Slot, corrections: number[], momentum: number): Output[];
   signStep(x: Slot, grad: Slot, origin: Slot, step: number, eps: number): Output;
+  sphereStep(x: Slot, grad: Slot, origin: Slot, step: number, eps: number): Output;
   /** `controls` `[3, n]`: radius, step size and weight of the fresh step. */
   ascentStep(origin: Slot, x: Slot, previous: Slot, grad: Slot, controls: Slot): Output;
+  sphereAscent(origin: Slot, x: Slot, previous: Slot, grad: Slot, controls: Slot): Output;
   selectRows(a: Slot, b: Slot, takeB: Slot): Output;
   hyperplaneStep(t: Slot, w: Slot, offset: Slot, norm: string): Output;
   /** `[reached, distances]`. */
   boundaryStep(x: Slot, origin: Slot, w: Slot, offset: Slot, norm: string, alphaMax: number, eta: number): Output[];
   stepBack(origin: Slot, x: Slot, moves: Slot, share: number): Output;
+  /** `[best, asked]`; `drawn` `[3 + c, n]`: whether `last` is better, top and left of the window, and its side and end by channel. */
+  squareStep(best: Slot, last: Slot, low: Slot, high: Slot, drawn: Slot, rows: Slot, columns: Slot): Output[];
 }
 
 /** Numbers and orders that C++ and TypeScript write down each for itself. */

@@ -17,7 +17,8 @@ function versionOf(library: Library, built: Built): string {
 function cudaOf(library: Library, built: Built, device: string): string {
   if (!built.cuda) return 'this libtorch is built without it';
   if (device === 'cpu') return 'not loaded: this process is on the CPU';
-  return `${library.cudaDevices} devices${library.streams ? '' : '; without streams and graphs, which this build could not compile'}`;
+  if (!library.streams) return `${library.cudaDevices} devices; without streams and graphs, which this build could not compile`;
+  return `${library.cudaDevices} devices${library.formulas ? '' : '; steps of attacks are launched operation by operation'}`;
 }
 
 function detailsOf(library: Library, built: Built, device: string, blas: string): Record<string, string> {
@@ -76,7 +77,7 @@ export const torch: Engine = {
     const library = binding.describe();
     checkRelease(library, built);
     const { start } = await import('./start.ts');
-    await start(binding, device);
+    await start(binding, device, library.formulas);
     const around = surroundings();
     return {
       name: 'torch',

@@ -14,13 +14,13 @@ import { compileTrainingPass, registerTrainingPass } from './training.ts';
 
 let started: TorchBackend | undefined;
 
-/** The first call of a process registers the backend for `device`; every call makes it the current one. */
-export async function start(binding: Binding, device: string): Promise<void> {
+/** The first call of a process registers the backend for `device`, which has `formulas` or not; every call makes it the current one. */
+export async function start(binding: Binding, device: string, formulas: boolean): Promise<void> {
   if (!started) {
     const backend = new TorchBackend(binding, device !== 'cpu');
     started = backend;
     tf.registerBackend(BACKEND, () => backend, 10);
-    for (const kernel of kernelsOf(device)) tf.registerKernel(kernel);
+    for (const kernel of kernelsOf(device, formulas)) tf.registerKernel(kernel);
     registerCompiler(BACKEND, (graph, precision) => compile(graph, backend, precision));
     registerScriptLoader(BACKEND, (file, options) => loadScriptOn(backend, file, options));
     registerFiniteWatch(BACKEND, () => watchOn(backend));

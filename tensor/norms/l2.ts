@@ -1,4 +1,5 @@
 /** The Euclidean norm: balls are round. */
+import { sphereStep } from '../fused.ts';
 import type { Rng } from '../rng.ts';
 import { tf } from '../tf.ts';
 import type { Norm } from './norm.ts';
@@ -36,7 +37,8 @@ export const L2: Norm = {
   dual: size,
   ofOnes: Math.sqrt,
   project,
-  step: ({ x, grad, origin }, length, eps) => tf.tidy(() => project(x.add(unit(grad).mul(length)), origin, eps)),
+  step: ({ x, grad, origin }, length, eps) =>
+    sphereStep(x, grad, origin, length, eps) ?? tf.tidy(() => project(x.add(unit(grad).mul(length)), origin, eps)),
   inBall(shape, eps, rng) {
     const [n, h, w, c] = shape;
     const d = h * w * c;

@@ -1,12 +1,11 @@
-/** The kernels that do an attack's step at once, against the same composed on the plain backend. */
+/** The kernels of FAB's step, against the same composed on the plain backend. */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { cubeStep } from '../../attacks/parts/apgd/step.ts';
 import { Boundary } from '../../attacks/parts/fab/boundary.ts';
 import { projectHyperplane } from '../../attacks/parts/fab/hyperplane.ts';
 import { createTarget } from '../../attacks/target.ts';
 import { torch } from '../../engines/torch/index.ts';
 import { findBuilt } from '../../engines/torch/load.ts';
-import { FUSED, hyperplaneStep, selectRows, stepBack } from '../../tensor/fused.ts';
+import { FUSED, hyperplaneStep } from '../../tensor/fused.ts';
 import { NORMS, type NormName } from '../../tensor/norms/index.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { type Shape, tf } from '../../tensor/tf.ts';
@@ -38,8 +37,7 @@ describe.skipIf(!findBuilt())('on torch', () => {
 
   // on a GPU the same is composed, as on the plain backend
   test.skipIf(testDevice !== 'cpu')('the kernels are there', () => {
-    for (const name of [FUSED.ascentStep, FUSED.selectRows, FUSED.hyperplaneStep, FUSED.boundaryStep, FUSED.stepBack])
-      expect(tf.getKernel(name, 'torch'), name).toBeDefined();
+    for (const name of [FUSED.hyperplaneStep, FUSED.boundaryStep]) expect(tf.getKernel(name, 'torch'), name).toBeDefined();
   });
 
   describe.each(NORMS)('%s', (norm) => {
@@ -80,35 +78,6 @@ describe.skipIf(!findBuilt())('on torch', () => {
         expect(finite.slice(D).every((f) => f === 1)).toBe(true);
       }
     });
-  });
-
-  test('the Linf step of APGD is the composed one', async () => {
-    const { plain, native } = await onBoth(() => {
-      const each = (key: string, low: number, high: number) => new Rng(key).uniform(N, low, high);
-      const origin = images('origin');
-      const near = (key: string) => tf.clipByValue(tf.add(origin, images(key, -0.1, 0.1)), 0, 1) as tf.Tensor4D;
-      return cubeStep({
-        origin,
-        x: near('x'),
-        previous: near('previous'),
-        grad: tf.relu(images('grad', -1, 1)).sub(tf.relu(images('other', -1, 1))) as tf.Tensor4D,
-        eps: each('eps', 0, 0.2),
-        stepSize: each('size', 0, 0.3),
-        density: new Float32Array(N),
-        fresh: Float32Array.from({ length: N }, (_, i) => (i % 2 ? 1 : 0.75)),
-      }).dataSync();
-    });
-    expect(farthest(native, plain)).toBeLessThan(1e-6);
-  });
-
-  test('rows are chosen and steps taken back as composed', async () => {
-    const { plain, native } = await onBoth(() => {
-      const [a, b] = [images('a'), images('b')];
-      const second = Array.from({ length: N }, (_, i) => i % 3 === 1);
-      const back = stepBack(a, b, tf.tensor1d(second.map(Number)), 0.9);
-      return [...selectRows(a, b, second).dataSync(), ...back.dataSync()];
-    });
-    expect(farthest(native, plain)).toBeLessThan(1e-6);
   });
 
   test.skipIf(testDevice !== 'cpu')('rows of another size are refused by name', () => {

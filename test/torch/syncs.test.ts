@@ -1,4 +1,4 @@
-/** How often an attack's step waits for the device: the table of docs/engines.md, counted. */
+/** How often an attack's step waits for the device, and what it is asked to do: the table of docs/engines.md, counted. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AttackPlugin, Threat } from '../../attacks/attack.ts';
@@ -6,7 +6,7 @@ import { attacks } from '../../attacks/index.ts';
 import { createTarget } from '../../attacks/target.ts';
 import type { TorchBackend } from '../../engines/torch/backend.ts';
 import { torch } from '../../engines/torch/index.ts';
-import { searches } from '../../engines/torch/kernels/search.ts';
+import { projections, proposals } from '../../engines/torch/kernels/search.ts';
 import { findBuilt } from '../../engines/torch/load.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
@@ -14,15 +14,32 @@ import { goldenBatch, goldenNetwork } from '../golden.ts';
 import { testDevice } from './device.ts';
 
 const text = readFileSync(new URL('../../docs/engines.md', import.meta.url), 'utf8');
-/** Reads and uploads of a step, by attack and norm. */
+/** Reads, uploads and operations of a step, by attack and norm. */
 const documented = new Map(
-  [...text.matchAll(/^\| `([\w-]+)` *\| (\w+) *\| ([\d.]+) *\| ([\d.]+) /gm)].map(([, name, norm, ...counts]) => [
+  [...text.matchAll(/^\| `([\w-]+)` *\| (\w+) *\| (\d+) *\| (\d+) *\| (\d+) /gm)].map(([, name, norm, ...counts]) => [
     `${name} ${norm}`,
     counts.map(Number),
   ]),
 );
 
-const traffic = () => ({ ...(tf.backend() as TorchBackend).traffic });
+/** Operations that launch nothing. */
+const VIEWS = new Set(['reshape', 'identity', 'graphOutput', 'graphRelease', 'finiteKnown']);
+let operations = 0;
+
+/** Counts what the addon is asked to do from here on; gives back what undoes it. */
+function counted(): () => void {
+  const ops = (tf.backend() as TorchBackend).ops as unknown as Record<string, (...args: unknown[]) => unknown>;
+  const own = { ...ops };
+  for (const [name, run] of Object.entries(own))
+    if (!VIEWS.has(name))
+      ops[name] = (...args) => {
+        operations++;
+        return run(...args);
+      };
+  return () => Object.assign(ops, own);
+}
+
+const traffic = () => ({ ...(tf.backend() as TorchBackend).traffic, operations });
 
 /** What a step more costs, of images that nothing breaks. */
 async function perStep(name: string, steps: string, norm: Threat['norm'], [few, many]: [number, number]) {
@@ -32,7 +49,7 @@ async function perStep(name: string, steps: string, norm: Threat['norm'], [few, 
   const predicted = (await classifier.logits(x).argMax(1).data()) as Int32Array;
   const batch = { x, y: tf.tensor1d(predicted, 'int32'), labels: predicted, ids: Int32Array.from(predicted.keys()) };
   y.dispose();
-  const counts: { reads: number; uploads: number }[] = [];
+  const counts: ReturnType<typeof traffic>[] = [];
   for (const n of [few, many]) {
     const before = traffic();
     const plugin = attacks.find((a) => a.name === name) as AttackPlugin;
@@ -42,10 +59,15 @@ async function perStep(name: string, steps: string, norm: Threat['norm'], [few, 
       .perturb(batch, createTarget(classifier, name), { norm, eps: 1e-6 }, run);
     const after = traffic();
     found.dispose();
-    counts.push({ reads: after.reads - before.reads, uploads: after.uploads - before.uploads });
+    counts.push({
+      reads: after.reads - before.reads,
+      uploads: after.uploads - before.uploads,
+      operations: after.operations - before.operations,
+    });
   }
   const [a, b] = counts as [(typeof counts)[0], (typeof counts)[0]];
-  return { reads: (b.reads - a.reads) / (many - few), uploads: (b.uploads - a.uploads) / (many - few) };
+  const more = (key: keyof typeof a) => (b[key] - a[key]) / (many - few);
+  return { reads: more('reads'), uploads: more('uploads'), operations: more('operations') };
 }
 
 const ATTACKS = [
@@ -60,21 +82,30 @@ const ATTACKS = [
   ['square', 'queries', 'Linf'],
 ] as const;
 
+let uncount = () => {};
+
 describe.skipIf(!findBuilt())('a step of an attack waits for the device as often as documented', () => {
   beforeAll(async () => {
     await torch.init({ threads: 1, device: testDevice });
     // as on a GPU, for which these kernels are not written
-    for (const { kernelName, backendName } of searches)
+    for (const { kernelName, backendName } of projections)
       if (tf.getKernel(kernelName, backendName)) tf.unregisterKernel(kernelName, backendName);
+    if (testDevice === 'cpu') for (const kernel of proposals) tf.registerKernel(kernel);
+    uncount = counted();
   });
   afterAll(() => {
-    if (testDevice === 'cpu') for (const kernel of searches) tf.registerKernel(kernel);
+    uncount();
+    if (testDevice !== 'cpu') return;
+    for (const kernel of projections) tf.registerKernel(kernel);
+    for (const { kernelName, backendName } of proposals) tf.unregisterKernel(kernelName, backendName);
   });
 
   test.each(ATTACKS)('%s, by %s, in %s', { timeout: 60_000 }, async (name, steps, norm) => {
-    const { reads, uploads } = await perStep(name, steps, norm, [4, 24]);
-    const [wantReads, wantUploads] = documented.get(`${name} ${norm}`) as [number, number];
+    const { reads, uploads, operations } = await perStep(name, steps, norm, [4, 24]);
+    const [wantReads, wantUploads, wantOperations] = documented.get(`${name} ${norm}`) as [number, number, number];
     expect(reads).toBe(wantReads);
+    expect(Math.round(operations)).toBeGreaterThanOrEqual(wantOperations - (name === 'apgd-ce' ? 2 : 0));
+    expect(Math.round(operations)).toBeLessThanOrEqual(wantOperations + (name === 'apgd-ce' ? 2 : 0));
     // which runs of APGD go on from their best point, and so what is uploaded, hangs on roundings
     expect(Math.abs(uploads - wantUploads)).toBeLessThanOrEqual(name === 'apgd-ce' ? 1 : 0);
   });

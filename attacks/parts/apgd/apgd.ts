@@ -3,7 +3,7 @@ import { type NormName, norm } from '../../../tensor/norms/index.ts';
 import type { Rng } from '../../../tensor/rng.ts';
 import { tf } from '../../../tensor/tf.ts';
 import type { AttackRun, Attempt, Batch, Loss, Target, Threat } from '../../attack.ts';
-import { Attempts, type Pass, rowIndices } from '../search/attempts.ts';
+import { Attempts, type Pass } from '../search/attempts.ts';
 import { rowsOf, turn } from '../search/finds.ts';
 import { drawn } from '../start.ts';
 import { Gains } from './certain.ts';
@@ -127,11 +127,10 @@ class ApgdPass implements Pass {
   async advance(): Promise<void> {
     const runs = [...this.#runs.runs];
     const attempts = runs.map((r) => r.of.attempt);
-    const [y, rows] = [this.#attempts.labelsOf(attempts), rowIndices(attempts)];
+    const { y, rows } = this.#attempts.given(attempts);
     // a restart replaces points, so that misclassified ones are taken from a copy that shares their memory
     const points = this.#runs.rows.x.clone();
     const looks = await this.#runs.look(this.#target, this.#options.loss(attempts, y, rows), y, attempts);
-    tf.dispose([y, rows]);
     this.#collect(points, runs, looks);
     points.dispose();
     this.#sort(runs, looks);

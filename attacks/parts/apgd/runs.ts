@@ -40,18 +40,20 @@ function map(rows: Rows, f: (t: tf.Tensor4D) => tf.Tensor4D): Rows {
   return Object.fromEntries(KEYS.map((key) => [key, f(rows[key])])) as unknown as Rows;
 }
 
-/** Row `i` of `a` where `takeB[i]` is false, of `b` where it is true. Disposes both; may return one of them. */
-function choose(a: tf.Tensor4D, b: tf.Tensor4D, takeB: readonly boolean[]): tf.Tensor4D {
+type Pair = [tf.Tensor4D, tf.Tensor4D];
+
+/** Rows `i` of both of `a` where `takeB[i]` is false, of `b` where it is true. Disposes all; may return some of them. */
+function choose(a: Pair, b: Pair, takeB: readonly boolean[]): Pair {
   if (takeB.every((t) => t)) {
-    a.dispose();
+    tf.dispose(a);
     return b;
   }
   if (!takeB.some((t) => t)) {
-    b.dispose();
+    tf.dispose(b);
     return a;
   }
-  const mixed = selectRows(a, b, takeB);
-  tf.dispose([a, b]);
+  const mixed = selectRows(a, b, takeB) as Pair;
+  tf.dispose([...a, ...b]);
   return mixed;
 }
 
@@ -130,10 +132,10 @@ export class Runs<T> {
 
   #remember(grad: tf.Tensor4D, improved: readonly boolean[], restart: readonly boolean[]): void {
     const { x, best, bestGrad } = this.rows;
-    const newBest = choose(best, x.clone(), improved);
-    const newBestGrad = choose(bestGrad, grad.clone(), improved);
-    this.#rows = { ...this.rows, x: choose(x, newBest.clone(), restart), best: newBest, bestGrad: newBestGrad };
-    this.#grad = choose(grad, newBestGrad.clone(), restart);
+    const [newBest, newBestGrad] = choose([best, bestGrad], [x.clone(), grad.clone()], improved);
+    const [newX, newGrad] = choose([x, grad], [newBest.clone(), newBestGrad.clone()], restart);
+    this.#rows = { ...this.rows, x: newX, best: newBest, bestGrad: newBestGrad };
+    this.#grad = newGrad;
   }
 
   /** Moves every run one step along the gradient of the last `look`. */

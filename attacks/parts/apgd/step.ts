@@ -1,5 +1,5 @@
 /** One step of APGD in each norm: Croce and Hein 2020 (arXiv 2003.01690), eq. 1, and 2021 (arXiv 2103.01208) for L1. */
-import { type AscentStep, ascentStep } from '../../../tensor/fused.ts';
+import { type AscentStep, ascentStep, sphereAscent } from '../../../tensor/fused.ts';
 import { stepIntoL1Ball } from '../../../tensor/norms/l1-projection.ts';
 import { L2 } from '../../../tensor/norms/l2.ts';
 import { Linf } from '../../../tensor/norms/linf.ts';
@@ -31,10 +31,13 @@ export function cubeStep(input: StepInput): tf.Tensor4D {
 
 /** L2. */
 export function sphereStep(input: StepInput): tf.Tensor4D {
-  return tf.tidy(() => {
-    const length = input.grad.square().sum([1, 2, 3], true).sqrt();
-    return withInertia(L2, input, input.grad.mul(perExample(input.stepSize).div(length.add(TINY))));
-  });
+  return (
+    sphereAscent(input) ??
+    tf.tidy(() => {
+      const length = input.grad.square().sum([1, 2, 3], true).sqrt();
+      return withInertia(L2, input, input.grad.mul(perExample(input.stepSize).div(length.add(TINY))));
+    })
+  );
 }
 
 /** L1: equal steps along the coordinates of the largest gradients, then back into ball and box. */

@@ -32,6 +32,14 @@ export function rowIndices(attempts: readonly Attempt[]): tf.Tensor1D {
   return tf.tensor1d(rows, 'int32');
 }
 
+/** What the batch has for the attempts of a pass: labels and rows `[k]` int32, and the clean images `[k,h,w,c]` where they were asked for. */
+interface Given {
+  readonly attempts: readonly Attempt[];
+  readonly y: tf.Tensor1D;
+  readonly rows: tf.Tensor1D;
+  images?: tf.Tensor4D;
+}
+
 /** The attempts of one batch: which begin next, what their random numbers and labels are, and what they found. */
 export class Attempts {
   readonly #batch: Batch;
@@ -40,6 +48,7 @@ export class Attempts {
   readonly #iterations: number;
   readonly #board: Board;
   readonly #finds: Finds;
+  #given: Given | undefined;
 
   /** `attempts` restarts, targets or draws per example; `iterations` is the last one that `run.trace` hears of. */
   constructor(batch: Batch, target: Target, run: AttackRun, { attempts, iterations }: { attempts: number; iterations: number }) {
@@ -65,6 +74,7 @@ export class Attempts {
       return this.#finds.finish(this.#run, this.#iterations);
     } finally {
       pass.dispose();
+      this.#forget();
       this.#finds.dispose();
     }
   }
@@ -82,6 +92,27 @@ export class Attempts {
       this.#batch.x,
       attempts.map((j) => j.row),
     );
+  }
+
+  /** Their labels and rows, `[k]` int32. Everything given stays this object's, the same from step to step, until other attempts ask. */
+  given(attempts: readonly Attempt[]): Given {
+    const before = this.#given;
+    if (before?.attempts.length === attempts.length && attempts.every((attempt, i) => attempt === before.attempts[i])) return before;
+    this.#forget();
+    this.#given = { attempts, y: this.labelsOf(attempts), rows: rowIndices(attempts) };
+    return this.#given;
+  }
+
+  /** Their clean images, as they are given. */
+  givenImages(attempts: readonly Attempt[]): tf.Tensor4D {
+    const given = this.given(attempts);
+    given.images ??= this.imagesOf(attempts);
+    return given.images;
+  }
+
+  #forget(): void {
+    if (this.#given) tf.dispose([this.#given.y, this.#given.rows, this.#given.images ?? []]);
+    this.#given = undefined;
   }
 
   /** The generator of an attempt: by its example and attempt, whatever runs beside it. */

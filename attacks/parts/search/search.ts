@@ -3,7 +3,7 @@ import { tf } from '../../../tensor/tf.ts';
 import type { AttackRun, Attempt, Batch, Loss, Target } from '../../attack.ts';
 import type { Step } from '../step.ts';
 import { climbOnce } from './ascent.ts';
-import { Attempts, type Pass, rowIndices } from './attempts.ts';
+import { Attempts, type Pass } from './attempts.ts';
 import type { Decides } from './decides.ts';
 import { predictedClasses, rowsOf } from './finds.ts';
 
@@ -115,11 +115,10 @@ class ClimbingPass implements Pass {
   async #climb(): Promise<void> {
     const lanes = this.#lanes as Lanes;
     const { attempts } = lanes;
-    const [y, rows] = [this.#attempts.labelsOf(attempts), rowIndices(attempts)];
-    const origin = this.#attempts.imagesOf(attempts);
+    const { y, rows } = this.#attempts.given(attempts);
+    const origin = this.#attempts.givenImages(attempts);
     const slope = { target: this.#target, loss: this.#options.loss(attempts, y, rows), step: this.#options.step, whose: attempts };
     const { logits, ...next } = climbOnce({ x: lanes.x, origin, memory: lanes.memory }, slope);
-    tf.dispose([y, rows, origin]);
     const predicted = await predictedClasses(logits);
     logits.dispose();
     const broken = this.#options.decides === 'last' ? attempts.map(() => false) : this.#settle(lanes, predicted);

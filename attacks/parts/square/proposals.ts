@@ -14,6 +14,19 @@ export interface Proposals {
   start(clean: Float32Array, out: Float32Array, rng: Rng): void;
   /** Writes to `out` a neighbour of `best` that differs in windows of `side` pixels. `out` holds `best` or anything else. */
   propose(clean: Float32Array, best: Float32Array, out: Float32Array, side: number, rng: Rng): void;
+  /** Where a proposal is a window whose values lie at ends of their ranges: what `propose` draws for it, and these ends. */
+  readonly ends?: Ends;
+}
+
+export interface Ends {
+  draw(side: number, rng: Rng): DrawnWindow;
+  /** The end of the range of a value of the image, -1 for the lower one. */
+  of(clean: number, sign: number): number;
+}
+
+export interface DrawnWindow extends Window {
+  /** By channel: -1 for the lower end. */
+  readonly signs: readonly number[];
 }
 
 const clip = (v: number) => Math.min(Math.max(v, 0), 1);
@@ -37,21 +50,28 @@ export function proposals(shape: Shape, { norm, eps }: Threat): Proposals {
 
 /** Vertical stripes to start from, then squares of one colour, each value at an end of its range. */
 function squares([h, w, c]: Shape, eps: number): Proposals {
+  const ends: Ends = {
+    draw: (side, rng) => ({
+      top: corner(rng, h - side),
+      left: corner(rng, w - side),
+      signs: Array.from({ length: c }, () => coin(rng)),
+    }),
+    of: (clean, sign) => clip(clean + eps * sign),
+  };
   return {
     shaped: false,
+    ends,
     start(clean, out, rng) {
       const signs = Array.from({ length: w * c }, () => coin(rng));
-      for (let i = 0; i < out.length; i++) out[i] = clip((clean[i] as number) + eps * (signs[i % (w * c)] as number));
+      for (let i = 0; i < out.length; i++) out[i] = ends.of(clean[i] as number, signs[i % (w * c)] as number);
     },
     propose(clean, best, out, side, rng) {
       out.set(best);
-      const top = corner(rng, h - side);
-      const left = corner(rng, w - side);
-      for (let k = 0; k < c; k++) {
-        const offset = eps * coin(rng);
+      const { top, left, signs } = ends.draw(side, rng);
+      signs.forEach((sign, k) => {
         for (let row = top; row < top + side; row++)
-          for (let at = (row * w + left) * c + k, end = at + side * c; at < end; at += c) out[at] = clip((clean[at] as number) + offset);
-      }
+          for (let at = (row * w + left) * c + k, end = at + side * c; at < end; at += c) out[at] = ends.of(clean[at] as number, sign);
+      });
     },
   };
 }

@@ -24,9 +24,6 @@ export const fused: tf.KernelConfig[] = [
     const [means, variances] = running.splice(-2) as [Slot, Slot];
     return ops.moveStatistics(running, means, variances, attrs.corrections, attrs.momentum);
   }),
-  kernel<{ step: number; eps: number }>(FUSED.signStep, ({ ops, slot, attrs }) =>
-    ops.signStep(slot('x'), slot('grad'), slot('origin'), attrs.step, attrs.eps),
-  ),
   kernel<{ varianceEpsilon: number }>('FusedBatchNorm', ({ ops, slot, optional, attrs }) =>
     ops.batchNormInference(slot('x'), slot('mean'), slot('variance'), optional('offset'), optional('scale'), attrs.varianceEpsilon),
   ),

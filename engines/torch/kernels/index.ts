@@ -9,7 +9,7 @@ import { indexing } from './indexing.ts';
 import { linear } from './linear.ts';
 import { pools } from './pool.ts';
 import { reductions } from './reduce.ts';
-import { searches } from './search.ts';
+import { choices, formulas, projections, proposals } from './search.ts';
 import { shapes } from './shape.ts';
 
 const onHost = [
@@ -52,10 +52,12 @@ const everywhere: readonly tf.KernelConfig[] = [
   ...linear,
   ...images,
   ...fused,
+  ...choices,
   ...onHost.map(hostKernel),
 ];
 
-/** Every kernel for `device`, such as "cpu" or "cuda:0". */
-export function kernelsOf(device: string): readonly tf.KernelConfig[] {
-  return device === 'cpu' ? [...everywhere, ...searches] : everywhere;
+/** Every kernel for `device`, such as "cpu" or "cuda:0"; `compiles`: whether it has formulas. */
+export function kernelsOf(device: string, compiles: boolean): readonly tf.KernelConfig[] {
+  const onCpu = device === 'cpu';
+  return [...everywhere, ...(compiles ? formulas : []), ...(onCpu ? projections : compiles ? proposals : [])];
 }

@@ -14,6 +14,7 @@
 
 #include "bind.h"
 #include "cuda.h"
+#include "formula.h"
 #include "memory.h"
 #include "program.h"
 #include "transfer.h"
@@ -99,6 +100,7 @@ Napi::Value describeLibrary(const Napi::CallbackInfo& info) {
   // asked on the CPU, libtorch would settle that there is no CUDA in this process
   out.Set("cudaDevices", device().is_cuda() ? static_cast<double>(cudaDevices()) : 0.0);
   out.Set("streams", half() != nullptr);
+  out.Set("formulas", formulasWork());
   out.Set("config", at::show_config());
   return out;
 }
@@ -131,6 +133,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   addFused(ops);
   addHyperplane(ops);
   addAscent(ops);
+  addSquare(ops);
   addFinite(ops);
   addGraph(ops);
   addTraining(ops);

@@ -169,6 +169,7 @@ void addImages(Exports& ops);
 void addFused(Exports& ops);
 void addHyperplane(Exports& ops);
 void addAscent(Exports& ops);
+void addSquare(Exports& ops);
 void addErrors(Exports& ops);
 void addFinite(Exports& ops);
 void addGraph(Exports& ops);

@@ -1,4 +1,4 @@
-// The kernels that TensorFlow.js composes from many: batch normalisation in training, softmax cross-entropy, SGD, the sign step.
+// The kernels that TensorFlow.js composes from many: batch normalisation in training, softmax cross-entropy, SGD.
 #include <ATen/Parallel.h>
 
 #include <stdexcept>
@@ -121,32 +121,6 @@ Tensors sgdMomentum(const Tensors& weights, const Tensors& grads, const Tensors&
   return moved;
 }
 
-RAMPART_EACH_CPU void signStepRun(const float* x, const float* grad, const float* origin, float step, float eps, float* next, int64_t n) {
-#pragma omp simd
-  for (int64_t i = 0; i < n; ++i) {
-    const float moved = x[i] + (grad[i] > 0 ? step : grad[i] < 0 ? -step : 0);
-    const float low = origin[i] - eps, high = origin[i] + eps;
-    const float raised = moved < low ? low : moved, inside = raised > high ? high : raised;
-    const float positive = inside < 0 ? 0 : inside;
-    next[i] = positive > 1 ? 1 : positive;
-  }
-}
-
-Tensor signStep(const Tensor& x, const Tensor& grad, const Tensor& origin, double step, double eps) {
-  const auto dense = [&](const Tensor& t) { return t.is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous() && t.sizes() == x.sizes(); };
-  if (!dense(x) || !dense(grad) || !dense(origin)) {
-    Tensor next = at::add(x, at::sign(grad), step);
-    return at::min_out(next, at::max(next, at::sub(origin, eps)), at::add(origin, eps)).clamp_(0, 1);
-  }
-  Tensor next = at::empty(x.sizes(), x.options());
-  const auto *points = x.data_ptr<float>(), *slopes = grad.data_ptr<float>(), *origins = origin.data_ptr<float>();
-  auto* to = next.data_ptr<float>();
-  at::parallel_for(0, x.numel(), 1 << 15, [&](int64_t from, int64_t end) {
-    signStepRun(points + from, slopes + from, origins + from, static_cast<float>(step), static_cast<float>(eps), to + from, end - from);
-  });
-  return next;
-}
-
 }  // namespace
 
 void addFused(Exports& ops) {
@@ -159,7 +133,6 @@ void addFused(Exports& ops) {
   ops.add<klDivergence>("klDivergence");
   ops.add<klDivergenceGrad>("klDivergenceGrad");
   ops.add<sgdMomentum>("sgdMomentum");
-  ops.add<signStep>("signStep");
 }
 
 }  // namespace rampart

@@ -1,7 +1,11 @@
 // What the addon asks of CUDA beyond ATen. It is a library of its own, compiled where CUDA's headers are and loaded when a GPU is asked for.
 #pragma once
+#include <ATen/core/Tensor.h>
+
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace rampart {
 
@@ -30,6 +34,10 @@ class Half {
   // Records what `body` launches, without doing it. `before`: shares the memory of a recording that always runs before this one. Throws
   // where something in it cannot be recorded.
   virtual std::unique_ptr<Replay> record(const std::function<void()>& body, const Replay* before) = 0;
+  // What the function template `name` in `text`, C++ that is compiled when it is first asked for, makes of every element of `inputs`, which
+  // broadcast, and of `settings`: one launch. Throws where it cannot be compiled.
+  virtual at::Tensor evaluate(const std::string& text, const std::string& name, const std::vector<at::Tensor>& inputs,
+                              const std::vector<double>& settings) = 0;
   // Gives back memory that libtorch keeps for later.
   virtual void freeMemory() = 0;
 };

@@ -231,36 +231,11 @@ Tensors boundaryStep(const Tensor& x, const Tensor& origin, const Tensor& w, con
   return {reached, distances};
 }
 
-// `origin + share * (reached - origin)` in the rows where `adversarial` is not 0, `reached` itself elsewhere.
-Tensor stepBack(const Tensor& origin, const Tensor& reached, const Tensor& adversarial, double share) {
-  for (const auto& rows : {reached, origin}) expectRows(reached, rows);
-  expectOnePerRow(reached, adversarial);
-  const int64_t n = reached.size(0), d = reached.numel() / std::max<int64_t>(n, 1);
-  Tensor back = at::empty(reached.sizes(), reached.options());
-  const auto *origins = origin.data_ptr<float>(), *all = reached.data_ptr<float>(), *wrong = adversarial.data_ptr<float>();
-  auto* out = back.data_ptr<float>();
-  const auto left = static_cast<float>(share);
-  at::parallel_for(0, n, 8, [&](int64_t from, int64_t to) {
-    for (int64_t row = from; row < to; ++row) {
-      const float *o = origins + row * d, *r = all + row * d;
-      float* b = out + row * d;
-      if (wrong[row] == 0) {
-        std::copy(r, r + d, b);
-        continue;
-      }
-#pragma omp simd
-      for (int64_t i = 0; i < d; ++i) b[i] = o[i] + (r[i] - o[i]) * left;
-    }
-  });
-  return back;
-}
-
 }  // namespace
 
 void addHyperplane(Exports& ops) {
   ops.add<hyperplaneStep>("hyperplaneStep");
   ops.add<boundaryStep>("boundaryStep");
-  ops.add<stepBack>("stepBack");
 }
 
 }  // namespace rampart

@@ -1,7 +1,8 @@
-// CUDA's side of half.h: a stream of its own for the process, events, graphs.
+// CUDA's side of half.h: a stream of its own for the process, events, graphs, kernels compiled on the spot.
 #include "../half.h"
 
 #include <ATen/cuda/CUDAGraph.h>
+#include <ATen/cuda/jiterator.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAException.h>
@@ -72,6 +73,12 @@ class CudaHalf : public Half {
   std::unique_ptr<Point> here() override { return std::make_unique<Event>(); }
   std::unique_ptr<Replay> record(const std::function<void()>& body, const Replay* before) override {
     return std::make_unique<Graph>(body, static_cast<const Graph*>(before));
+  }
+  at::Tensor evaluate(const std::string& text, const std::string& name, const std::vector<at::Tensor>& inputs,
+                      const std::vector<double>& settings) override {
+    const c10::SmallVector<at::Tensor> given(inputs.begin(), inputs.end());
+    const c10::SmallVector<at::Scalar> numbers(settings.begin(), settings.end());
+    return at::cuda::CompileAndLaunchKernel(text, name, 1, given, numbers, false)[0];
   }
   void freeMemory() override { c10::cuda::CUDACachingAllocator::emptyCache(); }
 };
