@@ -92,6 +92,15 @@ describe.skipIf(!findBuilt())('a convolution on torch', () => {
       expect(largestDifference(got, want) / (want.abs().max().dataSync()[0] as number)).toBeLessThan(2e-6);
   });
 
+  test.skipIf(testDevice !== 'cpu')('of few tiles and many weights has the bits of one thread on two', async () => {
+    const shape = { what: '', x: [17, 7, 8, 256] as Case['x'], out: 272, kernel: 3, stride: 1, pad: 1 };
+    const one = passes(shape).slice(0, 2);
+    await torch.init({ threads: 2, device: testDevice });
+    const two = passes(shape).slice(0, 2);
+    await torch.init({ threads: 1, device: testDevice });
+    for (const [i, want] of one.entries()) expect(largestDifference(two[i] as tf.Tensor, want)).toBe(0);
+  });
+
   test('bias and ReLU in the same call are those of separate calls', () => {
     const x = random('x', [64, 8, 8, 16]) as tf.Tensor4D;
     const filter = random('filter', [3, 3, 16, 32]) as tf.Tensor4D;
