@@ -1,6 +1,6 @@
 /** The contract of an attack: a search for misclassified inputs inside a threat model. */
 import type { ZodType } from 'zod';
-import type { Linearized } from '../models/classifier.ts';
+import type { Features, Linearized } from '../models/classifier.ts';
 import type { NormName } from '../tensor/norms/index.ts';
 import type { Rng } from '../tensor/rng.ts';
 import type { Shape, tf } from '../tensor/tf.ts';
@@ -79,10 +79,17 @@ export interface Target {
   gradient(x: tf.Tensor4D, loss: Loss, whose?: readonly Attempt[]): { loss: tf.Tensor1D; logits: tf.Tensor2D; grad: tf.Tensor4D };
   /** One forward pass with as many pullbacks, each a backward pass, as are asked for. */
   linearize(x: tf.Tensor4D, whose?: readonly Attempt[]): Linearized;
+  /** What the last layer of the model takes, where it shows it; `linearize` counts as that of the target. Its logits are of features alone and cost nothing. */
+  readonly features?: TargetFeatures | undefined;
   /** Counts what these attempts have used as overhead. */
   discard(attempts: readonly Attempt[]): void;
   /** Waits until it is known of every pass so far that its logits are finite; throws where they are not. The harness calls it when an attack is done. */
   settle(): void;
+}
+
+/** As of the classifier; `whose` as `Target` wants it. */
+export interface TargetFeatures extends Omit<Features, 'linearize'> {
+  linearize(x: tf.Tensor4D, whose?: readonly Attempt[]): Linearized;
 }
 
 export interface AttackRun {
@@ -154,6 +161,8 @@ export interface AttackPlugin<P = unknown> {
   readonly version: number;
   /** What it may ask the attacked model; its target refuses more. */
   readonly access: Access;
+  /** `true`: it asks for the features of the model (`Target.features`), and has no cell on one that does not show them. */
+  readonly features?: true;
   /** `baseline`: it searches blindly, and every other attack must beat it. */
   readonly role?: 'baseline';
   readonly norms: readonly NormName[];
@@ -196,6 +205,8 @@ export interface EnsemblePlugin<P = unknown> {
   readonly references?: readonly Paper[];
   readonly version: number;
   readonly access: Access;
+  /** `true`: one of its members asks for features. */
+  readonly features?: true;
   readonly norms: readonly NormName[];
   readonly params: ZodType<P>;
   /** For any number of classes: the harness leaves out members that need more than there are. */

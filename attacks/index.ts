@@ -18,6 +18,7 @@ import ddn from './ddn.ts';
 import deepfool from './deepfool.ts';
 import fab from './fab.ts';
 import fabT from './fab-t.ts';
+import featurePgd from './feature-pgd.ts';
 import fgsm from './fgsm.ts';
 import fmn from './fmn.ts';
 import hopskipjump from './hopskipjump.ts';
@@ -49,6 +50,7 @@ export const attacks: readonly AttackPlugin[] = [
   apgdPm,
   apgdMalt,
   adaptiveLoss,
+  featurePgd,
   apgdCeArt,
   apgdDlrArt,
   deepfool,

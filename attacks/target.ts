@@ -27,10 +27,10 @@ function onTape(classifier: Classifier, x: tf.Tensor4D, draws?: readonly Rng[]):
   return { logits, pullback, dispose: () => logits.dispose() };
 }
 
-/** `target` with other answers; what those ask of it counts as always. */
+/** `target` with other answers; what those ask of it counts as always. It shows no features unless the answers do. */
 export function answering(
   target: Target,
-  answers: Pick<Target, 'logits' | 'decisions' | 'gradient' | 'linearize'> & Partial<Pick<Target, 'discard'>>,
+  answers: Pick<Target, 'logits' | 'decisions' | 'gradient' | 'linearize' | 'features'> & Partial<Pick<Target, 'discard'>>,
 ): Target {
   return {
     classes: target.classes,
@@ -162,10 +162,10 @@ export function createTarget(classifier: Classifier, name: string, draws?: Draws
     if (what === 'gradients' && classifier.access) throw new RampartError(`[model ${name}] has no gradients: it is asked by queries alone`);
   };
   const ask = (x: tf.Tensor4D, whose?: readonly Attempt[]) => checked(classifier.logits(x, tally.forward(x.shape[0], whose).draws));
-  const linearize = (x: tf.Tensor4D, whose?: readonly Attempt[]): Linearized => {
+  const kept = (x: tf.Tensor4D, whose: readonly Attempt[] | undefined, run: (draws?: readonly Rng[]) => Linearized): Linearized => {
     allow('gradients');
     const pass = tally.forward(x.shape[0], whose);
-    const lin = linearizeClassifier(classifier, x, pass.draws);
+    const lin = run(pass.draws);
     checked(lin.logits);
     const pullback = (dlogits: tf.Tensor2D, last?: boolean) => {
       tally.backward(pass.used);
@@ -173,6 +173,8 @@ export function createTarget(classifier: Classifier, name: string, draws?: Draws
     };
     return { logits: lin.logits, pullback, dispose: () => lin.dispose() };
   };
+  const linearize: Target['linearize'] = (x, whose) => kept(x, whose, (draws) => linearizeClassifier(classifier, x, draws));
+  const { features } = classifier;
   return {
     classes: classifier.classes,
     inputShape: classifier.inputShape,
@@ -186,6 +188,11 @@ export function createTarget(classifier: Classifier, name: string, draws?: Draws
     decisions: (x, whose) => tf.tidy(() => ask(x, whose).argMax(1)),
     gradient: (x, loss, whose) => gradientOf(linearize(x, whose), loss),
     linearize,
+    features: features && {
+      width: features.width,
+      linearize: (x, whose) => kept(x, whose, (draws) => features.linearize(x, draws)),
+      logits: (z) => checked(features.logits(z)),
+    },
     discard: (attempts) => tally.discard(attempts),
     settle() {
       watch.settle();

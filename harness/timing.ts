@@ -162,7 +162,7 @@ function attackContender(plugin: AttackPlugin, job: TimingJob): Contender {
   const { params, steps } = smallestRun(plugin);
   const attack = plugin.create(params);
   const network = setup(job, rng.fork('network'));
-  const classifier = network.freeze();
+  const classifier = network.freeze('fp32', { features: plugin.features ?? false });
   network.dispose();
   const target = createTarget(classifier, plugin.name);
   const source = createTarget(classifier, 'source');

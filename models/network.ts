@@ -5,6 +5,7 @@ import type { Rng } from '../tensor/rng.ts';
 import { tf } from '../tensor/tf.ts';
 import * as twice from '../tensor/twice.ts';
 import type { Classifier } from './classifier.ts';
+import { freezeInParts } from './graph/features.ts';
 import { type FrozenPrecision, freeze } from './graph/frozen.ts';
 import { type Graph, type Node, type NodeId, shapesOf } from './graph/graph.ts';
 import { forwardLayer, isLayer, layerInitial } from './graph/layers.ts';
@@ -229,14 +230,14 @@ export class Network implements Classifier {
     return tf.tidy(() => this.forward(x, { training: false }).logits);
   }
 
-  /** A compiled copy of the network as it is now, for attacks; it does not follow later training. The caller owns it. Throws as `freeze` of graphs does. */
-  freeze(precision: FrozenPrecision = 'fp32'): Classifier {
-    return freeze(
-      this.graph,
-      (name) => this.#v(name),
-      (node) => this.#norms.get(node) as readonly [tf.Variable, tf.Variable],
-      precision,
-    );
+  /**
+   * A compiled copy of the network as it is now, for attacks; it does not follow later training. With `features` it shows what its last layer
+   * takes, in float32. The caller owns it. Throws as `freeze` of graphs does.
+   */
+  freeze(precision: FrozenPrecision = 'fp32', { features = false }: { readonly features?: boolean } = {}): Classifier {
+    const value = (name: string) => this.#v(name);
+    const normalization = (node: Node) => this.#norms.get(node) as readonly [tf.Variable, tf.Variable];
+    return features ? freezeInParts(this.graph, value, normalization) : freeze(this.graph, value, normalization, precision);
   }
 
   /** Every parameter and buffer in PyTorch's layout. */

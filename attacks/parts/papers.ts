@@ -97,3 +97,23 @@ export const YAO_2021: Paper = {
   year: 2021,
   arxiv: '2102.11860',
 };
+
+/** Features of another image. */
+export const SABOUR_2016: Paper = {
+  key: 'sabour2016adversarial',
+  author: 'Sabour, Sara and Cao, Yanshuai and Faghri, Fartash and Fleet, David J.',
+  title: 'Adversarial Manipulation of Deep Representations',
+  venue: 'International Conference on Learning Representations',
+  year: 2016,
+  arxiv: '1511.05122',
+};
+
+/** Attacks made for each defense by hand. */
+export const TRAMER_2020: Paper = {
+  key: 'tramer2020adaptive',
+  author: 'Tramèr, Florian and Carlini, Nicholas and Brendel, Wieland and Madry, Aleksander',
+  title: 'On Adaptive Attacks to Adversarial Example Defenses',
+  venue: 'Advances in Neural Information Processing Systems',
+  year: 2020,
+  arxiv: '2002.08347',
+};

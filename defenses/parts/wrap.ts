@@ -1,7 +1,7 @@
 /** A classifier behind a transformation of its input, with the gradient that the transformation gives. */
 import { linearizeClassifier } from '../../attacks/target.ts';
 import { RampartError } from '../../errors.ts';
-import type { Classifier } from '../../models/classifier.ts';
+import type { Classifier, Linearized } from '../../models/classifier.ts';
 import type { Rng } from '../../tensor/rng.ts';
 import type { Shape, tf } from '../../tensor/tf.ts';
 
@@ -34,6 +34,31 @@ export function behindRandom(inner: Classifier, draw: (rngs: readonly Rng[]) => 
 
 function wrapped(inner: Classifier, randomized: boolean, make: (n: number, rngs?: readonly Rng[]) => Transformation): Classifier {
   const ofInner = (rngs?: readonly Rng[]) => (inner.randomized ? rngs?.map((rng) => rng.fork('inner')) : undefined);
+  const { features } = inner;
+  /** A pass of `inner`, or of a part of it, on what the transformation makes of `x`. */
+  const behindIt = (
+    x: tf.Tensor4D,
+    rngs: readonly Rng[] | undefined,
+    pass: (y: tf.Tensor4D, draws?: readonly Rng[]) => Linearized,
+  ): Linearized => {
+    const transformation = make(x.shape[0], rngs);
+    const y = transformation.apply(x);
+    const { logits, pullback, dispose } = pass(y, ofInner(rngs));
+    return {
+      logits,
+      pullback(dlogits) {
+        const dy = pullback(dlogits);
+        const dx = transformation.pullback(dy);
+        dy.dispose();
+        return dx;
+      },
+      dispose() {
+        dispose();
+        y.dispose();
+        transformation.dispose();
+      },
+    };
+  };
   return {
     classes: inner.classes,
     inputShape: inner.inputShape as Shape,
@@ -46,24 +71,11 @@ function wrapped(inner: Classifier, randomized: boolean, make: (n: number, rngs?
       transformation.dispose();
       return logits;
     },
-    linearize(x, rngs) {
-      const transformation = make(x.shape[0], rngs);
-      const y = transformation.apply(x);
-      const { logits, pullback, dispose } = linearizeClassifier(inner, y, ofInner(rngs));
-      return {
-        logits,
-        pullback(dlogits) {
-          const dy = pullback(dlogits);
-          const dx = transformation.pullback(dy);
-          dy.dispose();
-          return dx;
-        },
-        dispose() {
-          dispose();
-          y.dispose();
-          transformation.dispose();
-        },
-      };
+    linearize: (x, rngs) => behindIt(x, rngs, (y, draws) => linearizeClassifier(inner, y, draws)),
+    features: features && {
+      width: features.width,
+      linearize: (x, rngs) => behindIt(x, rngs, (y, draws) => features.linearize(y, draws)),
+      logits: (z) => features.logits(z),
     },
     dispose: () => inner.dispose(),
   };

@@ -17,6 +17,8 @@ export function checkAsked({ classifier, name, threat }: Subject, members: reado
     throw new RampartError(
       `[attack ${greedy.label}] asks for ${ASKED_FOR[greedy.plugin.access]}, and ${name} answers with ${answersOf(access)} alone`,
     );
+  const blind = classifier.features ? undefined : members.find(({ plugin }) => plugin.features);
+  if (blind) throw new RampartError(`[attack ${blind.label}] asks for features, and ${name} shows none`);
   if (levels !== undefined && !isRound(threat, levels)) throw new RampartError(`[model ${name}] ${notRound(threat, levels)}`);
 }
 

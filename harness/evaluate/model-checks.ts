@@ -66,6 +66,7 @@ export function asRandomized(classifier: Classifier): Classifier {
     access: classifier.access,
     levels: classifier.levels,
     asked: classifier.asked,
+    features: classifier.features,
     logits: (x, draws) => classifier.logits(x, draws),
     ...(linearize && { linearize: (x: tf.Tensor4D) => linearize.call(classifier, x) }),
     dispose: () => classifier.dispose(),

@@ -4,6 +4,7 @@
  */
 import type { Attempt, Batch, Passes, Target, Threat } from '../../attacks/attack.ts';
 import { answering } from '../../attacks/target.ts';
+import type { Linearized } from '../../models/classifier.ts';
 import { norm } from '../../tensor/norms/index.ts';
 import { tf } from '../../tensor/tf.ts';
 import { budgetTolerance, ULP } from './checks.ts';
@@ -63,6 +64,7 @@ export class Tracker {
       see(x, decisions, rows, within);
       decisions.dispose();
     };
+    const { features } = target;
     return answering(target, {
       logits: (x, whose) => {
         const logits = target.logits(x, whose);
@@ -87,15 +89,31 @@ export class Tracker {
         const lin = target.linearize(x, whose);
         const rows = rowsOf(x.shape[0], whose);
         seeLogits(x, lin.logits, rows, forward(rows));
-        return {
-          ...lin,
-          pullback: (dlogits, last) => {
-            for (const row of rows) this.#count(row, 'backward');
-            return lin.pullback(dlogits, last);
-          },
-        };
+        return this.#counted(lin, rows);
+      },
+      features: features && {
+        ...features,
+        linearize: (x, whose) => {
+          const lin = features.linearize(x, whose);
+          const rows = rowsOf(x.shape[0], whose);
+          const logits = features.logits(lin.logits);
+          seeLogits(x, logits, rows, forward(rows));
+          logits.dispose();
+          return this.#counted(lin, rows);
+        },
       },
     });
+  }
+
+  /** `lin`, whose pullbacks count for these rows. */
+  #counted(lin: Linearized, rows: readonly number[]): Linearized {
+    return {
+      ...lin,
+      pullback: (dlogits, last) => {
+        for (const row of rows) this.#count(row, 'backward');
+        return lin.pullback(dlogits, last);
+      },
+    };
   }
 
   /** What `targets` were asked within the budget, and beyond it. */

@@ -63,11 +63,12 @@ function missing(what: string, { place }: Store): RampartError {
 /** What a classifier is made for. */
 export type DataForm = Pick<Dataset, 'shape' | 'classNames' | 'mean' | 'std'>;
 
-/** The classifier of a model record, compiled for attacks. The caller owns it. */
+/** The classifier of a model record, compiled for attacks; with `features` it shows those of a network that is known here. The caller owns it. */
 export async function loadClassifier(
   key: string,
   dataset: DataForm,
   context: Pick<JobContext, 'registry' | 'store' | 'outside' | 'engine' | 'report'>,
+  features = false,
 ): Promise<Classifier> {
   const { registry, store, outside, engine, report } = context;
   const record = await doneModel(key, store);
@@ -79,11 +80,15 @@ export async function loadClassifier(
         remedy: 'attack it in a run of precision: fp32',
       },
     );
+  if (precision !== 'fp32' && features)
+    throw new RampartError(`[model ${record.name}] features are of float32: expected precision fp32, got ${precision}`, {
+      remedy: 'put attacks on features into a run of precision: fp32',
+    });
   if (record.outside) return openOutside(record, { shape: dataset.shape, classes: dataset.classNames.length }, outside, engine, report);
   if (record.wraps !== undefined) {
     const plugin = registry.defense(record.defense.name);
     if (plugin.kind !== 'wrapper') throw new RampartError(`[model ${record.name}] ${plugin.name} is no wrapper`);
-    const inner = await loadClassifier(record.wraps, dataset, context);
+    const inner = await loadClassifier(record.wraps, dataset, context, features);
     return plugin.apply(record.defense.params, inner);
   }
   const bytes = await neededArtifact(record.weightsHash, `the weights of ${record.name}`, store);
@@ -95,7 +100,7 @@ export async function loadClassifier(
     bnEps: record.imported?.bnEps,
   });
   try {
-    return network.freeze(precision);
+    return network.freeze(precision, { features });
   } finally {
     network.dispose();
   }

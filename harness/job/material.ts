@@ -29,14 +29,15 @@ export interface Material {
 export async function withMaterial<T>(job: CellJob | ShardJob, context: JobContext, body: (material: Material) => Promise<T>): Promise<T> {
   const dataset = await context.data.test(job.data);
   const loaded: Classifier[] = [];
-  const load = async (key: string, engine = context.engine) => {
-    const classifier = withSignsOfLife(await loadClassifier(key, dataset, { ...context, engine }), context.report);
+  const load = async (key: string, engine = context.engine, features = false) => {
+    const classifier = withSignsOfLife(await loadClassifier(key, dataset, { ...context, engine }, features), context.report);
     loaded.push(classifier);
     return classifier;
   };
+  const asksForFeatures = context.registry.attacks.get(job.attack.plugin.name)?.features;
   try {
     const data = await examplesOf(dataset, job.data, job.images, alive(context));
-    return await body({ data, rng: new Rng(drawsOf(job)), classifier: await load(job.model.key), load });
+    return await body({ data, rng: new Rng(drawsOf(job)), classifier: await load(job.model.key, undefined, asksForFeatures), load });
   } finally {
     for (const classifier of loaded) classifier.dispose();
   }

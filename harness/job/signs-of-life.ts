@@ -12,7 +12,7 @@ export function alive({ signal, report }: Pick<JobContext, 'signal' | 'report'>)
 
 /** A classifier with the same answers; `sign` is called before each. Disposing it disposes `classifier`. */
 export function withSignsOfLife(classifier: Classifier, sign: () => void): Classifier {
-  const { linearize } = classifier;
+  const { linearize, features } = classifier;
   // every member of the contract, or it does not compile: one that is forgotten would be lost in silence
   const all: { [Member in keyof Required<Classifier>]: Classifier[Member] } = {
     classes: classifier.classes,
@@ -31,6 +31,14 @@ export function withSignsOfLife(classifier: Classifier, sign: () => void): Class
         sign();
         return linearize.call(classifier, x, draws);
       }),
+    features: features && {
+      width: features.width,
+      linearize(x, draws) {
+        sign();
+        return features.linearize(x, draws);
+      },
+      logits: (z) => features.logits(z),
+    },
     dispose: () => classifier.dispose(),
   };
   return all;

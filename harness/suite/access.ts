@@ -1,6 +1,6 @@
 /** What can be asked of each model of a suite, and which attacks ask for more. */
 import { mayAsk, type Threat } from '../../attacks/attack.ts';
-import { accessOf, isOutside, nameOfSource, type SuiteModel } from './models.ts';
+import { accessOf, isImported, isOutside, nameOfSource, type SuiteModel } from './models.ts';
 import type { Registry } from './registry.ts';
 import type { Path, Problem } from './source/problems.ts';
 import type { Suite, SuiteAttack } from './suite.ts';
@@ -12,10 +12,16 @@ export const ASKED_FOR = { gradient: 'gradients', scores: 'scores', decision: 'd
 export const answersOf = (access: 'scores' | 'decision' | undefined) => (access === 'decision' ? 'labels' : 'scores');
 
 /** Why an attack has no cell on a model; undefined where it has. */
-export function beyondAccess(attack: Pick<SuiteAttack, 'access'>, model: SuiteModel | undefined): string | undefined {
+export function beyondAccess(attack: Pick<SuiteAttack, 'access' | 'features'>, model: SuiteModel | undefined): string | undefined {
   const access = model && accessOf(model);
-  if (mayAsk(attack.access, access)) return undefined;
+  if (mayAsk(attack.access, access)) return model && beyondFeatures(attack, model);
   return `it asks for ${ASKED_FOR[attack.access]}, and ${nameOf(model as SuiteModel)} answers with ${answersOf(access)} alone`;
+}
+
+/** Why an attack cannot have the features of a model: they are of a network whose layers are known here. */
+function beyondFeatures({ features }: Pick<SuiteAttack, 'features'>, model: SuiteModel): string | undefined {
+  if (!features || isImported(model)) return undefined;
+  return `it asks for features, which are of networks whose layers are known here, and ${nameOf(model)} shows logits alone`;
 }
 
 const nameOf = (model: SuiteModel) => (isOutside(model) ? nameOfSource(model.source) : model.name);
@@ -35,8 +41,8 @@ function attackProblems(attack: SuiteAttack, at: Path, suite: Suite, registry: R
   const problems: Problem[] = [];
   // an attack on all models is one on all that it may ask
   if (beyond.length > 0 && (attack.models || !others)) {
-    const access = accessOf(meant.find((model) => beyondAccess(attack, model)) as SuiteModel);
-    const fitting = [...registry.attacks.values()].filter(({ access: asked }) => mayAsk(asked, access)).map(({ name }) => name);
+    const first = meant.find((model) => beyondAccess(attack, model)) as SuiteModel;
+    const fitting = [...registry.attacks.values()].filter((other) => !beyondAccess(other, first)).map(({ name }) => name);
     problems.push({ path: at, message: `${attack.ref.name}: ${beyond[0]}; attacks that may: ${fitting.join(', ')}` });
   }
   for (const model of suite.models)

@@ -157,7 +157,7 @@ class Reader {
         const inSuite = [...new Set(ballsOf(this.#raw.threats).map((t) => t.norm))];
         const limit = budget === undefined ? {} : { budget };
         const sources = sourcesOf(plugin.access, ref.params);
-        const attack = { ref, access: plugin.access, n, ...limit, norms: norms ?? inSuite, models, sources };
+        const attack = { ref, access: plugin.access, features: plugin.features, n, ...limit, norms: norms ?? inSuite, models, sources };
         return Array.from({ length: repeat }, (_, draw) =>
           draw === 0 ? { label, ...attack } : { label: drawLabel(label, draw), draw, ...attack },
         );

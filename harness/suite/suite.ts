@@ -67,6 +67,8 @@ export interface SuiteAttack {
   readonly label: string;
   readonly ref: PluginRef;
   readonly access: AttackPlugin['access'];
+  /** Whether it asks for features. */
+  readonly features?: true | undefined;
   /** The first n of the suite's test images, or images by their index in the data set; all when absent. */
   readonly n?: number | Selection;
   /** Which of several runs with other random numbers it is, from 1; absent for the first. */

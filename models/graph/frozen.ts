@@ -42,16 +42,16 @@ export function registerCompiler(backend: string, compiler: GraphCompiler): void
   compilers.set(backend, compiler);
 }
 
-type Value = (name: string) => tf.Tensor;
+export type Value = (name: string) => tf.Tensor;
+export type Normalization = (node: Node) => readonly [tf.Tensor, tf.Tensor];
 
 /** Folds and compiles `graph` with the values as they are now. The caller owns the classifier. Throws where the engine has not that precision for it. */
-export function freeze(
-  graph: Graph,
-  value: Value,
-  normalization: (node: Node) => readonly [tf.Tensor, tf.Tensor],
-  precision: FrozenPrecision = 'fp32',
-): Classifier {
-  const frozen = fold(graph, value, normalization);
+export function freeze(graph: Graph, value: Value, normalization: Normalization, precision: FrozenPrecision = 'fp32'): Classifier {
+  return compileFrozen(fold(graph, value, normalization), precision);
+}
+
+/** Takes over the tensors of `frozen`. Throws where the engine has not that precision for it. */
+export function compileFrozen(frozen: FrozenGraph, precision: FrozenPrecision): Classifier {
   const compiled = compilers.get(tf.getBackend())?.(frozen, precision);
   if (compiled) return compiled;
   const composed = new ComposedGraph(frozen);
@@ -68,7 +68,8 @@ function affineOf({ name, eps }: Node & { op: 'bn' }, value: Value): [scale: tf.
   return [scale, value(`${name}.bias`).sub(value(`${name}.running_mean`).mul(scale)) as tf.Tensor1D];
 }
 
-function fold(graph: Graph, value: Value, normalization: (node: Node) => readonly [tf.Tensor, tf.Tensor]): FrozenGraph {
+/** The folded graph, with tensors of its own. */
+export function fold(graph: Graph, value: Value, normalization: Normalization): FrozenGraph {
   const readers = graph.nodes.map(() => 0);
   for (const node of graph.nodes) for (const i of inputsOf(node)) readers[i] = (readers[i] as number) + 1;
   const shapes = shapesOf(graph);

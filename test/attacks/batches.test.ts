@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
 import type { AttackPlugin } from '../../attacks/attack.ts';
+import featurePgd from '../../attacks/feature-pgd.ts';
 import hopskipjump from '../../attacks/hopskipjump.ts';
 import multiTargeted from '../../attacks/multi-targeted.ts';
 import pgd from '../../attacks/pgd.ts';
@@ -18,6 +19,7 @@ beforeAll(async () => {
 const CASES: [AttackPlugin, Record<string, unknown>][] = [
   [pgd, { steps: 4, restarts: 2 }],
   [multiTargeted, { steps: 2, targets: 3 }],
+  [featurePgd, { steps: 4, restarts: 2 }],
   [square, { queries: 12 }],
   [hopskipjump, { queries: 60, probes: 10 }],
   [rays, { queries: 30 }],
@@ -27,7 +29,7 @@ test.each(CASES.map(([plugin, params]) => ({ name: plugin.name, plugin, params }
   '$name on a convolutional network: the same bits in passes of 20 and of 3, and in reverse order',
   async ({ plugin, params }) => {
     const { x, y, labels, ids } = goldenBatch(20);
-    const target = createTarget(goldenNetwork().freeze(), 'reference');
+    const target = createTarget(goldenNetwork().freeze('fp32', { features: true }), 'reference');
     const attack = plugin.create(plugin.params.parse(params));
     const perturb = (rows: number[], batchSize: number) => {
       const pick = (from: Int32Array) => Int32Array.from(rows, (r) => from[r] as number);

@@ -1,7 +1,8 @@
 /** What every engine must compute: PyTorch's logits and input gradients of a trained network; called by the test of each, which makes the engine current. */
 import { expect, test } from 'vitest';
+import type { TargetFeatures } from '../../attacks/attack.ts';
 import { crossEntropy } from '../../attacks/parts/losses.ts';
-import { createTarget } from '../../attacks/target.ts';
+import { createTarget, gradientOf } from '../../attacks/target.ts';
 import { goldenBatch, goldenNetwork, goldenTensor, largestDifference } from '../golden.ts';
 
 export interface EngineTolerance {
@@ -31,5 +32,19 @@ export function engineContract(name: string, { images, logits, gradient }: Engin
       const { grad } = createTarget(classifier, 'reference').gradient(x, crossEntropy(y));
       expect(largestDifference(grad, want) / scale).toBeLessThan(gradient);
     }
+  });
+
+  test(`on ${name} features, put through the last layer, give these logits and pull back to these gradients`, () => {
+    const target = createTarget(goldenNetwork().freeze('fp32', { features: true }), 'reference');
+    const { x, y } = goldenBatch(16);
+    const features = target.features as TargetFeatures;
+    const pass = features.linearize(x);
+    expect(pass.logits.shape).toEqual([16, features.width]);
+    const clean = goldenTensor('attacks', 'clean_logits').slice([0, 0], [16, -1]);
+    expect(largestDifference(features.logits(pass.logits), clean)).toBeLessThan(logits);
+    const { grad } = gradientOf(pass, (z) => crossEntropy(y)(features.logits(z)));
+    const want = goldenTensor('attacks', 'ce_grad');
+    expect(largestDifference(grad, want) / (want.abs().max().dataSync()[0] as number)).toBeLessThan(gradient);
+    expect(target.passes).toEqual({ forward: 16, backward: 16 });
   });
 }

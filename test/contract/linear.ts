@@ -8,16 +8,26 @@ export interface Linear extends Classifier {
   readonly weights: Float32Array;
 }
 
-/** `logits = flatten(x) W + b`; `bias` is 0 where absent. */
+/** `logits = flatten(x) W + b`, whose features are `flatten(x)`; `bias` is 0 where absent. */
 export function linearClassifier(shape: Shape, classes: number, weights: Float32Array, bias = new Float32Array(classes)): Linear {
   const d = shape[0] * shape[1] * shape[2];
   const w = tf.tensor2d(weights, [d, classes]);
   const b = tf.tensor1d(bias);
+  const flat = (x: tf.Tensor4D) => x.reshape([-1, d]) as tf.Tensor2D;
+  const logits = (features: tf.Tensor2D) => tf.tidy(() => tf.matMul(features, w).add(b)) as tf.Tensor2D;
   return {
     classes,
     inputShape: shape,
     weights,
-    logits: (x) => tf.tidy(() => tf.matMul(x.reshape([-1, d]) as tf.Tensor2D, w).add(b)) as tf.Tensor2D,
+    logits: (x) => tf.tidy(() => logits(flat(x))),
+    features: {
+      width: d,
+      linearize(x) {
+        const features = flat(x);
+        return { logits: features, pullback: (dy) => dy.reshape([-1, ...shape]) as tf.Tensor4D, dispose: () => features.dispose() };
+      },
+      logits,
+    },
     dispose: () => tf.dispose([w, b]),
   };
 }

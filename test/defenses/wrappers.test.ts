@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { crossEntropy } from '../../attacks/parts/losses.ts';
-import { createTarget } from '../../attacks/target.ts';
+import { createTarget, gradientOf } from '../../attacks/target.ts';
 import type { WrapperDefense } from '../../defenses/defense.ts';
 import { defense, defenses } from '../../defenses/index.ts';
 import { JpegCodec } from '../../defenses/parts/jpeg-codec.ts';
 import { engine } from '../../engines/index.ts';
-import type { Classifier } from '../../models/classifier.ts';
+import type { Classifier, Linearized } from '../../models/classifier.ts';
 import { createNetwork } from '../../models/index.ts';
 import { readSafetensors } from '../../models/safetensors.ts';
 import { Rng } from '../../tensor/rng.ts';
@@ -54,6 +54,20 @@ describe.each(defenses.filter((d) => d.kind === 'wrapper').map((d) => d.name))('
     const y = tf.tensor1d([0, 1], 'int32');
     const gradient = (classifier: Classifier) => createTarget(wrap(name, classifier), name, draws(2)).gradient(x, crossEntropy(y)).grad;
     expect(largestDifference(gradient(plain), gradient(inner.freeze()))).toBeLessThan(1e-5);
+  });
+
+  test('shows the features of the network behind it, at the transformed image', () => {
+    const wrapped = wrap(name, network().freeze('fp32', { features: true }));
+    const target = createTarget(wrapped, name, draws(2));
+    const { features } = target;
+    const x = images(2);
+    const y = tf.tensor1d([0, 1], 'int32');
+    const pass = features?.linearize(x) as Linearized;
+    const again = createTarget(wrapped, name, draws(2)).linearize(x);
+    expect(largestDifference(features?.logits(pass.logits) as tf.Tensor, again.logits)).toBeLessThan(1e-5);
+    const { grad } = gradientOf(pass, (z) => crossEntropy(y)(features?.logits(z) as tf.Tensor2D));
+    expect(largestDifference(grad, gradientOf(again, crossEntropy(y)).grad)).toBeLessThan(1e-5);
+    expect(wrap(name).features).toBeUndefined();
   });
 
   test('says whether the answer depends on draws', () => {

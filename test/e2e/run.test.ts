@@ -21,6 +21,7 @@ models: [{ name: borrowed, weights: ${golden}, arch: resnet-tiny, title: From el
 attacks:
   - { name: pgd, steps: 4, n: 12 }
   - { name: transfer, sources: [borrowed], steps: 2, n: 12 }
+  - { name: feature-pgd, steps: 4, restarts: 1, guides: 6, n: 12 }
 engine: { name: wasm }
 keepExamples: 3
 `;
@@ -52,8 +53,8 @@ test('a whole run: records, examples, site, table, and the site again', { timeou
   // the weights of a pretrained model are kept with the run, byte for byte
   expect(await new FolderStore(out).artifact(model('borrowed')?.weightsHash ?? '')).toEqual(readFileSync(golden));
 
-  // 3 clean cells; pgd on 3 models and transfer on 2, at three radii each
-  expect(cells.length).toBe(3 + 9 + 6);
+  // 3 clean cells; pgd and feature-pgd on 3 models and transfer on 2, at three radii each
+  expect(cells.length).toBe(3 + 9 + 9 + 6);
   for (const cell of cells) {
     expect(cell.outcomes.robust.length).toBe(cell.n);
     expect(cell.n).toBe(cell.attack.name === 'clean' ? 24 : 12);

@@ -41,6 +41,40 @@ test.each(FAMILIES)(
   },
 );
 
+/** The two that are as wide as published have small ones of their kind beside them. */
+const SMALL = FAMILIES.filter(([name]) => name !== 'preact-resnet-18' && name !== 'dm-preact');
+
+test.each(SMALL)(
+  '%s frozen in parts: the squared length of its features is that of the tape, with its gradient',
+  async (name, graph) => {
+    const network = await randomNetwork(name, graph());
+    const frozen = network.freeze('fp32', { features: true });
+    const { features } = frozen;
+    const x = images(2, network.inputShape);
+    const [value, gradient] = tf.tidy(() => {
+      const { value, grad } = tf.valueAndGrad((z: tf.Tensor) => {
+        const { features } = network.forward(z as tf.Tensor4D, { training: false });
+        return features.square().sum();
+      })(x);
+      return [value, grad];
+    }) as [tf.Scalar, tf.Tensor4D];
+    const pass = features?.linearize(x) as Linearized;
+    expect(pass.logits.shape).toEqual([2, features?.width]);
+    expect(largestDifference(pass.logits.square().sum(), value) / largest(value)).toBeLessThan(1e-5);
+    expect(largestDifference(pass.pullback(pass.logits.mul(2)), gradient) / largest(gradient)).toBeLessThan(1e-4);
+    // and the last layer alone makes the logits of them; whole, the network is the other form's bit for bit
+    expect(largestDifference(features?.logits(pass.logits) as tf.Tensor, frozen.logits(x)) / largest(frozen.logits(x))).toBeLessThan(1e-5);
+    expect(largestDifference(frozen.logits(x), network.freeze().logits(x))).toBe(0);
+  },
+);
+
+test('a network that ends in anything but a linear layer has no features to show', async () => {
+  const [, graph] = FAMILIES[0] as (typeof FAMILIES)[number];
+  const whole = graph();
+  const network = await randomNetwork('cut', { ...whole, nodes: whole.nodes.slice(0, -1), output: whole.features });
+  expect(() => network.freeze('fp32', { features: true })).toThrow('expected a network that ends in a linear layer');
+});
+
 test('a frozen network does not follow later training', async () => {
   const network = await randomNetwork('cnn-small', (FAMILIES[0] as (typeof FAMILIES)[number])[1]());
   const frozen = network.freeze();
@@ -67,11 +101,13 @@ test.each(FAMILIES.filter(([name]) => ['cnn-small', 'resnet-tiny', 'wide', 'pool
     const x = images(1, network.inputShape);
     const dlogits = tf.ones<tf.Rank.R2>([1, 10]);
     const before = tf.memory().numTensors;
-    const frozen = network.freeze();
-    const lin = linearized(frozen, x);
-    tf.dispose([frozen.logits(x), lin.pullback(dlogits), network.logits(x)]);
-    lin.dispose();
-    frozen.dispose();
+    for (const features of [false, true]) {
+      const frozen = network.freeze('fp32', { features });
+      const lin = linearized(frozen, x);
+      tf.dispose([frozen.logits(x), lin.pullback(dlogits), network.logits(x)]);
+      lin.dispose();
+      frozen.dispose();
+    }
     expect(tf.memory().numTensors).toBe(before);
     network.dispose();
     tf.dispose([x, dlogits]);

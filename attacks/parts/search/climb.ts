@@ -59,7 +59,16 @@ export async function climbingSearch(batch: Batch, target: Target, threat: Threa
 }
 
 /** Logits of the clean images `[n,classes]`, in full passes. The caller owns them. */
-export async function cleanLogits(batch: Batch, target: Target, run: AttackRun): Promise<tf.Tensor2D> {
+export function cleanLogits(batch: Batch, target: Target, run: AttackRun): Promise<tf.Tensor2D> {
+  return inFullPasses(batch, run, (x, whose) => target.logits(x, whose));
+}
+
+/** What `pass` makes of the clean images, the first attempt at each: `[n,d]`, owned by the caller. */
+export async function inFullPasses(
+  batch: Batch,
+  run: AttackRun,
+  pass: (x: tf.Tensor4D, whose: readonly Attempt[]) => tf.Tensor2D,
+): Promise<tf.Tensor2D> {
   const parts: tf.Tensor2D[] = [];
   try {
     for (let at = 0; at < batch.ids.length; at += run.batchSize) {
@@ -67,7 +76,7 @@ export async function cleanLogits(batch: Batch, target: Target, run: AttackRun):
       const n = Math.min(run.batchSize, batch.ids.length - at);
       const x = tf.tidy(() => batch.x.slice([at, 0, 0, 0], [n, -1, -1, -1]));
       parts.push(
-        target.logits(
+        pass(
           x,
           Array.from({ length: n }, (_, i) => ({ row: at + i, nth: 0 })),
         ),

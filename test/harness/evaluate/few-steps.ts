@@ -35,6 +35,7 @@ export const FEW: Record<string, Record<string, unknown>> = {
   'apgd-pm': { iterations: 8, restarts: 2, untilCertain: true },
   'apgd-malt': { iterations: 8, targets: 3, untilCertain: true },
   'adaptive-loss': { iterations: 4, restarts: 2, trialImages: 6, trialIterations: 2 },
+  'feature-pgd': { steps: 3, restarts: 3, guides: 6, eotIterations: 2 },
   fab: { iterations: 3, restarts: 2 },
   'fab-t': { iterations: 3 },
   ddn: { steps: 8, firstNorm: 0.05 },

@@ -1,4 +1,5 @@
 /** Models behind endpoints in a suite: what may be said of them, and which attacks may ask what they cannot answer. */
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { accessOf } from '../../../harness/suite/models.ts';
 import { refusal, suiteWith } from '../suites.ts';
@@ -61,6 +62,19 @@ describe('attacks that ask for more', () => {
   test('are for the other models where they are for all', async () => {
     const { suite } = await suiteWith({ models: models(API, LABELS), attacks: 'attacks: [fgsm, square]' });
     expect(suite.attacks.length).toBe(2);
+  });
+
+  test('features are asked of networks whose layers are known here: no script, no module in its own Python', async () => {
+    const script = `{ name: traced, torchscript: ${fileURLToPath(new URL('../../golden/torchscript/traced.pt', import.meta.url))} }`;
+    const attacks = 'attacks: [{ name: feature-pgd, models: [traced] }]';
+    expect(await refusal({ models: models(script), attacks })).toContain(
+      'attacks[0]: feature-pgd: it asks for features, which are of networks whose layers are known here, and traced shows logits alone; attacks that may: noise, fgsm, pgd',
+    );
+    expect(await refusal({ models: models(API), attacks: attacks.replace('traced', 'api') })).toContain(
+      'feature-pgd: it asks for gradients, and host/predict?key=... answers with scores alone',
+    );
+    // for all models it is one on those that are trained here
+    expect((await suiteWith({ models: models(script), attacks: 'attacks: [feature-pgd]' })).suite.attacks.length).toBe(1);
   });
 
   test('a transfer attack takes no such model as its source, and attacks it', async () => {
