@@ -44,29 +44,26 @@ test.each(FAMILIES)(
 /** The two that are as wide as published have small ones of their kind beside them. */
 const SMALL = FAMILIES.filter(([name]) => name !== 'preact-resnet-18' && name !== 'dm-preact');
 
-test.each(SMALL)(
-  '%s frozen in parts: the squared length of its features is that of the tape, with its gradient',
-  async (name, graph) => {
-    const network = await randomNetwork(name, graph());
-    const frozen = network.freeze('fp32', { features: true });
-    const { features } = frozen;
-    const x = images(2, network.inputShape);
-    const [value, gradient] = tf.tidy(() => {
-      const { value, grad } = tf.valueAndGrad((z: tf.Tensor) => {
-        const { features } = network.forward(z as tf.Tensor4D, { training: false });
-        return features.square().sum();
-      })(x);
-      return [value, grad];
-    }) as [tf.Scalar, tf.Tensor4D];
-    const pass = features?.linearize(x) as Linearized;
-    expect(pass.logits.shape).toEqual([2, features?.width]);
-    expect(largestDifference(pass.logits.square().sum(), value) / largest(value)).toBeLessThan(1e-5);
-    expect(largestDifference(pass.pullback(pass.logits.mul(2)), gradient) / largest(gradient)).toBeLessThan(1e-4);
-    // and the last layer alone makes the logits of them; whole, the network is the other form's bit for bit
-    expect(largestDifference(features?.logits(pass.logits) as tf.Tensor, frozen.logits(x)) / largest(frozen.logits(x))).toBeLessThan(1e-5);
-    expect(largestDifference(frozen.logits(x), network.freeze().logits(x))).toBe(0);
-  },
-);
+test.each(SMALL)('%s frozen in parts: the squared length of its features is that of the tape, with its gradient', async (name, graph) => {
+  const network = await randomNetwork(name, graph());
+  const frozen = network.freeze('fp32', { features: true });
+  const { features } = frozen;
+  const x = images(2, network.inputShape);
+  const [value, gradient] = tf.tidy(() => {
+    const { value, grad } = tf.valueAndGrad((z: tf.Tensor) => {
+      const { features } = network.forward(z as tf.Tensor4D, { training: false });
+      return features.square().sum();
+    })(x);
+    return [value, grad];
+  }) as [tf.Scalar, tf.Tensor4D];
+  const pass = features?.linearize(x) as Linearized;
+  expect(pass.logits.shape).toEqual([2, features?.width]);
+  expect(largestDifference(pass.logits.square().sum(), value) / largest(value)).toBeLessThan(1e-5);
+  expect(largestDifference(pass.pullback(pass.logits.mul(2)), gradient) / largest(gradient)).toBeLessThan(1e-4);
+  // and the last layer alone makes the logits of them; whole, the network is the other form's bit for bit
+  expect(largestDifference(features?.logits(pass.logits) as tf.Tensor, frozen.logits(x)) / largest(frozen.logits(x))).toBeLessThan(1e-5);
+  expect(largestDifference(frozen.logits(x), network.freeze().logits(x))).toBe(0);
+});
 
 test('a network that ends in anything but a linear layer has no features to show', async () => {
   const [, graph] = FAMILIES[0] as (typeof FAMILIES)[number];
