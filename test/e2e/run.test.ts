@@ -81,7 +81,7 @@ test('a whole run: records, examples, site, table, and the site again', { timeou
   // everything is there: no page is written
   const written = statSync(join(out, 'site/index.html')).ino;
   const nothing = rampart('run', suite, '--out', out, '--workers', '2');
-  expect(nothing).toMatchObject({ code: 0, output: expect.stringContaining('21 of 21 jobs were there already') });
+  expect(nothing).toMatchObject({ code: 0, output: expect.stringContaining('30 of 30 jobs were there already') });
   expect(statSync(join(out, 'site/index.html')).ino).toBe(written);
 
   const again = rampart('report', out, '--out', join(folder, 'site'));
@@ -103,7 +103,7 @@ test('a renamed defense keeps its record and is shown under its new name', { tim
     '--out',
     out,
   );
-  expect(renamed.output).toMatch('3 of 3 jobs were there already');
+  expect(renamed.output).toMatch('4 of 4 jobs were there already');
   expect(renamed.output).toMatch(/^undefended /m);
   expect((await new FolderStore(out).records()).filter((r) => r.kind === 'model').map((m) => m.name)).toEqual(['standard']);
 });
