@@ -37,9 +37,10 @@ if (!built) {
     if (status !== 0) process.exit(status ?? 1);
   }
   const kept = new Set(sources.flatMap((path) => ['.js', '.js.map', '.d.ts'].map((end) => join('dist', path.replace(/\.ts$/, end)))));
-  for (const made of ['engines/wasm/kernels.wasm', 'browser/checker.js']) kept.add(join('dist', made));
+  for (const made of ['engines/wasm/kernels.wasm', 'browser/checker.js', 'browser/webgpu.js']) kept.add(join('dist', made));
   for (const path of below('dist')) if (!kept.has(path)) rmSync(join(root, path));
-  const { bundleChecker } = await import('./dist/browser/bundle.js');
+  const { bundleChecker, bundleWebgpu } = await import('./dist/browser/bundle.js');
   writeFileSync(join(dist, 'browser/checker.js'), await bundleChecker());
+  writeFileSync(join(dist, 'browser/webgpu.js'), await bundleWebgpu());
   writeFileSync(stampFile, stamp);
 }

@@ -4,6 +4,7 @@ import { RampartError } from '../errors.ts';
 import type { Classifier } from '../models/classifier.ts';
 import type { Evidence, EvidenceCell, Held } from '../records/evidence/format.ts';
 import { parseEvidence, parseImages } from '../records/evidence/read.ts';
+import { type Running, running, type Wanted } from './engine.ts';
 import { openModel } from './model.ts';
 import { holder, type LoadPiece } from './pieces.ts';
 import { type Replayed, replay, type Verdict } from './replay.ts';
@@ -19,6 +20,8 @@ export type Told =
   /** The model is there, and its weights are those of the record. */
   | {
       readonly type: 'opened';
+      /** The engine that runs it, in words. */
+      readonly engine: string;
       readonly total: number;
       readonly classNames: readonly string[];
       readonly cells: readonly Pick<EvidenceCell, 'key' | 'attack' | 'threat' | 'n' | 'broken'>[];
@@ -35,16 +38,21 @@ export interface CheckInput {
   readonly index: Held;
   /** A file of weights that the reader brings, in the place of the site's. */
   readonly weights?: Uint8Array;
+  /** WebAssembly unless given. */
+  readonly engine?: Wanted;
   readonly load: LoadPiece;
   readonly signal: AbortSignal;
   tell(what: Told): void;
 }
 
 /** The evidence and the network of a model. The caller owns the network. Throws where the weights are not those of the record. */
-export async function openEvidence({ index, weights, load, tell }: Pick<CheckInput, 'index' | 'weights' | 'load' | 'tell'>): Promise<{
-  evidence: Evidence;
-  classifier: Classifier;
-}> {
+export async function openEvidence({
+  index,
+  weights,
+  engine = { engine: 'wasm' },
+  load,
+  tell,
+}: Pick<CheckInput, 'index' | 'weights' | 'engine' | 'load' | 'tell'>): Promise<{ evidence: Evidence; model: Running }> {
   const read = holder(load);
   const evidence = parseEvidence(await read(index, 'the index'));
   if (!weights && !evidence.weights)
@@ -52,22 +60,27 @@ export async function openEvidence({ index, weights, load, tell }: Pick<CheckInp
   tell({ type: 'status', text: 'loading the weights' });
   const bytes = weights ?? (await read(evidence.weights as Held, 'the weights'));
   tell({ type: 'status', text: 'checking the SHA-256 of the weights' });
-  return { evidence, classifier: openModel(bytes, evidence.model) };
+  const make = openModel(bytes, evidence.model);
+  if (engine.gpu !== undefined) tell({ type: 'status', text: 'comparing WebGPU with WebAssembly' });
+  return { evidence, model: await running(make, engine) };
 }
 
 /** Checks every image; resolves with whether it came to the end. Throws where there is nothing to check with. */
 export async function check(input: CheckInput): Promise<{ counts: Counts; stopped: boolean }> {
   const { load, signal, tell } = input;
   const counts: Counts = { confirmed: 0, edge: 0, disputed: 0 };
-  const { evidence, classifier } = await openEvidence(input);
+  const { evidence, model } = await openEvidence(input);
+  const { classifier, engine } = model;
   try {
+    await model.use();
     const total = evidence.cells.reduce((n, cell) => n + cell.indices.length, 0);
     const cells = evidence.cells.map(({ key, attack, threat, n, broken }) => ({ key, attack, threat, n, broken }));
-    tell({ type: 'opened', total, classNames: evidence.model.classNames, cells });
+    tell({ type: 'opened', engine, total, classNames: evidence.model.classNames, cells });
     const originals = new Originals(evidence, holder(load));
     let done = 0;
     for (const [i, cell] of evidence.cells.entries())
       for await (const results of cellResults(cell, evidence, classifier, originals, holder(load))) {
+        await model.settle();
         for (const { verdict } of results) counts[verdict]++;
         done += results.length;
         tell({ type: 'images', cell: i, results, done, counts: { ...counts } });

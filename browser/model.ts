@@ -8,8 +8,8 @@ import type { Evidence } from '../records/evidence/format.ts';
 import { sha256 } from '../records/hash.ts';
 import { NoDraws } from '../tensor/rng.ts';
 
-/** Compiled for attacks; the caller owns it. Throws where the bytes have not the SHA-256 of the record, or are no weights of its architecture. */
-export function openModel(bytes: Uint8Array, model: Evidence['model']): Classifier {
+/** What builds the network on the current engine, compiled for attacks; its caller owns what it builds. Throws where the bytes have not the SHA-256 of the record, or are no weights of its architecture. */
+export function openModel(bytes: Uint8Array, model: Evidence['model']): () => Classifier {
   const found = sha256(bytes);
   if (found !== model.weightsHash)
     throw new RampartError(
@@ -24,11 +24,13 @@ export function openModel(bytes: Uint8Array, model: Evidence['model']): Classifi
     normalization,
     bnEps,
   });
-  const network = new Network(arch, graph, new NoDraws());
-  try {
-    network.load(fitted, model.name);
-    return network.freeze();
-  } finally {
-    network.dispose();
-  }
+  return () => {
+    const network = new Network(arch, graph, new NoDraws());
+    try {
+      network.load(fitted, model.name);
+      return network.freeze();
+    } finally {
+      network.dispose();
+    }
+  };
 }

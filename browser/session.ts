@@ -1,9 +1,9 @@
 /** "Attack it live": models that stay open between runs, the images to choose from, and the runs themselves. */
 import type { Threat } from '../attacks/attack.ts';
-import type { Classifier } from '../models/classifier.ts';
 import { parseCounterexamples, writeCounterexamples } from '../records/evidence/counterexample.ts';
 import type { Evidence, Held } from '../records/evidence/format.ts';
 import { Originals, openEvidence } from './check.ts';
+import type { Running, Wanted } from './engine.ts';
 import { attackLive, type LiveResult, type Step } from './live.ts';
 import { holder, type LoadPiece } from './pieces.ts';
 
@@ -36,13 +36,13 @@ export interface Run {
 /** `model` is the place in `Run.models`. */
 export type LiveTold =
   | { readonly type: 'status'; readonly text: string }
-  | { readonly type: 'begun'; readonly model: number; readonly original: Float32Array; readonly label: number }
+  | { readonly type: 'begun'; readonly model: number; readonly engine: string; readonly original: Float32Array; readonly label: number }
   | ({ readonly type: 'step'; readonly model: number; readonly point?: Float32Array } & Omit<Step, 'point'>)
   | ({ readonly type: 'ended'; readonly model: number } & LiveResult);
 
 interface Opened {
   readonly evidence: Evidence;
-  readonly classifier: Classifier;
+  readonly running: Running;
   readonly originals: Originals;
 }
 
@@ -61,19 +61,22 @@ export interface Find extends Pick<Run, 'attack' | 'threat' | 'seed'> {
 export class Session {
   readonly #load: LoadPiece;
   readonly #tell: (what: LiveTold) => void;
+  readonly #engine: () => Wanted;
   readonly #opened = new Map<string, Opened>();
 
-  constructor(load: LoadPiece, tell: (what: LiveTold) => void) {
+  /** `engine` is asked when a model is opened. */
+  constructor(load: LoadPiece, tell: (what: LiveTold) => void, engine: () => Wanted) {
     this.#load = load;
     this.#tell = tell;
+    this.#engine = engine;
   }
 
   async #open(index: Held): Promise<Opened> {
     const known = this.#opened.get(index.sha256);
     if (known) return known;
     const tell = (what: { type: string; text?: string }) => what.text && this.#tell({ type: 'status', text: what.text });
-    const { evidence, classifier } = await openEvidence({ index, load: this.#load, tell });
-    const opened = { evidence, classifier, originals: new Originals(evidence, holder(this.#load)) };
+    const { evidence, model } = await openEvidence({ index, engine: this.#engine(), load: this.#load, tell });
+    const opened = { evidence, running: model, originals: new Originals(evidence, holder(this.#load)) };
     this.#opened.set(index.sha256, opened);
     return opened;
   }
@@ -92,13 +95,14 @@ export class Session {
   /** Attacks the chosen image on every model in turn. Throws what the attack throws, the signal's reason included. */
   async run({ models, chosen, ...rest }: Run, signal: AbortSignal): Promise<void> {
     for (const [model, index] of models.entries()) {
-      const { evidence, classifier, originals } = await this.#open(index);
+      const { evidence, running, originals } = await this.#open(index);
       const { pixels, label, image } = await this.#chosen(chosen, evidence, originals);
-      this.#tell({ type: 'begun', model, original: pixels, label });
+      this.#tell({ type: 'begun', model, engine: running.engine, original: pixels, label });
+      await running.use();
       let shown = Number.NEGATIVE_INFINITY;
       const result = await attackLive({
         ...rest,
-        classifier,
+        classifier: running.classifier,
         name: evidence.model.name,
         pixels,
         label,
@@ -111,6 +115,7 @@ export class Session {
           this.#tell({ type: 'step', model, ...step, ...(picture && { point: point() }) });
         },
       });
+      await running.settle();
       this.#tell({ type: 'ended', model, ...result });
     }
   }

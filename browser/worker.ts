@@ -1,9 +1,9 @@
 /** What runs in the reader's browser beside the page: gets its orders and the bytes of the site by message, and tells what it finds. */
 import './stand-ins/no-eval.ts';
-import { start } from '../engines/wasm/start.ts';
 import type { Held } from '../records/evidence/format.ts';
 import { check } from './check.ts';
 import { type Drawing, paint } from './drawing.ts';
+import type { Wanted } from './engine.ts';
 import { type Find, type Run, Session } from './session.ts';
 
 /** The worker's own scope, as far as it is used: this project leaves the browser's types out. */
@@ -20,6 +20,7 @@ type Order =
 
 type Answer =
   | { readonly type: 'piece'; readonly path: string; readonly text: string | undefined }
+  | { readonly type: 'engine'; readonly wanted: Wanted }
   | { readonly type: 'draw'; readonly drawing: Drawing }
   | { readonly type: 'stop' };
 
@@ -36,10 +37,11 @@ function load(path: string): Promise<string | undefined> {
   });
 }
 
-const session = new Session(load, tell);
+let engine: Wanted = { engine: 'wasm' };
+const session = new Session(load, tell, () => engine);
 
 async function perform(order: Order, signal: AbortSignal): Promise<object> {
-  if (order.type === 'check') return check({ ...order, load, signal, tell });
+  if (order.type === 'check') return check({ ...order, engine, load, signal, tell });
   if (order.type === 'images') return { images: await session.images(order.index, order.from, order.count) };
   if (order.type === 'save') return { file: await session.counterexample(order) };
   await session.run(order, signal);
@@ -51,7 +53,6 @@ async function work(order: Order): Promise<void> {
   stop = new AbortController();
   const { signal } = stop;
   try {
-    await start();
     const result = await perform(order, signal);
     tell({ type: 'done', order: order.type, ms: performance.now() - started, ...result });
   } catch (error) {
@@ -65,6 +66,7 @@ scope.onmessage = ({ data }) => {
     wanted.get(data.path)?.(data.text);
     wanted.delete(data.path);
   } else if (data.type === 'draw') tell({ type: 'drawn', pixels: paint(data.drawing) });
+  else if (data.type === 'engine') engine = data.wanted;
   else if (data.type === 'stop') stop.abort();
   else void work(data);
 };

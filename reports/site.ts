@@ -4,7 +4,7 @@ import type { TakenCounterexamples } from '../records/evidence/counterexample.ts
 import type { EvidenceLink } from '../records/evidence/format.ts';
 import { type EvidenceSource, writeEvidence } from '../records/evidence/write.ts';
 import type { CellRecord, ModelRecord, RampartRecord } from '../records/record.ts';
-import { checkerScript } from './checker.ts';
+import { checkerScript, webgpuScript } from './checker.ts';
 import { csvOf } from './formats/csv.ts';
 import { Files } from './formats/files.ts';
 import { pageRenderer } from './formats/html.ts';
@@ -13,7 +13,7 @@ import type { Table } from './formats/table.ts';
 import { templatesFolder } from './formats/templates.ts';
 import { writeAttackPage } from './pages/attack.ts';
 import { writeBoardPage } from './pages/board.ts';
-import { CHECKER } from './pages/check.ts';
+import { CHECKER, WEBGPU } from './pages/check.ts';
 import { writeComparePage } from './pages/compare.ts';
 import { writeFound } from './pages/found.ts';
 import { type ExamplesOf, galleryOf } from './pages/gallery.ts';
@@ -123,7 +123,10 @@ async function writeAllEvidence(
     links.set(model, link);
     hear(model, source);
   }
-  if (links.size > 0) files.add(CHECKER, await checkerScript());
+  if (links.size > 0) {
+    files.add(CHECKER, await checkerScript());
+    files.add(WEBGPU, await webgpuScript());
+  }
   return links;
 }
 

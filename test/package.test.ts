@@ -34,6 +34,7 @@ test('the package holds the compiled sources, what builds the addon, suites and 
       ...compiled,
       'dist/engines/wasm/kernels.wasm',
       'dist/browser/checker.js',
+      'dist/browser/webgpu.js',
       'engines/torch/build.mjs',
       'engines/torch/find.mjs',
       'models/outside/python/live.py',

@@ -6,4 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 
 tf.env().set('PROD', true);
 
+// where the worker has the script of the WebGPU backend too, that joins this one
+(globalThis as { rampartTensorFlow?: typeof tf }).rampartTensorFlow = tf;
+
 export { tf };

@@ -7,6 +7,9 @@ import type { Site } from './views.ts';
 /** The script that the page loads when it is asked to check. */
 export const CHECKER = 'assets/checker.js';
 
+/** The script that it loads beside that where the browser has WebGPU. */
+export const WEBGPU = 'assets/webgpu.js';
+
 /** Bytes of a file as they travel: base64 takes a third more. */
 export const carried = (bytes: number) => size((bytes * 4) / 3);
 
@@ -20,6 +23,7 @@ export function checkView(site: Site, { record: { weightsHash }, slug }: ModelVi
     weights: weights === undefined ? undefined : carried(weights),
     imageSize: carried(imageBytes),
     checker: size(Buffer.byteLength(site.files.get(CHECKER) ?? '')),
+    webgpu: size(Buffer.byteLength(site.files.get(WEBGPU) ?? '')),
     weightsHash,
   };
 }

@@ -1,7 +1,7 @@
 /** "Attack it live": the page on which a reader attacks the models whose weights the site holds. */
 import { figuresOf } from '../../browser/drawing.ts';
 import { radius, size } from '../formats/format.ts';
-import { CHECKER, carried } from './check.ts';
+import { CHECKER, carried, WEBGPU } from './check.ts';
 import { attackable, frame, type Site } from './views.ts';
 
 const TRY = 'try.html';
@@ -29,6 +29,7 @@ export function writeTryPage(site: Site): void {
       runs: true,
     }),
     checker: size(Buffer.byteLength(site.files.get(CHECKER) ?? '')),
+    webgpu: size(Buffer.byteLength(site.files.get(WEBGPU) ?? '')),
     figures: tried.map(([{ record }]) => figuresOf(record.dataset.name)).find(({ length }) => length > 0),
     models: tried.map(([{ name, slug, record }, { index, weights = 0 }]) => ({
       name,

@@ -3,7 +3,7 @@ document.addEventListener('DOMContentLoaded', () => {
   const section = document.getElementById('check');
   const { start, el, radius } = window.rampart;
   const part = (selector) => section.querySelector(selector);
-  const [go, stop, file, bar, told, found] = ['.go', '.stop', 'input', 'progress', '.told', '.found'].map(part);
+  const [go, stop, file, engine, bar, told, found] = ['.go', '.stop', 'input', 'select', 'progress', '.told', '.found'].map(part);
   const cellRows = part('.cells tbody');
   const imageRows = part('.each tbody');
   const ORDER = ['disputed', 'edge', 'confirmed'];
@@ -22,13 +22,14 @@ document.addEventListener('DOMContentLoaded', () => {
   };
 
   function busy(now) {
-    go.disabled = file.disabled = now;
+    go.disabled = file.disabled = engine.disabled = now;
     stop.disabled = !now;
     section.dataset.state = now ? 'busy' : 'done';
     section.setAttribute('aria-busy', String(now));
   }
 
-  function opened({ cells, total, classNames }) {
+  function opened({ engine: used, cells, total, classNames }) {
+    part('.engine').textContent = `Engine: ${used}.`;
     run = { total, classNames, cells: cells.map((cell) => ({ ...cell, checked: 0, confirmed: 0, edge: 0, disputed: 0 })) };
     bar.max = Math.max(1, total);
     imageRows.replaceChildren(...ORDER.map((verdict) => el('tr', [], { hidden: '', 'data-until': verdict })));
@@ -107,7 +108,7 @@ document.addEventListener('DOMContentLoaded', () => {
     say('Loading the checker …');
     try {
       const [own] = file.files;
-      worker = await start(section.dataset.root, (message) => TOLD[message.type]?.(message));
+      worker = await start(section.dataset.root, (message) => TOLD[message.type]?.(message), engine.value);
       const weights = own && new Uint8Array(await own.arrayBuffer());
       worker.postMessage({ type: 'check', index: JSON.parse(section.dataset.index), weights });
     } catch (error) {

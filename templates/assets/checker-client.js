@@ -26,11 +26,32 @@
     return text;
   }
 
-  /** A worker of the checker; `tell` gets what it tells. The pages' policy lets it reach no network. */
-  async function start(root, tell) {
+  /** The GPU that the browser hands out, or why there is none; what it needs is loaded where there is one. */
+  async function gpuFor(root) {
+    if (!navigator.gpu) return { lacking: 'this browser has no WebGPU here' };
+    const late = new Promise((resolve) => setTimeout(resolve, 30_000));
+    const adapter = await Promise.race([navigator.gpu.requestAdapter({ powerPreference: 'high-performance' }), late]).catch(
+      () => undefined,
+    );
+    if (!adapter) return { lacking: 'no GPU answers to WebGPU' };
+    if (!window.rampartWebgpu && !(await run(`${root}assets/webgpu.js`))) return { lacking: 'assets/webgpu.js cannot be read' };
+    const { vendor, architecture, description } = adapter.info ?? {};
+    return { gpu: [vendor, architecture, description].filter(Boolean).join(' ') || 'unnamed' };
+  }
+
+  /** A worker of the checker; `tell` gets what it tells, `engine` is `auto`, `webgpu` or `wasm`. The pages' policy lets it reach no network. */
+  async function start(root, tell, engine = 'auto') {
     if (!window.rampartWorker && !(await run(`${root}assets/checker.js`))) throw new Error('assets/checker.js cannot be read');
-    const url = URL.createObjectURL(new Blob([`(${window.rampartWorker})()`], { type: 'text/javascript' }));
+    const wanted = { engine, ...(engine !== 'wasm' && (await gpuFor(root))) };
+    const parts = [window.rampartWorker, ...(wanted.gpu ? [window.rampartWebgpu] : [])];
+    const url = URL.createObjectURL(
+      new Blob(
+        parts.map((part) => `(${part})();`),
+        { type: 'text/javascript' },
+      ),
+    );
     const worker = new Worker(url);
+    worker.postMessage({ type: 'engine', wanted });
     URL.revokeObjectURL(url);
     worker.onmessage = async ({ data }) => {
       if (data.type === 'need') worker.postMessage({ type: 'piece', path: data.path, text: await piece(root, data.path) });

@@ -94,6 +94,11 @@ window.rampart.drawing = (form, { send, show, choose }) => {
       else ask();
     },
     isChosen: () => radio.checked,
+    /** Another worker paints from here on; what the one before was asked is not answered. */
+    again() {
+      painted = asked;
+      if (!part.hidden) ask();
+    },
     /** The image `[h,w,c]` as it stands when all of it is painted. */
     async image() {
       if (painted < asked) await new Promise((resolve) => waiting.push(resolve));

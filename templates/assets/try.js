@@ -26,7 +26,8 @@ document.addEventListener('DOMContentLoaded', () => {
   let panels = [];
   const answers = [];
   const drawing =
-    part('.drawing') && window.rampart.drawing(form, { send: (message) => worker.postMessage(message), show: draw, choose: takeDrawing });
+    part('.drawing') &&
+    window.rampart.drawing(form, { send: async (message) => (await ready()).postMessage(message), show: draw, choose: takeDrawing });
 
   const say = (text, refused = false) => {
     told.textContent = text;
@@ -47,13 +48,32 @@ document.addEventListener('DOMContentLoaded', () => {
     }
   }
 
+  /** The worker, started where it is not. */
+  async function ready() {
+    worker ??= start(form.dataset.root, hear, field('engine').value);
+    try {
+      return await worker;
+    } catch (error) {
+      worker = undefined;
+      throw error;
+    }
+  }
+
   /** Gives an order; resolves with what the worker has done, and throws why it refused. */
   async function order(what) {
-    worker ??= await start(form.dataset.root, hear);
+    const to = await ready();
     return new Promise((resolve, reject) => {
       answers.push({ resolve, reject });
-      worker.postMessage(what);
+      to.postMessage(what);
     });
+  }
+
+  /** Another engine is another worker. */
+  async function changeEngine() {
+    const old = worker;
+    worker = undefined;
+    (await old)?.terminate();
+    if (known) drawing?.again();
   }
 
   function hear(message) {
@@ -186,9 +206,10 @@ document.addEventListener('DOMContentLoaded', () => {
     );
     const said = el('p', [], { class: 'said' });
     const saved = el('p', []);
+    const engine = el('p', [], { class: 'engine muted' });
     const bars = el('table', [], { class: 'bars' });
     const chart = chartOf();
-    const root = el('section', [title, el('div', figures, { class: 'figures' }), said, saved, bars, chart.node], { class: 'run' });
+    const root = el('section', [title, el('div', figures, { class: 'figures' }), said, engine, saved, bars, chart.node], { class: 'run' });
     const state = { original: undefined, losses: [], last: 0 };
 
     function picture(point) {
@@ -235,7 +256,8 @@ document.addEventListener('DOMContentLoaded', () => {
 
     return {
       root,
-      begun({ original, label }) {
+      begun({ engine: used, original, label }) {
+        engine.textContent = `Engine: ${used}.`;
         Object.assign(state, { original, label });
         draw(pictures[0], original);
         picture(original);
@@ -343,7 +365,8 @@ document.addEventListener('DOMContentLoaded', () => {
     });
   file.addEventListener('change', () => during(bring));
   choices.addEventListener('change', forget);
-  stop.addEventListener('click', () => worker?.postMessage({ type: 'stop' }));
+  field('engine').addEventListener('change', () => during(changeEngine));
+  stop.addEventListener('click', async () => (await worker)?.postMessage({ type: 'stop' }));
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     during(attack);

@@ -10,20 +10,27 @@ export const browserPath = PATHS.find((path) => path && existsSync(path));
 
 export const NO_BROWSER = 'no Chromium: install it (apt-get install -y chromium) or set CHROMIUM=';
 
-/** Starts it with an empty profile, without anything that would use the network by itself. */
-export function launch(): Promise<Browser> {
+/** WebGPU on the processor: SwiftShader, which Chromium brings with it and gives to nobody who does not ask. */
+export const SOFTWARE_GPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+
+/** The same with canvases that can be read back: without these, what was drawn by WebGPU reads as zeros. */
+export const READABLE = ['--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--enable-features=Vulkan', '--use-vulkan=swiftshader'];
+
+/** Starts it with an empty profile, without anything that would use the network by itself, and without a GPU unless `gpu` says how. */
+export function launch(gpu: readonly string[] = ['--disable-gpu']): Promise<Browser> {
   return chromium.launch({
     executablePath: browserPath ?? '',
     args: [
       '--headless=new',
       '--no-sandbox',
-      '--disable-gpu',
       '--disable-quic',
       '--no-first-run',
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      ...gpu,
     ],
+    ignoreDefaultArgs: ['--disable-gpu'],
   });
 }
 
