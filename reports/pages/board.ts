@@ -118,6 +118,7 @@ function defensesPart(site: Site, board: Board, dir: string) {
   const { files, ...view } = tableView(site, dir, table, '');
   const rows = tableRows(seen, (row, column) => (column === 0 && shown[0] ? page(board.defenses[row] as DefenseRow) : undefined));
   const [pairs] = downloads(site, dir, pairTable(board), '');
+  const answer = answerOf(board);
   return {
     defenses: {
       ...view,
@@ -125,7 +126,7 @@ function defensesPart(site: Site, board: Board, dir: string) {
       caption: 'Robust accuracy in percent, mean over seeds',
       files: [...files, ...(pairs ? [{ ...pairs, text: 'All pairs (CSV)' }] : [])],
     },
-    answer: answerOf(board),
+    answer: answer && { ...answer, href: page(board.defenses[0] as DefenseRow) },
   };
 }
 

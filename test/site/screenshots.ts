@@ -22,7 +22,7 @@ async function takeAll(from: string, to: string): Promise<void> {
     if (path.startsWith('compare')) await page.locator('#result .headline').waitFor();
     await page.screenshot({ path: join(to, `${name}.png`) });
     const links = await page.locator('.headline a').all();
-    const first = await links[0]?.getAttribute('href');
+    const first = (await links[0]?.getAttribute('href'))?.replace(/#.*/, '');
     await context.close();
     return first;
   };

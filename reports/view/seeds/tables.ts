@@ -49,7 +49,7 @@ export function defenseTable(board: Board): Table {
         d.seeds?.deviation ?? null,
         pair ? differenceText(pair) : null,
         d.clean ?? null,
-        d.ratio ?? null,
+        d.ratio === undefined ? null : Number(d.ratio.toFixed(1)),
         ...(tuned ? [tuningText((d.rows[0] as Row).model.record) ?? null] : []),
       ];
     }),

@@ -126,9 +126,18 @@ test('the page shows defenses above trainings where there are seeds; where there
   const several = await text(syntheticRecords({ models: 6, n: 60, seeds: 3 }));
   expect(several).toContain('<h2>Defenses</h2>');
   expect(several.indexOf('id="defenses"')).toBeLessThan(several.indexOf('id="board"'));
+  // the answer is one click from its evidence
+  expect(several).toMatch(/<p class="headline">Most robust[^<]*: <a href="models\/[^"]+\.html#seeds"><bdi>[^<]+<\/bdi><\/a>, <strong>/);
   const alone = await text(syntheticRecords({ models: 4, n: 60 }));
   expect(alone).not.toContain('<h2>Defenses</h2>');
   expect(alone).toContain('one seed each: intervals and ranks are over test images alone');
+});
+
+test('what a training costs stands in the table to a tenth of the undefended one', () => {
+  const board = boardOf(syntheticRecords({ models: 6, n: 60, seeds: 3 }));
+  const defenses = board.defenses.map((d) => ({ ...d, ratio: 3.0042 }));
+  const { columns, rows } = defenseTable({ ...board, defenses });
+  expect(new Set(rows.map((row) => row[columns.findIndex((c) => c.key === 'training_ratio')]))).toEqual(new Set([3]));
 });
 
 test('0.031 and 8/255 are two tables, and each warns of the other', async () => {
