@@ -16,13 +16,15 @@ export interface Step {
   readonly surely: Option | undefined;
 }
 
-/** Round numbers below the accuracy of the best, at most so many, and that accuracy itself: the highest first. */
-const MOST_TARGETS = 5;
+/** The accuracy of the best and the round numbers below it, at most so many: the highest first. */
+const MOST_TARGETS = 20;
+/** Rows of the table, from the best down. */
+const MOST_STEPS = 6;
 
 function targetsOf(best: number): number[] {
-  const step = [0.01, 0.02, 0.05, 0.1, 0.2].find((s) => best / s <= MOST_TARGETS + 1) ?? 0.2;
+  const step = [0.01, 0.02, 0.05].find((s) => best / s <= MOST_TARGETS) ?? 0.05;
   const round = Array.from({ length: Math.floor(best / step + 1e-9) }, (_, i) => Number(((i + 1) * step).toFixed(4)));
-  return [best, ...round.filter((target) => target < best).reverse()].slice(0, MOST_TARGETS + 1);
+  return [best, ...round.filter((target) => target < best).reverse()];
 }
 
 /** `target` is at most the accuracy of the best. */
@@ -39,7 +41,7 @@ export function stepsOf({ options }: Pick<Worth, 'options'>): Step[] {
   if (best <= 0) return [];
   const steps = targetsOf(best).map((target) => stepAt(options, target));
   const same = (a: Step, b: Step | undefined) => a.cheapest === b?.cheapest && a.perhaps === b.perhaps && a.surely === b.surely;
-  return steps.filter((step, i) => !same(step, steps[i - 1]));
+  return steps.filter((step, i) => !same(step, steps[i - 1])).slice(0, MOST_STEPS);
 }
 
 /** What the options were judged by, in words. */

@@ -180,6 +180,7 @@ describe('the cheapest way to some robustness', () => {
       [0.47, 'd', 'b', undefined],
       [0.4, 'b', 'b', 'd'],
       [0.3, 'b', 'b', 'b'],
+      [0.15, 'b', 'a', 'b'],
       [0.1, 'a', 'a', 'b'],
     ]);
   });
