@@ -291,10 +291,7 @@ export function drawsOf({ attack, threat, seed }: CellParts): string {
   return keyOf({ cell: attack.plugin, threat, seed, draw: attack.draw });
 }
 
-/**
- * The seeds of a training's random numbers, by what they are for. Defenses share them, so that at one seed they start from the same weights
- * and see the same batches, and nothing that is only kept or measured moves them.
- */
+/** Seeds of a training's random numbers. Defenses share them: the same weights and batches at one seed, whatever is kept or measured. */
 export function trainingDrawsOf({ data, arch, seed }: ModelJob): { weights: string; order: string; noise: string } {
   const draws = { data: data.plugin, seed };
   return { weights: keyOf({ weights: draws, arch }), order: keyOf({ order: draws }), noise: keyOf({ noise: draws }) };

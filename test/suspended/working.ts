@@ -2,8 +2,8 @@
 import { stopwatch, watchStandstills } from '../../harness/awake.ts';
 
 watchStandstills({ beatMs: 100, leastMs: 1000 });
-const watch = stopwatch();
 const began = performance.now();
+const watch = stopwatch();
 process.send?.('works', () => {
   while (watch.suspendedMs < 2000);
   const { suspendedMs } = watch;
