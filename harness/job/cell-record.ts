@@ -38,6 +38,11 @@ export interface Outcome {
 
 const rounded = (digits: number) => (value: number) => Math.round(value * 10 ** digits) / 10 ** digits;
 
+/** Times in ms as records have them: that of standstills only where there were any. */
+export function timesOf(wallMs: number, suspendedMs: number): Pick<CellRecord, 'wallMs' | 'suspendedMs'> {
+  return { wallMs: rounded(1)(wallMs), ...(suspendedMs > 0 && { suspendedMs: rounded(1)(suspendedMs) }) };
+}
+
 /** The parts of a cell's record that the job alone decides. */
 export function cellHead(
   job: CellJob,
@@ -116,8 +121,7 @@ export function cellRecord(
     passes: outcome.passes,
     ...(outcome.overhead && { overhead: outcome.overhead }),
     ...(outcome.asked && { asked: { ...outcome.asked } }),
-    wallMs: rounded(1)(wallMs),
-    ...(suspendedMs > 0 && { suspendedMs: rounded(1)(suspendedMs) }),
+    ...timesOf(wallMs, suspendedMs),
     batchSize: outcome.batchSize,
     imagesPerSecond: rounded(2)(data.n / (wallMs / 1000)),
     peakMemoryMb: peakMemoryMb(),

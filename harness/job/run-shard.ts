@@ -6,6 +6,7 @@ import { stopwatch } from '../awake.ts';
 import { evaluate } from '../evaluate/evaluate.ts';
 import type { EvaluationPart } from '../evaluate/evaluation.ts';
 import { partOf } from '../evaluate/parts.ts';
+import { timesOf } from './cell-record.ts';
 import type { JobContext } from './context.ts';
 import type { CellJob, ShardJob } from './job.ts';
 import { evaluationOf, withMaterial } from './material.ts';
@@ -33,12 +34,6 @@ export async function runShard(job: ShardJob, context: JobContext): Promise<Shar
   const record: ShardRecord = { schema: 1, kind: 'shard', key, status: 'done', cell, ...range, ...made };
   await store.writeRecord(record);
   return record;
-}
-
-/** As records have them. */
-function timesOf(wallMs: number, suspendedMs: number): Pick<ShardRecord, 'wallMs' | 'suspendedMs'> {
-  const rounded = (ms: number) => Math.round(ms * 10) / 10;
-  return { wallMs: rounded(wallMs), ...(suspendedMs > 0 && { suspendedMs: rounded(suspendedMs) }) };
 }
 
 /** The parts that shards have left in the store. */

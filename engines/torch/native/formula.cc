@@ -17,7 +17,7 @@ void expectAlike(const Tensor& wanted, const Tensor& got) {
 
 void expectNumbers(const Tensor& rows, const Tensor& numbers) {
   if (numbers.numel() != rows.size(0) || numbers.scalar_type() != at::kFloat)
-    throw std::invalid_argument("expected a number for each of " + std::to_string(rows.size(0)) + " rows, got " + describe(numbers));
+    throw std::invalid_argument("expected float32 [" + std::to_string(rows.size(0)) + "], one for every row, got " + describe(numbers));
 }
 
 Tensor launchFormula(const char* name, const char* text, const Tensors& inputs, const std::vector<double>& settings) {

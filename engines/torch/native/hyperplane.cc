@@ -1,12 +1,10 @@
 // FAB's step (Croce and Hein 2020, arXiv 1907.02044): projections onto a hyperplane inside the box, row by row while a row is in the cache.
-#include "bind.h"
-
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
+
+#include "formula.h"
 
 namespace rampart {
 namespace {
@@ -24,11 +22,6 @@ Norm normOf(const std::string& name) {
 void expectRows(const Tensor& wanted, const Tensor& got) {
   if (!got.is_cpu() || got.scalar_type() != at::kFloat || got.numel() != wanted.numel())
     throw std::invalid_argument("expected as many float32 on the CPU as " + describe(wanted) + " has, got " + describe(got));
-}
-
-void expectOnePerRow(const Tensor& rows, const Tensor& got) {
-  if (got.dim() != 1 || got.size(0) != rows.size(0) || got.scalar_type() != at::kFloat)
-    throw std::invalid_argument("expected float32 [" + std::to_string(rows.size(0)) + "], one for every row, got " + describe(got));
 }
 
 constexpr float kForever = 1e12F;
@@ -175,7 +168,7 @@ class Projector {
 Tensor hyperplaneStep(const Tensor& t, const Tensor& w, const Tensor& offset, const std::string& normName) {
   const Norm norm = normOf(normName);
   expectRows(w, t);
-  expectOnePerRow(w, offset);
+  expectNumbers(w, offset);
   const int64_t n = w.size(0), d = w.size(1);
   Tensor step = at::empty({n, d}, w.options());
   const auto *tAll = t.data_ptr<float>(), *wAll = w.data_ptr<float>(), *offsets = offset.data_ptr<float>();
@@ -215,7 +208,7 @@ Tensors boundaryStep(const Tensor& x, const Tensor& origin, const Tensor& w, con
                      double eta) {
   const Mix mix{normOf(norm), static_cast<float>(alphaMax), static_cast<float>(eta)};
   for (const auto& rows : {x, origin, w}) expectRows(x, rows);
-  expectOnePerRow(x, offset);
+  expectNumbers(x, offset);
   const int64_t n = x.size(0), d = x.numel() / std::max<int64_t>(n, 1);
   Tensor reached = at::empty(x.sizes(), x.options()), distances = at::empty({n}, x.options());
   const auto *xAll = x.data_ptr<float>(), *origins = origin.data_ptr<float>(), *wAll = w.data_ptr<float>();
