@@ -8,6 +8,7 @@ import { engines } from './index.ts';
 export interface Request {
   readonly threads: number;
   readonly precision?: Precision;
+  readonly beside?: number;
 }
 
 export interface Choice {

@@ -8,6 +8,8 @@ export interface EngineOptions {
   readonly device: string;
   /** `fp32` unless given. */
   readonly precision?: Precision;
+  /** Other workers on this machine, with as many threads; 0 unless given. */
+  readonly beside?: number;
 }
 
 export interface EngineInfo {

@@ -69,8 +69,8 @@ export const torch: Engine = {
     return { usable: true, detail: `${detail}; ${here} too, which a new build takes: ${buildCommand()}` };
   },
   precisions: precisionsOn,
-  async init({ threads, device, precision = 'fp32' }) {
-    const { binding, built } = loadBinding(threads);
+  async init({ threads, device, precision = 'fp32', beside = 0 }) {
+    const { binding, built } = loadBinding(threads, beside);
     if (device !== 'cpu' && !/^cuda:\d+$/.test(device))
       throw new RampartError(`[engine torch] device "${device}" is neither cpu nor cuda:N`);
     binding.start(threads, device, precision === 'tf32');

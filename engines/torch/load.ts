@@ -1,6 +1,7 @@
 /** Finds and loads the addon; threads that wait soon sleep, so that workers can share a machine. */
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { RampartError, shellWord } from '../../errors.ts';
@@ -59,15 +60,23 @@ export function findBuilt(): Built | undefined {
   return { addon, version: found.version, source: found.source, lib: found.lib, cuda: found.cuda };
 }
 
+/** Some fifty microseconds, as long as most gaps between loops; and some seven milliseconds, as GNU's OpenMP and so PyTorch spin by themselves. */
+const [SHORT_SPIN, LONG_SPIN] = ['2000', '300000'];
+
 /**
- * What the libraries of the addon are told of threads. One that waits for the next loop spins for some fifty microseconds, as long as most gaps
- * between loops, and then sleeps: to wake it costs more than such a gap, and a longer spin takes the processor from other work. What the
- * user chose of these stays.
+ * What the libraries of the addon are told of threads. One that waits for the next loop spins and then sleeps: to wake it costs more than most
+ * gaps between loops. It spins long where the threads of all workers have a processor each (`beside` other workers, of `processors`), else shortly,
+ * because a longer spin takes the processor from other work. What the user chose of these stays.
  */
-export function threadSettings(threads: number, env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+export function threadSettings(
+  threads: number,
+  env: Readonly<Record<string, string | undefined>>,
+  { beside, processors }: { beside: number; processors: number },
+): Record<string, string> {
   const count = String(threads);
+  const spin = threads * (beside + 1) <= processors ? LONG_SPIN : SHORT_SPIN;
   const spins: Record<string, string> =
-    env.OMP_WAIT_POLICY === undefined ? { OMP_WAIT_POLICY: 'passive', GOMP_SPINCOUNT: env.GOMP_SPINCOUNT ?? '2000' } : {};
+    env.OMP_WAIT_POLICY === undefined ? { OMP_WAIT_POLICY: 'passive', GOMP_SPINCOUNT: env.GOMP_SPINCOUNT ?? spin } : {};
   return {
     ...spins,
     // OpenBLAS's own threads yield the processor again and again for 2^26 of its cycles after every product, unless told a smaller power
@@ -79,7 +88,7 @@ export function threadSettings(threads: number, env: Readonly<Record<string, str
 }
 
 /** Loads the addon. Throws with the paths tried and the remedy, also where the addon and this code do not agree on operations and codes. */
-export function loadBinding(threads: number): { binding: Binding; built: Built } {
+export function loadBinding(threads: number, beside = 0): { binding: Binding; built: Built } {
   const built = findBuilt();
   if (!built) {
     throw new RampartError(`[engine torch] the addon is not built (no ${join(buildFolder(), 'Release/rampart_torch.node')})`, {
@@ -87,7 +96,7 @@ export function loadBinding(threads: number): { binding: Binding; built: Built }
     });
   }
   // read once, when the libraries load
-  Object.assign(process.env, threadSettings(threads, process.env));
+  Object.assign(process.env, threadSettings(threads, process.env, { beside, processors: availableParallelism() }));
   const binding = loaded(built);
   const wrong = disagreements(binding);
   if (wrong.length > 0)

@@ -9,6 +9,8 @@ export interface EngineRef {
   readonly threads: number;
   /** Absent where the engine leaves no choice. */
   readonly precision?: Precision;
+  /** Other workers of its machine, with as many threads. */
+  readonly beside?: number;
 }
 
 /** What of an engine changes the bits of a result: not which GPU of several it is, and on a GPU not the threads beside it. */

@@ -35,7 +35,13 @@ export function slotsOn({ info, devices }: EngineProbe, suite: Pick<Suite, 'engi
   const usable = asked(suite, request).request.includes(':') ? [device] : devices.filter((d) => (d === 'cpu') === (device === 'cpu'));
   const fitting = Math.max(1, Math.min(Math.floor(cpus().length / threads), Math.floor(totalmem() / WORKER_MEMORY)));
   const workers = request.workers ?? suite.engine.workers ?? (device === 'cpu' ? fitting : usable.length);
-  return Array.from({ length: workers }, (_, i) => ({ name, device: usable[i % usable.length] ?? device, threads, precision }));
+  return Array.from({ length: workers }, (_, i) => ({
+    name,
+    device: usable[i % usable.length] ?? device,
+    threads,
+    precision,
+    beside: workers - 1,
+  }));
 }
 
 /** What an engine's answer depends on. Where it is that of an earlier run, so is the answer, and no engine has to be started to ask. */

@@ -15,7 +15,7 @@ const probe = (device: string, devices: string[], threads = 1): EngineProbe => (
 
 async function devicesOf(found: EngineProbe, request: EngineRequest = {}, engine = ''): Promise<string[]> {
   const slots = slotsOn(found, await suiteOf(engine), request);
-  for (const slot of slots) expect(slot).toMatchObject({ name: 'torch', threads: found.info.threads });
+  for (const slot of slots) expect(slot).toMatchObject({ name: 'torch', threads: found.info.threads, beside: slots.length - 1 });
   return slots.map((slot) => slot.device);
 }
 
