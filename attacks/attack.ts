@@ -104,6 +104,11 @@ export interface AttackRun {
   readonly inner?: readonly InnerAttack[];
   /** Attempts at one example run one after the other and none beside another, so that it is known what each had used before. */
   readonly inOrder?: boolean;
+  /**
+   * Called when an attempt at an example ends without an error, with the highest loss that it reached, by attacks whose loss is above zero at errors
+   * and nowhere else: the nearer to zero, the nearer it came.
+   */
+  reached?(row: number, loss: number): void;
   /** Called after an iteration with the number of examples still classified right, for the survivors plot. */
   trace?(iteration: number, survivors: number): void;
 }
@@ -193,8 +198,14 @@ export interface AttackPlugin<P = unknown> {
 export interface EnsembleMember {
   readonly attack: string;
   readonly params: Record<string, unknown>;
-  /** `masking`: it runs only where a sign of masked gradients has shown before it, in the flags or in what a member without gradients broke, or where a wrapper's gradient stands in for one that it has not. */
-  readonly when?: 'masking';
+  /**
+   * Which of the examples that are left it attacks; all when absent.
+   * - `nearest`: the twentieth of them that the last search of all came nearest to breaking (`AttackRun.reached`), and twentieth after twentieth as long
+   *   as the last one had any that it broke;
+   * - `masking`: all where a sign of masked gradients has shown, else none. Signs are an image without a gradient, over 0.2 points that a member without
+   *   gradients broke of all that was left, and a wrapper's gradient that stands in for one that it has not.
+   */
+  readonly when?: 'masking' | 'nearest';
 }
 
 /** An ensemble is data: members run by the harness in order on the points that are still robust. */

@@ -8,12 +8,18 @@ const params = z.strictObject({});
 
 const NORMS: readonly NormName[] = ['Linf', 'L2'];
 
-/** The rule, version 2. */
+const malt = { iterations: 100, targets: 9, candidates: 9 };
+
+/** The rule, version 3. */
 const MEMBERS: readonly EnsembleMember[] = [
   { attack: 'apgd-pm', params: { iterations: 100, untilCertain: true } },
-  { attack: 'apgd-malt', params: { iterations: 100, targets: 9, candidates: 9, untilCertain: true } },
+  { attack: 'apgd-malt', params: { ...malt, untilCertain: true } },
+  // where chance decides, other starts
+  { attack: 'apgd-dlr', params: { iterations: 100, restarts: 10 }, when: 'nearest' },
+  { attack: 'apgd-malt', params: malt, when: 'nearest' },
   // a look whether gradients mislead
   { attack: 'square', params: { queries: 150, p: 0.8, restarts: 1 } },
+  { attack: 'square', params: { queries: 5000, p: 0.8, restarts: 1 }, when: 'nearest' },
   { attack: 'square', params: { queries: 5000, p: 0.8, restarts: 1 }, when: 'masking' },
 ];
 
@@ -23,7 +29,7 @@ export default defineEnsemble<z.infer<typeof params>>({
   paper:
     'after Croce and Hein 2020 (arXiv 2003.01690), Melamed, Yehudai and Shamir 2024 (arXiv 2407.02240) and Xie et al. 2024 (arXiv 2411.15210)',
   references: [CROCE_2020, MELAMED_2024, XIE_2024],
-  version: 2,
+  version: 3,
   access: 'gradient',
   norms: NORMS,
   params,

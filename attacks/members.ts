@@ -93,15 +93,18 @@ export function membersOf(plugin: AnyAttack, params: unknown, threat: Threat, cl
   return all.filter((member) => enough(member.plugin, classes));
 }
 
-/** Passes per example that stays robust, of the members that always run together; an attack that another one runs looks once more before each member but its first. */
+/** Share of the examples that are left, at least, on which a member runs where no sign of masked gradients has shown. */
+const SHARES = { always: 1, nearest: 0.05, masking: 0 };
+
+/** Passes per example that stays robust where gradients show no sign of masking, of all members together; an attack that another one runs looks once more before each member but its first. */
 export function costOf(members: readonly Member[], classes: number, norm: NormName): Passes {
   const total: Passes = { forward: 0, backward: 0 };
-  for (const { plugin, params, inner } of members.filter(({ when }) => !when)) {
+  for (const { plugin, params, inner, when = 'always' } of members) {
     const looks = (inner?.length ?? 1) - 1;
     const within = inner && costOf(inner, classes, norm);
     const own = plugin.cost(params, classes, norm, within && { ...within, forward: within.forward + looks });
-    total.forward += own.forward;
-    total.backward += own.backward;
+    total.forward += Math.ceil(SHARES[when] * own.forward);
+    total.backward += Math.ceil(SHARES[when] * own.backward);
   }
   return total;
 }

@@ -11,7 +11,7 @@ import { mean } from '../records/stats.ts';
 
 /** What the rule promises of a model without a flag, in points of accuracy above AutoAttack standard. */
 const MOST_ABOVE = 0.2;
-/** And of the passes of AutoAttack standard. */
+/** And of the passes of AutoAttack standard on all of them together. */
 const MOST_PASSES = 0.2;
 
 export interface LeanRow {
@@ -24,8 +24,8 @@ export interface LeanRow {
   /** Images that only one of them broke. */
   readonly onlyStandard: number;
   readonly onlyLean: number;
-  /** Passes of lean over those of standard. */
-  readonly passes: number;
+  /** Forward and backward passes of each. */
+  readonly passes: { readonly standard: number; readonly lean: number };
   /** Of lean's own cell: who runs it alone sees no others. */
   readonly flags: readonly string[];
 }
@@ -56,10 +56,18 @@ export function leanRows(records: readonly RampartRecord[]): LeanRow[] {
       lean: 100 * lean.accuracy,
       onlyStandard: only(a, b),
       onlyLean: only(b, a),
-      passes: passesOf(lean) / Math.max(passesOf(standard), 1),
+      passes: { standard: passesOf(standard), lean: passesOf(lean) },
       flags: lean.flags.map(({ name }) => name),
     };
   });
+}
+
+const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
+
+/** Passes of lean over those of standard, of these rows together: what both spend on a model that everything breaks is little, and counts as little. */
+function shareOf(rows: readonly LeanRow[]): number {
+  const of = (which: keyof LeanRow['passes']) => sum(rows.map(({ passes }) => passes[which]));
+  return of('lean') / Math.max(of('standard'), 1);
 }
 
 /** The largest difference of unflagged models and what else the rule is held to; undefined without any. */
@@ -67,7 +75,7 @@ export function verdictOf(rows: readonly LeanRow[]) {
   const unflagged = rows.filter(({ flags }) => flags.length === 0);
   if (unflagged.length === 0) return undefined;
   const above = unflagged.map(({ standard, lean }) => lean - standard);
-  const [worst, average, passes] = [Math.max(...above), mean(above), mean(unflagged.map((row) => row.passes))];
+  const [worst, average, passes] = [Math.max(...above), mean(above), shareOf(unflagged)];
   return {
     models: unflagged.length,
     worst,
@@ -89,7 +97,7 @@ export function leanTable(rows: readonly LeanRow[]): string {
     (r.lean - r.standard).toFixed(1),
     r.onlyStandard,
     r.onlyLean,
-    `${(100 * r.passes).toFixed(1)} %`,
+    `${(100 * shareOf([r])).toFixed(1)} %`,
     r.flags.join(', '),
   ]);
   const lines = [head, head.map(() => '---'), ...body].map((cells) => `| ${cells.join(' | ')} |`);

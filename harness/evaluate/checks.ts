@@ -125,16 +125,6 @@ export function queryFlags(
   return [flag('queries-beat-gradients', detail)];
 }
 
-/** Whether a flag, or a single point that a member without gradients broke after one with them, is a sign that gradients are masked. */
-export function showsMasking(
-  flags: readonly Flag[],
-  members: readonly { access: AttackPlugin['access']; entered: number; left: number }[],
-): boolean {
-  const gradient = members.findIndex((m) => m.access === 'gradient');
-  const asksLess = members.slice(gradient + 1).filter(({ access }) => access !== 'gradient');
-  return flags.some(({ name }) => name === 'zero-gradient') || asksLess.some(({ entered, left }) => left < entered);
-}
-
 /** Members of an ensemble that `classes` are too few for, by their labels: `all` those for many classes, `run` those that ran. */
 export function classFlags(all: readonly string[], run: readonly string[], classes: number): Flag[] {
   const left = all.filter((label) => !run.includes(label));

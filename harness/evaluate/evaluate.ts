@@ -6,13 +6,14 @@ import { flag } from '../../records/flags.ts';
 import { tf } from '../../tensor/tf.ts';
 import { awakeNow, type Stopwatch, stopwatch } from '../awake.ts';
 import { asAsked, checkAsked, checkRounded } from './asked.ts';
-import { checkBudget, classFlags, leakedTensors, queryFlags, showsMasking } from './checks.ts';
+import { checkBudget, classFlags, leakedTensors, queryFlags } from './checks.ts';
 import type { Elapsed, Evaluation, EvaluationInput, SmallerRadius } from './evaluation.ts';
 import { firstFlags } from './first-look.ts';
 import { readyAttack, targetFor } from './fit.ts';
 import { keepBroken } from './kept.ts';
 import { putTogether } from './parts.ts';
 import { batchOf, predict, predictions } from './predict.ts';
+import { advance, allowed, begin, noteReached } from './queue.ts';
 import { decodeState, type EvaluationState, encodeState, initialState, type MemberProgress } from './state.ts';
 import { survivorsOf } from './survivors.ts';
 import { nearestErrors, noteNearest, Tracker } from './tracker.ts';
@@ -59,6 +60,7 @@ export async function evaluate(input: EvaluationInput): Promise<Evaluation> {
   const context: Context = { input, state, members, watch, earlier: { wallMs, suspendedMs } };
   if (!saved) {
     if (isWatched(input, members)) state.nearest = [...clean].map((c) => (c === '1' ? null : 0));
+    if (members.some(({ when }) => when === 'nearest')) state.reached = new Array<number | null>(data.n).fill(null);
     if (input.budget !== undefined) state.spent = new Array<number>(data.n).fill(0);
     await settleKnown(context);
     if (!input.isPart) {
@@ -112,27 +114,25 @@ function isWatched({ budget }: EvaluationInput, members: readonly Member[]): boo
 async function runMember(context: Context, member: Member): Promise<void> {
   const { input, state } = context;
   if (!state.queue) {
-    const { budget = Number.POSITIVE_INFINITY } = input;
-    const open = (id: number) => state.robust[id] === '1' && (state.spent?.[id] ?? 0) < budget;
-    const left = member.when === 'masking' && !input.standIn && !showsMasking(state.flags, withAccess(context));
-    state.queue = left ? [] : state.robust.flatMap((_, id) => (open(id) ? [id] : []));
-    const entered = state.queue.length;
+    const entered = begin(member, state, input, withAccess(context));
     const spent = { passes: noPasses(), overhead: noPasses(), wallMs: 0 };
     state.members.push({ attack: member.label, entered, left: entered, ...spent, trace: {} });
   }
   // with a budget all examples of a batch search at once, so that it ends when they have used theirs
   const size = member.plugin.streams && input.budget === undefined ? streamedAtOnce(input) : input.batchSize;
   const progress = state.members[state.members.length - 1] as MemberProgress;
-  if (state.queue.length > 0) input.signal.throwIfAborted();
-  const attack = state.queue.length > 0 ? await readyAttack(input, member, state, progress) : undefined;
-  while (attack && state.queue.length > 0) {
+  if (state.queue?.length) input.signal.throwIfAborted();
+  const attack = state.queue?.length ? await readyAttack(input, member, state, progress) : undefined;
+  while (attack && state.queue?.length) {
     input.signal.throwIfAborted();
-    await attackBatch(context, { ...member, attack }, state.queue.slice(0, size), progress);
-    state.queue = state.queue.slice(size);
+    const ids = state.queue.slice(0, Math.min(size, allowed(state)));
+    await attackBatch(context, { ...member, attack }, ids, progress);
+    advance(state, progress, ids.length);
     reportProgress(context);
     await save(context);
   }
   state.queue = undefined;
+  state.turn = undefined;
   await save(context);
 }
 
@@ -174,6 +174,7 @@ async function attackBatch(context: Context, member: Member & { attack: Attack }
       spent: state.spent && ids.map((id) => state.spent?.[id] as number),
       levels: input.classifier.levels,
     });
+  const reached = new Map<number, number>();
   const run: AttackRun = {
     rng,
     signal: tracker ? AbortSignal.any([input.signal, tracker.signal]) : input.signal,
@@ -181,6 +182,9 @@ async function attackBatch(context: Context, member: Member & { attack: Attack }
     sources: tracker ? new Map([...sources].map(([alias, source]) => [alias, tracker.watch(source, 'source')])) : sources,
     inOrder: input.budget !== undefined,
     ...(member.inner && { inner: member.inner.map(innerAttack) }),
+    reached(row: number, loss: number) {
+      reached.set(row, Math.max(loss, reached.get(row) ?? Number.NEGATIVE_INFINITY));
+    },
     trace(iteration: number, survivors: number) {
       progress.trace[iteration] = (progress.trace[iteration] ?? 0) + survivors;
     },
@@ -201,6 +205,7 @@ async function attackBatch(context: Context, member: Member & { attack: Attack }
       return found;
     });
     progress.wallMs += awakeNow() - started;
+    noteReached(member, state, ids, reached);
     const all = [target, ...sources.values()];
     charge(progress, input.budget === undefined || !tracker ? all : [tracker.withinBudget(all)]);
     state.leaked += Math.max(0, leaked);
@@ -240,7 +245,10 @@ function reportProgress({ input, state, members }: Context): void {
 
 /** What the members did so far, with what each may ask. */
 function withAccess({ state, members }: Context) {
-  return state.members.map((m, i) => ({ ...m, access: (members[i] as Member).plugin.access }));
+  return state.members.map((m, i) => {
+    const { plugin, when } = members[i] as Member;
+    return { ...m, access: plugin.access, when };
+  });
 }
 
 function resultOf(context: Context): Evaluation {

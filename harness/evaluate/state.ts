@@ -33,9 +33,13 @@ const stateSchema = z.strictObject({
   nearest: z.array(z.number().nonnegative().nullable()).optional(),
   /** Where there is a budget: what each example has used of it. */
   spent: z.array(z.int().nonnegative()).optional(),
+  /** Where a member goes by it: the highest loss that the last search of all reached on each example that it left, null where none told. */
+  reached: z.array(z.number().nullable()).optional(),
   members: z.array(memberSchema),
   /** Examples that entered the current member and wait for their turn, in order; undefined before a member starts. */
   queue: z.array(id).optional(),
+  /** Of a member that asks the nearest examples first: how many it asks at a turn, how many of this one wait, and how many were left at its start. */
+  turn: z.strictObject({ size: z.int().positive(), waiting: z.int().nonnegative(), left: z.int().nonnegative() }).optional(),
   leaked: z.int().nonnegative(),
   /** Of all processes that have worked at it, up to this state, in ms; and beside it, in which they stood still. */
   wallMs: z.number().nonnegative().default(0),
@@ -107,8 +111,8 @@ function savedOf(json: unknown): Saved {
 
 /** Of `data` and of the members with these labels, in their order. */
 function checkFit(saved: Saved, { n }: EvaluationData, labels: readonly string[]): void {
-  const { robust, predictions, distances, nearest = distances, spent = distances, members, queue = [], kept } = saved;
-  for (const { length } of [robust, predictions, distances, nearest, spent])
+  const { robust, predictions, distances, nearest = distances, spent = distances, reached = distances, members, queue = [], kept } = saved;
+  for (const { length } of [robust, predictions, distances, nearest, spent, reached])
     if (length !== n) fail(`expected ${n} examples, got ${length}`);
   const outside = [...queue, ...kept].find((i) => i >= n);
   if (outside !== undefined) fail(`expected examples of 0..${n - 1}, got ${outside}`);

@@ -24,7 +24,15 @@ test('a row for every model that both attacked on the same images', () => {
   const [standard] = cells('alone', '1111', '1111');
   const rows = leanRows([...cells('trades', '1100', '0110'), standard as RampartRecord, ...cells('other', '11', '11', { n: 3 })]);
   expect(rows).toEqual([
-    expect.objectContaining({ model: 'trades', standard: 50, lean: 50, onlyStandard: 1, onlyLean: 1, passes: 0.15, flags: [] }),
+    expect.objectContaining({
+      model: 'trades',
+      standard: 50,
+      lean: 50,
+      onlyStandard: 1,
+      onlyLean: 1,
+      passes: { standard: 2000, lean: 300 },
+      flags: [],
+    }),
   ]);
   expect(leanTable(rows)).toContain('| trades | Linf 0.0314 | 4 | 50.0 | 50.0 | 0.0 | 1 | 1 | 15.0 % |  |');
 });
@@ -37,5 +45,9 @@ test('the rule is falsified by one model without a flag, by the mean, or by the 
   const many = '1'.repeat(999);
   expect(holds(cells('a', `${many}0`, `${many}1`))).toBe(false);
   expect(holds(cells('a', `${many}0`, `${many}1`), cells('b', `${many}1`, `${many}0`))).toBe(true);
-  expect(holds(cells('a', '1100', '1100', { passes: { forward: 300, backward: 300 } }))).toBe(false);
+  const greedy = cells('a', '1100', '1100', { passes: { forward: 300, backward: 300 } });
+  expect(holds(greedy)).toBe(false);
+  expect(holds(greedy, cells('b', '1', '1'))).toBe(false);
+  // of passes that are as many as they are, not of shares
+  expect(holds(greedy, cells('b', '1', '1'), cells('c', '1', '1', { passes: { forward: 100, backward: 100 } }))).toBe(true);
 });

@@ -70,7 +70,9 @@ interface Place {
 interface ApgdSearch extends ApgdOptions {
   readonly attempts: number;
   readonly loss: AttemptLoss;
-  /** For a loss that is positive where the point is an error, and only there: a run that certainly reaches none ends early. */
+  /** The loss is above zero where the point is an error, and only there. */
+  readonly signed?: boolean;
+  /** Of such a loss: a run that certainly reaches no error ends early. */
   readonly untilCertain?: boolean;
 }
 
@@ -162,15 +164,20 @@ class ApgdPass implements Pass {
     runs.forEach((run, i) => {
       if (!right[i] && this.#counts(run)) return;
       if (this.#attempts.obsolete(run.of.attempt)) this.#attempts.end(run.of.attempt, false);
-      else if (this.#isCertain(run)) this.#attempts.end(run.of.attempt, false);
+      else if (this.#isCertain(run)) this.#giveUp(run);
       else if (run.looks <= (this.#stages[run.of.stage] as Stage).iterations) on.push(i);
-      else if (this.#counts(run)) this.#attempts.end(run.of.attempt, false);
+      else if (this.#counts(run)) this.#giveUp(run);
       else through.push(i);
     });
     const next = this.#nextStage(runs, through);
     this.#runs.step();
     this.#runs.keep(on);
     if (next) this.#runs.begin(next.runs, next.origin, next.x);
+  }
+
+  #giveUp({ of: { attempt }, schedule }: Run<Place>): void {
+    if (this.#options.signed) this.#attempts.reached(attempt, schedule.best);
+    this.#attempts.end(attempt, false);
   }
 
   #isCertain(run: Run<Place>): boolean {

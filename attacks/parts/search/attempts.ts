@@ -135,6 +135,11 @@ export class Attempts {
     return this.#board.finish(attempt, broke);
   }
 
+  /** Tells the highest loss of an attempt that broke nothing, a loss above zero at errors alone. */
+  reached({ row }: Attempt, loss: number): void {
+    this.#run.reached?.(row, loss);
+  }
+
   /** Whether an earlier attempt has broken the example already, so that this attempt is of no use. */
   obsolete(attempt: Attempt): boolean {
     return this.#board.obsolete(attempt);

@@ -49,7 +49,7 @@ test('it does not run, and costs nothing, where queries broke nothing that gradi
   expect(await found(0.2, 0.2)).toEqual({ robust: '011', entered: [3, 2, 0], passes: 5 });
 });
 
-test('it runs on all that is left where queries broke a single point', async () => {
+test('it runs on all that is left where queries broke over 0.2 points', async () => {
   expect(await found(0.2, 0.7)).toEqual({ robust: '000', entered: [3, 2, 1], passes: 6 });
 });
 
@@ -57,12 +57,15 @@ test('it runs where the gradient is a stand-in, though nothing else is a sign', 
   expect(await found(0.2, 0.2, true)).toEqual({ robust: '000', entered: [3, 2, 2], passes: 7 });
 });
 
-test('the lean ensemble has all of Square on condition alone', () => {
+test('the lean ensemble has all of Square for the nearest alone, unless gradients mislead', () => {
   const members = membersOf(lean, {}, { norm: 'Linf', eps: 0.03 }, 10);
   expect(members.map(({ label, when }) => [label, when])).toEqual([
     ['apgd-pm', undefined],
     ['apgd-malt', undefined],
+    ['apgd-dlr', 'nearest'],
+    ['apgd-malt#2', 'nearest'],
     ['square', undefined],
-    ['square#2', 'masking'],
+    ['square#2', 'nearest'],
+    ['square#3', 'masking'],
   ]);
 });

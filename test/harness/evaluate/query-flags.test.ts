@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { queryFlags, showsMasking } from '../../../harness/evaluate/checks.ts';
+import { queryFlags } from '../../../harness/evaluate/checks.ts';
 
 const member = (attack: string, access: 'gradient' | 'scores' | 'decision', entered: number, left: number) => ({
   attack,
@@ -24,13 +24,4 @@ test('what the attack is called does not matter, and before any gradient attack 
   expect(queryFlags([boundary, gradient], 1000)).toEqual([]);
   expect(queryFlags([boundary], 1000)).toEqual([]);
   expect(queryFlags([gradient, member('square', 'gradient', 500, 400)], 1000)).toEqual([]);
-});
-
-test('a single point that queries break after gradients is a sign of masking, as is a gradient of zero', () => {
-  const gradient = member('apgd-ce', 'gradient', 900, 500);
-  expect(showsMasking([], [gradient, member('square', 'scores', 500, 500)])).toBe(false);
-  expect(showsMasking([], [gradient, member('square', 'scores', 500, 499)])).toBe(true);
-  expect(showsMasking([], [member('square', 'scores', 900, 500), gradient])).toBe(false);
-  expect(showsMasking([{ name: 'zero-gradient', detail: '' }], [gradient])).toBe(true);
-  expect(showsMasking([{ name: 'few-classes', detail: '' }], [gradient])).toBe(false);
 });
