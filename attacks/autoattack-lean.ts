@@ -16,7 +16,7 @@ const MEMBERS: readonly EnsembleMember[] = [
   { attack: 'apgd-malt', params: { ...malt, untilCertain: true } },
   // where chance decides, other starts
   { attack: 'apgd-dlr', params: { iterations: 100, restarts: 10 }, when: 'nearest' },
-  { attack: 'apgd-malt', params: malt, when: 'nearest' },
+  { attack: 'apgd-malt', params: { ...malt, restarts: 3 }, when: 'nearest' },
   // a look whether gradients mislead
   { attack: 'square', params: { queries: 150, p: 0.8, restarts: 1 } },
   { attack: 'square', params: { queries: 5000, p: 0.8, restarts: 1 }, when: 'nearest' },

@@ -130,10 +130,14 @@ function runPeer(repository: string, file: string, threat: Threat, members: stri
 const cell = (text: string | number, width: number) => String(text).padStart(width);
 
 function printMember(m: PeerMember, who: string, detail: string): void {
+  if (m.entered === 0) {
+    console.log(`${m.attack} ${who} was asked about no image`);
+    return;
+  }
   const passes = `${(m.forward / m.entered).toFixed(0)}F ${(m.backward / m.entered).toFixed(0)}B`;
   const msPer = ((1000 * m.seconds) / (m.forward + m.backward)).toFixed(3);
   console.log(
-    `${m.attack.padEnd(9)} ${who.padEnd(8)} ${cell(m.entered, 5)} ${cell(m.left, 5)} ${cell(passes, 14)} ${cell(m.seconds.toFixed(2), 8)} s ${cell(msPer, 7)}  ${detail}`,
+    `${m.attack.padEnd(13)} ${who.padEnd(8)} ${cell(m.entered, 5)} ${cell(m.left, 5)} ${cell(passes, 14)} ${cell(m.seconds.toFixed(2), 8)} s ${cell(msPer, 7)}  ${detail}`,
   );
 }
 
@@ -155,7 +159,7 @@ async function main(): Promise<void> {
   let { robust } = await predictClean({ classifier, name: 'bench', rng: new Rng('bench') }, data, Number(args.batch));
   const clean = robust;
   console.log(`clean ${right(clean)} right`);
-  console.log('member    code      in    left    passes/image      time    ms/pass  where the time goes');
+  console.log('member        code      in    left    passes/image      time    ms/pass  where the time goes');
   const members = args.members.split(',');
   const work = { classifier, threat, data };
   const ours: PeerMember[] = [];
@@ -168,9 +172,17 @@ async function main(): Promise<void> {
   }
   console.log(`worst case ${right(robust)} of ${data.n}`);
   console.log(`  ${robust}`);
-  const asked = args.lean || args.peer !== undefined;
-  const fast = asked && lean.norms.includes(threat.norm) ? await measured('lean', lean, work, clean) : undefined;
-  if (fast) console.log(`  ${differences(fast.left, robust)}`);
+  const wanted = args.lean || args.peer !== undefined;
+  const fast = wanted && lean.norms.includes(threat.norm) ? await measured('lean', lean, work, clean) : undefined;
+  if (fast) {
+    for (const { attack, entered, left, passes, wallMs } of fast.members)
+      printMember(
+        { attack: `  ${attack}`, entered, left, ...passes, seconds: wallMs / 1000 },
+        'of lean',
+        args['cpu-time'] ? 'wall time' : '',
+      );
+    console.log(`  ${differences(fast.left, robust)}`);
+  }
   const total = secondsOf(ours);
   if (!args.peer) return console.log(`total ${total.toFixed(1)} s${fast ? `, lean ${fast.member.seconds.toFixed(1)} s` : ''}`);
   const theirs = runPeer(args.peer, file, threat, members);
@@ -214,7 +226,7 @@ async function measured(name: string, attack: EnsemblePlugin, { classifier, thre
   const share = (s: number) => `${((100 * s) / seconds).toFixed(0)} %`;
   const where = `forward ${share(clock.forward / 1000)}, backward ${share(clock.backward / 1000)}, the attack ${share(seconds - inModel)}`;
   printMember(member, 'rampart', where);
-  return { member, left: result.robust };
+  return { member, left: result.robust, members: result.members ?? [] };
 }
 
 /** One member as AutoAttack's standard version configures it, or an attack of the table with its defaults. */
