@@ -42,14 +42,16 @@ const subject = ({ model, threat, dataset, n, indices, seed }: CellRecord) =>
 export function leanRows(records: readonly RampartRecord[]): LeanRow[] {
   const cells = records.filter(isInBall).filter(({ status }) => status === 'done');
   const standards = new Map(cells.filter(isStandard).map((cell) => [subject(cell), cell]));
-  return cells.filter(isLean).flatMap((lean) => {
+  const leans = cells.filter(isLean);
+  const versions = new Set(leans.map(({ attack }) => attack.version));
+  return leans.flatMap((lean) => {
     const standard = standards.get(subject(lean));
     if (!standard) return [];
     const [a, b] = [standard.outcomes.robust, lean.outcomes.robust];
     const only = (one: string, other: string) => [...one].filter((r, i) => r === '0' && other[i] === '1').length;
     const { model, threat, n, attack } = lean;
     return {
-      model: attack.version === 1 ? model.name : `${model.name}, version ${attack.version}`,
+      model: versions.size === 1 ? model.name : `${model.name}, version ${attack.version}`,
       threat: `${threat.norm} ${Number(threat.eps.toPrecision(3))}`,
       n,
       standard: 100 * standard.accuracy,

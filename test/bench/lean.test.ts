@@ -37,6 +37,16 @@ test('a row for every model that both attacked on the same images', () => {
   expect(leanTable(rows)).toContain('| trades | Linf 0.0314 | 4 | 50.0 | 50.0 | 0.0 | 1 | 1 | 15.0 % |  |');
 });
 
+test('where there are several versions of the rule rows say which', () => {
+  const [standard, lean] = cells('trades', '1100', '0110') as [CellRecord, CellRecord];
+  const later = { ...lean, key: 'later', attack: { ...lean.attack, version: 3 } };
+  expect(leanRows([standard, later]).map(({ model }) => model)).toEqual(['trades']);
+  expect(leanRows([standard, lean, later]).map(({ model }) => model)).toEqual([
+    `trades, version ${lean.attack.version}`,
+    'trades, version 3',
+  ]);
+});
+
 test('the rule is falsified by one model without a flag, by the mean, or by the passes', () => {
   const holds = (...all: RampartRecord[][]) => verdictOf(leanRows(all.flat()))?.holds;
   expect(holds(cells('a', '1100', '1100'))).toBe(true);
