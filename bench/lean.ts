@@ -36,7 +36,7 @@ const passesOf = ({ passes: { forward, backward } }: CellRecord) => forward + ba
 
 /** What both attacked alike. */
 const subject = ({ model, threat, dataset, n, indices, seed }: CellRecord) =>
-  canonicalJson([model.key, threat, dataset.hash, n, indices ?? 'first', seed]);
+  canonicalJson([model.key, model.weightsHash, threat, dataset.hash, n, indices ?? 'first', seed]);
 
 /** A row for every model and threat that both attacked on the same images; one for each version of the rule where there are several. */
 export function leanRows(records: readonly RampartRecord[]): LeanRow[] {

@@ -37,6 +37,18 @@ test('a row for every model that both attacked on the same images', () => {
   expect(leanTable(rows)).toContain('| trades | Linf 0.0314 | 4 | 50.0 | 50.0 | 0.0 | 1 | 1 | 15.0 % |  |');
 });
 
+test('a training that was done again to other weights is another model', () => {
+  const again = cells('trades', '1111', '1110').map((cell) => ({
+    ...cell,
+    model: { ...(cell as CellRecord).model, weightsHash: 'other' },
+  }));
+  const rows = leanRows([...cells('trades', '1100', '1100'), ...again] as RampartRecord[]);
+  expect(rows.map(({ standard, lean }) => [standard, lean])).toEqual([
+    [50, 50],
+    [100, 75],
+  ]);
+});
+
 test('where there are several versions of the rule rows say which', () => {
   const [standard, lean] = cells('trades', '1100', '0110') as [CellRecord, CellRecord];
   const later = { ...lean, key: 'later', attack: { ...lean.attack, version: 3 } };
