@@ -101,6 +101,23 @@ describe.skipIf(!findBuilt())('a convolution on torch', () => {
     for (const [i, want] of one.entries()) expect(largestDifference(two[i] as tf.Tensor, want)).toBe(0);
   });
 
+  test.each([
+    [0, 8, 8, 3],
+    [0, 8, 8, 16],
+    [5, 4, 4, 0],
+    [16, 8, 8, 0],
+  ] as const)('of images [%i,%i,%i,%i] is empty or zero, and so are its gradients', (n, h, w, c) => {
+    for (const stride of [1, 2]) {
+      const [y, dx, df] = passes({ what: '', x: [n, h, w, c], out: 16, kernel: 3, stride, pad: 1 }) as [tf.Tensor, tf.Tensor, tf.Tensor];
+      expect([y, dx, df].map(({ shape }) => shape)).toEqual([
+        [n, h / stride, w / stride, 16],
+        [n, h, w, c],
+        [3, 3, c, 16],
+      ]);
+      for (const t of [y, dx, df]) expect(t.dataSync().every((v) => v === 0)).toBe(true);
+    }
+  });
+
   test('bias and ReLU in the same call are those of separate calls', () => {
     const x = random('x', [64, 8, 8, 16]) as tf.Tensor4D;
     const filter = random('filter', [3, 3, 16, 32]) as tf.Tensor4D;

@@ -3,6 +3,9 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { torch } from '../../engines/torch/index.ts';
 import { findBuilt, loadBinding } from '../../engines/torch/load.ts';
 import { RampartError } from '../../errors.ts';
+import { GraphBuilder } from '../../models/graph/graph.ts';
+import { Network } from '../../models/network.ts';
+import { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
 import { goldenNetwork } from '../golden.ts';
 import { testDevice } from './device.ts';
@@ -57,6 +60,24 @@ describe.skipIf(!findBuilt())('an error inside libtorch', () => {
     const slot = upload([2]);
     loadBinding(1).binding.release(slot);
     expect(() => ops().relu(slot)).toThrow(/^\[torch\] relu\(an empty slot\): slot \d+ holds no tensor/);
+  });
+
+  test('a sum of a convolution and what has not its shape', () => {
+    const g = new GraphBuilder();
+    const one = g.conv(0, 'one', 3, 16, 8, 1, { pad: 0 });
+    const sum = g.add(g.conv(g.conv(0, 'first', 3, 16, 3), 'second', 16, 16, 3), one);
+    const graph = g.finish(g.globalAvgPool(sum), 'linear', 16, { inputShape: [8, 8, 3], classes: 10 });
+    // the convolution before the sum goes into it
+    const frozen = new Network('sum', graph, new Rng('sum')).freeze();
+    expect(() => frozen.logits(tf.zeros([5, 8, 8, 3]))).toThrow(
+      /a convolution gives float32 \[5, 8, 8, 16\], added to it is float32 \[5, 1, 1, 16\]/,
+    );
+  });
+
+  test('a normalisation of no channels, an image of no rows', () => {
+    const none = upload([0]);
+    expect(() => ops().batchNorm(upload([4, 8, 8, 0]), none, none, 1e-5)).toThrow(/without channels/);
+    expect(() => ops().resizeBilinear(upload([1, 0, 8, 3]), 4, 4, false, false)).toThrow(/without rows or columns/);
   });
 
   test('bytes that do not fill the shape', () => {

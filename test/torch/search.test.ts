@@ -64,15 +64,16 @@ describe.skipIf(!findBuilt())('on torch', () => {
       });
     });
 
-    test.skipIf(testDevice !== 'cpu')('a weight or a point that is not a number comes out as such, in its row alone', () => {
-      for (const broken of ['w', 't']) {
+    test.skipIf(testDevice !== 'cpu')('a weight, a point or an offset that is not a number comes out as such, in its row alone', () => {
+      for (const broken of ['w', 't', 'offset']) {
         const part = (key: string) => {
           const values = new Rng(key).uniform(2 * D, 0.1, 0.9);
           if (key === broken) values[3] = Number.NaN;
           return tf.tensor2d(values, [2, D]);
         };
         const [t, w] = [part('t'), part('w')];
-        const moved = tf.add(t, hyperplaneStep(t, w, tf.tensor1d([-1, 2]), norm) as tf.Tensor2D);
+        const offset = tf.tensor1d([broken === 'offset' ? Number.NaN : -1, 2]);
+        const moved = tf.add(t, hyperplaneStep(t, w, offset, norm) as tf.Tensor2D);
         const finite = Array.from(moved.isFinite().dataSync());
         expect(finite[3]).toBe(0);
         expect(finite.slice(D).every((f) => f === 1)).toBe(true);

@@ -83,6 +83,16 @@ describe.skipIf(!findBuilt())('on torch', () => {
     }
   });
 
+  test('a gradient that is not a number moves nothing in Linf, on any engine', async () => {
+    const broken = (input: StepInput): StepInput => ({ ...input, grad: tf.where(tf.greater(input.grad, 0.1), Number.NaN, input.grad) });
+    for (const run of [() => gradientStep('Linf')(broken(momentum(0.2)), 0.2, 0.3), () => cubeStep(broken(momentum(0.2)))]) {
+      const { plain, composed, native } = await threeWays(run);
+      expect(native).toEqual(plain);
+      expect(composed).toEqual(plain);
+      expect(plain.every(Number.isFinite)).toBe(true);
+    }
+  });
+
   // lengths are sums, which every engine rounds in an order of its own
   test.each([0.05, 2, 50])(
     'the L2 steps of PGD and APGD of length %d have the bits of the composed ones, and of any engine within 2 ulp of 1',

@@ -9,7 +9,7 @@ import { registerTrainingCompiler, type Wanted } from '../../models/graph/traini
 import { createNetwork } from '../../models/index.ts';
 import { type Moments, Network } from '../../models/network.ts';
 import { resnetGraph } from '../../models/resnet.ts';
-import { softmaxCrossEntropy } from '../../tensor/fused.ts';
+import { batchNormForward, softmaxCrossEntropy } from '../../tensor/fused.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
 import { testDevice } from './device.ts';
@@ -35,6 +35,13 @@ function oddGraph() {
   const e = g.maxPool(g.relu(g.add(g.bn(g.conv(d, 'conv3', 10, 10, 1), 'bn3', 10), a)), 2);
   const f = g.bn(g.relu(e), 'bn4', 10);
   return g.finish(g.flatten(f), 'linear', 8 * 8 * 10, { inputShape: SETUP.inputShape, classes: 10 });
+}
+
+/** Maps of one point: in memory the gradient of its features is that of its last map. */
+function pointGraph() {
+  const g = new GraphBuilder();
+  const a = g.bn(g.conv(0, 'conv1', 3, 8, 16, 1, { pad: 0 }), 'bn1', 8);
+  return g.finish(g.flatten(a), 'linear', 8, { inputShape: SETUP.inputShape, classes: 10 });
 }
 
 interface Seen {
@@ -75,6 +82,7 @@ describe.skipIf(!findBuilt())('a training pass on torch', () => {
 
   const own: Record<string, () => Graph> = {
     odd: oddGraph,
+    point: pointGraph,
     stem: () => resnetGraph([1, 1, 1, 1], 'basic', { stem: 'imagenet', widen: 1 }, SETUP),
     bottlenecks: () => resnetGraph([1, 1, 1, 1], 'bottleneck', { stem: 'cifar', widen: 1 }, SETUP),
   };
@@ -90,7 +98,7 @@ describe.skipIf(!findBuilt())('a training pass on torch', () => {
     return seen;
   }
 
-  test.each(['resnet-tiny', 'cnn-small', 'preact-resnet-18', 'stem', 'bottlenecks', 'odd'])(
+  test.each(['resnet-tiny', 'cnn-small', 'preact-resnet-18', 'stem', 'bottlenecks', 'odd', 'point'])(
     'of %s has the logits, statistics and gradients of the tape',
     (arch) => {
       const want = byNode(arch);
@@ -103,9 +111,13 @@ describe.skipIf(!findBuilt())('a training pass on torch', () => {
     },
   );
 
-  test.each(['parameters', 'input'] as const)('hinted at %s, gives every gradient all the same', (wanted) => {
-    const want = see(make('resnet-tiny'), 'both');
-    const got = see(make('resnet-tiny'), wanted);
+  test.each([
+    ['parameters', 'resnet-tiny'],
+    ['input', 'resnet-tiny'],
+    ['input', 'point'],
+  ] as const)('hinted at %s of %s, gives every gradient all the same', (wanted, arch) => {
+    const want = see(make(arch), 'both');
+    const got = see(make(arch), wanted);
     for (const [name, t] of want.grads) expect(relative(got.grads.get(name) as tf.Tensor, t), name).toBeLessThan(1e-6);
     expect(relative(got.ofInput, want.ofInput)).toBeLessThan(1e-6);
   });
@@ -168,6 +180,34 @@ describe.skipIf(!findBuilt())('a training pass on torch', () => {
       expect(got.seen).toEqual(want.seen);
     },
   );
+
+  test('replayed for networks that differ in their widths alone, is never taken for that of another', () => {
+    const { ops } = tf.backend() as TorchBackend;
+    const run = (mode: string) => {
+      ops.graphReplays(mode);
+      const [wide, narrow] = [8, 1].map((width) => {
+        const g = new GraphBuilder();
+        const a = g.relu(g.bn(g.conv(0, 'conv1', 3, width, 3), 'bn1', width));
+        return new Network('', g.finish(g.globalAvgPool(a), 'linear', width, { ...SETUP }), new Rng('width'));
+      }) as [Network, Network];
+      return [wide, narrow, wide].flatMap((network) =>
+        Array.from({ length: 4 }, () => tf.tidy(() => [...network.forward(x(), { training: true }).logits.dataSync()])),
+      );
+    };
+    const want = run('off');
+    expect(run('again')).toEqual(want);
+    ops.graphReplays('on');
+  });
+
+  test.each([Number.NaN, Number.POSITIVE_INFINITY])('statistics of a batch with %d are not finite', (broken) => {
+    const one = tf.ones([2]) as tf.Tensor1D;
+    for (const place of [0, 5]) {
+      const values = new Rng('values').uniform(24);
+      values[place] = broken;
+      const { mean, variance } = batchNormForward(tf.tensor4d(values, [3, 2, 2, 2]), one, one, 1e-5);
+      for (const t of [mean, variance]) expect([...t.isFinite().dataSync()]).toEqual([place, place + 1].map((i) => i % 2));
+    }
+  });
 
   test.skipIf(testDevice !== 'cpu')('on two threads has the gradients of one, of wide filters too', async () => {
     const one = ['preact-resnet-18', 'odd'].map((arch) => see(make(arch), 'both'));

@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "cpus.h"
 
@@ -25,6 +26,7 @@ RAMPART_EACH_CPU void finishRun(float* y, const float* add, const float* mask, b
 // In one pass over the memory of `y`, which nobody else may hold.
 Tensor finish(Tensor y, const Epilogue& after) {
   if (!after.add && !after.relu && !after.mask) return y;
+  expectSizes(after, y);
   if (y.is_cpu() && y.scalar_type() == at::kFloat && y.is_contiguous()) {
     const auto dense = [](const MaybeTensor& t) { return t ? t->contiguous() : Tensor(); };
     const Tensor add = dense(after.add), mask = dense(after.mask);
@@ -82,6 +84,17 @@ Tensor transposed(const Tensor& matrix) {
   return made;
 }
 
+// Of an image without numbers, where libtorch refuses some orders in memory.
+Tensor ofNothing(const Tensor& x, const Tensor& weight, const c10::optional<Tensor>& bias, at::IntArrayRef pads, at::IntArrayRef strides,
+                 at::IntArrayRef dilations) {
+  Ints sizes{x.size(0), weight.size(0)}, perChannel(x.dim(), 1);
+  for (size_t i = 0; i < strides.size(); ++i)
+    sizes.push_back((x.size(i + 2) + 2 * pads[i] - dilations[i] * (weight.size(i + 2) - 1) - 1) / strides[i] + 1);
+  perChannel[1] = weight.size(0);
+  const Tensor y = at::zeros(sizes, x.options());
+  return bias ? y.add(bias->reshape(perChannel)) : y;
+}
+
 Tensor padBatch(const Tensor& t) {
   Ints pads(2 * t.dim(), 0);
   pads.back() = kFullBatch - t.size(0);
@@ -89,6 +102,11 @@ Tensor padBatch(const Tensor& t) {
 }
 
 }  // namespace
+
+void expectSizes(const Epilogue& after, const Tensor& y) {
+  for (const auto& t : {after.add, after.mask})
+    if (t && t->sizes() != y.sizes()) throw std::invalid_argument("a convolution gives " + describe(y) + ", added to it is " + describe(*t));
+}
 
 Tensor channelsTogether(const Tensor& filter) {
   const auto sizes = filter.sizes();
@@ -104,7 +122,8 @@ Tensor channelsApart(const Tensor& grad) {
 
 Tensor directConvolution(const Tensor& x, const Tensor& weight, const c10::optional<Tensor>& bias, at::IntArrayRef pads, at::IntArrayRef strides,
                          at::IntArrayRef dilations, int64_t groups) {
-  const bool onednn = x.is_cpu() && x.dim() == 4 && x.scalar_type() == at::kFloat && at::hasMKLDNN() && x.numel() > 0 && groups == 1;
+  if (x.numel() == 0) return ofNothing(x, weight, bias, pads, strides, dilations);
+  const bool onednn = x.is_cpu() && x.dim() == 4 && x.scalar_type() == at::kFloat && at::hasMKLDNN() && groups == 1;
   if (onednn) return at::mkldnn_convolution(x, weight, bias, pads, strides, dilations, groups);
   const Ints none(strides.size(), 0);
   return at::convolution(x, weight, bias, strides, pads, dilations, false, none, groups);
@@ -112,9 +131,10 @@ Tensor directConvolution(const Tensor& x, const Tensor& weight, const c10::optio
 
 std::tuple<Tensor, Tensor> directGradients(const Tensor& dy, const Tensor& x, const Tensor& weight, at::IntArrayRef pads, at::IntArrayRef strides,
                                            at::IntArrayRef dilations, int64_t groups, bool ofInput, bool ofWeight) {
+  if (x.numel() == 0) return {at::zeros(x.sizes(), x.options()), at::zeros(weight.sizes(), weight.options())};
   const Ints none(strides.size(), 0);
   const int64_t n = x.size(0);
-  const bool small = x.is_cpu() && x.dim() == 4 && x.scalar_type() == at::kFloat && n > 0 && n < kFullBatch && groups == 1;
+  const bool small = x.is_cpu() && x.dim() == 4 && x.scalar_type() == at::kFloat && n < kFullBatch && groups == 1;
   const auto grads = at::convolution_backward(small ? padBatch(dy) : dy, small ? padBatch(x) : x, weight, c10::nullopt, strides, pads, dilations,
                                               false, none, groups, {ofInput, ofWeight, false});
   return {ofInput && small ? std::get<0>(grads).narrow(0, 0, n) : std::get<0>(grads), std::get<1>(grads)};

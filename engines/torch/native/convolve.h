@@ -18,6 +18,9 @@ struct Epilogue {
   MaybeTensor mask;  // zero where this is not above zero: the gradient of a ReLU whose output it is
 };
 
+// Throws unless what follows the convolution `y` has its shape: it is read by pointer.
+void expectSizes(const Epilogue& after, const Tensor& y);
+
 Tensor convolve(const Tensor& x, const ConvWeights& weights, int64_t stride, int64_t pad, const Epilogue& after);
 
 // The product of `dy` with the Jacobian of the convolution, for inputs of `shape`.

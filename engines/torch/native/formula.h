@@ -28,13 +28,13 @@ namespace rampart {
   __VA_ARGS__                   \
   constexpr const char* name = #__VA_ARGS__;
 
-// What formulas are made of. NaN stays NaN.
+// What formulas are made of. NaN stays NaN, but has no sign, as in TensorFlow.js and libtorch.
 // clang-format off
 RAMPART_TEXT(kParts,
   template <typename T> T atLeast(T v, T low) { return v < low ? low : v; }
   template <typename T> T atMost(T v, T high) { return v > high ? high : v; }
   template <typename T> T within(T v, T low, T high) { return atMost(atLeast(v, low), high); }
-  template <typename T> T signOf(T v) { return v > 0 ? T(1) : v < 0 ? T(-1) : v; })
+  template <typename T> T signOf(T v) { return v > 0 ? T(1) : v < 0 ? T(-1) : T(0); })
 // clang-format on
 
 // Rounded before it is added to anything, everywhere: a GPU's compiler is told so by another body.

@@ -117,11 +117,12 @@ class Projector {
   // L1: coordinates go all the way to the box, the heaviest first, until those of one weight share what is left.
   void steepestFirst(float gap, float* step) {
     const double total = sumOf(d_, [limit = limit_.data()](int64_t i) { return limit[i]; });
-    const auto [level, share] = std::isnan(total) ? std::pair(0.0F, std::numeric_limits<float>::quiet_NaN()) : lastWeight(gap);
+    const bool unknown = std::isnan(total) || std::isnan(gap);
+    const auto [level, share] = unknown ? std::pair(0.0F, std::numeric_limits<float>::quiet_NaN()) : lastWeight(gap);
     const float *weight = weight_.data(), *way = way_.data();
 #pragma omp simd
     for (int64_t i = 0; i < d_; ++i) step[i] = way[i] * (weight[i] > level ? 1 : weight[i] == level ? share : 0);
-    if (std::isnan(total)) std::fill(step, step + d_, share);
+    if (unknown) std::fill(step, step + d_, share);
   }
 
   // The weight at which the gap is closed and the share of their way that coordinates of this weight go. Halves the range of weights that

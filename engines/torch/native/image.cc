@@ -2,6 +2,7 @@
 #include "bind.h"
 
 #include <cmath>
+#include <stdexcept>
 
 namespace rampart {
 namespace {
@@ -13,6 +14,7 @@ double ratio(int64_t in, int64_t out, bool alignCorners) {
 
 // Interpolation along one axis as a matrix `[out, in]`: a resize is two products with such, its gradient two with their transposes.
 Tensor bilinear(int64_t in, int64_t out, bool alignCorners, bool halfPixels, const at::TensorOptions& options) {
+  if (in == 0) throw std::invalid_argument("an image without rows or columns cannot be resized");
   const double scale = ratio(in, out, alignCorners);
   Tensor matrix = at::zeros({out, in}, at::kFloat);
   auto entry = matrix.accessor<float, 2>();

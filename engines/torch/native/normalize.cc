@@ -26,7 +26,10 @@ constexpr int64_t kStep = 4 * kLanes;
 constexpr int64_t kChunk = 1 << 15;
 
 // How many numbers a row of channels fills when it is repeated to whole steps.
-int64_t periodOf(int64_t channels) { return std::lcm(channels, kStep); }
+int64_t periodOf(int64_t channels) {
+  if (channels == 0) throw std::invalid_argument("nothing is normalised without channels");
+  return std::lcm(channels, kStep);
+}
 
 std::vector<float> repeated(const Tensor& row, int64_t period) {
   const Tensor dense = row.contiguous();
@@ -178,7 +181,7 @@ Statistics batchStatistics(const Tensor& xIn) {
   for (int64_t i = 0; i < c; ++i) {
     const double away = sums.first[i] / rows;
     made.mean.data_ptr<float>()[i] = static_cast<float>(shift[i] + away);
-    made.variance.data_ptr<float>()[i] = static_cast<float>(std::max(0.0, sums.second[i] / rows - away * away));
+    made.variance.data_ptr<float>()[i] = static_cast<float>(std::max(sums.second[i] / rows - away * away, 0.0));
   }
   return made;
 }
@@ -248,7 +251,9 @@ NormalizeGradients normalizeBack(Tensor dyIn, const Tensor& xIn, const Statistic
     sums.first[i % c] += slopes[i];
     sums.second[i % c] += static_cast<double>(slopes[i]) * (values[i] - mean[i % c]);
   }
-  NormalizeGradients made{dy.use_count() == 1 ? dy : at::empty(x.sizes(), x.options()), rowOf(c, x), rowOf(c, x)};
+  // a view is held by nobody else, but its memory may be
+  const bool ours = dy.use_count() == 1 && dy.storage().use_count() == 1;
+  NormalizeGradients made{ours ? dy : at::empty(x.sizes(), x.options()), rowOf(c, x), rowOf(c, x)};
   const Tensor a = invStd.mul(gamma), b = rowOf(c, x), constant = rowOf(c, x);
   const double rows = static_cast<double>(x.numel() / c);
   for (int64_t i = 0; i < c; ++i) {

@@ -40,7 +40,7 @@ class TrainingRecordings : public Keeper {
   // One that is free, already run; nothing where there is none, as at the first passes.
   std::shared_ptr<TrainingRecording> run(const Ints& code, const Tensors& weights, const Tensor& x) {
     if (!records(x)) return nullptr;
-    auto& of = place(code, x.sizes());
+    auto& of = place(code, sizesOf(weights, x));
     if (!worthRecording(of.seen++)) return nullptr;
     auto recording = free(of);
     if (recording) {
@@ -68,11 +68,23 @@ class TrainingRecordings : public Keeper {
     std::list<std::shared_ptr<TrainingRecording>> recordings;
   };
 
+  // The rank and sizes of all that a pass reads: a program does not say how wide its layers are.
+  static Ints sizesOf(const Tensors& weights, const Tensor& x) {
+    Ints sizes;
+    const auto append = [&](const Tensor& t) {
+      sizes.push_back(t.dim());
+      sizes.insert(sizes.end(), t.sizes().begin(), t.sizes().end());
+    };
+    append(x);
+    for (const auto& weight : weights) append(weight);
+    return sizes;
+  }
+
   // The one used last is the first.
-  Place& place(const Ints& code, at::IntArrayRef sizes) {
+  Place& place(const Ints& code, const Ints& sizes) {
     auto found = all_.begin();
-    while (found != all_.end() && (found->code != code || !sizes.equals(found->sizes))) ++found;
-    if (found == all_.end()) all_.push_front({code, sizes.vec(), 0, {}});
+    while (found != all_.end() && (found->code != code || found->sizes != sizes)) ++found;
+    if (found == all_.end()) all_.push_front({code, sizes, 0, {}});
     else all_.splice(all_.begin(), all_, found);
     if (all_.size() > kMostRecorded) {
       const bool recorded = !all_.back().recordings.empty();

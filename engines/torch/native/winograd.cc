@@ -85,7 +85,7 @@ const WinogradKernels* winogradKernels() {
 bool winogradFits(const Tensor& filter, int64_t stride, int64_t pad) {
   const auto* kernels = winogradKernels();
   return kernels && filter.is_cpu() && filter.scalar_type() == at::kFloat && stride == 1 && pad == 1 && filter.size(0) == 3 &&
-         filter.size(1) == 3 && filter.size(2) % kernels->lanes == 0 && filter.size(3) % kernels->lanes == 0;
+         filter.size(1) == 3 && filter.numel() > 0 && filter.size(2) % kernels->lanes == 0 && filter.size(3) % kernels->lanes == 0;
 }
 
 bool winogradRepays(const Tensor& filter, at::IntArrayRef image, int64_t stride, int64_t pad) {
@@ -121,6 +121,7 @@ Tensor winogradConvolve(const Tensor& xIn, const Tensor& packed, const Epilogue&
   const Tensor x = xIn.contiguous();
   const int64_t n = x.size(0), h = x.size(1), w = x.size(2), in = x.size(3), out = matrixOf(packed) / in;
   const Tensor y = at::empty({n, h, w, out}, x.options());
+  expectSizes(after, y);
   const MaybeTensor add = after.add ? MaybeTensor(after.add->contiguous()) : MaybeTensor();
   const MaybeTensor mask = after.mask ? MaybeTensor(after.mask->contiguous()) : MaybeTensor();
   const WinogradTask task{x.data_ptr<float>(), packed.data_ptr<float>(), packed.size(1), dataOf(after.bias), dataOf(add), dataOf(mask), after.relu,
