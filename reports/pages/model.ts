@@ -234,7 +234,7 @@ function cellsTable(board: Board, cells: readonly CellRecord[]): Table {
 function membersTable(board: Board, cell: CellRecord): Table {
   return {
     name: `members-${cell.key}`,
-    caption: `Members of ${cell.attack.label}, in order, each on the images that were still right: ${boardTitle(board)}`,
+    caption: `Members of ${cell.attack.label}, in order, each on images that were still right: ${boardTitle(board)}`,
     columns: [
       { key: 'member', title: 'Member', kind: 'text' },
       { key: 'entered', title: 'Images in', kind: 'count' },
