@@ -1,4 +1,5 @@
 /** A network as data: a list of nodes in topological order, so that training, freezing, counting and engines read the same thing. */
+import { RampartError } from '../../errors.ts';
 import type { Shape } from '../../tensor/tf.ts';
 import { isLayer, type LayerNode, layerMultiplyAdds, layerShape } from './layers.ts';
 import { BN_EPS, type NodeId } from './node.ts';
@@ -114,10 +115,10 @@ export function inputsOf(node: Node): readonly NodeId[] {
   return node.op === 'add' ? node.inputs : [node.input];
 }
 
-/** Height, width and channels after every node; a flat node is `[1,1,c]`. */
+/** Height, width and channels after every node; a flat node is `[1,1,c]`. Throws for a sum of two shapes, whose gradients nobody would gather. */
 export function shapesOf(graph: Graph): Shape[] {
   const shapes: Shape[] = [];
-  for (const node of graph.nodes) {
+  for (const [i, node] of graph.nodes.entries()) {
     const from = shapes[inputsOf(node)[0] ?? 0] ?? graph.inputShape;
     const pooled = (size: number, k: number, s: number, p: number) => Math.floor((size + 2 * p - k) / s) + 1;
     if (node.op === 'conv')
@@ -127,9 +128,15 @@ export function shapesOf(graph: Graph): Shape[] {
     else if (node.op === 'globalAvgPool') shapes.push([1, 1, from[2]]);
     else if (node.op === 'flatten') shapes.push([1, 1, from[0] * from[1] * from[2]]);
     else if (node.op === 'linear') shapes.push([from[0], from[1], node.outC]);
+    else if (node.op === 'add') shapes.push(sumOf(i, from, shapes[node.inputs[1]] as Shape));
     else shapes.push(isLayer(node) ? layerShape(node, from) : from);
   }
   return shapes;
+}
+
+function sumOf(node: NodeId, a: Shape, b: Shape): Shape {
+  if (a.every((size, axis) => size === b[axis])) return a;
+  throw new RampartError(`[model] node ${node} adds [${b.join(', ')}] to [${a.join(', ')}], expected one shape`);
 }
 
 /** Whether each node is flat, `[n,c]` rather than `[n,h,w,c]`. */

@@ -38,6 +38,13 @@ test('a sum reads both of its inputs, every other node the one before it', () =>
   expect(everything().nodes.map((node) => [...inputsOf(node)])).toEqual([[], [0], [1], [2], [3], [3], [4, 5], [6], [7], [8], [9]]);
 });
 
+test('a sum of two shapes is refused', () => {
+  const g = new GraphBuilder();
+  const sum = g.add(0, g.conv(0, 'a', 3, 3, 9, 1, { pad: 0 }));
+  const graph = g.finish(g.globalAvgPool(sum), 'fc', 3, { inputShape: [9, 9, 3], classes: 2 });
+  expect(() => shapesOf(graph)).toThrow('[model] node 2 adds [1, 1, 3] to [9, 9, 3], expected one shape');
+});
+
 test('nodes are flat from the flattening on', () => {
   expect(flatNodes(everything())).toEqual([...Array(9).fill(false), true, true]);
   const g = new GraphBuilder();

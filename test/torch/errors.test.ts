@@ -1,11 +1,9 @@
 /** What goes wrong inside libtorch reaches JavaScript as an error with operation, shapes and dtypes; the process goes on. */
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { FROZEN_KINDS } from '../../engines/torch/agree.ts';
 import { torch } from '../../engines/torch/index.ts';
 import { findBuilt, loadBinding } from '../../engines/torch/load.ts';
 import { RampartError } from '../../errors.ts';
-import { GraphBuilder } from '../../models/graph/graph.ts';
-import { Network } from '../../models/network.ts';
-import { Rng } from '../../tensor/rng.ts';
 import { tf } from '../../tensor/tf.ts';
 import { goldenNetwork } from '../golden.ts';
 import { testDevice } from './device.ts';
@@ -63,15 +61,21 @@ describe.skipIf(!findBuilt())('an error inside libtorch', () => {
   });
 
   test('a sum of a convolution and what has not its shape', () => {
-    const g = new GraphBuilder();
-    const one = g.conv(0, 'one', 3, 16, 8, 1, { pad: 0 });
-    const sum = g.add(g.conv(g.conv(0, 'first', 3, 16, 3), 'second', 16, 16, 3), one);
-    const graph = g.finish(g.globalAvgPool(sum), 'linear', 16, { inputShape: [8, 8, 3], classes: 10 });
+    const kind = (op: (typeof FROZEN_KINDS)[number]) => FROZEN_KINDS.indexOf(op);
+    const conv = (from: number, pad: number, weight: number) => [kind('conv'), from, -1, 0, 1, pad, weight, weight + 1, -1, -1];
     // the convolution before the sum goes into it
-    const frozen = new Network('sum', graph, new Rng('sum')).freeze();
-    expect(() => frozen.logits(tf.zeros([5, 8, 8, 3]))).toThrow(
+    const code = [
+      [kind('input'), -1, -1, 0, 1, 0, -1, -1, -1, -1],
+      conv(0, 0, 0),
+      conv(0, 1, 2),
+      [kind('add'), 2, 1, 0, 1, 0, -1, -1, -1, -1],
+    ];
+    const weights = [[8, 8, 16, 16], [16], [3, 3, 16, 16], [16]].map((shape) => upload(shape));
+    const graph = ops().graphLoad(code.flat(), weights, 3, false);
+    expect(() => ops().graphLogits(graph, upload([5, 8, 8, 16]))).toThrow(
       /a convolution gives float32 \[5, 8, 8, 16\], added to it is float32 \[5, 1, 1, 16\]/,
     );
+    ops().graphUnload(graph);
   });
 
   test('a normalisation of no channels, an image of no rows', () => {
