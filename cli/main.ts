@@ -28,10 +28,10 @@ const SHARD =
 const WAIT = 'How long a Redis that does not answer yet is waited for (default: 20)';
 
 /** A command with the options that concern running. */
-function runnable(command: ReturnType<typeof cli.command>) {
+function runnable(command: ReturnType<typeof cli.command>, out = 'runs/<suite>') {
   return command
     .option('--data <dir>', 'Folder of the data sets', { default: 'data' })
-    .option('--out <dir>', 'Output folder (default: runs/<suite>)')
+    .option('--out <dir>', `Output folder (default: ${out})`)
     .option('--engine <name>', 'auto, or one of `rampart ls engines`, with a device: torch:cuda:0')
     .option('--workers <n>', 'Jobs at the same time')
     .option('--threads <n>', 'Threads of each worker')
@@ -54,6 +54,7 @@ runnable(
     'eval <model>',
     'Attack a model: a file of weights (.pt, .pth, .safetensors), a TorchScript module, a function of a Python file (my_model.py:load), or an endpoint (https://host/predict)',
   ),
+  'runs/eval-<model>',
 )
   .option('--arch <name>', 'Its architecture: see `rampart ls models`')
   .option('--dataset <name>', 'The data set that it classifies: a name, an .npz file or a folder of images, with parameters behind it')
@@ -81,7 +82,7 @@ runnable(
   .option('--headers-from <pairs>', 'Headers, and the environment variables that hold their values: x-api-key=KEY, with commas')
   .option('--model-version <text>', 'What you call the model that is there now: answers are kept for each version')
   .option('--answers <dir>', 'Where its answers are kept (default: in the output folder)')
-  .option('--expect <accuracy>', 'Its clean accuracy in [0,1], where known: checked before any attack')
+  .option('--expect <accuracy>', 'Its clean accuracy in [0,1] on these very images, where known to half a point: checked before any attack')
   .option('--expect-logits <file>', 'Logits that it must give, as docs/importing.md describes: checked before any attack')
   .option('--no-download', 'Fail where data is missing')
   .option('--shard <images>', SHARD)
@@ -217,7 +218,8 @@ cli
     outcome = import('./commands/new.ts').then((c) => c.newCommand(family, name));
   });
 
-cli.help();
+// cac says of every --no-NAME that its default is true, which is that of NAME
+cli.help((sections) => sections.map((section) => ({ ...section, body: section.body.replace(/^( *--no-.*) \(default: true\)$/gm, '$1') })));
 cli.version(packageVersion());
 
 /** An error that a user can mend is its message; any other is a fault of ours and shows where. */

@@ -20,16 +20,18 @@ export function modelLabels(suite: Suite): string[] {
 }
 
 export function pairProblems(suite: Suite, registry: Registry): Problem[] {
+  // the draws of an attack are one entry of the file
+  const asWritten = { ...suite, attacks: suite.attacks.filter(({ draw }) => draw === undefined) };
   return [
-    ...nothingToAttack(suite),
-    ...rangeProblems(suite, registry),
-    ...normProblems(suite, registry),
-    ...sourceProblems(suite),
-    ...accessProblems(suite, registry),
-    ...attackedProblems(suite),
+    ...nothingToAttack(asWritten),
+    ...rangeProblems(asWritten, registry),
+    ...normProblems(asWritten, registry),
+    ...sourceProblems(asWritten),
+    ...accessProblems(asWritten, registry),
+    ...attackedProblems(asWritten),
     ...curveProblems(suite),
     ...tuneProblems(suite, registry),
-    ...selectionProblems(suite, registry),
+    ...selectionProblems(asWritten, registry),
     ...validationProblems(suite, registry),
     ...trainingNormProblems(suite, registry),
     ...suite.models.flatMap((model, i) => weightProblems(model, i, suite, registry)),

@@ -95,3 +95,9 @@ test('the help names every command', () => {
   for (const name of ['run', 'plan', 'ls', 'validate', 'report', 'serve', 'doctor', 'time', 'new'])
     expect(output).toMatch(new RegExp(`^  ${name} `, 'm'));
 });
+
+test.each(['run', 'eval', 'doctor'])('the help of %s does not say that nothing is downloaded unless told', (name) => {
+  const { output } = rampart(name, '--help');
+  expect(output).toMatch(/^ +--no-download +\S.*[^)]$/m);
+  expect(output).toContain('(default: data)');
+});

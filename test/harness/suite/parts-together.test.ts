@@ -73,6 +73,14 @@ test.each<[string, Record<string, string>, string]>([
   expect(await refusal(changes)).toContain(message);
 });
 
+test('a fault of an attack that is drawn several times is told once, at its entry', async () => {
+  const message = await refusal({
+    threats: 'threats: [{ norm: Linf, eps: 8/255 }, { norm: L2, eps: 0.5 }]',
+    attacks: 'attacks: [{ name: pgd, repeat: 2 }, { name: rays, repeat: 2 }]',
+  });
+  expect(message).toMatch(/^\[suite\] \S*small.yml:8: attacks\[1\]: rays has no norm L2, it has Linf; [^\n]*$/);
+});
+
 test('an attack may name a model from elsewhere, and runs in the norms that it names', async () => {
   const { suite } = await suiteWith({
     threats: 'threats: [{ norm: Linf, eps: 8/255 }, { norm: L1, eps: 3 }]',
