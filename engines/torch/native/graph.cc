@@ -259,12 +259,17 @@ void FrozenGraph::load(const Tensors& given) {
 
 Tensor logitsOf(const FrozenGraph& graph, const Tensor& x) {
   const size_t last = graph.output;
-  const int64_t pieces = x.size(0) / kPiece;
-  // threads share a layer, and want it large
-  if (pieces < 2 || !x.is_cpu() || graph.low || at::get_num_threads() > 1 || !hasFewWeights(graph)) return Forward(graph, x).run(false, last)[last];
+  const int64_t threads = at::get_num_threads(), pieces = x.size(0) / kPiece / threads * threads;
+  // fewer images than fill a piece for each thread: they share every layer
+  if (pieces < std::max<int64_t>(2, threads) || !x.is_cpu() || graph.low || !hasFewWeights(graph)) return Forward(graph, x).run(false, last)[last];
   const size_t features = featuresBefore(graph);
-  Tensors parts;
-  for (const auto& images : x.tensor_split(pieces)) parts.push_back(Forward(graph, images).run(false, features)[features]);
+  const auto images = x.tensor_split(pieces);
+  Tensors parts(images.size());
+  // a thread goes through all layers on its own: none waits for another at the end of a layer
+  at::parallel_for(0, pieces, 1, [&](int64_t from, int64_t to) {
+    const c10::InferenceMode guard;
+    for (int64_t i = from; i < to; ++i) parts[i] = Forward(graph, images[i]).run(false, features)[features];
+  });
   return Forward(graph, x).after(features, at::cat(parts), last);
 }
 
