@@ -1,6 +1,10 @@
-/** What the addon's libraries are told of threads. */
-import { expect, test } from 'vitest';
-import { threadSettings } from '../../engines/torch/load.ts';
+/** What the addon's libraries are told of threads, and what those do. */
+import { beforeAll, describe, expect, test } from 'vitest';
+import { torch } from '../../engines/torch/index.ts';
+import { findBuilt, threadSettings } from '../../engines/torch/load.ts';
+import { tf } from '../../tensor/tf.ts';
+import { goldenBatch, goldenNetwork, largestDifference } from '../golden.ts';
+import { testDevice } from './device.ts';
 
 const alone = { beside: 0, processors: 8 };
 
@@ -33,4 +37,33 @@ test('a policy of the user decides alone how long threads spin', () => {
 test('counts of the user stay', () => {
   const settings = threadSettings(2, { GOMP_SPINCOUNT: '7', OPENBLAS_THREAD_TIMEOUT: '26' }, alone);
   expect(settings).toMatchObject({ OMP_WAIT_POLICY: 'passive', GOMP_SPINCOUNT: '7', OPENBLAS_THREAD_TIMEOUT: '26' });
+});
+
+describe.skipIf(!findBuilt())('two threads', () => {
+  beforeAll(async () => {
+    await torch.init({ threads: 2, device: testDevice });
+  });
+
+  // 16 images are a piece: fewer than two each share the layers, 41 are pieces of other sizes
+  test.each([64, 41, 32, 31, 16, 3])(
+    'take a frozen forward pass of %i images through its layers to the logits of each image alone',
+    (n) => {
+      const frozen = goldenNetwork().freeze();
+      const { x } = goldenBatch(n);
+      const logits = frozen.logits(x);
+      const alone = tf.concat(Array.from({ length: n }, (_, i) => frozen.logits(x.slice([i, 0, 0, 0], [1, -1, -1, -1]))));
+      expect(logits.shape).toEqual([n, 10]);
+      expect(largestDifference(logits, alone)).toBeLessThan(1e-4);
+      for (let run = 0; run < 20; run++) expect(largestDifference(frozen.logits(x), logits)).toBe(0);
+    },
+  );
+
+  test('leave nothing allocated', () => {
+    const frozen = goldenNetwork().freeze();
+    const { x } = goldenBatch(64);
+    frozen.logits(x).dispose();
+    const before = tf.memory().numTensors;
+    for (let run = 0; run < 50; run++) frozen.logits(x).dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
 });
