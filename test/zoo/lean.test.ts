@@ -6,31 +6,13 @@ import { attack } from '../../attacks/index.ts';
 import { chooseEngine } from '../../engines/choose.ts';
 import { evaluate } from '../../harness/evaluate/evaluate.ts';
 import { type EvaluationData, predictClean } from '../../harness/evaluate/predict.ts';
-import type { Classifier } from '../../models/classifier.ts';
 import { Rng } from '../../tensor/rng.ts';
-import * as broken from './broken.ts';
 import { THREAT, testFigures } from './diagnosed.ts';
-import { kept } from './honest.ts';
+import { MAKERS, robust, standard } from './makers.ts';
 
 let data: EvaluationData;
 
-const standard = async () => (await kept('standard')).freeze();
-const robust = async () => (await kept('pgd-at')).freeze();
-
-const ZOO: Record<string, () => Promise<Classifier>> = {
-  'quantised input': async () => broken.quantised(await standard()),
-  'a detached layer': async () => broken.detached(await standard()),
-  'saturated logits': async () => broken.saturated(await standard()),
-  'random noise': async () => broken.noisy(await standard()),
-  'a step without derivative': async () => broken.stepped(await standard()),
-  'a temperature': async () => broken.cold(await standard()),
-  'an ensemble with one masked member': async () => broken.ensemble(await robust(), await standard()),
-  'shattered gradients': async () => broken.shattered(await standard()),
-  JPEG: async () => broken.compressed(await standard()),
-  'a large constant': async () => broken.shifted(await standard()),
-  'none of these, standard training': standard,
-  'none of these, PGD training': robust,
-};
+const ZOO = { ...MAKERS, 'none of these, standard training': standard, 'none of these, PGD training': robust };
 
 describe.runIf(process.env.RAMPART_ZOO === '1')('what lean leaves above standard carries a flag', () => {
   beforeAll(async () => {
