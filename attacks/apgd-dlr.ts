@@ -22,7 +22,7 @@ export default defineAttack<ApgdParams>({
   cost: (p, _, norm) => apgdCost(p, p.restarts, norm),
   create: (p) => ({
     async perturb(batch, target, threat, run) {
-      return apgdSearch(batch, target, threat, run, { ...p, signed: true, attempts: p.restarts, loss: (_, y) => dlr(y) });
+      return apgdSearch(batch, target, threat, run, { ...p, isMargin: true, attempts: p.restarts, loss: (_, y) => dlr(y) });
     },
   }),
 });

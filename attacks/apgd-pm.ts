@@ -27,7 +27,7 @@ export default defineAttack<z.infer<typeof params>>({
     async perturb(batch, target, threat, run) {
       // a single class cannot be confused
       if (target.classes < 2) return batch.x.clone();
-      return apgdSearch(batch, target, threat, run, { ...p, signed: true, attempts: p.restarts, loss: (_, y) => probabilityMargin(y) });
+      return apgdSearch(batch, target, threat, run, { ...p, isMargin: true, attempts: p.restarts, loss: (_, y) => probabilityMargin(y) });
     },
   }),
 });

@@ -105,10 +105,10 @@ export interface AttackRun {
   /** Attempts at one example run one after the other and none beside another, so that it is known what each had used before. */
   readonly inOrder?: boolean;
   /**
-   * Called when an attempt at an example ends without an error, with the highest loss that it reached, by attacks whose loss is above zero at errors
-   * and nowhere else: the nearer to zero, the nearer it came.
+   * Called when an attempt at an example ends without an error, with the highest loss that it reached, by attacks on a margin, above zero at
+   * errors and nowhere else: the nearer to zero, the nearer it came.
    */
-  reached?(row: number, loss: number): void;
+  bestLoss?(row: number, loss: number): void;
   /** Called after an iteration with the number of examples still classified right, for the survivors plot. */
   trace?(iteration: number, survivors: number): void;
 }
@@ -200,7 +200,7 @@ export interface EnsembleMember {
   readonly params: Record<string, unknown>;
   /**
    * Which of the examples that are left it attacks; all when absent.
-   * - `nearest`: the twentieth of them that the last search of all came nearest to breaking (`AttackRun.reached`), and twentieth after twentieth as long
+   * - `nearest`: the twentieth of them that the last search of all came nearest to breaking (`AttackRun.bestLoss`), and twentieth after twentieth as long
    *   as the last one had any that it broke;
    * - `masking`: all where a sign of masked gradients has shown, else none. Signs are an image without a gradient, over 0.2 points that a member without
    *   gradients broke of all that was left, and a wrapper's gradient that stands in for one that it has not.

@@ -111,11 +111,16 @@ export function saturationFlags(loss: SaturatingLoss, zero: readonly boolean[], 
   return [flag('saturated-loss', detail)];
 }
 
+/** What a member of an ensemble did, and what it may ask. */
+export interface MemberOutcome {
+  readonly attack: string;
+  readonly access: AttackPlugin['access'];
+  readonly entered: number;
+  readonly left: number;
+}
+
 /** An attack that asks for no gradient and breaks what gradient attacks before it left says that gradients mislead (more than 0.2 points of accuracy). */
-export function queryFlags(
-  members: readonly { attack: string; access: AttackPlugin['access']; entered: number; left: number }[],
-  n: number,
-): Flag[] {
+export function queryFlags(members: readonly MemberOutcome[], n: number): Flag[] {
   const gradient = members.findIndex((m) => m.access === 'gradient');
   if (gradient < 0) return [];
   const asksLess = ({ access }: { access: string }) => access === 'scores' || access === 'decision';

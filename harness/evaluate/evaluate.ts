@@ -13,7 +13,7 @@ import { readyAttack, targetFor } from './fit.ts';
 import { keepBroken } from './kept.ts';
 import { putTogether } from './parts.ts';
 import { batchOf, predict, predictions } from './predict.ts';
-import { advance, allowed, begin, noteReached } from './queue.ts';
+import { advance, allowed, begin, noteBestLoss } from './queue.ts';
 import { decodeState, type EvaluationState, encodeState, initialState, type MemberProgress } from './state.ts';
 import { survivorsOf } from './survivors.ts';
 import { nearestErrors, noteNearest, Tracker } from './tracker.ts';
@@ -60,7 +60,7 @@ export async function evaluate(input: EvaluationInput): Promise<Evaluation> {
   const context: Context = { input, state, members, watch, earlier: { wallMs, suspendedMs } };
   if (!saved) {
     if (isWatched(input, members)) state.nearest = [...clean].map((c) => (c === '1' ? null : 0));
-    if (members.some(({ when }) => when === 'nearest')) state.reached = new Array<number | null>(data.n).fill(null);
+    if (members.some(({ when }) => when === 'nearest')) state.bestLoss = new Array<number | null>(data.n).fill(null);
     if (input.budget !== undefined) state.spent = new Array<number>(data.n).fill(0);
     await settleKnown(context);
     if (!input.isPart) {
@@ -114,7 +114,7 @@ function isWatched({ budget }: EvaluationInput, members: readonly Member[]): boo
 async function runMember(context: Context, member: Member): Promise<void> {
   const { input, state } = context;
   if (!state.queue) {
-    const entered = begin(member, state, input, withAccess(context));
+    const entered = begin(member, state, input, outcomesOf(context));
     const spent = { passes: noPasses(), overhead: noPasses(), wallMs: 0 };
     state.members.push({ attack: member.label, entered, left: entered, ...spent, trace: {} });
   }
@@ -174,7 +174,7 @@ async function attackBatch(context: Context, member: Member & { attack: Attack }
       spent: state.spent && ids.map((id) => state.spent?.[id] as number),
       levels: input.classifier.levels,
     });
-  const reached = new Map<number, number>();
+  const told = new Map<number, number>();
   const run: AttackRun = {
     rng,
     signal: tracker ? AbortSignal.any([input.signal, tracker.signal]) : input.signal,
@@ -182,8 +182,8 @@ async function attackBatch(context: Context, member: Member & { attack: Attack }
     sources: tracker ? new Map([...sources].map(([alias, source]) => [alias, tracker.watch(source, 'source')])) : sources,
     inOrder: input.budget !== undefined,
     ...(member.inner && { inner: member.inner.map(innerAttack) }),
-    reached(row: number, loss: number) {
-      reached.set(row, Math.max(loss, reached.get(row) ?? Number.NEGATIVE_INFINITY));
+    bestLoss(row: number, loss: number) {
+      told.set(row, Math.max(loss, told.get(row) ?? Number.NEGATIVE_INFINITY));
     },
     trace(iteration: number, survivors: number) {
       progress.trace[iteration] = (progress.trace[iteration] ?? 0) + survivors;
@@ -205,7 +205,7 @@ async function attackBatch(context: Context, member: Member & { attack: Attack }
       return found;
     });
     progress.wallMs += awakeNow() - started;
-    noteReached(member, state, ids, reached);
+    noteBestLoss(member, state, ids, told);
     const all = [target, ...sources.values()];
     charge(progress, input.budget === undefined || !tracker ? all : [tracker.withinBudget(all)]);
     state.leaked += Math.max(0, leaked);
@@ -243,8 +243,8 @@ function reportProgress({ input, state, members }: Context): void {
   input.onProgress?.(done, done + waiting + (members.length - state.members.length) * survivors, survivors);
 }
 
-/** What the members did so far, with what each may ask. */
-function withAccess({ state, members }: Context) {
+/** What the members did so far, with what each may ask and is asked about. */
+function outcomesOf({ state, members }: Context) {
   return state.members.map((m, i) => {
     const { plugin, when } = members[i] as Member;
     return { ...m, access: plugin.access, when };
@@ -255,7 +255,7 @@ function resultOf(context: Context): Evaluation {
   const { input, state, members, earlier } = context;
   const total = { passes: noPasses(), overhead: noPasses() };
   charge(total, state.members);
-  const flags = [...state.flags, ...queryFlags(withAccess(context), input.data.n)];
+  const flags = [...state.flags, ...queryFlags(outcomesOf(context), input.data.n)];
   if (state.leaked > 0) flags.push(flag('leaked-tensors', `${members.map((m) => m.label).join(', ')} left tensors allocated`));
   const survivors = survivorsOf(state.members);
   const [h, w, c] = input.data.shape;

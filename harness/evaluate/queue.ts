@@ -1,7 +1,6 @@
 /** Which examples a member of an ensemble is asked about, in which order, and when it stops. */
-import type { AttackPlugin } from '../../attacks/attack.ts';
 import type { Member } from '../../attacks/members.ts';
-import { queryFlags } from './checks.ts';
+import { type MemberOutcome, queryFlags } from './checks.ts';
 import type { EvaluationInput } from './evaluation.ts';
 import type { EvaluationState, MemberProgress } from './state.ts';
 
@@ -9,13 +8,7 @@ import type { EvaluationState, MemberProgress } from './state.ts';
 const TURNS = 20;
 
 /** What a member before did, and whether it was asked about all that was left. */
-export interface Before {
-  readonly attack: string;
-  readonly access: AttackPlugin['access'];
-  readonly when: Member['when'];
-  readonly entered: number;
-  readonly left: number;
-}
+export type Before = MemberOutcome & Pick<Member, 'when'>;
 
 /** Sets up the queue of a member that has not begun: of the examples that are right and have something of their budget left. Returns how many. */
 export function begin(
@@ -29,7 +22,7 @@ export function begin(
   state.queue = open;
   if (when === 'masking' && !showsMasking(state, input, before)) state.queue = [];
   if (when === 'nearest' && open.length > 0) {
-    state.queue = nearestFirst(open, state.reached);
+    state.queue = nearestFirst(open, state.bestLoss);
     state.turn = turnOf(Math.ceil(open.length / TURNS), open.length, open.length);
   }
   return state.queue.length;
@@ -48,8 +41,8 @@ function showsMasking(
 const turnOf = (size: number, waiting: number, left: number) => ({ size, waiting: Math.min(size, waiting), left });
 
 /** Those first that a search came nearest to breaking, of equals and of those that none has told of the first of the data set. */
-function nearestFirst(ids: readonly number[], reached: EvaluationState['reached'] = []): number[] {
-  const of = (id: number) => reached[id] ?? Number.NEGATIVE_INFINITY;
+function nearestFirst(ids: readonly number[], bestLoss: EvaluationState['bestLoss'] = []): number[] {
+  const of = (id: number) => bestLoss[id] ?? Number.NEGATIVE_INFINITY;
   // infinities have no difference
   return [...ids].sort((a, b) => (of(a) === of(b) ? a - b : of(b) > of(a) ? 1 : -1));
 }
@@ -75,8 +68,8 @@ export function advance(state: EvaluationState, progress: MemberProgress, count:
 }
 
 /** What the search of a batch reached, for members that ask the nearest first: by the last search of all that was left. */
-export function noteReached({ when }: Member, state: EvaluationState, ids: readonly number[], told: ReadonlyMap<number, number>): void {
+export function noteBestLoss({ when }: Member, state: EvaluationState, ids: readonly number[], told: ReadonlyMap<number, number>): void {
   // losses of other searches have other scales
   if (when) return;
-  for (const [row, loss] of told) if (state.reached) state.reached[ids[row] as number] = loss;
+  for (const [row, loss] of told) if (state.bestLoss) state.bestLoss[ids[row] as number] = loss;
 }

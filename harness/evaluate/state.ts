@@ -34,7 +34,7 @@ const stateSchema = z.strictObject({
   /** Where there is a budget: what each example has used of it. */
   spent: z.array(z.int().nonnegative()).optional(),
   /** Where a member goes by it: the highest loss that the last search of all reached on each example that it left, null where none told. */
-  reached: z.array(z.number().nullable()).optional(),
+  bestLoss: z.array(z.number().nullable()).optional(),
   members: z.array(memberSchema),
   /** Examples that entered the current member and wait for their turn, in order; undefined before a member starts. */
   queue: z.array(id).optional(),
@@ -111,8 +111,8 @@ function savedOf(json: unknown): Saved {
 
 /** Of `data` and of the members with these labels, in their order. */
 function checkFit(saved: Saved, { n }: EvaluationData, labels: readonly string[]): void {
-  const { robust, predictions, distances, nearest = distances, spent = distances, reached = distances, members, queue = [], kept } = saved;
-  for (const { length } of [robust, predictions, distances, nearest, spent, reached])
+  const { robust, predictions, distances, nearest = distances, spent = distances, bestLoss = distances, members, queue = [], kept } = saved;
+  for (const { length } of [robust, predictions, distances, nearest, spent, bestLoss])
     if (length !== n) fail(`expected ${n} examples, got ${length}`);
   const outside = [...queue, ...kept].find((i) => i >= n);
   if (outside !== undefined) fail(`expected examples of 0..${n - 1}, got ${outside}`);

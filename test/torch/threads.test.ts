@@ -6,10 +6,10 @@ import { tf } from '../../tensor/tf.ts';
 import { goldenBatch, goldenNetwork, largestDifference } from '../golden.ts';
 import { testDevice } from './device.ts';
 
-const alone = { beside: 0, processors: 8 };
+const roomy = { beside: 0, processors: 8 };
 
 test('threads wait passively after a spin, and as many run as were asked for, whatever was set', () => {
-  expect(threadSettings(3, { OMP_NUM_THREADS: '8', OPENBLAS_NUM_THREADS: '8', MKL_NUM_THREADS: '8' }, alone)).toEqual({
+  expect(threadSettings(3, { OMP_NUM_THREADS: '8', OPENBLAS_NUM_THREADS: '8', MKL_NUM_THREADS: '8' }, roomy)).toEqual({
     OMP_WAIT_POLICY: 'passive',
     GOMP_SPINCOUNT: '300000',
     OPENBLAS_THREAD_TIMEOUT: '4',
@@ -29,13 +29,13 @@ test.each([
 });
 
 test('a policy of the user decides alone how long threads spin', () => {
-  const settings = threadSettings(2, { OMP_WAIT_POLICY: 'active' }, alone);
+  const settings = threadSettings(2, { OMP_WAIT_POLICY: 'active' }, roomy);
   expect(settings).not.toHaveProperty('OMP_WAIT_POLICY');
   expect(settings).not.toHaveProperty('GOMP_SPINCOUNT');
 });
 
 test('counts of the user stay', () => {
-  const settings = threadSettings(2, { GOMP_SPINCOUNT: '7', OPENBLAS_THREAD_TIMEOUT: '26' }, alone);
+  const settings = threadSettings(2, { GOMP_SPINCOUNT: '7', OPENBLAS_THREAD_TIMEOUT: '26' }, roomy);
   expect(settings).toMatchObject({ OMP_WAIT_POLICY: 'passive', GOMP_SPINCOUNT: '7', OPENBLAS_THREAD_TIMEOUT: '26' });
 });
 

@@ -8,11 +8,11 @@ import { evaluate } from '../../harness/evaluate/evaluate.ts';
 import { type EvaluationData, predictClean } from '../../harness/evaluate/predict.ts';
 import { Rng } from '../../tensor/rng.ts';
 import { THREAT, testFigures } from './diagnosed.ts';
-import { MAKERS, robust, standard } from './makers.ts';
+import { BROKEN, robust, standard } from './makers.ts';
 
 let data: EvaluationData;
 
-const ZOO = { ...MAKERS, 'none of these, standard training': standard, 'none of these, PGD training': robust };
+const ZOO = { ...BROKEN, 'none of these, standard training': standard, 'none of these, PGD training': robust };
 
 describe.runIf(process.env.RAMPART_ZOO === '1')('what lean leaves above standard carries a flag', () => {
   beforeAll(async () => {
@@ -47,7 +47,8 @@ describe.runIf(process.env.RAMPART_ZOO === '1')('what lean leaves above standard
       classifier.dispose();
       const flags = few.flags.map(({ name }) => name);
       console.log(`| ${what} | ${whole.left} | ${few.left} | ${((100 * few.passes) / whole.passes).toFixed(1)} % | ${flags.join(', ')} |`);
-      if (flags.length === 0) expect(few.left).toBeLessThanOrEqual(whole.left);
+      if (few.left > whole.left) expect(flags).not.toEqual([]);
+      else expect(few.passes).toBeLessThan(whole.passes);
     },
     900_000,
   );

@@ -6,7 +6,7 @@ import { kept } from './honest.ts';
 export const standard = async () => (await kept('standard')).freeze();
 export const robust = async () => (await kept('pgd-at')).freeze();
 
-export const MAKERS = {
+export const BROKEN = {
   'quantised input': async () => broken.quantised(await standard()),
   'a detached layer': async () => broken.detached(await standard()),
   'saturated logits': async () => broken.saturated(await standard()),

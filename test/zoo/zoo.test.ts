@@ -9,7 +9,7 @@ import type { Finding } from '../../records/masking/checks.ts';
 import { goldenEntries, goldenNetwork } from '../golden.ts';
 import { signsOf, testFigures } from './diagnosed.ts';
 import { type Training, trained } from './honest.ts';
-import { MAKERS, robust, standard } from './makers.ts';
+import { BROKEN, robust, standard } from './makers.ts';
 
 const isLong = process.env.RAMPART_ZOO === '1';
 
@@ -25,7 +25,7 @@ beforeAll(async () => {
 /** Images that are looked at. */
 const IMAGES = 32;
 
-const ZOO: Record<keyof typeof MAKERS, { meant: FlagName; says: Finding['outcome'] }> = {
+const ZOO: Record<keyof typeof BROKEN, { meant: FlagName; says: Finding['outcome'] }> = {
   'quantised input': { meant: 'zero-gradient', says: 'unreliable' },
   'a detached layer': { meant: 'gradient-mismatch', says: 'unreliable' },
   'saturated logits': { meant: 'saturated-loss', says: 'sign' },
@@ -39,10 +39,10 @@ const ZOO: Record<keyof typeof MAKERS, { meant: FlagName; says: Finding['outcome
 };
 
 describe('a broken model is caught by the check that is meant for it', () => {
-  test.each(Object.entries(MAKERS))(
+  test.each(Object.entries(BROKEN))(
     '%s',
     async (name, make) => {
-      const { meant, says } = ZOO[name as keyof typeof MAKERS];
+      const { meant, says } = ZOO[name as keyof typeof BROKEN];
       const found = await signsOf(await make(), figures, IMAGES);
       // at another number of images a sign may be strong enough to be more
       expect(found[meant]).toMatch(says === 'sign' ? /^(sign|unreliable)$/ : /^unreliable$/);

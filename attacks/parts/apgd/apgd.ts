@@ -70,8 +70,8 @@ interface Place {
 interface ApgdSearch extends ApgdOptions {
   readonly attempts: number;
   readonly loss: AttemptLoss;
-  /** The loss is above zero where the point is an error, and only there. */
-  readonly signed?: boolean;
+  /** The loss is a margin: above zero where the point is an error, and only there. */
+  readonly isMargin?: boolean;
   /** Of such a loss: a run that certainly reaches no error ends early. */
   readonly untilCertain?: boolean;
 }
@@ -176,7 +176,7 @@ class ApgdPass implements Pass {
   }
 
   #giveUp({ of: { attempt }, schedule }: Run<Place>): void {
-    if (this.#options.signed) this.#attempts.reached(attempt, schedule.best);
+    if (this.#options.isMargin) this.#attempts.bestLoss(attempt, schedule.best);
     this.#attempts.end(attempt, false);
   }
 

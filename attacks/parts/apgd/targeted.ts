@@ -23,7 +23,7 @@ export function apgdTargeted(
 ): Promise<tf.Tensor4D> {
   return apgdSearch(batch, target, threat, run, {
     ...p,
-    signed: true,
+    isMargin: true,
     attempts: tried * p.restarts,
     loss: (attempts, y) => targetedDlr(y, () => ranks.tensor(attempts, ({ nth }) => first + Math.floor(nth / p.restarts))),
   });

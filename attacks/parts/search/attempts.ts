@@ -136,8 +136,8 @@ export class Attempts {
   }
 
   /** Tells the highest loss of an attempt that broke nothing, a loss above zero at errors alone. */
-  reached({ row }: Attempt, loss: number): void {
-    this.#run.reached?.(row, loss);
+  bestLoss({ row }: Attempt, loss: number): void {
+    this.#run.bestLoss?.(row, loss);
   }
 
   /** Whether an earlier attempt has broken the example already, so that this attempt is of no use. */

@@ -38,9 +38,9 @@ const search: AttackPlugin = defineAttack({
       ids.forEach((id, row) => {
         const loss = LOSSES.get(id);
         if (loss === undefined) return;
-        run.reached?.(row, loss);
+        run.bestLoss?.(row, loss);
         // an attempt that came less near changes nothing
-        run.reached?.(row, loss - 100);
+        run.bestLoss?.(row, loss - 100);
       });
       return x.clone();
     },
@@ -58,7 +58,7 @@ const asks = (name: string, breaks: readonly number[], seen: number[][] = []): A
       async perturb({ x, ids }, target, _, run) {
         seen.push([...ids]);
         // on a scale of its own, which counts for nothing where it was not asked about all
-        if (name === 'last') ids.forEach((_, row) => void run.reached?.(row, -1000 + row));
+        if (name === 'last') ids.forEach((_, row) => void run.bestLoss?.(row, -1000 + row));
         target.decisions(x).dispose();
         const mirrored = Array.from(ids, (id) => breaks.includes(id));
         return tf.tidy(() => tf.where(tf.tensor1d(mirrored, 'bool').reshape([-1, 1, 1, 1]), tf.sub(1, x), x) as tf.Tensor4D);

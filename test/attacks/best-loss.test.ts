@@ -39,7 +39,7 @@ async function told(plugin: AttackPlugin, params: Record<string, unknown>, batch
     signal: new AbortController().signal,
     batchSize,
     sources: new Map(),
-    reached: (row: number, loss: number) => void reached.set(row, Math.max(loss, reached.get(row) ?? Number.NEGATIVE_INFINITY)),
+    bestLoss: (row: number, loss: number) => void reached.set(row, Math.max(loss, reached.get(row) ?? Number.NEGATIVE_INFINITY)),
   };
   const found = await plugin.create(plugin.params.parse(params)).perturb(batch, target, { norm: 'Linf', eps: 0.04 }, run);
   const right = Array.from(classifier.logits(found).argMax(1).dataSync(), (p, i) => p === labels[i]);
